@@ -1,0 +1,21 @@
+// Every bound has its name here, and how bounds relate is asserted in test/core/bounds.test.ts.
+
+/** Batches of one source that may wait for the disk at a time. */
+export const BATCHES_IN_FLIGHT_MAX = 2
+/** Readings in one block: what damage can cost, and the least that a transaction carries. */
+export const BLOCK_READINGS_MAX = 16_384
+/** Bytes of strings and byte values in one block, uncompressed. */
+export const BLOCK_BYTES_MAX = 1_000_000
+/** One string or byte value; a longer one is refused as 'too-large'. */
+export const VALUE_BYTES_MAX = 256_000
+/** Intervals in one position, all streams together, and its bytes (Kafka's offset metadata). */
+export const POSITION_INTERVALS_MAX = 64
+export const POSITION_BYTES_MAX = 4_096
+/** Linux: a socket's path. */
+export const SOCKET_PATH_BYTES_MAX = 107
+/** Readings a pushed-to source (OPC UA, MQTT QoS 0) may hold while the disk is slow. */
+export const SOURCE_QUEUE_READINGS_MAX = 100_000
+/** An intent covers at most so much. */
+export const INTENT_MS_MAX = 10_000
+/** One step of `sources test` or `uplinks test`. */
+export const TEST_STEP_MS_MAX = 10_000

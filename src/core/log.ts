@@ -1,0 +1,95 @@
+// The log as others see it. Two doors: code that appends cannot see `commit`, code that forwards cannot see `append`.
+import type { ReadingBatch } from './batch.ts'
+import type { Micros, SeriesDescriptor } from './reading.ts'
+import type { Stream, StreamIntervals, StreamRange } from './stream.ts'
+
+export interface LogWriter {
+  /** Resolves once the batch is on disk by fsync and the log is within its bound. Batches of one origin in their order. */
+  append(batch: ReadingBatch): Promise<void>
+  /** The caller can bring no more until what it gave is durable (an MQTT window that is full): commit sooner. */
+  hurry(): void
+  /** The source's run is over: the log may forget the origin's series numbers. */
+  forget(origin: number): void
+}
+
+/** A series as blocks name it: by the log's own number. */
+export interface LogSeries extends SeriesDescriptor {
+  readonly id: number
+}
+
+/** Whole blocks of one raw stream. `block` is what `columns` decodes; readings are numbered in block order from `from`. */
+export interface RawSlice {
+  readonly form: 'raw'
+  readonly stream: Stream
+  readonly from: number
+  readonly to: number
+  readonly block: Uint8Array
+}
+
+/** Lines of the ledger, each a record of the class's gap stream. */
+export interface GapSlice {
+  readonly form: 'gap'
+  readonly stream: Stream
+  readonly from: number
+  readonly to: number
+  readonly rows: readonly LedgerRow[]
+}
+
+export type Slice = RawSlice | GapSlice
+
+export type LossAction = 'dropped' | 'aggregated' | 'refused' | 'damaged' | 'overflowed' | 'elsewhere'
+
+/** Readings [from, to) of a stream that were given up, and why. `sequence` is its place in the class's gap stream. */
+export interface LedgerRow {
+  readonly sequence: number
+  readonly stream: Stream
+  readonly from: number
+  readonly to: number
+  readonly timeFrom: Micros
+  readonly timeTo: Micros
+  readonly count: number
+  readonly action: LossAction
+  readonly reason: string
+  /** When it was given up. */
+  readonly at: Micros
+}
+
+export type Lane = 'live' | 'backlog'
+
+export interface NextRequest {
+  readonly uplink: string
+  readonly lane: Lane
+  /** Classes to leave out: those that wait for something at the destination. */
+  readonly except: readonly string[]
+  readonly bytesMax: number
+}
+
+export interface Taken {
+  readonly slices: readonly Slice[]
+  /** Descriptors of all series that the slices use. */
+  readonly series: ReadonlyMap<number, LogSeries>
+}
+
+export interface LogReader {
+  /** What comes next in a lane and was not handed out since the last `restart`; empty when there is nothing. Never waits. */
+  next(request: NextRequest): Promise<Taken>
+  /** Resolves when something was committed after the last `next` found nothing, or the signal aborts. */
+  more(uplink: string, signal: AbortSignal): Promise<void>
+  /** Durable before it resolves: from now on `ranges` may be under way, `endOffsets` are the destination's ends before it. Replaces the uplink's intent. */
+  offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): Promise<void>
+  /** The uplink has them (or refused them for good). Durable with a later group commit: a lost one costs a read of the position. */
+  commit(uplink: string, ranges: readonly StreamRange[], refused: readonly StreamRange[]): Promise<void>
+  /** After a doubt: what the destination has is known again. Closes the intent, forgets what was handed out, starts live anew at the head. */
+  restart(uplink: string, position: StreamIntervals | 'unknown'): Promise<Resumed>
+}
+
+/** What an uplink goes on from. */
+export interface Resumed {
+  readonly delivered: StreamIntervals
+  /** Ranges of an open intent that nobody can decide: to be sent once more, marked. Empty when the position is known. */
+  readonly inDoubt: readonly StreamRange[]
+  readonly endOffsets: EndOffsets
+}
+
+/** By `topic/partition`: the end offset before an intent's first record. */
+export type EndOffsets = Readonly<Record<string, string>>

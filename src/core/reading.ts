@@ -1,0 +1,40 @@
+// The nouns: series, quality, reading. Nothing here allocates per reading but `Reading`, which exists only at the edges.
+
+/** What a series' values are. One series has one kind; a tag whose values change kind goes on in another series. */
+export type ValueKind = 'double' | 'long' | 'bool' | 'string' | 'bytes'
+
+/** As a byte in columns: index into this list. */
+export const QUALITIES = ['good', 'uncertain', 'bad'] as const
+export type Quality = (typeof QUALITIES)[number]
+export const GOOD = 0
+export const UNCERTAIN = 1
+export const BAD = 2
+export type QualityCode = 0 | 1 | 2
+
+/** Set beside the quality code in a quality byte: the reading has no value (a bad status often has none). */
+export const NO_VALUE = 4
+
+/** Where readings of one tag belong. `kind` is part of the identity, so is `unit`. */
+export interface SeriesDescriptor {
+  readonly tag: string
+  readonly class: string
+  readonly kind: ValueKind
+  readonly unit?: string
+}
+
+/** Integer microseconds since 1970 UTC; exact as a double until the year 2255. */
+export type Micros = number
+
+export type Value = number | bigint | boolean | string | Uint8Array
+
+/** One reading as an object: a decoder's line, a query's row. Never on the route. */
+export interface Reading {
+  readonly tag: string
+  readonly time: Micros
+  readonly value: Value | undefined
+  readonly quality: Quality
+  readonly status: number
+  readonly received: Micros
+  readonly sequence: number
+  readonly unit?: string
+}

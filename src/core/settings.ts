@@ -1,0 +1,50 @@
+// Settings as the agent uses them: checked, defaults filled in, units gone (ms, bytes), secrets and variables still by name until resolved.
+// The YAML file and its schema are src/settings' business; the part that a protocol or an uplink kind owns is `unknown` here and typed there.
+
+export interface Settings {
+  readonly device: { readonly id: string; readonly site: string }
+  readonly log: LogSettings
+  /** First is most valuable. */
+  readonly classes: readonly ClassSettings[]
+  readonly sources: readonly SourceSettings[]
+  readonly uplinks: readonly UplinkSettings[]
+  /** By class; every class has an entry. */
+  readonly delivery: Readonly<Record<string, DeliveryRule>>
+}
+
+export interface LogSettings {
+  readonly bytesMax: number
+  /** The longest wait of a reading for its fsync, where its class says nothing else. */
+  readonly commitEveryMs: number
+  /** A commit starts sooner once so much waits. */
+  readonly commitBytes: number
+  /** The least time between two fsyncs, for cheap flash. */
+  readonly commitEveryMinMs: number
+  /** How long delivered readings are kept for queries. */
+  readonly keepDeliveredMs: number
+}
+
+export interface ClassSettings {
+  readonly name: string
+  readonly floorBytes: number
+  readonly commitEveryMs: number
+  readonly whenFull: 'reduce' | 'wait'
+}
+
+export interface SourceSettings {
+  readonly name: string
+  readonly protocol: string
+  /** What the protocol's own schema yields. */
+  readonly settings: unknown
+}
+
+export interface UplinkSettings {
+  readonly name: string
+  readonly kind: string
+  /** What the kind's own schema yields. */
+  readonly settings: unknown
+  /** Share of a transaction that live readings may always have, 0 to 1. */
+  readonly liveShare: number
+}
+
+export type DeliveryRule = 'all-uplinks' | 'any-uplink' | 'none' | readonly string[]

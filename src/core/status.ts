@@ -1,0 +1,87 @@
+// What `status --json` holds: the contract of product.md. Times in microseconds since 1970 UTC unless the name has a unit.
+import type { SourceStatus } from './source.ts'
+
+export interface Status {
+  readonly device: string
+  readonly site: string
+  readonly version: string
+  readonly epoch: string
+  readonly startedAt: number
+  readonly clock: { readonly synchronised: boolean; readonly offsetMs: number | null }
+  readonly host: HostStatus
+  readonly log: LogStatus
+  readonly classes: readonly ClassStatus[]
+  readonly sources: readonly SourceReport[]
+  readonly uplinks: readonly UplinkReport[]
+  readonly issues: readonly Issue[]
+}
+
+export interface HostStatus {
+  readonly cpu: { readonly loadPercent: number; readonly cores: number }
+  readonly memory: { readonly bytes: number; readonly usedBytes: number; readonly agentBytes: number }
+  readonly disk: { readonly bytes: number; readonly freeBytes: number }
+  /** Degrees Celsius; null where the machine has no sensor. */
+  readonly temperature: number | null
+}
+
+export interface LogStatus {
+  /** All files of the log, WAL included. */
+  readonly bytes: number
+  readonly bytesMax: number
+  /** Receive time of the oldest reading that is not delivered, null when all is. */
+  readonly oldest: number | null
+  /** Readings accepted in this epoch, all classes. */
+  readonly sequence: number
+  readonly commits: number
+  /** What the last hundred fsyncs took. */
+  readonly commitMs: { readonly p50: number; readonly p99: number }
+}
+
+/** accepted = delivered + stored + aggregated + sum(lost), at every instant, over the life of the log. */
+export interface ClassStatus {
+  readonly name: string
+  readonly accepted: number
+  readonly stored: number
+  readonly delivered: number
+  readonly aggregated: number
+  readonly lost: Readonly<Record<string, number>>
+  readonly bytes: number
+  /** The ladder step in force; 'raw' when none is. */
+  readonly step: string
+}
+
+export interface SourceReport extends SourceStatus {
+  readonly name: string
+  readonly protocol: string
+  readonly readings: number
+  readonly readingsPerSecond: number
+  /** Receive time of the last one, null when none came yet. */
+  readonly lastReading: number | null
+}
+
+export type UplinkState = 'connecting' | 'up' | 'waiting' | 'blocked' | 'fenced' | 'stopped'
+
+export interface UplinkReport {
+  readonly name: string
+  readonly state: UplinkState
+  readonly readings: number
+  readonly lagReadings: number
+  readonly lagSeconds: number
+  readonly readingsPerSecond: number
+  readonly lane: { readonly live: number; readonly backlog: number }
+  readonly etaSeconds: number | null
+  /** Classes that wait for something at the destination, with why. */
+  readonly blocked: readonly { readonly classes: readonly string[]; readonly code: string; readonly text: string }[]
+  readonly parked: number
+  readonly transactions: number
+  readonly lastError?: string
+  readonly remedy?: string
+}
+
+export interface Issue {
+  /** Stable, for a page of its own: 'uplink-insecure', 'source-down', 'log-full' … */
+  readonly code: string
+  readonly severity: 'info' | 'warning' | 'problem'
+  readonly text: string
+  readonly remedy: string
+}

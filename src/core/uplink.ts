@@ -1,0 +1,57 @@
+import type { EndOffsets, LogSeries, Slice } from './log.ts'
+import type { TestStep } from './source.ts'
+import type { StreamIntervals, StreamRange } from './stream.ts'
+
+/** What goes into one transaction. Everything in it is committed together with `position`, or nothing is. */
+export interface UplinkBatch {
+  readonly slices: readonly Slice[]
+  readonly series: ReadonlyMap<number, LogSeries>
+  /** Ranges that may be at the destination already: their records are marked `maybe-duplicate`. */
+  readonly maybeDuplicate: readonly StreamRange[]
+  /** When set, a checkpoint record goes along that describes `position` (what `verify` works from). */
+  readonly checkpoint?: Checkpoint
+}
+
+/** What the agent says of itself in a checkpoint: by stream key, its head and its totals. */
+export interface Checkpoint {
+  readonly reason: 'interval' | 'drained'
+  readonly streams: Readonly<Record<string, { readonly next: number; readonly lost: number }>>
+}
+
+/** What is stored at the destination in the same transaction. `transaction` only ever grows over the life of the device. */
+export interface Position {
+  readonly transaction: number
+  readonly delivered: StreamIntervals
+}
+
+/** A reading that no setting can mend (too large by itself): parked, counted as stored. */
+export interface Refusal {
+  readonly stream: string
+  readonly sequence: number
+  readonly code: string
+}
+
+/** An open connection to one destination. It retries nothing, keeps no schedule; after a doubt it is thrown away. One call at a time. */
+export interface Uplink {
+  /** Fences predecessors first, then reads. 'none': nothing was ever stored; 'unknown': nothing is there although something may have been. */
+  position(signal: AbortSignal): Promise<Position | 'none'>
+  endOffsets(signal: AbortSignal): Promise<EndOffsets>
+  /** Resolves once position and records are committed. Rejects with Blocked (nothing was committed) or any other error (doubt). */
+  send(batch: UplinkBatch, position: Position, signal: AbortSignal): Promise<readonly Refusal[]>
+  close(): Promise<void>
+}
+
+/** A kind of uplink: one folder under uplinks/, one line in uplinks/index.ts. */
+export interface UplinkKind<Settings> {
+  readonly name: string
+  open(settings: Settings, context: UplinkContext): Promise<Uplink>
+  test(settings: Settings, context: UplinkContext, signal: AbortSignal): AsyncIterable<TestStep>
+}
+
+export interface UplinkContext {
+  readonly name: string
+  readonly device: string
+  readonly site: string
+  readonly log: import('./source.ts').Logger
+  readonly clock: import('./source.ts').Clock
+}
