@@ -2,6 +2,7 @@
 import type { ReadingBatch } from './batch.ts'
 import type { Micros, SeriesDescriptor } from './reading.ts'
 import type { Stream, StreamIntervals, StreamRange } from './stream.ts'
+import type { Position, Refusal } from './uplink.ts'
 
 export interface LogWriter {
   /** Resolves once the batch is on disk by fsync and the log is within its bound. Batches of one origin in their order. */
@@ -61,11 +62,15 @@ export interface NextRequest {
   readonly lane: Lane
   /** Classes to leave out: those that wait for something at the destination. */
   readonly except: readonly string[]
+  /** At most so many bytes of blocks and so many readings, but always one whole block when there is one. */
   readonly bytesMax: number
+  readonly readingsMax: number
 }
 
 export interface Taken {
   readonly slices: readonly Slice[]
+  /** What the slices cover, with the holes between them: numbers in a hole are delivered or named in the ledger. */
+  readonly ranges: readonly StreamRange[]
   /** Descriptors of all series that the slices use. */
   readonly series: ReadonlyMap<number, LogSeries>
 }
@@ -77,14 +82,17 @@ export interface LogReader {
   more(uplink: string, signal: AbortSignal): Promise<void>
   /** Durable before it resolves: from now on `ranges` may be under way, `endOffsets` are the destination's ends before it. Replaces the uplink's intent. */
   offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): Promise<void>
-  /** The uplink has them (or refused them for good). Durable with a later group commit: a lost one costs a read of the position. */
-  commit(uplink: string, ranges: readonly StreamRange[], refused: readonly StreamRange[]): Promise<void>
-  /** After a doubt: what the destination has is known again. Closes the intent, forgets what was handed out, starts live anew at the head. */
-  restart(uplink: string, position: StreamIntervals | 'unknown'): Promise<Resumed>
+  /** The uplink has `ranges` by its transaction number `transaction`, but for `refused`: parked. Durable with a later group commit: a lost one costs a read of the position. */
+  commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): Promise<void>
+  /** After a doubt: what the destination has is known again ('none': it knows of nothing). Closes the intent, forgets what was handed out, starts live anew at the head. */
+  restart(uplink: string, position: Position | 'none'): Promise<Resumed>
+  /** By stream key: the next number, and how many readings of it are in the ledger. As of the last commit. */
+  heads(): Promise<Readonly<Record<string, { readonly next: number; readonly lost: number }>>>
 }
 
 /** What an uplink goes on from. */
 export interface Resumed {
+  readonly transaction: number
   readonly delivered: StreamIntervals
   /** Ranges of an open intent that nobody can decide: to be sent once more, marked. Empty when the position is known. */
   readonly inDoubt: readonly StreamRange[]

@@ -1,5 +1,5 @@
 import type { EndOffsets, LogSeries, Slice } from './log.ts'
-import type { TestStep } from './source.ts'
+import type { Clock, Logger, TestStep } from './source.ts'
 import type { StreamIntervals, StreamRange } from './stream.ts'
 
 /** What goes into one transaction. Everything in it is committed together with `position`, or nothing is. */
@@ -52,6 +52,6 @@ export interface UplinkContext {
   readonly name: string
   readonly device: string
   readonly site: string
-  readonly log: import('./source.ts').Logger
-  readonly clock: import('./source.ts').Clock
+  readonly log: Logger
+  readonly clock: Clock
 }

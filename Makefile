@@ -1,0 +1,57 @@
+# Every target installs what it needs by itself. `make help` lists them.
+MAKEFLAGS += --no-print-directory
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench demo-outage soak newcomer set-up clean
+
+# Programs are npm scripts, so that they run on the Node of node_modules, never on the machine's own.
+npm := npm run --silent
+
+help: ## This list
+	@echo 'Targets:'
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@echo 'Variables (each optional):'
+	@sed -nE 's/^## ([A-Z]+=[^ ]*) (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  %-17s %s\n' "$$name" "$$text"; done
+
+## FOR=60 run: end by itself after so many seconds; demo-outage: length of the outage; soak: length in all
+## FRESH=1 run: forget what an earlier run kept
+## ONLY=PATH test: only these test files or folders
+## PORTS=29600 first of the ten loopback ports that run, demo-outage and soak use
+options = $(if $(FOR),--for $(FOR)) $(if $(FRESH),--fresh) $(if $(PORTS),--ports $(PORTS))
+
+run: ## A simulated plant, a real Kafka and the agent, with a live screen
+	@bash test/ground/setup.sh run
+	@$(npm) run -- $(options)
+
+test: ## All tests, on real servers
+	@bash test/ground/setup.sh test
+	@$(npm) test -- $(ONLY) $(REPORT)
+
+check: ## Types, lint, format, unused code
+	@bash test/ground/setup.sh test
+	@$(npm) check
+
+format: ## Format every file
+	@bash test/ground/setup.sh test
+	@$(npm) format
+
+bench: ## Benchmarks
+	@bash test/ground/setup.sh test
+	@$(npm) bench
+
+demo-outage: ## Kills the agent and Kafka again and again, then proves that nothing is lost or doubled
+	@bash test/ground/setup.sh run
+	@$(npm) demo-outage -- $(options)
+
+soak: ## Five minutes of full load: loss, memory, CPU
+	@bash test/ground/setup.sh run
+	@$(npm) soak -- $(options)
+
+newcomer: ## make run and make test in bare Debian roots (needs root)
+	@bash test/newcomer/newcomer.sh $(ONLY)
+
+set-up: ## Only install what is missing
+	@bash test/ground/setup.sh test
+
+clean: ## Remove what runs left behind; what was downloaded stays
+	@rm -rf run

@@ -1,0 +1,168 @@
+// The data path, in the foreground.
+//
+//   protocol threads ─batch─► ingest ─append─► log (writer, keeper threads) ─next─► forward ─send─► uplink threads ─► Kafka
+//          ▲───────────durable──────┘                                  ◄──offer, commit──┘
+//   view.sock, operate.sock ◄── status, query, tests
+//
+// SIGTERM: sources stop, the open group commit is written, the uplinks are left to their next start; all within 5 s.
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import pino from 'pino'
+import type { AgentApi } from './core/agent-api.ts'
+import { BadInput } from './core/errors.ts'
+import type { Settings } from './core/settings.ts'
+import type { Logger } from './core/source.ts'
+import { serveLocalApi } from './local-api/server.ts'
+import { takeLock } from './log/lock.ts'
+import { bootId, clockStatus, hostWatch } from './machine/host.ts'
+import { forward, newReport } from './pipeline/forward.ts'
+import { ingest } from './pipeline/ingest.ts'
+import type { Parts } from './pipeline/report.ts'
+import { serves, statusOf } from './pipeline/report.ts'
+import { createTally } from './pipeline/tally.ts'
+import { settingsSchemas } from './schemas.ts'
+import { deviceIdentity } from './settings/identity.ts'
+import type { CheckedSettings } from './settings/read.ts'
+import { readSettings } from './settings/read.ts'
+import { openSecrets } from './settings/secrets.ts'
+import { protocols } from './sources/index.ts'
+import { systemClock } from './workers/clock.ts'
+import type { OpenLog } from './workers/open-log.ts'
+import { openLog } from './workers/open-log.ts'
+import type { ProtocolHost } from './workers/protocol-host.ts'
+import { protocolHost } from './workers/protocol-host.ts'
+import { queryWindows } from './pipeline/query-windows.ts'
+import type { UplinkHost } from './workers/uplink-host.ts'
+import { uplinkHost } from './workers/uplink-host.ts'
+
+export interface AgentOptions {
+  readonly settings: string
+  readonly dir: string
+  readonly values?: string
+  readonly version: string
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** The journal cannot be written or a thread of the log died: started again, the agent reads what is on disk. */
+const EXIT_LOG_FAILED = 74
+const STOP_MS_MAX = 4_500
+
+const clock = systemClock()
+
+/** Runs until the signal aborts. Resolves with the exit status. */
+export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<number> {
+  const logger = pino({ level: options.env['LOG_LEVEL'] ?? 'info', base: { name: 'agent' }, formatters: { level: (label) => ({ level: label }) }, timestamp: pino.stdTimeFunctions.isoTime })
+  const logDir = join(options.dir, 'log')
+  mkdirSync(logDir, { recursive: true })
+  const checked = await readSettings(options.settings, {
+    schemas: settingsSchemas,
+    secrets: await openSecrets(options.dir, options.env),
+    deviceId: await deviceIdentity(options.dir),
+    ...(options.values === undefined ? {} : { valuesFile: options.values }),
+  })
+  for (const it of checked.notInForce) logger.warn({ path: it.path, line: it.line }, `not in force yet: ${it.text}`)
+  const lock = takeLock(logDir, 'the agent')
+  const log = await openLog(writerOptions(logDir, checked.settings), (error) => {
+    logger.fatal({ stack: error.stack, code: (error as { code?: string }).code }, `the log failed: ${error.message}`)
+    process.exit(EXIT_LOG_FAILED)
+  })
+  const agent = assemble(checked, log, options, logger)
+  const api = await serveLocalApi(options.dir, agent.api, logger)
+  logger.info({ device: checked.settings.device.id, dir: options.dir }, 'the agent is up')
+
+  const ends = [...agent.hosts.map((it) => it.run(signal)), ...agent.ingests(signal), ...agent.forwards(signal)]
+  await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })))
+  logger.info({}, 'stopping')
+  const late = setTimeout(() => process.exit(0), STOP_MS_MAX)
+  await Promise.allSettled(ends)
+  await api.close()
+  await log.close()
+  lock.release()
+  await Promise.all(agent.uplinkHosts.map((it) => it.close()))
+  clearTimeout(late)
+  logger.info({}, 'stopped')
+  return 0
+}
+
+function writerOptions(dir: string, { device, log, classes, delivery, uplinks }: Settings) {
+  return {
+    dir,
+    device: device.id,
+    bytesMax: log.bytesMax,
+    commitBytes: log.commitBytes,
+    commitEveryMinMs: log.commitEveryMinMs,
+    keepDeliveredMs: log.keepDeliveredMs,
+    classes,
+    delivery,
+    uplinks: uplinks.map((it) => it.name),
+    bootId: bootId(),
+  }
+}
+
+function assemble({ settings, issues }: CheckedSettings, log: OpenLog, options: AgentOptions, logger: Logger) {
+  const hosts = protocolHosts(settings, log, options.dir, logger)
+  const sources = settings.sources.map(({ name, protocol }) => {
+    const host = hosts.get(workerOf(protocol)) as ProtocolHost
+    return { name, protocol, host, source: host.sources.get(name) as NonNullable<ReturnType<typeof host.sources.get>>, tally: createTally(clock.monotonic) }
+  })
+  const uplinks = settings.uplinks.map((it) => {
+    const host = uplinkHost({ name: it.name, kind: it.kind, settings: it.settings, device: settings.device.id, site: settings.device.site }, logger)
+    return { name: it.name, host, report: newReport(), tally: createTally(clock.monotonic) }
+  })
+  const parts: Parts = { settings, version: options.version, startedAt: clock.now(), standingIssues: issues, sources, uplinks }
+  const host = hostWatch(options.dir)
+  const api: AgentApi = {
+    async status() {
+      const [figures, machine, time] = await Promise.all([log.figures(), host(), clockStatus()])
+      for (const it of uplinks) it.tally.add(it.report.readings - it.tally.total, clock.now())
+      return statusOf(parts, figures, machine, time, clock.now())
+    },
+    testSource: (name, signal) => named(sources, name, 'source').host.test(name, signal),
+    testUplink: (name, signal) => named(uplinks, name, 'uplink').host.test(signal),
+    query: (request, signal) => (request.every === undefined ? log.query(request, signal) : queryWindows(log.query({ ...request, limit: Infinity }, signal), request)),
+  }
+  return {
+    api,
+    hosts: [...hosts.values()],
+    uplinkHosts: uplinks.map((it): UplinkHost => it.host),
+    ingests: (signal: AbortSignal) =>
+      sources.map(({ source, tally }) => ingest(source, log.writer, (batch) => tally.add(batch.count, batch.received), signal)),
+    forwards: (signal: AbortSignal) =>
+      uplinks.map(({ name, host, report }) =>
+        forward(
+          {
+            uplink: name,
+            except: settings.classes.map((it) => it.name).filter((it) => !serves(name, settings.delivery[it] ?? 'all-uplinks')),
+            open: host.open,
+            log: log.reader,
+            clock,
+            random: Math.random,
+            failed: (error, waitMs) => logger.warn({ uplink: name, waitMs: Math.round(waitMs), code: (error as { code?: string }).code }, (error as Error).message),
+          },
+          report,
+          signal,
+        ),
+      ),
+  }
+}
+
+const workerOf = (protocol: string) => (protocols[protocol] as NonNullable<(typeof protocols)[string]>).worker
+
+/** One thread for each protocol that a source needs. */
+function protocolHosts(settings: Settings, log: OpenLog, dir: string, logger: Logger): Map<string, ProtocolHost> {
+  const byWorker = Map.groupBy(settings.sources, (it) => workerOf(it.protocol))
+  const commitEveryMs = Math.min(...settings.classes.map((it) => it.commitEveryMs))
+  return new Map(
+    [...byWorker].map(([worker, sources]) => [
+      worker,
+      protocolHost(worker, { sources, dir, device: settings.device.id, commitEveryMs }, log.writer, logger, Math.random),
+    ]),
+  )
+}
+
+function named<T extends { readonly name: string }>(list: readonly T[], name: string, what: string): T {
+  const found = list.find((it) => it.name === name)
+  if (!found)
+    throw new BadInput([{ where: name, text: `there is no ${what} of this name`, remedy: `${what}s: ${list.map((it) => it.name).join(', ') || 'none'}` }])
+  return found
+}

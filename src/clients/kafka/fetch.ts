@@ -1,0 +1,161 @@
+// Reads partitions from one offset to another as a read_committed reader, without a consumer group: it needs Read on the topics and leaves nothing
+// behind. kafkajs' consumer makes ten objects for each record and never shows the control records at a partition's end; here the offset behind
+// whatever was fetched says how far we are.
+import Cluster from 'kafkajs/src/cluster/index.js'
+import type { Node } from 'kafkajs/src/cluster/index.js'
+import fetchRequest from 'kafkajs/src/protocol/requests/fetch/v11/request.js'
+import { setTimeout } from 'node:timers/promises'
+import { Unreachable } from '../../core/errors.ts'
+import type { FetchedPartition, RecordBatch } from './batches.ts'
+import { committedBatches, readFetchResponse } from './batches.ts'
+import type { KafkaClient } from './client.ts'
+import { withDeadline } from './client.ts'
+
+export interface PartitionSpan {
+  readonly topic: string
+  readonly partition: number
+  readonly from: number
+  /** Read until here. */
+  readonly to: number
+}
+
+export interface ReadPartitions {
+  readonly client: KafkaClient
+  readonly spans: readonly PartitionSpan[]
+  /** Batches of a partition in their order. */
+  readonly onBatch: (topic: string, partition: number, batch: RecordBatch) => void
+  /** Offsets done, of all. */
+  readonly onProgress: (done: number, all: number) => void
+  readonly signal: AbortSignal
+}
+
+const FETCH_BYTES_MAX = 8_000_000
+const PARTITION_BYTES_MAX = 2_000_000
+const WAIT_MS = 500
+const FETCH_MS_MAX = 20_000
+/** Longer than any transaction may stay open. */
+const STUCK_MS_MAX = 90_000
+const LEADER_ASK_MS = 250
+const READ_COMMITTED = 1
+const OFFSET_OUT_OF_RANGE = 1
+/** Unknown topic, leader not available, not leader, fenced or unknown leader epoch: the leader is asked for anew. */
+const LEADER_MOVED = new Set([3, 5, 6, 74, 75])
+
+interface Reading {
+  readonly span: PartitionSpan
+  at: number
+  /** Producers whose aborted transaction we are in. */
+  readonly aborting: Set<bigint>
+}
+
+/** Rejects with Unreachable: 'stuck' when a transaction stays open, or what the connection says. */
+export async function readPartitions(options: ReadPartitions): Promise<void> {
+  const { client, spans, signal } = options
+  const cluster = new Cluster({ ...client.config, logger: client.kafka.logger(), metadataMaxAge: 60_000, allowAutoTopicCreation: false })
+  const readings = spans.filter((it) => it.from < it.to).map((span) => ({ span, at: span.from, aborting: new Set<bigint>() }))
+  try {
+    await withDeadline('connect', FETCH_MS_MAX, signal, cluster.connect())
+    await cluster.addMultipleTargetTopics([...new Set(readings.map((it) => it.span.topic))])
+    await readAll(cluster, readings, options)
+  } finally {
+    await withDeadline('disconnect', 2_000, undefined, cluster.disconnect()).catch(() => {})
+  }
+}
+
+async function readAll(cluster: Cluster, readings: readonly Reading[], options: ReadPartitions): Promise<void> {
+  const all = readings.reduce((sum, it) => sum + it.span.to - it.span.from, 0)
+  const left = () => readings.filter((it) => it.at < it.span.to)
+  let moved = performance.now()
+  for (let open = left(); open.length > 0; open = left()) {
+    const before = positions(readings)
+    const groups = byLeader(cluster, open)
+    await Promise.all([...groups].map(([leader, group]) => readFrom(cluster, leader, group, options)))
+    const done = positions(readings)
+    if (done > before) moved = performance.now()
+    else if (performance.now() - moved > STUCK_MS_MAX) throw stuck(open)
+    options.onProgress(Math.min(all, readings.reduce((sum, it) => sum + Math.min(it.at, it.span.to) - it.span.from, 0)), all)
+  }
+}
+
+function positions(readings: readonly Reading[]): number {
+  return readings.reduce((sum, it) => sum + it.at, 0)
+}
+
+function stuck(open: readonly Reading[]): Unreachable {
+  const where = open.map((it) => `${it.span.topic}/${it.span.partition} at ${it.at}`).join(', ')
+  return new Unreachable('stuck', `nothing more can be read for ${STUCK_MS_MAX / 1000} s: ${where}`, {
+    remedy: 'a transaction is open there: look for its producer, or abort it',
+  })
+}
+
+function byLeader(cluster: Cluster, readings: readonly Reading[]): Map<number, Reading[]> {
+  const groups = new Map<number, Reading[]>()
+  for (const it of readings) {
+    const found = cluster.findTopicPartitionMetadata(it.span.topic).find((one) => one.partitionId === it.span.partition)
+    const leader = found?.leader ?? -1
+    groups.set(leader, [...(groups.get(leader) ?? []), it])
+  }
+  return groups
+}
+
+/** Fetches from one leader until a partition is done or the leader has moved. The next answer is under way while one is read. */
+async function readFrom(cluster: Cluster, leader: number, readings: readonly Reading[], options: ReadPartitions): Promise<void> {
+  if (leader < 0) return askLeaders(cluster)
+  const node = await cluster.findBroker({ nodeId: String(leader) })
+  let waiting = fetchFrom(node, readings, options.signal)
+  for (;;) {
+    const answers = readFetchResponse(await waiting)
+    const fresh = answers.map((answer) => ({ answer, reading: readingOf(readings, answer) }))
+    if (answers.some((it) => LEADER_MOVED.has(it.error))) return askLeaders(cluster)
+    for (const { answer, reading } of fresh) advance(reading, answer)
+    const unfinished = readings.filter((it) => it.at < it.span.to)
+    const more = unfinished.length === readings.length && answers.some((it) => it.batches.length > 0)
+    if (more) {
+      waiting = fetchFrom(node, readings, options.signal)
+      waiting.catch(() => {})
+    }
+    for (const { answer, reading } of fresh) handOut(reading, answer, options)
+    if (!more) return
+  }
+}
+
+async function askLeaders(cluster: Cluster): Promise<void> {
+  await setTimeout(LEADER_ASK_MS)
+  await cluster.refreshMetadata()
+}
+
+function readingOf(readings: readonly Reading[], answer: FetchedPartition): Reading {
+  const found = readings.find((it) => it.span.topic === answer.topic && it.span.partition === answer.partition)
+  if (!found) throw new Error(`an answer for ${answer.topic}/${answer.partition}, which nobody asked for`)
+  return found
+}
+
+/** Records that retention deletes while we read are gone: go on where the log starts now. */
+function advance(reading: Reading, answer: FetchedPartition): void {
+  if (answer.error === OFFSET_OUT_OF_RANGE) reading.at = Math.max(reading.at, answer.logStart < 0 ? reading.span.to : answer.logStart)
+  else if (answer.error !== 0) throw new Unreachable('fetch-failed', `${answer.topic}/${answer.partition}: error ${answer.error} of the broker`)
+  reading.at = answer.batches.at(-1)?.end ?? reading.at
+}
+
+function handOut(reading: Reading, answer: FetchedPartition, { onBatch }: ReadPartitions): void {
+  for (const batch of committedBatches(answer, reading.aborting))
+    if (batch.first < reading.span.to && batch.end > reading.span.from) onBatch(answer.topic, answer.partition, batch)
+}
+
+function fetchFrom(node: Node, readings: readonly Reading[], signal: AbortSignal): Promise<Buffer> {
+  const topics = new Map<string, object[]>()
+  for (const { span, at } of readings) {
+    const partition = { partition: span.partition, fetchOffset: String(at), maxBytes: PARTITION_BYTES_MAX }
+    topics.set(span.topic, [...(topics.get(span.topic) ?? []), partition])
+  }
+  const request = fetchRequest({
+    replicaId: -1,
+    maxWaitTime: WAIT_MS,
+    minBytes: 1,
+    maxBytes: FETCH_BYTES_MAX,
+    isolationLevel: READ_COMMITTED,
+    topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
+  })
+  const raw = { decode: async (payload: Buffer) => payload, parse: async (payload: Buffer) => payload }
+  return withDeadline('fetch', FETCH_MS_MAX, signal, node.connectionPool.send({ request, response: raw }))
+}

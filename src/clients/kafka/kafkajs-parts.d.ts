@@ -1,0 +1,24 @@
+// Parts of kafkajs 2.2.4 without types, as far as fetch.ts uses them.
+declare module 'kafkajs/src/cluster/index.js' {
+  export interface Connections {
+    send(call: {
+      request: object
+      response: { decode(payload: Buffer): Promise<Buffer>; parse(payload: Buffer): Promise<Buffer> }
+    }): Promise<Buffer>
+  }
+  export interface Node {
+    readonly connectionPool: Connections
+  }
+  export default class Cluster {
+    constructor(options: object)
+    connect(): Promise<void>
+    disconnect(): Promise<void>
+    addMultipleTargetTopics(topics: readonly string[]): Promise<void>
+    refreshMetadata(): Promise<void>
+    findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[]
+    findBroker(which: { nodeId: string }): Promise<Node>
+  }
+}
+declare module 'kafkajs/src/protocol/requests/fetch/v11/request.js' {
+  export default function fetchRequest(options: object): object
+}

@@ -1,0 +1,75 @@
+// What an operator command is. One file each; the faces (CLI, and later page and console) are drawn from this.
+import type { AgentApi } from '../core/agent-api.ts'
+import type { VerifyProgress, VerifyReport } from '../core/verify.ts'
+import type { SettingsSchemas } from '../settings/schema.ts'
+
+export interface Command {
+  /** `status`, `sources test`. */
+  readonly name: string
+  /** Which of the agent's sockets it needs; `local` needs none. */
+  readonly role: 'view' | 'operate' | 'local'
+  readonly summary: string
+  /** Names of the arguments in their order, all needed. */
+  readonly arguments: readonly string[]
+  readonly options: Readonly<Record<string, Option>>
+  /** Takes all that follows the name as it stands: who runs it has options of its own. */
+  readonly raw?: boolean
+  /** Resolves with the exit status: 0 done, 1 failed, 2 wrong usage or settings. */
+  run(context: CommandContext): Promise<number>
+}
+
+export interface Option {
+  /** What stands for its value in a usage line; a switch has none. */
+  readonly value?: string
+  readonly summary: string
+}
+
+export interface CommandContext {
+  readonly args: readonly string[]
+  readonly options: Readonly<Record<string, string | true | undefined>>
+  /** Data directory. */
+  readonly dir: string
+  /** One JSON document on `out` and nothing else there. */
+  readonly json: boolean
+  readonly out: Output
+  readonly err: Output
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly signal: AbortSignal
+  readonly agent: AgentApi
+  readonly parts: Parts
+}
+
+/** A stream for text. `write` resolves once there is room for more. */
+export interface Output {
+  write(text: string): Promise<void>
+  readonly isTerminal: boolean
+  /** Columns of the terminal, 80 where there is none. */
+  readonly width: number
+}
+
+/** What a command is handed by the composition root: each is loaded only when it is called. */
+export interface Parts {
+  schemas(): Promise<SettingsSchemas>
+  agent(request: AgentRequest, signal: AbortSignal): Promise<number>
+  plant(args: readonly string[], signal: AbortSignal): Promise<number>
+  verify(request: VerifyRequest, signal: AbortSignal): Promise<VerifyReport>
+}
+
+export interface AgentRequest {
+  readonly settings: string
+  readonly dir: string
+  readonly values?: string
+}
+
+export interface VerifyRequest {
+  readonly brokers: readonly string[]
+  /** The settings of an uplink of the file, secrets resolved, for a cluster that wants TLS or a password. */
+  readonly uplink?: { readonly kind: string; readonly settings: unknown }
+  readonly device?: string
+  progress(progress: VerifyProgress): void
+}
+
+export const DONE = 0
+export const FAILED = 1
+export const WRONG_USAGE = 2
+export const NO_AGENT = 3

@@ -1,0 +1,60 @@
+import type { Command } from './command.ts'
+import { COMMANDS, NOT_BUILT } from './index.ts'
+import { wrap } from './text.ts'
+
+const WIDTH = 80
+
+export const COMMON_OPTIONS = {
+  data: { value: 'DIR', summary: 'the data directory, /data where it is missing' },
+  json: { summary: 'one JSON document on standard output' },
+  help: { summary: 'how a command is used' },
+} as const
+
+export function usageOf({ name, arguments: args, options, raw }: Command): string {
+  const own = Object.entries(options).map(([key, it]) => `[--${key}${it.value === undefined ? '' : ` ${it.value}`}]`)
+  return ['holdfast', name, ...args, ...own, ...(raw ? ['…'] : [])].join(' ')
+}
+
+/** All commands. */
+export function helpLines(): string[] {
+  const width = Math.max(...COMMANDS.map((it) => head(it).length))
+  return [
+    'usage: holdfast COMMAND … [--data DIR] [--json]',
+    '',
+    ...COMMANDS.map((it) => `  ${head(it).padEnd(width)}  ${it.summary}`),
+    '',
+    ...optionLines(COMMON_OPTIONS),
+    '',
+    'not built yet:',
+    ...wrap(NOT_BUILT.map((it) => it.replaceAll(' ', '\u00a0')).join(', '), WIDTH, '  ').map((it) =>
+      it.replaceAll('\u00a0', ' '),
+    ),
+    '',
+    'exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 no agent',
+  ]
+}
+
+function head({ name, arguments: args }: Command): string {
+  return [name, ...args].join(' ')
+}
+
+/** One command. */
+export function helpLinesOf(command: Command): string[] {
+  const usage = wrap(usageOf(command).replace(/\[--(\S+) /g, '[--$1\u00a0'), WIDTH - 4, '').map((it) =>
+    it.replaceAll('\u00a0', ' '),
+  )
+  const options = command.raw ? [] : optionLines({ ...command.options, ...COMMON_OPTIONS })
+  return [`${command.name}: ${command.summary}`, '', ...usage.map((it, at) => `${at === 0 ? '' : '    '}${it}`), '', ...options]
+}
+
+function optionLines(options: Command['options']): string[] {
+  const names = Object.entries(options).map(([key, it]) => ({
+    text: `--${key}${it.value === undefined ? '' : ` ${it.value}`}`,
+    ...it,
+  }))
+  const width = Math.max(...names.map((it) => it.text.length))
+  return names.flatMap(({ text, summary }) => {
+    const [first = '', ...rest] = wrap(summary, WIDTH, ' '.repeat(width + 4))
+    return [`  ${text.padEnd(width)}  ${first.trimStart()}`, ...rest]
+  })
+}

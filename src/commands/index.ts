@@ -1,0 +1,57 @@
+// All operator commands, in the order of `help`. A new command is a file and a line here.
+import { agent } from './agent.ts'
+import { check } from './check.ts'
+import type { Command } from './command.ts'
+import { plant } from './plant.ts'
+import { query } from './query.ts'
+import { schema } from './schema.ts'
+import { sources } from './sources.ts'
+import { sourcesTest } from './sources-test.ts'
+import { status } from './status.ts'
+import { uplinks } from './uplinks.ts'
+import { uplinksTest } from './uplinks-test.ts'
+import { verify } from './verify.ts'
+
+export const COMMANDS: readonly Command[] = [
+  agent,
+  check,
+  schema,
+  status,
+  sources,
+  sourcesTest,
+  query,
+  uplinks,
+  uplinksTest,
+  verify,
+  plant,
+]
+
+/** Part of the product and not built yet. */
+export const NOT_BUILT: readonly string[] = [
+  'panel',
+  'console',
+  'sources browse',
+  'forecast',
+  'log check',
+  'log inspect',
+  'log repair',
+  'log export',
+  'replay',
+  'export',
+  'import',
+  'unpack',
+  'settings show',
+  'settings diff',
+  'settings apply',
+  'settings confirm',
+  'settings revert',
+  'settings history',
+  'secrets list',
+  'secrets set',
+  'secrets remove',
+  'update status',
+  'update check',
+  'update install',
+  'update rollback',
+  'diagnostics',
+]

@@ -1,0 +1,28 @@
+// `sources test` and `uplinks test`: each step as it is made, and what to do about the one that fails.
+import type { TestStep } from '../core/source.ts'
+import type { CommandContext } from './command.ts'
+import { DONE, FAILED } from './command.ts'
+import { document, lines, painter, printable, remedyLines, wrap } from './text.ts'
+
+const STEP_WIDTH = 18
+
+export async function showSteps(context: CommandContext, name: string, steps: AsyncIterable<TestStep>): Promise<number> {
+  const made: TestStep[] = []
+  for await (const step of steps) {
+    made.push(step)
+    if (!context.json) await lines(context.out, stepLines(context, step))
+  }
+  const ok = made.length > 0 && made.every((it) => it.ok)
+  if (context.json) await document(context, { name, ok, steps: made })
+  else await lines(context.out, [ok ? `${name}: all ${made.length} steps hold` : `${name}: the test failed`])
+  return ok ? DONE : FAILED
+}
+
+function stepLines({ out, env }: CommandContext, { step, ok, detail, remedy }: TestStep): string[] {
+  const paint = painter(out, env)
+  const indent = ' '.repeat(STEP_WIDTH + 8)
+  const [first = '', ...rest] = wrap(detail, out.width, indent)
+  const mark = ok ? paint('green', 'ok    ') : paint('red', 'FAILED')
+  const head = `${mark}  ${printable(step).padEnd(STEP_WIDTH)}`
+  return [`${head}${first.slice(indent.length)}`.trimEnd(), ...rest, ...remedyLines(remedy, out.width, indent)]
+}

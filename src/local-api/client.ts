@@ -1,0 +1,111 @@
+// The agent, as seen over its sockets: an AgentApi like the one inside it. Holds nothing open between calls.
+import type { IncomingMessage } from 'node:http'
+import { request } from 'node:http'
+import type { AgentApi, QueryRow } from '../core/agent-api.ts'
+import { ROLES } from '../core/agent-api.ts'
+import { Unreachable } from '../core/errors.ts'
+import type { Status } from '../core/status.ts'
+import type { TestStep } from '../core/source.ts'
+import { fromJson, toJson } from './json.ts'
+import type { Call } from './wire.ts'
+import { socketPath, unpackError } from './wire.ts'
+
+const ANSWER_MS_MAX = 10_000
+
+/** The code of an Unreachable that says: there is no agent to talk to. */
+export const AGENT_UNREACHABLE = 'agent-unreachable'
+
+/** Calls reject with Unreachable (code 'agent-unreachable') when no agent answers, else with what the agent failed with. */
+export function connectAgent(dir: string): AgentApi {
+  return {
+    status: () => ask<Status>(dir, 'status', {}),
+    testSource: (name, signal) => stream<TestStep>(dir, 'testSource', { name }, signal),
+    testUplink: (name, signal) => stream<TestStep>(dir, 'testUplink', { name }, signal),
+    query: (input, signal) => stream<QueryRow>(dir, 'query', input, signal),
+  }
+}
+
+async function ask<T>(dir: string, call: Call, input: object): Promise<T> {
+  const response = await post(dir, call, input, AbortSignal.timeout(ANSWER_MS_MAX))
+  const answer = await wholeAnswer(response)
+  if ('error' in answer) throw unpackError(answer.error)
+  return answer.result as T
+}
+
+async function wholeAnswer(response: IncomingMessage): Promise<Record<string, unknown>> {
+  const parts: Buffer[] = []
+  try {
+    for await (const part of response as AsyncIterable<Buffer>) parts.push(part)
+  } catch (error) {
+    throw unreachable('the agent went away in the middle of its answer', error)
+  }
+  return recordOf(Buffer.concat(parts).toString('utf8'))
+}
+
+function recordOf(text: string): Record<string, unknown> {
+  const value = fromJson(text)
+  if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
+  throw new Error('the agent answered with something else than JSON')
+}
+
+async function* stream<T>(dir: string, call: Call, input: object, signal: AbortSignal): AsyncIterable<T> {
+  const response = await post(dir, call, input, signal)
+  if (response.statusCode !== 200) throw unpackError((await wholeAnswer(response)).error)
+  try {
+    for await (const line of linesOf(response)) {
+      const item = recordOf(line)
+      if ('error' in item) throw unpackError(item.error)
+      if ('done' in item) return
+      yield item.row as T
+    }
+  } finally {
+    response.destroy()
+  }
+  signal.throwIfAborted()
+  throw unreachable('the agent went away in the middle of its answer')
+}
+
+/** Ends without an error when the connection is cut: the missing last line tells. */
+async function* linesOf(response: IncomingMessage): AsyncIterable<string> {
+  response.setEncoding('utf8')
+  let rest = ''
+  try {
+    for await (const part of response as AsyncIterable<string>) {
+      const lines = (rest + part).split('\n')
+      rest = lines.pop() ?? ''
+      yield* lines
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ECONNRESET' && code !== 'ABORT_ERR') throw error
+  }
+}
+
+function post(dir: string, call: Call, input: object, signal: AbortSignal): Promise<IncomingMessage> {
+  const path = socketPath(dir, ROLES[call])
+  const body = toJson(input)
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+    const sent = request({ socketPath: path, path: `/v1/${call}`, method: 'POST', headers, agent: false, signal })
+    sent.once('response', resolve)
+    sent.once('error', (error: NodeJS.ErrnoException) => reject(explained(error, path, signal)))
+    sent.end(body)
+  })
+}
+
+function explained(error: NodeJS.ErrnoException, path: string, signal: AbortSignal): unknown {
+  if (signal.aborted && (signal.reason as Error).name !== 'TimeoutError') return signal.reason
+  if (error.code === 'EACCES' || error.code === 'EPERM') {
+    return new Unreachable(AGENT_UNREACHABLE, `no permission for ${path}`, {
+      cause: error,
+      remedy: 'run as a member of the group that the socket belongs to',
+    })
+  }
+  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return unreachable(`no agent runs on ${path}`, error)
+  return unreachable(`the agent does not answer on ${path}`, error)
+}
+
+function unreachable(text: string, cause?: unknown): Unreachable {
+  const remedy = 'start it (holdfast agent --settings FILE --data DIR), or name its data directory with --data DIR'
+  return new Unreachable(AGENT_UNREACHABLE, text, { cause, remedy })
+}

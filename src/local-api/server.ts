@@ -1,0 +1,216 @@
+// The agent's side of its two sockets. The mode of a socket is the authentication: who may open operate.sock may operate.
+// Whatever comes in here, the data path goes on: everything is bounded, everything is checked, nothing that a client does can throw past `answer`.
+import { once } from 'node:events'
+import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import { connect } from 'node:net'
+import { dirname } from 'node:path'
+import type { AgentApi } from '../core/agent-api.ts'
+import { ROLES } from '../core/agent-api.ts'
+import { BadInput, Blocked, Unreachable } from '../core/errors.ts'
+import type { Logger } from '../core/source.ts'
+import { INPUTS } from './inputs.ts'
+import { fromJson, toJson } from './json.ts'
+import type { Call, Role, WireError } from './wire.ts'
+import { isCall, packError, socketPath } from './wire.ts'
+
+const BODY_BYTES_MAX = 65_536
+const HEAD_BYTES_MAX = 8_192
+const CONNECTIONS_MAX = 64
+const REQUEST_MS_MAX = 10_000
+/** Rows are sent together up to so many characters, or when none follows at once. */
+const CHUNK_CHARS = 16_384
+/** A reader that takes nothing for so long is cut off; somebody may well page through a query. */
+const STALLED_READER_MS_MAX = 600_000
+
+export interface LocalApi {
+  close(): Promise<void>
+}
+
+/** Serves `api` on DIR/run/view.sock and operate.sock. Rejects with BadInput when a path is too long, taken by another agent, or no socket. */
+export async function serveLocalApi(dir: string, api: AgentApi, log: Logger): Promise<LocalApi> {
+  const servers: Server[] = []
+  const close = async (): Promise<void> => {
+    await Promise.all(servers.map(closeServer))
+  }
+  try {
+    for (const role of ['view', 'operate'] as const) servers.push(await listen(socketPath(dir, role), role, api, log))
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { close }
+}
+
+async function listen(path: string, role: Role, api: AgentApi, log: Logger): Promise<Server> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o750 })
+  await chmod(dirname(path), 0o750)
+  await clear(path)
+  const server = createServer({ maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: REQUEST_MS_MAX, requestTimeout: REQUEST_MS_MAX })
+  server.maxConnections = CONNECTIONS_MAX
+  server.keepAliveTimeout = 5_000
+  server.timeout = STALLED_READER_MS_MAX
+  server.on('request', (request, response) => void answer(request, response, role, api, log))
+  server.on('clientError', (_, socket) => socket.destroy())
+  server.listen(path)
+  await once(server, 'listening')
+  server.on('error', (error) => log.error({ err: error, path }, 'local socket failed'))
+  await chmod(path, 0o660)
+  return server
+}
+
+/** Takes a socket away that nobody answers on: its agent was killed. */
+async function clear(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined)
+  if (!found) return
+  if (!found.isSocket()) throw taken(path, 'is there and is no socket', 'move it away')
+  if (await answers(path))
+    throw taken(path, 'is in use: another agent runs on this data directory', 'stop it, or choose another --data')
+  await rm(path, { force: true })
+}
+
+function taken(path: string, text: string, remedy: string): BadInput {
+  return new BadInput([{ where: path, text, remedy }])
+}
+
+/** Only a refusal says that nobody listens; a server too busy to answer is alive. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    const settle = (alive: boolean): void => {
+      socket.destroy()
+      resolve(alive)
+    }
+    socket.once('connect', () => settle(true))
+    socket.once('error', (error: NodeJS.ErrnoException) => settle(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'))
+  })
+}
+
+async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return
+  const closed = once(server, 'close')
+  server.close()
+  server.closeAllConnections()
+  await closed
+}
+
+class Refused extends Error {
+  readonly status: number
+  constructor(status: number, text: string) {
+    super(text)
+    this.status = status
+  }
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, role: Role, api: AgentApi, log: Logger): Promise<void> {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  response.on('error', () => gone.abort())
+  try {
+    const call = callOf(request, role)
+    const input = inputOf(call, await bodyOf(request))
+    await perform(call, input, api, response, gone.signal)
+  } catch (error) {
+    if (gone.signal.aborted) return
+    if (statusOf(error) === 500) log.error({ err: error, url: request.url }, 'local call failed')
+    fail(response, statusOf(error), packError(error))
+  }
+}
+
+function callOf(request: IncomingMessage, role: Role): Call {
+  const name = /^\/v1\/([A-Za-z]{1,32})$/.exec(request.url ?? '')?.[1]
+  if (name === undefined || !isCall(name)) throw new Refused(404, 'there is no such call')
+  if (request.method !== 'POST') throw new Refused(405, 'calls are made with POST')
+  if (ROLES[name] !== role) throw new Refused(403, `${name} is offered by ${ROLES[name]}.sock`)
+  return name
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of request as AsyncIterable<Buffer>) {
+    bytes += part.length
+    if (bytes > BODY_BYTES_MAX) throw new Refused(413, `the body is longer than ${BODY_BYTES_MAX} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString('utf8')
+}
+
+function inputOf<C extends Call>(call: C, body: string): unknown {
+  let value: unknown
+  try {
+    value = body.trim() === '' ? {} : fromJson(body)
+  } catch {
+    throw new Refused(400, 'the body is not JSON')
+  }
+  const checked = INPUTS[call].safeParse(value)
+  if (checked.success) return checked.data
+  throw new BadInput(checked.error.issues.map((it) => ({ where: it.path.join('.') || call, text: it.message })))
+}
+
+/** One line a call. */
+function perform(call: Call, input: unknown, api: AgentApi, response: ServerResponse, signal: AbortSignal): Promise<void> {
+  const { name } = input as { name: string }
+  switch (call) {
+    case 'status':
+      return one(api.status(), response)
+    case 'testSource':
+      return many(api.testSource(name, signal), response, signal)
+    case 'testUplink':
+      return many(api.testUplink(name, signal), response, signal)
+    case 'query':
+      return many(api.query(input as Parameters<AgentApi['query']>[0], signal), response, signal)
+  }
+}
+
+async function one(result: Promise<unknown>, response: ServerResponse): Promise<void> {
+  const text = toJson({ result: await result })
+  response.writeHead(200, { 'content-type': 'application/json' }).end(text)
+}
+
+async function many(rows: AsyncIterable<unknown>, response: ServerResponse, signal: AbortSignal): Promise<void> {
+  let pending = ''
+  let scheduled: NodeJS.Immediate | undefined
+  const flush = (): void => {
+    clearImmediate(scheduled)
+    scheduled = undefined
+    if (pending === '' || signal.aborted) return
+    if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+    response.write(pending)
+    pending = ''
+  }
+  const add = (line: object): void => {
+    pending += `${toJson(line)}\n`
+    if (pending.length >= CHUNK_CHARS) flush()
+    else scheduled ??= setImmediate(flush)
+  }
+  try {
+    for await (const row of rows) {
+      if (response.writableNeedDrain) await drained(response, signal)
+      if (signal.aborted) return
+      add({ row })
+    }
+    add({ done: true })
+  } finally {
+    flush()
+  }
+  response.end()
+}
+
+async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  await once(response, 'drain', { signal }).catch(() => undefined)
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof Refused) return error.status
+  if (error instanceof BadInput) return 400
+  if (error instanceof Unreachable || error instanceof Blocked) return 503
+  return 500
+}
+
+function fail(response: ServerResponse, status: number, error: WireError): void {
+  const text = toJson({ error })
+  if (response.headersSent) response.end(`${text}\n`)
+  else response.writeHead(status, { 'content-type': 'application/json', connection: 'close' }).end(text)
+}

@@ -1,0 +1,85 @@
+// What became of every reading, by class, over the life of the log: accepted = delivered + stored + lost, at every commit.
+// `stored` is counted by itself, never as the rest of the others; each open checks it against the blocks.
+import type { Journal } from './journal.ts'
+import type { Streams } from './streams.ts'
+
+export interface Account {
+  readonly class: string
+  accepted: number
+  delivered: number
+  stored: number
+  readonly lost: Record<string, number>
+  /** Bytes of the blocks whose readings are stored or kept. */
+  bytes: number
+}
+
+interface Held {
+  readonly stream: number
+  readonly pending: number
+  readonly bytes: number
+}
+
+export interface Accounts {
+  of(className: string): Account
+  all(): readonly Account[]
+  /** Inside the commit's transaction. */
+  save(): void
+}
+
+export function lose(account: Account, reason: string, count: number): void {
+  account.lost[reason] = (account.lost[reason] ?? 0) + count
+}
+
+export function lostOf(account: Account): number {
+  return Object.values(account.lost).reduce((sum, n) => sum + n, 0)
+}
+
+export function loadAccounts(db: Journal, streams: Streams): Accounts {
+  const accounts = new Map<string, Account>()
+  const upsert = db.prepare(
+    'INSERT INTO account (class, accepted, delivered, stored, lost) VALUES (@class, @accepted, @delivered, @stored, @lost) ON CONFLICT (class) DO UPDATE SET accepted = excluded.accepted, delivered = excluded.delivered, stored = excluded.stored, lost = excluded.lost',
+  )
+  const of = (className: string): Account => {
+    let account = accounts.get(className)
+    if (!account)
+      accounts.set(className, (account = { class: className, accepted: 0, delivered: 0, stored: 0, lost: {}, bytes: 0 }))
+    return account
+  }
+  const rows = db.prepare('SELECT class, accepted, delivered, stored, lost FROM account').all() as (Omit<
+    Account,
+    'lost' | 'bytes'
+  > & { lost: string })[]
+  for (const row of rows) accounts.set(row.class, { ...row, lost: JSON.parse(row.lost) as Record<string, number>, bytes: 0 })
+  const held = db
+    .prepare('SELECT stream, sum(pending) AS pending, sum(bytes) AS bytes FROM block GROUP BY stream')
+    .all() as Held[]
+  for (const { stream, bytes } of held) of(streams.byId(stream).class).bytes += bytes
+  checkStored(accounts, held, streams)
+  return {
+    of,
+    all: () => [...accounts.values()],
+    save() {
+      for (const it of accounts.values())
+        upsert.run({
+          class: it.class,
+          accepted: it.accepted,
+          delivered: it.delivered,
+          stored: it.stored,
+          lost: JSON.stringify(it.lost),
+        })
+    },
+  }
+}
+
+/** A difference between the account and the blocks is damage: it is shown as lost, never hidden. */
+function checkStored(accounts: ReadonlyMap<string, Account>, held: readonly Held[], streams: Streams): void {
+  const pending = new Map<string, number>()
+  for (const row of held)
+    pending.set(streams.byId(row.stream).class, (pending.get(streams.byId(row.stream).class) ?? 0) + row.pending)
+  for (const account of accounts.values()) {
+    const found = pending.get(account.class) ?? 0
+    if (found === account.stored) continue
+    lose(account, 'unaccounted', account.stored - found)
+    account.stored = found
+  }
+}

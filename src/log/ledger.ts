@@ -1,0 +1,86 @@
+// The ledger: every reading that was given up, by stream, range, times, action and reason, in the transaction that gives it up.
+// A row gets its place in the class's gap stream when it is published; until then the next loss of the same kind that joins on is
+// merged into it, so that a week of reclaiming is a few rows. A published row never changes: an uplink may have it.
+import type { LossAction } from '../core/log.ts'
+import type { Journal } from './journal.ts'
+import type { StreamRow, Streams } from './streams.ts'
+
+export interface Loss {
+  readonly stream: StreamRow
+  readonly from: number
+  readonly to: number
+  readonly timeFrom: number
+  readonly timeTo: number
+  readonly action: LossAction
+  readonly reason: string
+  readonly at: number
+}
+
+export interface Ledger {
+  /** Inside the commit's transaction. */
+  add(loss: Loss): void
+  /** Gives every row that has none its place in its gap stream. Inside a transaction; says how many rows. */
+  publish(): number
+  unpublished(): number
+}
+
+interface OpenRow {
+  readonly id: number
+  to: number
+}
+
+export function loadLedger(db: Journal, streams: Streams): Ledger {
+  const insert = db.prepare(
+    'INSERT INTO ledger (stream, first, end, count, time_from, time_to, action, reason, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  )
+  const extend = db.prepare(
+    'UPDATE ledger SET end = ?, count = count + ?, time_from = min(time_from, ?), time_to = max(time_to, ?), at = ? WHERE id = ?',
+  )
+  const pending = db.prepare('SELECT id, stream, end, action, reason FROM ledger WHERE sequence IS NULL ORDER BY id')
+  const place = db.prepare('UPDATE ledger SET gap_stream = ?, sequence = ? WHERE id = ?')
+  const open = new Map<string, OpenRow>()
+  let unpublished = 0
+  const keyOf = (stream: number, action: string, reason: string) => `${stream} ${action} ${reason}`
+  const rows = () => pending.all() as { id: number; stream: number; end: number; action: string; reason: string }[]
+  for (const row of rows()) {
+    open.set(keyOf(row.stream, row.action, row.reason), { id: row.id, to: row.end })
+    unpublished++
+  }
+  return {
+    add(loss) {
+      const key = keyOf(loss.stream.id, loss.action, loss.reason)
+      const count = loss.to - loss.from
+      const last = open.get(key)
+      if (last && last.to === loss.from) {
+        extend.run(loss.to, count, loss.timeFrom, loss.timeTo, loss.at, last.id)
+        last.to = loss.to
+        return
+      }
+      const { lastInsertRowid } = insert.run(
+        loss.stream.id,
+        loss.from,
+        loss.to,
+        count,
+        loss.timeFrom,
+        loss.timeTo,
+        loss.action,
+        loss.reason,
+        loss.at,
+      )
+      open.set(key, { id: Number(lastInsertRowid), to: loss.to })
+      unpublished++
+    },
+    publish() {
+      const published = rows()
+      for (const row of published) {
+        const gap = streams.sibling(streams.byId(row.stream), 'gap')
+        place.run(gap.id, gap.next++, row.id)
+        gap.dirty = true
+      }
+      open.clear()
+      unpublished = 0
+      return published.length
+    },
+    unpublished: () => unpublished,
+  }
+}

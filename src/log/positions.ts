@@ -1,0 +1,242 @@
+// What each uplink has, what may be under way to it, and when a reading counts as delivered.
+// In memory at once; on disk with the next group commit. A lost local commit costs one read of the uplink's own position.
+import type { Intervals } from '../core/intervals.ts'
+import { contains, difference, intersection, union, withInterval } from '../core/intervals.ts'
+import type { EndOffsets, Resumed } from '../core/log.ts'
+import type { DeliveryRule } from '../core/settings.ts'
+import type { StreamIntervals, StreamRange } from '../core/stream.ts'
+import type { Position, Refusal } from '../core/uplink.ts'
+import type { Accounts } from './accounts.ts'
+import type { Journal } from './journal.ts'
+import type { StreamRow, Streams } from './streams.ts'
+
+interface UplinkState {
+  transaction: number
+  delivered: Map<string, Intervals>
+  intent: { ranges: readonly StreamRange[]; endOffsets: EndOffsets } | undefined
+  positionDirty: boolean
+  intentDirty: boolean
+}
+
+interface Mark {
+  readonly ranges: readonly StreamRange[]
+  readonly refused: readonly Refusal[]
+  readonly uplink: string
+}
+
+export interface Positions {
+  commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): void
+  offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): void
+  restart(uplink: string, position: Position | 'none'): Resumed
+  /** Whether the destination knows of numbers that this log has not given out yet: the log was rolled back. */
+  isAhead(position: Position): boolean
+  /** Whether `save` has anything to do. */
+  isDirty(): boolean
+  pinned(stream: StreamRow): Intervals
+  /** Inside the commit's transaction: marks blocks as delivered, writes positions and intents. */
+  save(at: number): void
+}
+
+export interface PositionParts {
+  readonly db: Journal
+  readonly streams: Streams
+  readonly accounts: Accounts
+  readonly uplinks: readonly string[]
+  readonly delivery: Readonly<Record<string, DeliveryRule>>
+  readonly keepDelivered: boolean
+}
+
+export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDelivered }: PositionParts): Positions {
+  const states = new Map<string, UplinkState>()
+  let marks: Mark[] = []
+  const sql = {
+    position: db.prepare(
+      'INSERT INTO position (uplink, number, delivered) VALUES (?, ?, ?) ON CONFLICT (uplink) DO UPDATE SET number = excluded.number, delivered = excluded.delivered',
+    ),
+    intent: db.prepare(
+      'INSERT INTO intent (uplink, ranges, end_offsets) VALUES (?, ?, ?) ON CONFLICT (uplink) DO UPDATE SET ranges = excluded.ranges, end_offsets = excluded.end_offsets',
+    ),
+    noIntent: db.prepare('DELETE FROM intent WHERE uplink = ?'),
+    blocks: db.prepare(
+      'SELECT id, first, count, pending, bytes FROM block WHERE stream = ? AND first >= ? AND first < ? AND pending > 0 ORDER BY first',
+    ),
+    remove: db.prepare('DELETE FROM block WHERE id = ?'),
+    pending: db.prepare('UPDATE block SET pending = ? WHERE id = ?'),
+    park: db.prepare('INSERT OR IGNORE INTO parked (uplink, stream, sequence, code, at) VALUES (?, ?, ?, ?, ?)'),
+    parked: db.prepare('SELECT count(DISTINCT sequence) FROM parked WHERE stream = ? AND sequence >= ? AND sequence < ?').pluck(),
+  }
+  const stateOf = (uplink: string): UplinkState => {
+    let state = states.get(uplink)
+    if (!state)
+      states.set(
+        uplink,
+        (state = { transaction: 0, delivered: new Map(), intent: undefined, positionDirty: false, intentDirty: false }),
+      )
+    return state
+  }
+  for (const row of db.prepare('SELECT uplink, number, delivered FROM position').all() as {
+    uplink: string
+    number: number
+    delivered: string
+  }[]) {
+    const state = stateOf(row.uplink)
+    state.transaction = row.number
+    state.delivered = new Map(JSON.parse(row.delivered) as [string, Intervals][])
+  }
+  for (const row of db.prepare('SELECT uplink, ranges, end_offsets FROM intent').all() as {
+    uplink: string
+    ranges: string
+    end_offsets: string
+  }[])
+    stateOf(row.uplink).intent = clipped(
+      JSON.parse(row.ranges) as StreamRange[],
+      JSON.parse(row.end_offsets) as EndOffsets,
+      streams,
+    )
+
+  function has(uplink: string, stream: StreamRow, from: number, to: number): boolean {
+    return contains(stateOf(uplink).delivered.get(stream.key) ?? [], from, to)
+  }
+
+  /** The rule of delivery of a class over readings [from, to) of a stream. */
+  function isDelivered(stream: StreamRow, from: number, to: number): boolean {
+    const rule = delivery[stream.class] ?? 'all-uplinks'
+    if (rule === 'none') return false
+    if (rule === 'any-uplink') return uplinks.some((it) => has(it, stream, from, to))
+    return (rule === 'all-uplinks' ? uplinks : rule).every((it) => has(it, stream, from, to))
+  }
+
+  function deliver(stream: StreamRow, from: number, to: number): void {
+    const account = accounts.of(stream.class)
+    for (const block of sql.blocks.all(stream.id, from, to) as {
+      id: number
+      first: number
+      count: number
+      pending: number
+      bytes: number
+    }[]) {
+      const end = block.first + block.count
+      if (!isDelivered(stream, block.first, end)) continue
+      const parked = sql.parked.get(stream.id, block.first, end) as number
+      account.delivered += block.pending - parked
+      account.stored -= block.pending - parked
+      if (parked === 0 && !keepDelivered) {
+        account.bytes -= block.bytes
+        sql.remove.run(block.id)
+      } else sql.pending.run(parked, block.id)
+    }
+  }
+
+  function applyMark({ uplink, ranges, refused }: Mark, at: number): void {
+    for (const it of refused) {
+      const stream = streams.byKey(it.stream)
+      if (stream) sql.park.run(uplink, stream.id, it.sequence, it.code, at)
+    }
+    for (const range of ranges) {
+      const stream = streams.byKey(range.stream)
+      if (stream?.form === 'raw') deliver(stream, range.from, range.to)
+    }
+  }
+
+  function add(state: UplinkState, ranges: readonly StreamRange[]): void {
+    for (const { stream, from, to } of ranges)
+      state.delivered.set(stream, withInterval(state.delivered.get(stream) ?? [], from, to))
+    state.positionDirty = true
+  }
+
+  /** Streams of epochs that are over and of which nothing is left need no place in the position. */
+  function prune(state: UplinkState): void {
+    const held = new Set(db.prepare('SELECT DISTINCT stream FROM block').pluck().all() as number[])
+    for (const key of state.delivered.keys()) {
+      const stream = streams.byKey(key)
+      if (!stream || (stream.epoch !== streams.epoch() && stream.form === 'raw' && !held.has(stream.id)))
+        state.delivered.delete(key)
+    }
+  }
+
+  return {
+    commit(uplink, ranges, transaction, refused) {
+      const state = stateOf(uplink)
+      state.transaction = Math.max(state.transaction, transaction)
+      add(state, ranges)
+      marks.push({ uplink, ranges, refused })
+    },
+    offer(uplink, ranges, endOffsets) {
+      const state = stateOf(uplink)
+      state.intent = { ranges, endOffsets }
+      state.intentDirty = true
+    },
+    isAhead: ({ delivered }) =>
+      [...delivered].some(([key, intervals]) => {
+        const stream = streams.byKey(key)
+        return stream !== undefined && (intervals.at(-1)?.to ?? 0) > stream.next
+      }),
+    restart(uplink, position) {
+      const state = stateOf(uplink)
+      const intent = state.intent
+      let inDoubt: readonly StreamRange[] = []
+      if (position === 'none') {
+        if (intent && state.transaction > 0) inDoubt = notDelivered(intent.ranges, state.delivered)
+      } else {
+        const news = newRanges(position.delivered, state.delivered, streams)
+        state.transaction = Math.max(state.transaction, position.transaction)
+        for (const { stream, from, to } of news)
+          state.delivered.set(stream, union(state.delivered.get(stream) ?? [], [{ from, to }]))
+        if (news.length > 0) marks.push({ uplink, ranges: news, refused: [] })
+      }
+      prune(state)
+      state.intent = inDoubt.length > 0 ? { ranges: inDoubt, endOffsets: intent?.endOffsets ?? {} } : undefined
+      state.intentDirty = true
+      state.positionDirty = true
+      return {
+        transaction: state.transaction,
+        delivered: new Map(state.delivered),
+        inDoubt,
+        endOffsets: intent?.endOffsets ?? {},
+      }
+    },
+    isDirty: () => marks.length > 0 || [...states.values()].some((it) => it.positionDirty || it.intentDirty),
+    pinned(stream) {
+      let set: Intervals = []
+      for (const { intent } of states.values())
+        for (const it of intent?.ranges ?? []) if (it.stream === stream.key) set = union(set, [{ from: it.from, to: it.to }])
+      return set
+    },
+    save(at) {
+      for (const mark of marks) applyMark(mark, at)
+      marks = []
+      for (const [uplink, state] of states) {
+        if (state.positionDirty) sql.position.run(uplink, state.transaction, JSON.stringify([...state.delivered]))
+        if (state.intentDirty && state.intent)
+          sql.intent.run(uplink, JSON.stringify(state.intent.ranges), JSON.stringify(state.intent.endOffsets))
+        if (state.intentDirty && !state.intent) sql.noIntent.run(uplink)
+        state.positionDirty = false
+        state.intentDirty = false
+      }
+    },
+  }
+}
+
+/** An intent may name numbers that were not given out yet when it was written; after a restart those are in nobody's doubt. */
+function clipped(ranges: readonly StreamRange[], endOffsets: EndOffsets, streams: Streams) {
+  const kept = ranges
+    .map((it) => ({ ...it, to: Math.min(it.to, streams.byKey(it.stream)?.next ?? 0) }))
+    .filter((it) => it.from < it.to)
+  return { ranges: kept, endOffsets }
+}
+
+function notDelivered(ranges: readonly StreamRange[], delivered: StreamIntervals): StreamRange[] {
+  return ranges.flatMap(({ stream, from, to }) =>
+    difference([{ from, to }], delivered.get(stream) ?? []).map((it) => ({ stream, from: it.from, to: it.to })),
+  )
+}
+
+/** What the destination has and we did not know of, as far as this log knows the streams. */
+function newRanges(there: StreamIntervals, here: StreamIntervals, streams: Streams): StreamRange[] {
+  return [...there].flatMap(([key, intervals]) => {
+    const stream = streams.byKey(key)
+    if (!stream) return []
+    const known = intersection(intervals, [{ from: 0, to: stream.next }])
+    return difference(known, here.get(key) ?? []).map((it) => ({ stream: key, from: it.from, to: it.to }))
+  })
+}

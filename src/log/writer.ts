@@ -1,0 +1,537 @@
+// The writer: group commit. The only thread that changes the journal.
+//
+//   append ─► gather (by class) ─► block ─┐
+//   refused ──────────────► ledger ───────┤ one transaction, one fsync ─► durable(append ids)
+//   commit, offer (uplinks) ─► positions ─┘
+//
+// A commit starts when a class's `commitEvery` is over, when `commitBytes` wait, or when somebody is stalled; one after another, and on
+// slow flash at least `commitEveryMin` apart. What must hold: a number is told to nobody before the commit that stores it; a failed
+// commit or fsync is never repeated: the error goes up, the process ends, the next start reads what is on disk.
+import type { ReadingBatch, Refused } from '../core/batch.ts'
+import { bytesOf } from '../core/batch.ts'
+import { BLOCK_BYTES_MAX, BLOCK_READINGS_MAX } from '../core/bounds.ts'
+import type { EndOffsets, Resumed } from '../core/log.ts'
+import type { ClassSettings, DeliveryRule } from '../core/settings.ts'
+import type { ClassStatus } from '../core/status.ts'
+import type { StreamRange } from '../core/stream.ts'
+import type { Position, Refusal } from '../core/uplink.ts'
+import { encodeBlock } from '../columns/index.ts'
+import type { Account } from './accounts.ts'
+import { loadAccounts, lose, lostOf } from './accounts.ts'
+import type { Gather, SeriesMap } from './gather.ts'
+import { beginBatch, emptyGather, gatherOne, gatherRun, hasRoom, newGather } from './gather.ts'
+import type { Journal } from './journal.ts'
+import { openJournal, PAGE_BYTES, presentEpoch, walBytes, writeMeta } from './journal.ts'
+import { loadLedger } from './ledger.ts'
+import { loadPositions } from './positions.ts'
+import { createReclaimer } from './reclaim.ts'
+import type { StreamRow } from './streams.ts'
+import { loadSeries } from './series.ts'
+import { loadStreams } from './streams.ts'
+
+export interface WriterOptions {
+  /** DIR/log. */
+  readonly dir: string
+  readonly device: string
+  readonly bytesMax: number
+  readonly commitBytes: number
+  readonly commitEveryMinMs: number
+  readonly keepDeliveredMs: number
+  /** First is most valuable. */
+  readonly classes: readonly ClassSettings[]
+  readonly delivery: Readonly<Record<string, DeliveryRule>>
+  readonly uplinks: readonly string[]
+  /** Of this boot of the machine: a new one without a clean stop begins a new epoch. */
+  readonly bootId: string
+}
+
+/** What the log does not own: clock, dice, and who is told. */
+export interface WriterWorld {
+  /** Microseconds since 1970 UTC. */
+  now(): number
+  /** Monotonic milliseconds. */
+  monotonic(): number
+  after(ms: number, run: () => void): { cancel(): void }
+  /** 128 random bits as hexadecimal digits. */
+  randomEpoch(): string
+  /** After the fsync: these appends are on disk. `unpublished` lines of the ledger wait for a place in a gap stream. */
+  durable(ids: readonly number[], unpublished: number): void
+  /** The journal cannot be written: nothing more will be acknowledged, the process must end. */
+  failed(error: unknown): void
+}
+
+export interface LogFigures {
+  readonly epoch: string
+  readonly bytes: number
+  readonly bytesMax: number
+  readonly oldest: number | null
+  readonly sequence: number
+  readonly commits: number
+  readonly commitMs: { readonly p50: number; readonly p99: number }
+  readonly classes: readonly ClassStatus[]
+  readonly parked: number
+}
+
+export interface Writer {
+  append(id: number, batch: ReadingBatch): void
+  hurry(): void
+  forget(origin: number): void
+  offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): void
+  commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): void
+  restart(uplink: string, position: Position | 'none'): Resumed
+  /** Gives the ledger's new lines their places in the gap streams. */
+  publish(): void
+  /** A block that the keeper could not read. */
+  damaged(stream: string, first: number): void
+  figures(): LogFigures
+  /** Commits what waits, checkpoints, leaves the clean-stop mark. */
+  close(): void
+}
+
+/** A block that has its numbers and waits for the commit. */
+interface Ready {
+  readonly stream: StreamRow
+  readonly place: number
+  readonly first: number
+  readonly count: number
+  readonly timeFrom: number
+  readonly timeTo: number
+  readonly receivedFrom: number
+  readonly receivedTo: number
+  readonly data: Uint8Array
+}
+
+interface Waiting {
+  readonly gather: Gather
+  readonly refused: Refused[]
+  /** Appends that end in this class's next commit. */
+  readonly appends: number[]
+  dueAt: number
+}
+
+const EXPIRE_EVERY_MS = 1000
+const EXPIRE_BLOCKS_MAX = 500
+const FSYNCS_REMEMBERED = 100
+/** On slow flash commits keep a distance of so many times the last fsync. */
+const FSYNC_DISTANCE = 4
+
+export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
+  const { classes } = options
+  const db = openJournal(options.dir, options.bytesMax)
+  const streams = loadStreams(db, options.device, presentEpoch(db, options.bootId, world.randomEpoch))
+  const accounts = loadAccounts(db, streams)
+  const ledger = loadLedger(db, streams)
+  const positions = loadPositions({
+    db,
+    streams,
+    accounts,
+    uplinks: options.uplinks,
+    delivery: options.delivery,
+    keepDelivered: options.keepDeliveredMs > 0,
+  })
+  const reclaimer = createReclaimer({ db, classes, streams, accounts, ledger, pinned: positions.pinned })
+  const series = loadSeries(db, options.device, world)
+  const origins = new Map<number, SeriesMap>()
+  const placeOf = new Map(classes.map((it, place) => [it.name, place]))
+  const waiting: Waiting[] = classes.map(() => ({ gather: newGather(), refused: [], appends: [], dueAt: Infinity }))
+  /** Appends with parts in several classes: how many of them are still to be committed. */
+  const parts = new Map<number, number>()
+  let ready: Ready[] = []
+  let bytesWaiting = 0
+  let timer: { at: number; cancel(): void } | undefined
+  let stalled = false
+  let dead = false
+  let lastCommitEnd = -Infinity
+  let lastCommitMs = 0
+  let lastExpiry = -Infinity
+  let commits = 0
+  const commitMs: number[] = []
+  const insert = db.prepare(
+    'INSERT INTO block (stream, first, count, pending, time_from, time_to, received_from, received_to, bytes, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  )
+  const expire = db.prepare('DELETE FROM block WHERE id = ?')
+  const expired = db.prepare(
+    'SELECT id, stream, bytes FROM block WHERE pending = 0 AND stream = ? AND received_to < ? ORDER BY first LIMIT ?',
+  )
+  const begin = db.prepare('BEGIN IMMEDIATE')
+  const end = db.prepare('COMMIT')
+
+  // --- in ---------------------------------------------------------------------------------------------------------
+
+  function append(id: number, batch: ReadingBatch): void {
+    const map = mapOf(batch)
+    const touched = new Set<number>()
+    if (batch.count > 0)
+      if (map.only >= 0) {
+        appendRuns(map.only, batch, map)
+        touched.add(map.only)
+      } else appendEach(batch, map, touched)
+    for (const it of batch.refused) {
+      const place = placeOf.get(it.class) ?? classes.length - 1
+      waitingOf(place).refused.push(it)
+      touched.add(place)
+    }
+    if (touched.size === 0) return void world.durable([id], ledger.unpublished())
+    parts.set(id, touched.size)
+    for (const place of touched) wait(place, id)
+    bytesWaiting += bytesOf(batch)
+    plan()
+  }
+
+  function mapOf(batch: ReadingBatch): SeriesMap {
+    let map = origins.get(batch.origin)
+    if (!map) origins.set(batch.origin, (map = { ids: [], classes: [], kinds: [], only: -2, spans: false }))
+    if (batch.seriesFrom !== map.ids.length && batch.newSeries.length > 0)
+      throw new Error(`origin ${batch.origin}: series from ${batch.seriesFrom} came where ${map.ids.length} was next`)
+    for (const it of batch.newSeries) {
+      const place = placeOf.get(it.class) ?? -1
+      map.only = map.ids.length === 0 || map.only === place ? place : -2
+      map.ids.push(series.idOf(it))
+      map.classes.push(place)
+      map.kinds.push(it.kind)
+      map.spans ||= it.kind === 'string' || it.kind === 'bytes'
+    }
+    return map
+  }
+
+  function appendRuns(place: number, batch: ReadingBatch, map: SeriesMap): void {
+    const gather = waitingOf(place).gather
+    const step = batch.bytes.length > BLOCK_BYTES_MAX ? 256 : BLOCK_READINGS_MAX
+    for (let from = 0; from < batch.count; from += step) {
+      const to = Math.min(batch.count, from + step)
+      if (!hasRoom(gather, to - from, batch.bytes.length)) makeBlock(place)
+      gatherRun(gather, batch, map, from, to)
+    }
+  }
+
+  function appendEach(batch: ReadingBatch, map: SeriesMap, touched: Set<number>): void {
+    const indices = new Map<number, number>()
+    for (let row = 0; row < batch.count; row++) {
+      const place = map.classes[batch.series[row] as number] as number
+      if (place < 0) {
+        refuseUnknown(batch, row, touched)
+        continue
+      }
+      const { gather } = waitingOf(place)
+      if (!hasRoom(gather, 1, 0) || gather.bytesUsed > BLOCK_BYTES_MAX) {
+        makeBlock(place)
+        indices.delete(place)
+      }
+      let index = indices.get(place)
+      if (index === undefined) indices.set(place, (index = beginBatch(gather, batch.received)))
+      gatherOne(gather, batch, map, row, index)
+      touched.add(place)
+    }
+  }
+
+  function refuseUnknown(batch: ReadingBatch, row: number, touched: Set<number>): void {
+    const place = classes.length - 1
+    const time = batch.time[row] as number
+    waitingOf(place).refused.push({
+      class: (classes[place] as ClassSettings).name,
+      reason: 'no-such-class',
+      count: 1,
+      timeFrom: time,
+      timeTo: time,
+    })
+    touched.add(place)
+  }
+
+  const waitingOf = (place: number) => waiting[place] as Waiting
+
+  function wait(place: number, id: number): void {
+    const it = waitingOf(place)
+    it.appends.push(id)
+    it.dueAt = Math.min(it.dueAt, world.monotonic() + (classes[place] as ClassSettings).commitEveryMs)
+  }
+
+  // --- when -------------------------------------------------------------------------------------------------------
+
+  /** Sets the one timer to the next moment at which a commit is due. */
+  function plan(): void {
+    if (dead) return
+    const now = world.monotonic()
+    const urgent = stalled || bytesWaiting >= options.commitBytes
+    const due = urgent
+      ? now
+      : Math.min(...waiting.map((it) => it.dueAt), positions.isDirty() ? lastCommitEnd + idleCommitMs() : Infinity)
+    if (due === Infinity) return
+    const at = Math.max(due, lastCommitEnd + Math.min(options.commitEveryMinMs, lastCommitMs * FSYNC_DISTANCE))
+    if (timer && timer.at <= at) return
+    timer?.cancel()
+    timer = { at, ...world.after(Math.max(0, at - now), onTimer) }
+  }
+
+  const idleCommitMs = () => Math.min(...classes.map((it) => it.commitEveryMs))
+
+  function onTimer(): void {
+    timer = undefined
+    const all = stalled || bytesWaiting >= options.commitBytes
+    commitNow(all ? Infinity : world.monotonic() + 1)
+    plan()
+  }
+
+  // --- the commit ---------------------------------------------------------------------------------------------------
+
+  function makeBlock(place: number): void {
+    const { gather } = waitingOf(place)
+    if (gather.count === 0) return
+    const name = (classes[place] as ClassSettings).name
+    const stream = streams.current(name, 'raw')
+    const first = stream.next
+    const { block, timeFrom, timeTo } = encodeBlock(
+      {
+        ...gather,
+        count: gather.count,
+        received: gather.received.subarray(0, gather.batches),
+        bytes: gather.bytes.subarray(0, gather.bytesUsed),
+        kindOf: series.kindOf,
+      },
+      { stream: stream.id, first },
+    )
+    const received = gather.received.subarray(0, gather.batches)
+    ready.push({
+      stream,
+      place,
+      first,
+      count: gather.count,
+      timeFrom,
+      timeTo,
+      receivedFrom: Math.min(...received.subarray(0, 1)),
+      receivedTo: received.at(-1) as number,
+      data: block,
+    })
+    stream.next += gather.count
+    stream.dirty = true
+    emptyGather(gather)
+  }
+
+  /** Commits the classes that are due by `until` (monotonic ms), and all that uplinks have said. */
+  function commitNow(until: number): void {
+    if (dead) return
+    const places = classes.map((_, place) => place).filter((place) => waitingOf(place).dueAt <= until)
+    if (places.length === 0 && ready.length === 0 && !positions.isDirty()) {
+      stalled = false
+      return
+    }
+    for (const place of places) makeBlock(place)
+    const acked: number[] = []
+    const started = world.monotonic()
+    try {
+      begin.run()
+      write(places)
+      end.run()
+    } catch (error) {
+      dead = true
+      world.failed(error)
+      return
+    }
+    ready = []
+    for (const place of places) settle(place, acked)
+    stalled = false
+    // What classes that are not due have waiting stays small: it counts anew with the next append.
+    bytesWaiting = 0
+    lastCommitEnd = world.monotonic()
+    lastCommitMs = lastCommitEnd - started
+    commits++
+    commitMs.push(lastCommitMs)
+    if (commitMs.length > FSYNCS_REMEMBERED) commitMs.shift()
+    world.durable(acked, ledger.unpublished())
+  }
+
+  /** Inside the transaction: everything that must agree. */
+  function write(places: readonly number[]): void {
+    const at = world.now()
+    series.save()
+    // Highest class first, so that it finds the room.
+    for (const block of ready.sort((a, b) => a.place - b.place || a.first - b.first)) store(block, at)
+    for (const place of places) for (const it of waitingOf(place).refused) refuse(place, it, at)
+    positions.save(at)
+    dropExpired(at)
+    streams.save()
+    accounts.save()
+  }
+
+  function store(block: Ready, at: number): void {
+    const { stream, first, count } = block
+    const account = accounts.of(stream.class)
+    account.accepted += count
+    if (!reclaimer.makeRoom(block.data.length, block.place, at)) {
+      ledger.add({
+        stream,
+        from: first,
+        to: first + count,
+        timeFrom: block.timeFrom,
+        timeTo: block.timeTo,
+        action: 'dropped',
+        reason: 'full',
+        at,
+      })
+      lose(account, 'full', count)
+      return
+    }
+    insert.run(
+      stream.id,
+      first,
+      count,
+      count,
+      block.timeFrom,
+      block.timeTo,
+      block.receivedFrom,
+      block.receivedTo,
+      block.data.length,
+      block.data,
+    )
+    account.stored += count
+    account.bytes += block.data.length
+  }
+
+  /** Refused readings get the numbers after those of the stored: one line of the ledger each class and reason. */
+  function refuse(place: number, it: Refused, at: number): void {
+    const stream = streams.current((classes[place] as ClassSettings).name, 'raw')
+    const from = stream.next
+    stream.next += it.count
+    stream.dirty = true
+    const account = accounts.of(stream.class)
+    account.accepted += it.count
+    lose(account, it.reason, it.count)
+    const action = it.reason === 'overflow' ? 'overflowed' : 'refused'
+    ledger.add({ stream, from, to: from + it.count, timeFrom: it.timeFrom, timeTo: it.timeTo, action, reason: it.reason, at })
+  }
+
+  function settle(place: number, acked: number[]): void {
+    const it = waitingOf(place)
+    for (const id of it.appends) {
+      const left = (parts.get(id) ?? 1) - 1
+      if (left > 0) parts.set(id, left)
+      else {
+        parts.delete(id)
+        acked.push(id)
+      }
+    }
+    it.appends.length = 0
+    it.refused.length = 0
+    it.dueAt = Infinity
+  }
+
+  function dropExpired(at: number): void {
+    if (options.keepDeliveredMs === 0 || world.monotonic() - lastExpiry < EXPIRE_EVERY_MS) return
+    lastExpiry = world.monotonic()
+    for (const stream of streams.all()) {
+      if (stream.form !== 'raw') continue
+      const rows = expired.all(stream.id, at - options.keepDeliveredMs * 1000, EXPIRE_BLOCKS_MAX) as {
+        id: number
+        bytes: number
+      }[]
+      for (const { id, bytes } of rows) {
+        expire.run(id)
+        accounts.of(stream.class).bytes -= bytes
+      }
+    }
+  }
+
+  /** What uplinks say before they send has to be on disk when they go on. */
+  function commitForUplink(): void {
+    timer?.cancel()
+    timer = undefined
+    commitNow(world.monotonic() + 1)
+    plan()
+  }
+
+  return {
+    append,
+    hurry() {
+      stalled = true
+      plan()
+    },
+    forget: (origin) => void origins.delete(origin),
+    offer(uplink, ranges, endOffsets) {
+      positions.offer(uplink, ranges, endOffsets)
+      commitForUplink()
+    },
+    commit(uplink, ranges, transaction, refused) {
+      positions.commit(uplink, ranges, transaction, refused)
+      plan()
+    },
+    restart(uplink, position) {
+      if (position !== 'none' && positions.isAhead(position)) beginEpoch(world.randomEpoch())
+      const resumed = positions.restart(uplink, position)
+      commitForUplink()
+      return resumed
+    },
+    publish() {
+      if (ledger.unpublished() === 0) return
+      try {
+        db.transaction(() => {
+          ledger.publish()
+          streams.save()
+        })()
+      } catch (error) {
+        dead = true
+        world.failed(error)
+      }
+    },
+    damaged(key, first) {
+      const stream = streams.byKey(key)
+      if (!stream) return
+      db.transaction(() => {
+        reclaimer.dropDamaged(stream, first, world.now())
+        accounts.save()
+      })()
+    },
+    figures: () => figures(),
+    close() {
+      timer?.cancel()
+      for (const it of waiting) if (it.appends.length > 0) it.dueAt = 0
+      commitNow(Infinity)
+      dead = true
+      db.pragma('wal_checkpoint(TRUNCATE)')
+      writeMeta(db, 'clean-stop', '1')
+      db.close()
+    },
+  }
+
+  /** The destination knows numbers that we have not given out: this log is an older copy. Its numbers must not be used again. */
+  function beginEpoch(epoch: string): void {
+    for (const place of classes.keys()) makeBlock(place)
+    writeMeta(db, 'epoch', epoch)
+    streams.beginEpoch(epoch)
+  }
+
+  function figures(): LogFigures {
+    const sorted = commitMs.toSorted((a, b) => a - b)
+    const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
+    const present = streams.all().filter((it) => it.epoch === streams.epoch() && it.form === 'raw')
+    const oldest = db
+      .prepare(
+        'SELECT min(received_from) FROM (SELECT received_from FROM block WHERE stream = ? AND pending > 0 ORDER BY first LIMIT 1)',
+      )
+      .pluck()
+    const oldestOf = streams
+      .all()
+      .map((it) => oldest.get(it.id) as number | null)
+      .filter((it) => it !== null)
+    return {
+      epoch: streams.epoch(),
+      bytes: (db.pragma('page_count', { simple: true }) as number) * PAGE_BYTES - freeBytes(db) + walBytes(db),
+      bytesMax: options.bytesMax,
+      oldest: oldestOf.length > 0 ? Math.min(...oldestOf) : null,
+      sequence: present.reduce((sum, it) => sum + it.next, 0),
+      commits,
+      commitMs: { p50: at(0.5), p99: at(0.99) },
+      classes: classes.map(({ name }) => classStatus(accounts.of(name))),
+      parked: db.prepare('SELECT count(*) FROM parked').pluck().get() as number,
+    }
+  }
+}
+
+function classStatus(account: Account): ClassStatus {
+  const { accepted, delivered, stored, lost, bytes } = account
+  if (accepted !== delivered + stored + lostOf(account))
+    throw new Error(`class ${account.class}: accounts do not add up: ${JSON.stringify(account)}`)
+  return { name: account.class, accepted, stored, delivered, aggregated: 0, lost: { ...lost }, bytes, step: 'raw' }
+}
+
+function freeBytes(db: Journal): number {
+  return (db.pragma('freelist_count', { simple: true }) as number) * PAGE_BYTES
+}

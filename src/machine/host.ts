@@ -1,0 +1,41 @@
+// How the machine is: processor, memory, disk, temperature; by systeminformation. Measured at most every few seconds.
+import { readFileSync } from 'node:fs'
+import { readFile, statfs } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { cpuTemperature, currentLoad, mem } from 'systeminformation'
+import type { HostStatus } from '../core/status.ts'
+
+const MEASURE_EVERY_MS = 5000
+
+/** Measures when asked, and not again before MEASURE_EVERY_MS. `dir`: whose disk it is. */
+export function hostWatch(dir: string): () => Promise<HostStatus> {
+  let last: Promise<HostStatus> | undefined
+  let at = -Infinity
+  return () => {
+    if (last && performance.now() - at < MEASURE_EVERY_MS) return last
+    at = performance.now()
+    last = measure(dir)
+    return last
+  }
+}
+
+async function measure(dir: string): Promise<HostStatus> {
+  const [load, memory, disk, temperature] = await Promise.all([currentLoad(), mem(), statfs(dir), cpuTemperature()])
+  return {
+    cpu: { loadPercent: Math.round(load.currentLoad), cores: cpus().length },
+    memory: { bytes: memory.total, usedBytes: memory.total - memory.available, agentBytes: process.memoryUsage.rss() },
+    disk: { bytes: disk.blocks * disk.bsize, freeBytes: disk.bavail * disk.bsize },
+    temperature: typeof temperature.main === 'number' && temperature.main > 0 ? temperature.main : null,
+  }
+}
+
+/** Of this boot of the machine (Linux). */
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+}
+
+/** Whether a time service says that the clock is set: the mark that systemd-timesyncd leaves. */
+export async function clockStatus(): Promise<{ synchronised: boolean; offsetMs: number | null }> {
+  const mark = await readFile('/run/systemd/timesync/synchronized').catch(() => undefined)
+  return { synchronised: mark !== undefined, offsetMs: null }
+}

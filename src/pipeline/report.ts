@@ -1,0 +1,114 @@
+// What `status` shows, put together from what each part says of itself.
+import type { Settings } from '../core/settings.ts'
+import type { Source } from '../core/source.ts'
+import type { ClassStatus, HostStatus, Issue, LogStatus, SourceReport, Status, UplinkReport } from '../core/status.ts'
+import type { ForwardReport } from './forward.ts'
+import type { Tally } from './tally.ts'
+
+export interface Parts {
+  readonly settings: Settings
+  readonly version: string
+  readonly startedAt: number
+  /** Known before the first reading: what the settings allow but is worth a warning. */
+  readonly standingIssues: readonly Issue[]
+  readonly sources: readonly { readonly name: string; readonly protocol: string; readonly source: Source; readonly tally: Tally }[]
+  readonly uplinks: readonly { readonly name: string; readonly report: ForwardReport; readonly tally: Tally }[]
+}
+
+/** What the log says of itself. */
+export interface LogPart extends LogStatus {
+  readonly epoch: string
+  readonly classes: readonly ClassStatus[]
+  readonly parked: number
+}
+
+const FILL_WARNING = 0.8
+
+export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: Status['clock'], now: number): Status {
+  const { epoch, classes, parked, ...figures } = log
+  const sources = parts.sources.map((it): SourceReport => ({
+    ...it.source.status(),
+    name: it.name,
+    protocol: it.protocol,
+    readings: it.tally.total,
+    readingsPerSecond: it.tally.perSecond(),
+    lastReading: it.tally.last,
+  }))
+  const uplinks = parts.uplinks.map((it) => uplinkReport(it, classes, parts.settings, figures, parked, now))
+  const issues = [...parts.standingIssues, ...sources.flatMap(sourceIssues), ...uplinks.flatMap(uplinkIssues), ...logIssues(log)]
+  return {
+    device: parts.settings.device.id,
+    site: parts.settings.device.site,
+    version: parts.version,
+    epoch,
+    startedAt: parts.startedAt,
+    clock,
+    host,
+    log: figures,
+    classes,
+    sources,
+    uplinks,
+    issues,
+  }
+}
+
+function uplinkReport(
+  { name, report, tally }: Parts['uplinks'][number],
+  classes: readonly ClassStatus[],
+  { delivery }: Settings,
+  { oldest }: LogStatus,
+  parked: number,
+  now: number,
+): UplinkReport {
+  const mine = classes.filter((it) => serves(name, delivery[it.name] ?? 'all-uplinks'))
+  const lagReadings = Math.max(0, mine.reduce((sum, it) => sum + it.stored, 0) - parked)
+  const perSecond = tally.perSecond()
+  const blocked = report.blocked.map(({ classes: names, code, text }) => ({ classes: names, code, text }))
+  return {
+    name,
+    state: report.state,
+    readings: report.readings,
+    lagReadings,
+    lagSeconds: lagReadings > 0 && oldest !== null ? Math.max(0, (now - oldest) / 1e6) : 0,
+    readingsPerSecond: perSecond,
+    lane: { ...report.lane },
+    etaSeconds: lagReadings === 0 ? 0 : report.state === 'up' && perSecond > 0 ? lagReadings / perSecond : null,
+    blocked,
+    parked,
+    transactions: report.transactions,
+    ...(report.lastError === undefined ? {} : { lastError: report.lastError }),
+    ...(report.remedy === undefined ? {} : { remedy: report.remedy }),
+  }
+}
+
+/** Whether a class's readings go to an uplink at all. */
+export function serves(uplink: string, rule: Settings['delivery'][string]): boolean {
+  if (rule === 'none') return false
+  return typeof rule === 'string' || rule.includes(uplink)
+}
+
+function sourceIssues(it: SourceReport): Issue[] {
+  if (it.state !== 'down') return []
+  return [{ code: 'source-down', severity: 'warning', text: `Source ${it.name} is down: ${it.lastError ?? it.code ?? 'no reason known'}`, remedy: it.remedy ?? `holdfast sources test ${it.name}` }]
+}
+
+function uplinkIssues(it: UplinkReport): Issue[] {
+  const remedy = it.remedy ?? `holdfast uplinks test ${it.name}`
+  const blocked = it.blocked.map((by): Issue => ({ code: 'uplink-blocked', severity: 'problem', text: `Uplink ${it.name}: ${by.classes.join(', ')} must wait: ${by.text}`, remedy }))
+  if (it.state === 'fenced')
+    return [...blocked, { code: 'uplink-fenced', severity: 'problem', text: `Uplink ${it.name}: another box uses our identity`, remedy: 'Find the box with the same device id; one of the two needs another.' }]
+  if (it.state !== 'waiting') return blocked
+  return [...blocked, { code: 'uplink-waiting', severity: 'warning', text: `Uplink ${it.name} is waiting: ${it.lastError ?? 'not reached'}`, remedy }]
+}
+
+function logIssues({ bytes, bytesMax, parked, classes }: LogPart): Issue[] {
+  const issues: Issue[] = []
+  if (bytes > bytesMax * FILL_WARNING)
+    issues.push({ code: 'log-full', severity: 'problem', text: `The log is ${Math.round((bytes / bytesMax) * 100)} % full`, remedy: 'Restore the uplink, or raise log.bytesMax; the oldest of the lowest class goes first.' })
+  if (parked > 0)
+    issues.push({ code: 'parked', severity: 'warning', text: `${parked} readings were refused by the destination for good and are kept here`, remedy: 'Raise what the topic takes (max.message.bytes), then restart the agent.' })
+  for (const it of classes)
+    if ((it.lost['unaccounted'] ?? 0) !== 0)
+      issues.push({ code: 'log-damaged', severity: 'problem', text: `Class ${it.name}: ${it.lost['unaccounted']} readings are missing from the log`, remedy: 'The disk may be failing; send us the diagnostics.' })
+  return issues
+}

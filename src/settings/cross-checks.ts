@@ -1,0 +1,195 @@
+// What no single key can tell: names that must exist, must be unique, must not meet; shares that must fit together; secrets in the clear.
+// They work on the values as they stand, whatever else is wrong, so that one run names every problem.
+import { parseBytes, parseDurationMs } from '../core/units.ts'
+import { nearest } from './nearest.ts'
+import { LOG_BYTES_MIN } from './schema.ts'
+import type { SecretStore } from './secrets.ts'
+import { secretVariable } from './secrets.ts'
+import type { Path, Tree, TreeProblem } from './yaml-tree.ts'
+import { pathText } from './yaml-tree.ts'
+
+interface Found {
+  readonly path: Path
+  readonly at?: 'key' | 'value'
+  readonly text: string
+  readonly remedy?: string
+}
+type Named = readonly { readonly name: string; readonly path: Path }[]
+
+const FLOOR_SHARE_MAX = 0.8
+/** Names of keys whose value is a secret, wherever they stand. */
+export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'passphrase', 'privateKey', 'pin', 'token'])
+
+export function crossChecks(tree: Tree, secrets: SecretStore): TreeProblem[] {
+  const file = mapOf(tree.value)
+  const found = [
+    ...twice('class', namesIn(file, 'classes')),
+    ...twice('source', namesIn(file, 'sources')),
+    ...twice('uplink', namesIn(file, 'uplinks')),
+    ...tagsTwice(file),
+    ...unknownClasses(file),
+    ...unknownUplinks(file),
+    ...floors(file),
+    ...ladders(file),
+    ...missingSecrets(tree, secrets),
+    ...meetingSecrets(tree),
+    ...secretsInTheClear(tree),
+  ]
+  return found.map((it) => ({ place: tree.placeOf(it.path, it.at ?? 'value'), ...it }))
+}
+
+function mapOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+function namesIn(file: Readonly<Record<string, unknown>>, key: string): Named {
+  return listOf(file[key]).flatMap((it, index) => {
+    const { name } = mapOf(it)
+    return typeof name === 'string' ? [{ name, path: [key, index, 'name'] }] : []
+  })
+}
+
+function twice(what: string, names: Named): Found[] {
+  const first = new Map<string, Path>()
+  return names.flatMap(({ name, path }) => {
+    const before = first.get(name)
+    if (before) return [{ path, text: `the ${what} "${name}" stands here twice, first at ${pathText(before)}` }]
+    first.set(name, path)
+    return []
+  })
+}
+
+/** Every text under a key of that name, in a source or in its lists. */
+function underKey(file: Readonly<Record<string, unknown>>, key: string): Named {
+  return [...texts(listOf(file.sources), ['sources'])].filter(({ path }) => path.at(-1) === key)
+}
+
+function* texts(value: unknown, path: Path): Iterable<{ name: string; path: Path }> {
+  if (typeof value === 'string') yield { name: value, path }
+  if (typeof value !== 'object' || value === null) return
+  for (const [key, it] of Object.entries(value)) yield* texts(it, [...path, Array.isArray(value) ? Number(key) : key])
+}
+
+function tagsTwice(file: Readonly<Record<string, unknown>>): Found[] {
+  // A template makes tags by itself: two topics may well lead to one.
+  return twice(
+    'tag',
+    underKey(file, 'tag').filter(({ name }) => !name.includes('{')),
+  )
+}
+
+function classNames(file: Readonly<Record<string, unknown>>): string[] {
+  return file.classes === undefined ? ['default'] : namesIn(file, 'classes').map((it) => it.name)
+}
+
+function unknownClasses(file: Readonly<Record<string, unknown>>): Found[] {
+  const known = classNames(file)
+  const used: Named = [...underKey(file, 'class'), ...classesOfUplinks(file)]
+  const unknown = used
+    .filter(({ name }) => !known.includes(name))
+    .map(({ name, path }) => ({ path, text: notThere('class', name, known) }))
+  const rules = Object.keys(mapOf(file.delivery)).filter((it) => !known.includes(it))
+  return [...unknown, ...rules.map((it) => ({ path: ['delivery', it], at: 'key' as const, text: notThere('class', it, known) }))]
+}
+
+function classesOfUplinks(file: Readonly<Record<string, unknown>>): Named {
+  return [...texts(listOf(file.uplinks), ['uplinks'])].filter(({ name, path }) => {
+    const [, , list, , key] = path
+    return (list === 'links' || list === 'windows') && key === 'classes' && !(path.length === 5 && name === 'all')
+  })
+}
+
+function notThere(what: string, name: string, known: readonly string[]): string {
+  const like = nearest(name, known)
+  const hint = like ? `; did you mean "${like}"?` : known.length > 0 ? `; there are ${known.join(', ')}` : '; there are none'
+  return `there is no ${what} "${name}"${hint}`
+}
+
+function unknownUplinks(file: Readonly<Record<string, unknown>>): Found[] {
+  const known = namesIn(file, 'uplinks').map((it) => it.name)
+  return Object.entries(mapOf(file.delivery)).flatMap(([name, rule]) =>
+    listOf(rule).flatMap((it, index) =>
+      typeof it === 'string' && !known.includes(it)
+        ? [{ path: ['delivery', name, index], text: notThere('uplink', it, known) }]
+        : [],
+    ),
+  )
+}
+
+function floors(file: Readonly<Record<string, unknown>>): Found[] {
+  const { bytesMax: text } = mapOf(file.log)
+  const bytesMax = text === undefined ? 1e9 : bytesOf(text)
+  if (bytesMax === undefined || bytesMax < LOG_BYTES_MIN) return []
+  const entries = listOf(file.classes).map((it, index) => ({ index, bytes: bytesOf(mapOf(it).floor) ?? 0 }))
+  const sum = entries.reduce((total, it) => total + it.bytes, 0)
+  const last = entries.findLast((it) => it.bytes > 0)
+  if (!last || sum <= FLOOR_SHARE_MAX * bytesMax) return []
+  const allowed = Math.floor((FLOOR_SHARE_MAX * bytesMax) / 1e6)
+  return [
+    {
+      path: ['classes', last.index, 'floor'],
+      text: `the floors of all classes are ${Math.ceil(sum / 1e6)} MB; allowed are 80 % of log.bytesMax: ${allowed} MB`,
+    },
+  ]
+}
+
+function bytesOf(text: unknown): number | undefined {
+  return typeof text === 'string' ? parseBytes(text) : undefined
+}
+
+/** A coarser aggregate is made of finer ones: its window must be a multiple. */
+function ladders(file: Readonly<Record<string, unknown>>): Found[] {
+  return listOf(file.classes).flatMap((it, index) => {
+    const steps = listOf(mapOf(it).ladder).flatMap((entry, at) => {
+      const { aggregate } = mapOf(mapOf(entry).keep)
+      const ms = typeof aggregate === 'string' ? parseDurationMs(aggregate) : undefined
+      return ms ? [{ ms, text: aggregate as string, path: ['classes', index, 'ladder', at, 'keep', 'aggregate'] as Path }] : []
+    })
+    const sorted = steps.toSorted((a, b) => a.ms - b.ms)
+    return sorted.flatMap((coarse, at) => {
+      const fine = sorted[at - 1]
+      return fine && coarse.ms % fine.ms !== 0
+        ? [{ path: coarse.path, text: `${coarse.text} is not a multiple of the finer step ${fine.text} of this class` }]
+        : []
+    })
+  })
+}
+
+function missingSecrets(tree: Tree, secrets: SecretStore): Found[] {
+  const missing = [...tree.secrets.values()].filter(({ name }) => secrets.get(name) === undefined)
+  return missing.map(({ name, path }) => ({
+    path,
+    text: `the secret "${name}" is not in the secret store`,
+    remedy: `set it, or for development: export ${secretVariable(name)}=…`,
+  }))
+}
+
+function meetingSecrets(tree: Tree): Found[] {
+  const names = new Map<string, string>()
+  return [...tree.secrets.values()].flatMap(({ name, path }) => {
+    const variable = secretVariable(name)
+    const other = names.get(variable) ?? name
+    names.set(variable, other)
+    return other === name ? [] : [{ path, text: `the secrets "${other}" and "${name}" would both be ${variable}; rename one` }]
+  })
+}
+
+function secretsInTheClear(tree: Tree): Found[] {
+  return [...texts(tree.value, [])].flatMap(({ name: text, path }) => {
+    if (tree.secrets.has(pathText(path))) return []
+    const named = SECRET_KEYS.has(String(path.at(-1)))
+    const like = /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text) || /^[a-z][a-z0-9+.-]*:\/\/[^/\s@]*:[^/\s@]*@/i.test(text)
+    if (!named && !like) return []
+    return [
+      {
+        path,
+        text: 'a secret in the clear; secrets are never in the file',
+        remedy: 'put { secret: NAME } here and the value in the secret store',
+      },
+    ]
+  })
+}

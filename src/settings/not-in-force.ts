@@ -1,0 +1,75 @@
+// Keys that the schema takes and whose feature is not built yet. `check` prints each: what is set and does nothing is never silent.
+// Whoever builds a feature takes its line out here; the list is empty when all is built.
+import type { Path, Tree } from './yaml-tree.ts'
+import { pathText } from './yaml-tree.ts'
+
+export interface NotInForce {
+  readonly path: string
+  readonly line: number
+  /** What happens instead. */
+  readonly text: string
+}
+
+/** A source that names one of these is left out. */
+export const PROTOCOLS_NOT_BUILT = ['sparkplug', 'files'] as const
+
+interface Rule {
+  /** `*` stands for every entry of a list or a map. */
+  readonly at: readonly string[]
+  readonly text: string
+  /** Whether the value changes nothing, since it asks for what is done anyway. Without it any value counts. */
+  readonly unless?: (value: unknown, file: Readonly<Record<string, unknown>>) => boolean
+}
+
+const RULES: readonly Rule[] = [
+  {
+    at: ['classes', '*', 'whenFull'],
+    unless: (it) => it === 'reduce',
+    text: 'a full log gives up the oldest of this class as of any other',
+  },
+  { at: ['classes', '*', 'ladder'], text: 'readings are kept raw until space is needed; then the lowest class loses its oldest' },
+  {
+    at: ['sources', '*', 'protocol'],
+    unless: (it) => !(PROTOCOLS_NOT_BUILT as readonly unknown[]).includes(it),
+    text: 'the source is left out, its keys are not checked',
+  },
+  { at: ['uplinks', '*', 'records'], unless: (it) => it === 'readings', text: 'one record a reading is sent' },
+  { at: ['uplinks', '*', 'encoding'], unless: (it) => it === 'json', text: 'JSON is sent' },
+  { at: ['uplinks', '*', 'lanes', 'backlog'], unless: (it) => it === 'oldest-first', text: 'backlog goes out oldest first' },
+  { at: ['uplinks', '*', 'links'], text: 'every class goes out by whatever route the system has' },
+  { at: ['uplinks', '*', 'windows'], text: 'every class goes out at any time' },
+  { at: ['failoverAfter'], text: 'no uplink takes over for another' },
+  { at: ['delivery', '*'], unless: isDeliveredAnyway, text: 'every uplink gets every class, and all must have it' },
+  { at: ['network'], text: 'the network of the system stays as it is' },
+  { at: ['time'], text: 'the clock of the system stays as it is' },
+  { at: ['update'], text: 'no updates are fetched' },
+]
+
+/** What is done today: every uplink gets the class, and it is delivered once all have it. */
+function isDeliveredAnyway(rule: unknown, file: Readonly<Record<string, unknown>>): boolean {
+  const uplinks = Array.isArray(file.uplinks) ? file.uplinks : []
+  if (rule === 'all-uplinks') return true
+  if (rule === 'any-uplink') return uplinks.length === 1
+  return Array.isArray(rule) && new Set(rule).size === uplinks.length
+}
+
+export function notInForce(tree: Tree): NotInForce[] {
+  const file = tree.value as Readonly<Record<string, unknown>>
+  const found = RULES.flatMap((rule) =>
+    [...matches(file, rule.at)]
+      .filter(({ value }) => !rule.unless?.(value, file))
+      .map(({ path }) => ({ path: pathText(path), line: tree.placeOf(path, 'key').line, text: rule.text })),
+  )
+  return found.toSorted((a, b) => a.line - b.line)
+}
+
+function* matches(value: unknown, at: readonly string[], path: Path = []): Iterable<{ path: Path; value: unknown }> {
+  const [step, ...rest] = at
+  if (step === undefined) {
+    if (value !== undefined) yield { path, value }
+    return
+  }
+  if (typeof value !== 'object' || value === null) return
+  const entries = Object.entries(value).filter(([key]) => step === '*' || step === key)
+  for (const [key, it] of entries) yield* matches(it, rest, [...path, Array.isArray(value) ? Number(key) : key])
+}

@@ -1,0 +1,175 @@
+// The settings file: text → tree → schema → cross-checks → Settings. All problems at once, each with its place; nothing unless all is right.
+import { readFile } from 'node:fs/promises'
+import type { Problem } from '../core/errors.ts'
+import { BadInput } from '../core/errors.ts'
+import type { DeliveryRule, Settings } from '../core/settings.ts'
+import type { Issue } from '../core/status.ts'
+import { crossChecks } from './cross-checks.ts'
+import { findings } from './explain.ts'
+import type { NotInForce } from './not-in-force.ts'
+import { notInForce, PROTOCOLS_NOT_BUILT } from './not-in-force.ts'
+import type { SettingsFile, SettingsSchemas } from './schema.ts'
+import { PARSE, settingsSchema } from './schema.ts'
+import type { SecretStore } from './secrets.ts'
+import type { Lookup, Path, Tree, TreeProblem } from './yaml-tree.ts'
+import { parseTree, pathText, TEXT_BYTES_MAX } from './yaml-tree.ts'
+
+const REDACTED_CHARS_MIN = 4
+
+export interface SettingsContext {
+  readonly schemas: SettingsSchemas
+  readonly secrets: SecretStore
+  /** Stands in where the file has no device.id. */
+  readonly deviceId: string
+  /** The box's own values, for `{ var: NAME }`. */
+  readonly values?: Readonly<Record<string, unknown>>
+}
+
+export interface CheckedSettings {
+  readonly settings: Settings
+  readonly notInForce: readonly NotInForce[]
+  /** What is allowed and still worth a warning: links without protection. */
+  readonly issues: readonly Issue[]
+}
+
+/** A problem with its place apart, for programs. */
+export interface SettingsProblem extends Problem {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+  readonly path: string
+}
+
+/** Reads the settings, and the values where a file of them is named. Rejects with BadInput that names every problem. */
+export async function readSettings(
+  file: string,
+  context: Omit<SettingsContext, 'values'> & { readonly valuesFile?: string },
+): Promise<CheckedSettings> {
+  const values = context.valuesFile === undefined ? {} : readValues(await readText(context.valuesFile), context.valuesFile)
+  return parseSettings(await readText(file), file, { ...context, values })
+}
+
+async function readText(file: string): Promise<string> {
+  const content = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    throw new BadInput([{ where: file, text: `cannot be read: ${error.code ?? error.message}` }])
+  })
+  if (content.length > TEXT_BYTES_MAX) throw new BadInput([{ where: file, text: `longer than ${TEXT_BYTES_MAX / 1e6} MB` }])
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(content)
+  } catch {
+    throw new BadInput([{ where: file, text: 'not a text in UTF-8' }])
+  }
+}
+
+/** The values of a box: one map of names to anything. Throws BadInput. */
+export function readValues(text: string, file: string): Readonly<Record<string, unknown>> {
+  const tree = parseTree(text, { variable: () => undefined, variables: [], secret: () => undefined })
+  refuse(file, tree.problems)
+  const found = [...tree.secrets.values()].map(({ path }) =>
+    at(tree, path, 'a secret belongs in the settings file, not in values'),
+  )
+  refuse(file, found)
+  const values = tree.value ?? {}
+  if (typeof values !== 'object' || Array.isArray(values)) refuse(file, [at(tree, [], 'must be a map of names to values')])
+  return values as Record<string, unknown>
+}
+
+/** Settings of a text that is at hand. Throws BadInput that names every problem; nothing else. */
+export function parseSettings(text: string, file: string, context: SettingsContext): CheckedSettings {
+  const values = context.values ?? {}
+  const lookup: Lookup = {
+    variable: (name) => (Object.hasOwn(values, name) ? values[name] : undefined),
+    variables: Object.keys(values),
+    secret: (name) => context.secrets.get(name),
+  }
+  const tree = parseTree(text, lookup)
+  if (tree.problems.length > 0 && tree.value === undefined) refuse(file, tree.problems)
+  if (typeof tree.value !== 'object' || tree.value === null || Array.isArray(tree.value)) {
+    refuse(file, [at(tree, [], 'must be a map that begins with "version: 1"')])
+  }
+  const parsed = settingsSchema(context.schemas).safeParse(tree.value, PARSE)
+  const problems = [...tree.problems, ...schemaProblems(tree, parsed.error?.issues ?? []), ...crossChecks(tree, context.secrets)]
+  refuse(file, problems, secretTexts(tree, context.secrets))
+  const data = parsed.data as SettingsFile
+  return { settings: toSettings(data, context.deviceId), notInForce: notInForce(tree), issues: insecureLinks(tree) }
+}
+
+function at(tree: Tree, path: Path, text: string): TreeProblem {
+  return { place: tree.placeOf(path, 'value'), path, text }
+}
+
+function schemaProblems(tree: Tree, issues: Parameters<typeof findings>[0]): TreeProblem[] {
+  return findings(issues)
+    .filter(({ path }) => !path.some((_, index) => tree.unresolved.has(pathText(path.slice(0, index + 1)))))
+    .map(({ path, at: what, text }) => ({ place: tree.placeOf(path, what), path, text: withoutSecret(tree, path, text) }))
+}
+
+/** What was found where a secret stands is the secret. */
+function withoutSecret(tree: Tree, path: Path, text: string): string {
+  return tree.secrets.has(pathText(path)) ? text.replace(/ \(found .*\)$/s, '') : text
+}
+
+/** Throws when there are problems: in the order of the file, no secret in any of them. */
+function refuse(file: string, problems: readonly TreeProblem[], secrets: readonly string[] = []): void {
+  if (problems.length === 0) return
+  const sorted = problems.toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column)
+  throw new BadInput(sorted.map((it) => problemOf(file, it, secrets)))
+}
+
+function problemOf(file: string, problem: TreeProblem, secrets: readonly string[]): SettingsProblem {
+  const { place, remedy } = problem
+  const path = pathText(problem.path)
+  return {
+    where: `${file}:${place.line}:${place.column}${path && ` ${path}`}`,
+    text: secrets.reduce((text, it) => text.replaceAll(it, '***'), problem.text),
+    ...(remedy && { remedy }),
+    file,
+    line: place.line,
+    column: place.column,
+    path,
+  }
+}
+
+/** To be taken out of whatever a schema says by itself; a shorter one would take words apart. */
+function secretTexts(tree: Tree, secrets: SecretStore): string[] {
+  const texts = [...tree.secrets.values()].map(({ name }) => secrets.get(name) ?? '')
+  return texts.filter((it) => it.length >= REDACTED_CHARS_MIN)
+}
+
+function toSettings(file: SettingsFile, deviceId: string): Settings {
+  const { bytesMax, commitEvery, commitEveryMin, commitBytes, keepDelivered } = file.log
+  return {
+    device: { id: file.device.id ?? deviceId, site: file.device.site },
+    log: { bytesMax, commitEveryMs: commitEvery, commitEveryMinMs: commitEveryMin, commitBytes, keepDeliveredMs: keepDelivered },
+    classes: file.classes.map((it) => ({
+      name: it.name,
+      floorBytes: it.floor,
+      commitEveryMs: it.commitEvery ?? commitEvery,
+      whenFull: it.whenFull,
+    })),
+    sources: file.sources.filter((it) => !(PROTOCOLS_NOT_BUILT as readonly string[]).includes(it.protocol)),
+    uplinks: file.uplinks,
+    delivery: Object.fromEntries(file.classes.map((it) => [it.name, (file.delivery[it.name] ?? 'all-uplinks') as DeliveryRule])),
+  }
+}
+
+/** Links that do without encryption or authentication, with the reason that the file gives. */
+function insecureLinks(tree: Tree): Issue[] {
+  const file = tree.value as { sources?: unknown[]; uplinks?: unknown[] }
+  const of = (kind: 'source' | 'uplink', entries: readonly unknown[] = []): Issue[] =>
+    entries.flatMap((entry) => {
+      const { name } = entry as { name: string }
+      return reasons(entry).map((reason) => ({
+        code: `${kind}-insecure`,
+        severity: 'warning' as const,
+        text: `${kind} ${name} is not protected: ${reason}`,
+        remedy: `switch on encryption and authentication and take out "insecure"`,
+      }))
+    })
+  return [...of('source', file.sources), ...of('uplink', file.uplinks)]
+}
+
+function reasons(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, it]) => (key === 'insecure' && typeof it === 'string' ? [it] : reasons(it)))
+}

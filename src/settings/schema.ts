@@ -1,0 +1,192 @@
+// The settings file as one zod schema: every key of the file, whether its feature is built or not (see not-in-force.ts).
+// What a protocol or a kind of uplink owns is handed in. Units are gone in what it yields: ms, bytes, shares from 0 to 1.
+import { z } from 'zod'
+import { BYTES_ALLOWED, DURATION_ALLOWED, PERCENT_ALLOWED, parseBytes, parseDurationMs, parsePercent } from '../core/units.ts'
+import { explain } from './explain.ts'
+import { NAME_ALLOWED, NAME_PATTERN } from './names.ts'
+import { PROTOCOLS_NOT_BUILT } from './not-in-force.ts'
+
+/** By name: the schema of a source's own keys (all but `name` and `protocol`), and of what stands under an uplink's `kafka:`. */
+export interface SettingsSchemas {
+  readonly protocols: Readonly<Record<string, z.ZodType>>
+  readonly uplinkKinds: Readonly<Record<string, z.ZodType>>
+}
+
+/** Journal, write-ahead log, one reduction and the reserve beside them: less than this the log cannot work in. */
+export const LOG_BYTES_MIN = 32_000_000
+const DAY_MS = 86_400_000
+
+function quantity(pattern: RegExp, parse: (text: string) => number | undefined, allowed: string) {
+  const error = `must be ${allowed}`
+  return z
+    .string({ error })
+    .regex(pattern, { error })
+    .transform((text, context) => {
+      const value = parse(text)
+      if (value === undefined) context.addIssue({ code: 'custom', message: error, input: text })
+      return value ?? 0
+    })
+}
+
+const durationText = quantity(/^\d+(\.\d+)?(ms|s|m|h|d)$/, parseDurationMs, DURATION_ALLOWED)
+const sizeText = quantity(/^\d+(\.\d+)?(B|[kMGT]B|[KMGT]iB)$/, parseBytes, BYTES_ALLOWED)
+const share = quantity(/^\d{1,3}(\.\d+)?%$/, parsePercent, PERCENT_ALLOWED)
+
+function duration(minMs: number, maxMs: number, range: string) {
+  return durationText.refine((ms) => ms >= minMs && ms <= maxMs, { error: `must be ${range}` })
+}
+function size(min: number, max: number, range: string) {
+  return sizeText.refine((bytes) => bytes >= min && bytes <= max, { error: `must be ${range}` })
+}
+
+const name = z.string({ error: NAME_ALLOWED }).regex(NAME_PATTERN, { error: NAME_ALLOWED })
+const SITE_ALLOWED = 'must be a text of at most 128 characters without control characters'
+const site = z.string({ error: SITE_ALLOWED }).regex(/^[^\p{Cc}]{0,128}$/u, { error: SITE_ALLOWED })
+const text = z.string().min(1).max(256)
+const httpsUrl = z.string().regex(/^https:\/\/[^\s@]+$/, { error: 'must be an https:// address without a user in it' })
+const classChoice = z.union([z.literal('all'), z.array(name).min(1)], { error: 'must be all, or a list of class names' })
+
+const log = z.strictObject({
+  bytesMax: size(LOG_BYTES_MIN, 2 ** 50, 'at least 32MB: journal, write-ahead log, one reduction and their reserve').prefault(
+    '1GB',
+  ),
+  commitEvery: duration(0, 60_000, 'at most 60s').prefault('250ms'),
+  commitEveryMin: duration(0, 1_000, 'at most 1s').prefault('5ms'),
+  commitBytes: size(1, 16_000_000, 'from 1B to 16MB').prefault('64kB'),
+  keepDelivered: duration(0, 3_660 * DAY_MS, 'at most 3660d').prefault('0s'),
+})
+
+const keep = z.union(
+  [z.enum(['raw', 'nothing']), z.strictObject({ aggregate: duration(1_000, 366 * DAY_MS, 'from 1s to 366d') })],
+  { error: 'must be raw, nothing, or { aggregate: DURATION }' },
+)
+const step = z
+  .strictObject({ offlineFor: durationText.optional(), filledTo: share.optional(), keep })
+  .refine((it) => (it.offlineFor === undefined) !== (it.filledTo === undefined), {
+    error: 'must have one of offlineFor and filledTo',
+  })
+const classEntry = z
+  .strictObject({
+    name,
+    floor: sizeText.prefault('0B'),
+    commitEvery: duration(0, 60_000, 'at most 60s').optional(),
+    whenFull: z.enum(['reduce', 'wait']).default('reduce'),
+    ladder: z.array(step).min(1).optional(),
+  })
+  .refine((it) => it.whenFull === 'reduce' || it.ladder === undefined, {
+    error: 'a class with whenFull: wait gives nothing up, so it takes no ladder',
+    path: ['ladder'],
+  })
+
+const encoding = z.union(
+  [
+    z.literal('json'),
+    z.strictObject({ avro: z.strictObject({ registry: httpsUrl, user: text.optional(), password: text.optional() }) }),
+  ],
+  { error: 'must be json, or { avro: { registry: URL } }' },
+)
+const budget = z.strictObject({ bytes: size(1, 2 ** 50, 'at least 1B'), per: z.enum(['day', 'week', 'month']) })
+const link = z.strictObject({
+  interface: text,
+  classes: classChoice.default('all'),
+  bytesPerSecondMax: size(1, 2 ** 40, 'at least 1B').optional(),
+  budget: budget.optional(),
+})
+const window = z.strictObject({
+  at: z
+    .string()
+    .regex(/^(always|([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)$/, { error: 'must be always, or hours as "22:00-06:00"' }),
+  classes: classChoice.default('all'),
+})
+const lanes = z.strictObject({
+  liveShare: share.prefault('30%'),
+  backlog: z.enum(['oldest-first', 'newest-first']).default('oldest-first'),
+})
+
+const rule = z.union([z.enum(['all-uplinks', 'any-uplink', 'none']), z.array(name).min(1)], {
+  error: 'must be all-uplinks, any-uplink, none, or a list of uplink names',
+})
+
+const port = z.strictObject({
+  interface: text,
+  zone: z.enum(['plant', 'uplink', 'service']),
+  address: z
+    .string()
+    .regex(/^(dhcp|(\d{1,3}\.){3}\d{1,3}\/\d{1,2}|[0-9a-fA-F:]+\/\d{1,3})$/, {
+      error: 'must be dhcp, or an address as 10.20.1.5/24',
+    })
+    .optional(),
+  apn: text.optional(),
+  pin: text.optional(),
+  ssid: text.optional(),
+  password: text.optional(),
+})
+const network = z.strictObject({ ports: z.array(port).default([]), service: text.optional() })
+const update = z.strictObject({ server: httpsUrl, token: text.optional() })
+
+/** One source: `name` and `protocol`, and beside them the protocol's own keys. */
+function source(protocols: SettingsSchemas['protocols']) {
+  const known = Object.keys(protocols)
+  const head = z.object({ name, protocol: z.enum([...known, ...PROTOCOLS_NOT_BUILT.filter((it) => !known.includes(it))]) })
+  return z
+    .record(z.string(), z.unknown())
+    .meta({ sourceHead: true })
+    .transform((entry, context) => {
+      const { name: _name, protocol, ...own } = entry
+      const checkedHead = head.safeParse(entry, PARSE)
+      const schema = typeof protocol === 'string' && Object.hasOwn(protocols, protocol) ? protocols[protocol] : undefined
+      const checkedOwn = schema?.safeParse(own, PARSE)
+      for (const it of [checkedHead, checkedOwn])
+        if (it?.error) context.issues.push(...(it.error.issues as z.core.$ZodRawIssue[]))
+      return { name: String(entry.name), protocol: String(protocol), settings: checkedOwn?.data }
+    })
+}
+
+/** One uplink: the key that names the kind holds the kind's own settings. */
+function uplink(kinds: SettingsSchemas['uplinkKinds']) {
+  const names = Object.keys(kinds)
+  const own = Object.fromEntries(names.map((it) => [it, (kinds[it] as z.ZodType).optional()]))
+  return z
+    .strictObject({
+      name,
+      ...own,
+      records: z.enum(['readings', 'blocks']).default('readings'),
+      encoding: encoding.default('json'),
+      lanes: lanes.prefault({}),
+      links: z.array(link).min(1).optional(),
+      windows: z.array(window).min(1).optional(),
+    })
+    .transform((entry, context) => {
+      const values = entry as typeof entry & Record<string, unknown>
+      const present = names.filter((it) => values[it] !== undefined)
+      if (present.length !== 1)
+        context.addIssue({ code: 'custom', message: `must have one of the keys ${names.join(', ')}`, input: {} })
+      const kind = present[0] ?? ''
+      return { name: entry.name, kind, settings: values[kind], liveShare: entry.lanes.liveShare }
+    })
+}
+
+/** The whole file. Parse with `PARSE`, so that messages say what is allowed. */
+export function settingsSchema(schemas: SettingsSchemas) {
+  return z.strictObject({
+    version: z.literal(1, { error: 'must be 1: the version of the settings file' }),
+    device: z.strictObject({ id: name.optional(), site: site.default('') }).prefault({}),
+    log: log.prefault({}),
+    classes: z
+      .array(classEntry)
+      .min(1)
+      .prefault([{ name: 'default' }]),
+    sources: z.array(source(schemas.protocols)).default([]),
+    uplinks: z.array(uplink(schemas.uplinkKinds)).default([]),
+    failoverAfter: duration(0, DAY_MS, 'at most 1d').optional(),
+    delivery: z.record(name, rule).default({}),
+    network: network.optional(),
+    time: z.strictObject({ servers: z.array(text).default([]) }).optional(),
+    update: update.optional(),
+  })
+}
+
+export const PARSE = { error: explain, reportInput: true } as const
+
+/** What the schema yields. */
+export type SettingsFile = z.output<ReturnType<typeof settingsSchema>>

@@ -1,0 +1,57 @@
+// Modbus RTU frames. An answer has neither a transaction number nor the address it is for: unit, function code, byte count and CRC are
+// all there is to know it by, so all four are looked at, at every place where a frame may begin. Pure.
+import type { Answer } from './link.ts'
+
+const CRC_BYTES = 2
+const EXCEPTION_BYTES = 3
+/** More than two of the longest frames: what came before is noise. */
+const HELD_BYTES_MAX = 600
+
+const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >> 1) ^ 0xa001 : crc >> 1
+  return crc
+})
+
+/** CRC-16 of bytes [from, to) as Modbus has it; on the wire its low byte comes first. */
+export function crc16(data: Uint8Array, from: number, to: number): number {
+  let crc = 0xffff
+  for (let i = from; i < to; i++) crc = (crc >> 8) ^ (CRC_TABLE[(crc ^ (data[i] as number)) & 0xff] as number)
+  return crc
+}
+
+/** A request to read `count` registers or bits; `code` is one of FUNCTION_CODES. */
+export function requestFrame(unit: number, code: number, from: number, count: number): Buffer {
+  const frame = Buffer.alloc(8)
+  frame[0] = unit
+  frame[1] = code
+  frame.writeUInt16BE(from, 2)
+  frame.writeUInt16BE(count, 4)
+  frame.writeUInt16LE(crc16(frame, 0, 6), 6)
+  return frame
+}
+
+/** Bytes of a whole answer with so many bytes of data. */
+export function answerFrameBytes(dataBytes: number): number {
+  return 3 + dataBytes + CRC_BYTES
+}
+
+/** Give it what arrives, in pieces as they come; it yields the answer to one request once it is whole. Noise around it is passed over. */
+export function answerScanner(unit: number, code: number, dataBytes: number): (chunk: Uint8Array) => Answer | undefined {
+  let held = Buffer.alloc(0)
+  return (chunk) => {
+    held = Buffer.concat([held, chunk])
+    if (held.length > HELD_BYTES_MAX) held = held.subarray(held.length - HELD_BYTES_MAX)
+    for (let at = 0; at + EXCEPTION_BYTES + CRC_BYTES <= held.length; at++) {
+      if (held[at] !== unit) continue
+      if (held[at + 1] === (code | 0x80) && isIntact(held, at, EXCEPTION_BYTES)) return { exception: held[at + 2] as number }
+      if (held[at + 1] === code && held[at + 2] === dataBytes && isIntact(held, at, 3 + dataBytes))
+        return { data: Buffer.from(held.subarray(at + 3, at + 3 + dataBytes)) }
+    }
+    return undefined
+  }
+}
+
+function isIntact(held: Buffer, at: number, bytes: number): boolean {
+  return at + bytes + CRC_BYTES <= held.length && held.readUInt16LE(at + bytes) === crc16(held, at, at + bytes)
+}

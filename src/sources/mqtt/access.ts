@@ -1,0 +1,30 @@
+import { resolve } from 'node:path'
+import type { MqttAccess } from '../../clients/mqtt/connect.ts'
+import type { SourceContext } from '../../core/source.ts'
+import type { MqttSettings } from './settings.ts'
+
+/** The secret store has had its turn: what is no text now is a bug. */
+function text(given: string | { readonly secret: string } | undefined): string | undefined {
+  if (typeof given === 'object') throw new Error(`the secret ${given.secret} was not resolved`)
+  return given
+}
+
+/** The connection that keeps its session at the broker. */
+export function accessOf(settings: MqttSettings, { device, name }: SourceContext): MqttAccess {
+  const { tls } = settings
+  return {
+    url: settings.url,
+    clientId: settings.clientId ?? `holdfast-${device}-${name}`,
+    version: settings.version,
+    keepAliveMs: settings.keepAlive,
+    isClean: false,
+    user: settings.user,
+    password: text(settings.password),
+    tls: tls && { ca: text(tls.ca), cert: text(tls.cert), key: text(tls.key), serverName: tls.serverName },
+  }
+}
+
+/** Where a source notes what the broker's session holds. */
+export function bookmarkPath({ dir, name }: SourceContext): string {
+  return resolve(dir, `mqtt-${name}.session.json`)
+}

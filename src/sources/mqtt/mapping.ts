@@ -1,0 +1,269 @@
+// From a message to readings. Everything that depends on the topic alone is worked out at its first message and kept; everything that depends
+// on the tag alone (its series numbers) too. What remains for each reading is a look-up or two and `builder.add`.
+import type { BatchBuilder } from '../../core/batch.ts'
+import { VALUE_BYTES_MAX } from '../../core/bounds.ts'
+import type { Micros, ValueKind } from '../../core/reading.ts'
+import { BAD, GOOD, UNCERTAIN } from '../../core/reading.ts'
+import { boolOf, doubleOf, exactJsonOf, jsonOf, longOf, pathReader, qualityOf, timeOf } from './payload.ts'
+import type { MqttSubscription } from './settings.ts'
+import { matchTopic } from './topics.ts'
+
+/** Topics and tags that are remembered; a tag beyond is refused as 'too-many-tags'. */
+const TOPICS_MAX = 50_000
+const TAGS_MAX = 50_000
+/** A longer payload is refused as 'too-large' unread. */
+export const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024
+
+type Read = (item: unknown) => unknown
+type Kind = 'double' | 'long' | 'bool' | 'string'
+
+interface Mapping {
+  readonly settings: MqttSubscription
+  readonly value: Read | undefined
+  readonly time: Read | undefined
+  readonly quality: Read | undefined
+  readonly items: Read | undefined
+  readonly slots: Map<string, Slot>
+}
+
+/** One tag: the numbers of its series by kind, -1 where it has none yet. */
+interface Slot {
+  readonly tag: string
+  kind: Kind
+  double: number
+  long: number
+  bool: number
+  string: number
+}
+
+/** A mapping as it holds for one topic: `slot` when the topic alone says the tag, else what makes it of an item. */
+interface Route {
+  readonly mapping: Mapping
+  readonly slot: Slot | undefined
+  readonly parts: readonly string[]
+  readonly fields: readonly Read[]
+  readonly slots: Map<string, Slot>
+}
+
+export interface Mappings {
+  /**
+   * Adds a message's readings to the builder. `isFull` says that there is no room: they are counted as refused for 'overflow' instead.
+   * Yields how many readings could not be read, or -1 when no mapping has such a topic.
+   */
+  take(topic: string, payload: Uint8Array, now: Micros, isFull: boolean): number
+}
+
+interface Message {
+  readonly text: string
+  readonly now: Micros
+}
+
+export function compileMappings(subscriptions: readonly MqttSubscription[], builder: BatchBuilder): Mappings {
+  const mappings = subscriptions.map(compile)
+  const routesByTopic = new Map<string, readonly Route[]>()
+  let tagCount = 0
+
+  function routesOf(topic: string): readonly Route[] {
+    const routes = mappings.flatMap((mapping) => {
+      const captured = matchTopic(mapping.settings.topic, topic)
+      return captured ? [routeOf(mapping, captured)] : []
+    })
+    if (routesByTopic.size < TOPICS_MAX) routesByTopic.set(topic, routes)
+    return routes
+  }
+
+  function routeOf(mapping: Mapping, captured: Readonly<Record<string, string>>): Route {
+    const { parts, fields } = splitTag(mapping.settings.tag, captured)
+    const slot = fields.length === 0 ? slotOf(mapping, parts[0] ?? '') : undefined
+    return { mapping, slot, parts, fields, slots: new Map() }
+  }
+
+  function slotOf(mapping: Mapping, tag: string): Slot | undefined {
+    const known = mapping.slots.get(tag)
+    if (known || tagCount >= TAGS_MAX) return known
+    tagCount++
+    const slot: Slot = { tag, kind: mapping.settings.type ?? 'double', double: -1, long: -1, bool: -1, string: -1 }
+    mapping.slots.set(tag, slot)
+    return slot
+  }
+
+  /** The slot of an item, or why it has none. */
+  function slotOfItem(route: Route, item: unknown): Slot | 'unreadable' | 'too-many-tags' {
+    if (route.fields.length === 0) return route.slot ?? 'too-many-tags'
+    let key = ''
+    for (let at = 0; at < route.fields.length; at++) {
+      const part = (route.fields[at] as Read)(item)
+      if ((typeof part !== 'string' || part === '') && typeof part !== 'number') return 'unreadable'
+      key = at === 0 ? String(part) : `${key}\0${part}`
+    }
+    const known = route.slots.get(key)
+    if (known) return known
+    const tag = joinTag(route.parts, key.split('\0'))
+    const slot = slotOf(route.mapping, tag)
+    if (slot) route.slots.set(key, slot)
+    return slot ?? 'too-many-tags'
+  }
+
+  function takeItem(route: Route, item: unknown, message: Message): number {
+    const { mapping } = route
+    const slot = slotOfItem(route, item)
+    if (typeof slot === 'string') {
+      builder.refuse(mapping.settings.class, slot, message.now)
+      return 1
+    }
+    const isObject = typeof item === 'object' && item !== null
+    const value = mapping.value ? mapping.value(item) : isObject ? (item as { value?: unknown }).value : item
+    let time = message.now
+    let quality: number = mapping.quality ? qualityOf(mapping.quality(item)) : GOOD
+    if (mapping.time) {
+      const given = mapping.time(item)
+      if (given !== undefined && given !== null) {
+        time = timeOf(given)
+        if (Number.isNaN(time)) {
+          time = message.now
+          quality = Math.max(quality, UNCERTAIN)
+        }
+      }
+    }
+    // The common case first: a number that stays a number.
+    if (typeof value === 'number' && mapping.settings.type === undefined) {
+      if (slot.double < 0) slot.double = seriesOf(slot, mapping, 'double')
+      slot.kind = 'double'
+      builder.add(slot.double, time, value, quality)
+      return 0
+    }
+    return addValue(slot, mapping, value, time, quality)
+  }
+
+  function addValue(slot: Slot, mapping: Mapping, value: unknown, time: Micros, quality: number): number {
+    const { type } = mapping.settings
+    const kind = type ?? kindOf(value)
+    if (kind === 'string' && typeof value === 'string') return addText(slot, mapping, value, time, quality)
+    const fitting =
+      kind === 'double' ? doubleOf(value) : kind === 'long' ? longOf(value) : kind === 'bool' ? boolOf(value) : undefined
+    if (kind === undefined || fitting === undefined) return addNone(slot, mapping, time)
+    if (typeof fitting === 'bigint') builder.addLong(numberOf(slot, mapping, 'long'), time, fitting, quality)
+    else builder.add(numberOf(slot, mapping, kind), time, Number(fitting), quality)
+    return 0
+  }
+
+  function addText(slot: Slot, mapping: Mapping, value: string, time: Micros, quality: number): number {
+    if (value.length * 3 > VALUE_BYTES_MAX && Buffer.byteLength(value) > VALUE_BYTES_MAX) {
+      builder.refuse(mapping.settings.class, 'too-large', time)
+      return 1
+    }
+    builder.addString(numberOf(slot, mapping, 'string'), time, value, quality)
+    return 0
+  }
+
+  /** A reading that says: something came, and it was no value. */
+  function addNone(slot: Slot, mapping: Mapping, time: Micros): number {
+    builder.addNone(numberOf(slot, mapping, slot.kind), time, BAD)
+    return 1
+  }
+
+  function numberOf(slot: Slot, mapping: Mapping, kind: Kind): number {
+    if (slot[kind] < 0) slot[kind] = seriesOf(slot, mapping, kind)
+    slot.kind = kind
+    return slot[kind]
+  }
+
+  function seriesOf(slot: Slot, { settings }: Mapping, kind: ValueKind): number {
+    return builder.series({
+      tag: slot.tag,
+      class: settings.class,
+      kind,
+      ...(settings.unit !== undefined && { unit: settings.unit }),
+    })
+  }
+
+  /** The message as a whole says nothing: a bad reading where the topic alone names the tag, else a refusal. */
+  function takeUnreadable({ mapping, slot }: Route, reason: string, now: Micros): number {
+    if (slot && reason === 'unreadable') return addNone(slot, mapping, now)
+    builder.refuse(mapping.settings.class, reason, now)
+    return 1
+  }
+
+  function takeRoute(route: Route, json: unknown, message: Message): number {
+    const { items, settings } = route.mapping
+    if (json === undefined) return takeUnreadable(route, 'unreadable', message.now)
+    const whole = settings.type === 'long' && hasLargeNumber(message.text) ? exactJsonOf(message.text) : json
+    if (!items) return takeItem(route, whole, message)
+    const list = items(whole)
+    if (!Array.isArray(list)) return takeUnreadable(route, 'unreadable', message.now)
+    let unreadable = 0
+    for (let at = 0; at < list.length; at++) unreadable += takeItem(route, list[at], message)
+    return unreadable
+  }
+
+  function refuseAll(routes: readonly Route[], json: unknown, now: Micros): void {
+    for (const { mapping } of routes) {
+      const list = mapping.items?.(json)
+      const count = Array.isArray(list) ? list.length : 1
+      if (count > 0) builder.refuse(mapping.settings.class, 'overflow', now, count)
+    }
+  }
+
+  return {
+    take(topic, payload, now, isFull) {
+      const routes = routesByTopic.get(topic) ?? routesOf(topic)
+      if (routes.length === 0) return -1
+      if (payload.length > PAYLOAD_BYTES_MAX) {
+        for (const route of routes) takeUnreadable(route, 'too-large', now)
+        return routes.length
+      }
+      const text = (payload as Buffer).toString()
+      const json = jsonOf(text)
+      if (isFull) {
+        refuseAll(routes, json, now)
+        return 0
+      }
+      const message = { text, now }
+      let unreadable = 0
+      for (let at = 0; at < routes.length; at++) unreadable += takeRoute(routes[at] as Route, json, message)
+      return unreadable
+    },
+  }
+}
+
+function compile(settings: MqttSubscription): Mapping {
+  const reader = (path: string | undefined) => (path === undefined ? undefined : pathReader(path))
+  return {
+    settings,
+    value: reader(settings.value),
+    time: reader(settings.time),
+    quality: reader(settings.quality),
+    items: reader(settings.items),
+    slots: new Map(),
+  }
+}
+
+/** The text between a tag's fields, captures filled in, and the fields: one part more than fields. */
+function splitTag(template: string, captured: Readonly<Record<string, string>>): { parts: string[]; fields: Read[] } {
+  const parts = ['']
+  const fields: Read[] = []
+  for (const piece of template.split(/(\{[^}]*\})/)) {
+    if (piece.startsWith('{$')) {
+      fields.push(pathReader(piece.slice(1, -1)))
+      parts.push('')
+    } else {
+      parts[parts.length - 1] += piece.startsWith('{') ? (captured[piece.slice(1, -1)] ?? '') : piece
+    }
+  }
+  return { parts, fields }
+}
+
+function joinTag(parts: readonly string[], values: readonly string[]): string {
+  return parts.map((part, at) => part + (values[at] ?? '')).join('')
+}
+
+function kindOf(value: unknown): Kind | undefined {
+  if (typeof value === 'number') return 'double'
+  if (typeof value === 'string') return 'string'
+  return typeof value === 'boolean' ? 'bool' : undefined
+}
+
+/** Whether a whole number could be past what a double holds exactly. */
+function hasLargeNumber(text: string): boolean {
+  return /\d{16}/.test(text)
+}

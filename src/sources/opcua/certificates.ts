@@ -1,0 +1,136 @@
+// Our own certificate and the trust list, below DIR/pki of the protocol's folder:
+//
+//   own/certs/holdfast.pem        ours: the operator of a server has to trust it there
+//   own/private/private_key.pem   its key
+//   trusted/certs/                server certificates that somebody approved
+//   issuers/certs/, issuers/crl/  authorities whose certificates are accepted
+//   rejected/                     server certificates that wait for approval
+//
+// A certificate that is neither trusted nor signed by an issuer is put in rejected/ and the server gets no session.
+// The folders are read anew at each connection: moving a file is all that it takes.
+import { X509Certificate } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import { hostname } from 'node:os'
+import path from 'node:path'
+import { OPCUACertificateManager } from 'node-opcua-certificate-manager'
+import { Unreachable } from '../../core/errors.ts'
+
+const VALIDITY_DAYS = 3650
+const DAY_MS = 86_400_000
+
+/** The trust list and our own certificate, open until `close`. */
+export interface Trust {
+  readonly manager: OPCUACertificateManager
+  readonly certificateFile: string
+  readonly privateKeyFile: string
+  readonly applicationUri: string
+  close(): Promise<void>
+}
+
+/** Opens DIR/pki, makes key and certificate when they are not there. */
+export async function openTrust(dir: string, device: string): Promise<Trust> {
+  const root = path.join(dir, 'pki')
+  const manager = new OPCUACertificateManager({
+    rootFolder: root,
+    automaticallyAcceptUnknownCertificate: false,
+    keySize: 2048,
+    disableFileWatchers: true,
+  })
+  await manager.initialize()
+  const certificateFile = path.join(root, 'own/certs/holdfast.pem')
+  const applicationUri = `urn:holdfast:${device}`
+  if (!existsSync(certificateFile)) {
+    await manager.createSelfSignedCertificate({
+      applicationUri,
+      subject: `/CN=Holdfast ${device.replaceAll(/[^\w.-]/g, '_')}/O=Holdfast`,
+      dns: [hostname()],
+      // A day ago: the clock of a controller is seldom ours.
+      startDate: new Date(Date.now() - DAY_MS),
+      validity: VALIDITY_DAYS,
+      outputFile: certificateFile,
+    })
+  }
+  // Each client that is closed lets go of the manager once; ours is the last hold.
+  manager.referenceCounter++
+  const close = async () => {
+    manager.referenceCounter = 0
+    await manager.dispose()
+  }
+  return { manager, certificateFile, privateKeyFile: manager.privateKey, applicationUri, close }
+}
+
+/** Resolves when the certificate (DER, with its chain) is trusted; else rejects and says what to move where. */
+export async function assertTrusted(trust: Trust, certificate: Buffer): Promise<void> {
+  const status = await trust.manager.checkCertificate(certificate)
+  if (status.isGood()) return
+  const about = describe(certificate)
+  if (status.name.includes('TimeInvalid'))
+    throw new Unreachable('certificate-expired', `the server's certificate is not valid now: ${about}`, {
+      remedy: 'Check the clock here and there; if both are right, give the server a new certificate.',
+    })
+  if (status.name.includes('Revoked'))
+    throw new Unreachable('certificate-revoked', `the server's certificate was revoked: ${about}`, {
+      remedy: 'Give the server a new certificate.',
+    })
+  if (status.name.includes('RevocationUnknown') || status.name.includes('ChainIncomplete'))
+    throw new Unreachable(
+      'certificate-untrusted',
+      `the server's certificate cannot be followed to an authority (${status.name}): ${about}`,
+      {
+        remedy: `Put the authority's certificate in ${path.join(trust.manager.rootDir, 'issuers/certs')} and its revocation list in ${path.join(trust.manager.rootDir, 'issuers/crl')}.`,
+      },
+    )
+  const file = (await findFile(trust.manager.rejectedFolder, certificate)) ?? 'the file of that fingerprint'
+  throw new Unreachable('certificate-untrusted', `the server's certificate is not trusted: ${about}`, {
+    remedy: `Compare the fingerprint with the server's own. If it is the same, move ${path.join(trust.manager.rejectedFolder, file)} to ${trust.manager.trustedFolder}.`,
+  })
+}
+
+/** The file in a folder that holds this certificate. */
+async function findFile(folder: string, certificate: Buffer): Promise<string | undefined> {
+  const wanted = fingerprintOf(certificate)
+  for (const name of await readdir(folder)) {
+    const content = await readFile(path.join(folder, name))
+    if (fingerprintOf(content) === wanted) return name
+  }
+  return undefined
+}
+
+function parse(certificate: Buffer): X509Certificate | undefined {
+  try {
+    return new X509Certificate(certificate)
+  } catch {
+    return undefined
+  }
+}
+
+/** SHA-1, the one that other OPC UA programs show. */
+export function fingerprintOf(certificate: Buffer): string {
+  return parse(certificate)?.fingerprint ?? 'unreadable'
+}
+
+function describe(certificate: Buffer): string {
+  const parsed = parse(certificate)
+  if (!parsed) return 'unreadable'
+  const subject = parsed.subject.replaceAll('\n', ', ')
+  return `${subject}, valid ${parsed.validFrom} to ${parsed.validTo}, fingerprint ${parsed.fingerprint}`
+}
+
+/** What a certificate says otherwise than the server does: its host name, its application URI. Empty when all is in order. */
+export function mismatches(certificate: Buffer, endpoint: string, applicationUri: string | null): string[] {
+  const parsed = parse(certificate)
+  if (!parsed) return ['the certificate is unreadable']
+  const host = new URL(endpoint).hostname.replaceAll(/[[\]]/g, '')
+  const found: string[] = []
+  const names = (parsed.subjectAltName ?? '').split(', ')
+  // Many servers write their address as if it were a name.
+  const holds = isIP(host)
+    ? parsed.checkIP(host) !== undefined || names.includes(`DNS:${host}`)
+    : parsed.checkHost(host) !== undefined
+  if (!holds) found.push(`the certificate is not for host ${host} (${parsed.subjectAltName ?? 'it names none'})`)
+  if (applicationUri && !names.includes(`URI:${applicationUri}`))
+    found.push(`the certificate is not for application ${applicationUri}`)
+  return found
+}

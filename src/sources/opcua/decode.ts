@@ -1,0 +1,211 @@
+// One data value becomes one reading, or one counted refusal.
+//
+//   Boolean → bool · Float, Double → double · every integer, enumeration, StatusCode → long · DateTime → long (µs since 1970)
+//   String, LocalizedText, Guid, XmlElement, NodeId, QualifiedName → string · ByteString → bytes
+//   arrays, matrices, structures → string of JSON (json-text.ts)
+import { crc32 } from 'node:zlib'
+import { DataType, type DataValue, type Variant, VariantArrayType } from 'node-opcua-client'
+import type { BatchBuilder } from '../../core/batch.ts'
+import { VALUE_BYTES_MAX } from '../../core/bounds.ts'
+import { BAD, GOOD, type Micros, UNCERTAIN, type ValueKind } from '../../core/reading.ts'
+import { jsonText } from './json-text.ts'
+import { dateTimeMicros, int64, micros, uint64 } from './numbers.ts'
+import type { OpcuaTag } from './settings.ts'
+
+const INT64_MAX = 2n ** 63n - 1n
+
+/** What is remembered of a tag from one reading to the next. */
+export interface TagState {
+  readonly tag: OpcuaTag
+  /** Series numbers by kind: a tag whose values change kind goes on in another series. */
+  readonly series: Map<ValueKind, number>
+  /** Of its readings without a value. */
+  kind: ValueKind | undefined
+  /** The next value may be one that we had: the first after a new subscription is the present one. */
+  maybeKnown: boolean
+  lastTime: Micros
+  lastStatus: number
+  lastValue: number | bigint | undefined
+}
+
+export function tagState(tag: OpcuaTag): TagState {
+  return {
+    tag,
+    series: new Map(),
+    kind: tag.type,
+    maybeKnown: false,
+    lastTime: Number.NaN,
+    lastStatus: 0,
+    lastValue: undefined,
+  }
+}
+
+/** Adds what the server says of a tag. `note` counts what could not be kept as it was, by a stable word. */
+export function addReading(
+  builder: BatchBuilder,
+  state: TagState,
+  data: DataValue,
+  received: Micros,
+  note: (reason: string) => void,
+): void {
+  const status = data.statusCode.value >>> 0
+  const time = timeOf(data, received)
+  const decoded = decode(data.value, state.tag.type)
+  const known = state.maybeKnown && time === state.lastTime && status === state.lastStatus && same(state, decoded)
+  state.maybeKnown = false
+  if (known) return
+  state.lastTime = time
+  state.lastStatus = status
+  state.lastValue = fingerprint(decoded)
+  if (data.statusCode.hasOverflowBit) note('server-queue-overflow')
+  if (decoded.problem === 'too-large') builder.refuse(state.tag.class, 'too-large', time)
+  else if (decoded.problem !== undefined || decoded.kind === undefined) {
+    if (decoded.problem !== undefined) note(decoded.problem)
+    addWithout(builder, state, time, decoded.problem === undefined ? qualityOf(status) : BAD, status)
+  } else add(builder, state, time, decoded, qualityOf(status), status)
+}
+
+/** A reading without a value: a bad status often has none, and a node that is not there never has one. */
+export function addWithout(builder: BatchBuilder, state: TagState, time: Micros, quality: number, status: number): void {
+  builder.addNone(seriesOf(builder, state, state.kind ?? 'double'), time, quality, status)
+}
+
+/** Source time, else the server's, else when it came. */
+function timeOf(data: DataValue, received: Micros): Micros {
+  if (data.sourceTimestamp) return micros(data.sourceTimestamp, data.sourcePicoseconds ?? 0)
+  if (data.serverTimestamp) return micros(data.serverTimestamp, data.serverPicoseconds ?? 0)
+  return received
+}
+
+/** The two highest bits of a status code. */
+function qualityOf(status: number): number {
+  const severity = status >>> 30
+  return severity === 0 ? GOOD : severity === 1 ? UNCERTAIN : BAD
+}
+
+function seriesOf(builder: BatchBuilder, state: TagState, kind: ValueKind): number {
+  let number = state.series.get(kind)
+  if (number === undefined) {
+    const { tag, class: className, unit } = state.tag
+    number = builder.series({ tag, class: className, kind, ...(unit === undefined ? {} : { unit }) })
+    state.series.set(kind, number)
+  }
+  return number
+}
+
+/** `kind` undefined: there is no value. `problem`: there is one that cannot be kept. */
+interface Decoded {
+  readonly kind?: ValueKind
+  readonly value?: number | bigint | string | Uint8Array
+  readonly problem?: 'uint64-range' | 'too-large' | 'type-mismatch' | 'unreadable'
+}
+
+const NOTHING: Decoded = {}
+
+function add(
+  builder: BatchBuilder,
+  state: TagState,
+  time: Micros,
+  { kind, value }: Decoded,
+  quality: number,
+  status: number,
+): void {
+  state.kind = state.tag.type ?? kind
+  const series = seriesOf(builder, state, kind as ValueKind)
+  if (typeof value === 'bigint') builder.addLong(series, time, value, quality, status)
+  else if (typeof value === 'number') builder.add(series, time, value, quality, status)
+  else if (typeof value === 'string') builder.addString(series, time, value, quality, status)
+  else builder.addBytes(series, time, value as Uint8Array, quality, status)
+}
+
+function decode(variant: Variant | null | undefined, wanted: ValueKind | undefined): Decoded {
+  if (!variant || variant.dataType === DataType.Null || variant.value === null || variant.value === undefined) return NOTHING
+  const natural = bounded(variant.arrayType === VariantArrayType.Scalar ? scalar(variant) : asJson(variant))
+  return wanted === undefined || natural.kind === wanted || natural.kind === undefined
+    ? natural
+    : bounded(converted(natural, wanted))
+}
+
+function scalar(variant: Variant): Decoded {
+  const value = variant.value
+  switch (variant.dataType) {
+    case DataType.Boolean:
+      return { kind: 'bool', value: value ? 1 : 0 }
+    case DataType.SByte:
+    case DataType.Byte:
+    case DataType.Int16:
+    case DataType.UInt16:
+    case DataType.Int32:
+    case DataType.UInt32:
+      return { kind: 'long', value: BigInt(value) }
+    case DataType.Int64:
+      return { kind: 'long', value: int64(value) }
+    case DataType.UInt64:
+      return unsigned(uint64(value))
+    case DataType.Float:
+    case DataType.Double:
+      return { kind: 'double', value }
+    case DataType.DateTime:
+      return { kind: 'long', value: BigInt(dateTimeMicros(value)) }
+    case DataType.StatusCode:
+      return { kind: 'long', value: BigInt(value.value >>> 0) }
+    case DataType.ByteString:
+      return { kind: 'bytes', value }
+    case DataType.LocalizedText:
+      return value.text === null || value.text === undefined ? NOTHING : { kind: 'string', value: String(value.text) }
+    case DataType.String:
+    case DataType.Guid:
+    case DataType.XmlElement:
+    case DataType.NodeId:
+    case DataType.ExpandedNodeId:
+    case DataType.QualifiedName:
+      return { kind: 'string', value: String(value) }
+    default:
+      return asJson(variant)
+  }
+}
+
+function unsigned(value: bigint): Decoded {
+  return value > INT64_MAX ? { kind: 'long', problem: 'uint64-range' } : { kind: 'long', value }
+}
+
+function asJson(variant: Variant): Decoded {
+  try {
+    return { kind: 'string', value: jsonText(variant) }
+  } catch {
+    // A server is free to send a structure that contradicts its own description.
+    return { kind: 'string', problem: 'unreadable' }
+  }
+}
+
+function bounded(decoded: Decoded): Decoded {
+  const { value } = decoded
+  const tooLarge =
+    typeof value === 'string'
+      ? value.length > VALUE_BYTES_MAX || (value.length * 3 > VALUE_BYTES_MAX && Buffer.byteLength(value) > VALUE_BYTES_MAX)
+      : value instanceof Uint8Array && value.length > VALUE_BYTES_MAX
+  return tooLarge ? { problem: 'too-large' } : decoded
+}
+
+/** To the kind that the settings ask for, where nothing is lost by it. */
+function converted(decoded: Decoded, kind: ValueKind): Decoded {
+  const { value } = decoded
+  if (value === undefined) return decoded
+  const isNumber = typeof value === 'number' || typeof value === 'bigint'
+  if (kind === 'string' && isNumber) return { kind, value: decoded.kind === 'bool' ? String(value === 1) : String(value) }
+  if (kind === 'double' && isNumber && (typeof value === 'number' || BigInt(Number(value)) === value))
+    return { kind, value: Number(value) }
+  if (kind === 'long' && typeof value === 'number' && Number.isSafeInteger(value)) return { kind, value: BigInt(value) }
+  if (kind === 'bool' && isNumber && (Number(value) === 0 || Number(value) === 1)) return { kind, value: Number(value) }
+  if (kind === 'bytes' && typeof value === 'string') return { kind, value: Buffer.from(value) }
+  return { kind, problem: 'type-mismatch' }
+}
+
+/** Enough to tell a value from the one before it, without keeping it. */
+function fingerprint({ value }: Decoded): number | bigint | undefined {
+  return typeof value === 'string' || value instanceof Uint8Array ? crc32(value) : value
+}
+
+function same(state: TagState, decoded: Decoded): boolean {
+  return Object.is(fingerprint(decoded), state.lastValue)
+}

@@ -1,0 +1,200 @@
+// One subscription for each publishing interval; in it one monitored item for each tag, made in calls that the server can take.
+import {
+  AttributeIds,
+  type ClientMonitoredItemBase,
+  type ClientMonitoredItemGroup,
+  type ClientSession,
+  ClientSubscription,
+  DataChangeFilter,
+  DataChangeTrigger,
+  type DataValue,
+  DeadbandType,
+  type NodeId,
+  type StatusCode,
+  TimestampsToReturn,
+} from 'node-opcua-client'
+import type { TagState } from './decode.ts'
+import { chunks, NODE_UNKNOWN, resolveNode, type ServerFacts } from './nodes.ts'
+import { keepAliveCount } from './settings.ts'
+
+/** The subscription outlives the session by this: it is never the first to go. */
+const LIFETIME_MARGIN_MS = 10_000
+
+export interface Listener {
+  /** Every value, in the order of the server. */
+  data(state: TagState, value: DataValue): void
+  /** Data or keep-alive. */
+  sign(subscription: number): void
+  /** The subscription is no longer what it was: begin anew. */
+  ended(why: string): void
+}
+
+/** A tag that gets no values, and why. */
+export interface Missing {
+  readonly state: TagState
+  readonly status: StatusCode
+}
+
+export interface Subscribed {
+  readonly missing: readonly Missing[]
+  /** Tags whose deadband the server would not have. */
+  readonly withoutDeadband: readonly TagState[]
+  /** The least that the server grants of what was asked, over all tags. */
+  readonly queueSizeMin: number
+  /** The longest time between two signs of life, as the server has it, ms. */
+  readonly keepAliveMs: number
+  readonly subscriptions: number
+}
+
+interface Item {
+  readonly state: TagState
+  readonly nodeId: NodeId
+}
+
+export async function subscribe(
+  session: ClientSession,
+  facts: ServerFacts,
+  tags: readonly TagState[],
+  sessionTimeoutMs: number,
+  listener: Listener,
+): Promise<Subscribed> {
+  const missing: Missing[] = []
+  const withoutDeadband: TagState[] = []
+  const items: Item[] = []
+  for (const state of tags) {
+    const nodeId = resolveNode(state.tag.node, facts.namespaces)
+    if (nodeId) items.push({ state, nodeId })
+    else missing.push({ state, status: NODE_UNKNOWN })
+  }
+  let queueSizeMin = Number.POSITIVE_INFINITY
+  let keepAliveMs = 0
+  const byPublishing = Map.groupBy(items, (it) => it.state.tag.publishingMs)
+  for (const [at, [publishingMs, group]] of [...byPublishing].entries()) {
+    const subscription = await openSubscription(session, publishingMs, sessionTimeoutMs)
+    watch(subscription, at, listener)
+    keepAliveMs = Math.max(keepAliveMs, subscription.publishingInterval * subscription.maxKeepAliveCount)
+    const outcome = await monitorAll(subscription, group, facts.itemsPerCall, listener)
+    missing.push(...outcome.missing)
+    withoutDeadband.push(...outcome.withoutDeadband)
+    queueSizeMin = Math.min(queueSizeMin, outcome.queueSizeMin)
+  }
+  return { missing, withoutDeadband, queueSizeMin, keepAliveMs, subscriptions: byPublishing.size }
+}
+
+async function openSubscription(
+  session: ClientSession,
+  publishingMs: number,
+  sessionTimeoutMs: number,
+): Promise<ClientSubscription> {
+  // The library throws out of a callback when the server grants a session shorter than it likes. The watchdog looks after that.
+  ClientSubscription.ignoreNextWarning = true
+  const subscription = ClientSubscription.create(session, {
+    requestedPublishingInterval: publishingMs,
+    requestedMaxKeepAliveCount: keepAliveCount(publishingMs),
+    requestedLifetimeCount: Math.max(
+      3 * keepAliveCount(publishingMs),
+      Math.ceil((sessionTimeoutMs + LIFETIME_MARGIN_MS) / publishingMs),
+    ),
+    maxNotificationsPerPublish: 0,
+    publishingEnabled: true,
+    priority: 1,
+  })
+  await new Promise<void>((resolve, reject) => {
+    subscription.once('started', () => resolve())
+    subscription.once('error', reject)
+  })
+  return subscription
+}
+
+function watch(subscription: ClientSubscription, at: number, listener: Listener): void {
+  subscription.on('raw_notification', () => listener.sign(at))
+  subscription.on('keepalive', () => listener.sign(at))
+  // Made anew by the library after a cut: with namespace indices that may be another server's by now.
+  subscription.on('subscriptionId_changed', () => listener.ended('the server lost the subscription'))
+  subscription.on('status_changed', (status: StatusCode) => {
+    if (status.isBad()) listener.ended(`the server ended the subscription (${status.name})`)
+  })
+  subscription.on('terminated', () => listener.ended('the subscription ended'))
+  subscription.on('error', (error: Error) => listener.ended(error.message))
+  subscription.on('internal_error', () => {})
+}
+
+interface Outcome {
+  readonly missing: Missing[]
+  readonly withoutDeadband: TagState[]
+  readonly queueSizeMin: number
+}
+
+async function monitorAll(
+  subscription: ClientSubscription,
+  items: readonly Item[],
+  perCall: number,
+  listener: Listener,
+): Promise<Outcome> {
+  const outcome = { missing: [] as Missing[], withoutDeadband: [] as TagState[], queueSizeMin: Number.POSITIVE_INFINITY }
+  // What one call asks for is the same for all of its items.
+  const alike = Map.groupBy(items, ({ state: { tag } }) => JSON.stringify([tag.samplingMs, tag.queueSize, tag.deadband]))
+  for (const group of alike.values()) {
+    const refused: Item[] = []
+    for (const chunk of chunks(group, perCall)) {
+      const made = await monitor(subscription, chunk, true, listener)
+      for (const { item, status, queueSize } of made) {
+        if (status.isGood()) outcome.queueSizeMin = Math.min(outcome.queueSizeMin, queueSize)
+        else if (item.state.tag.deadband && isAboutFilter(status)) refused.push(item)
+        else outcome.missing.push({ state: item.state, status })
+      }
+    }
+    for (const chunk of chunks(refused, perCall)) {
+      for (const { item, status } of await monitor(subscription, chunk, false, listener)) {
+        if (status.isGood()) outcome.withoutDeadband.push(item.state)
+        else outcome.missing.push({ state: item.state, status })
+      }
+    }
+  }
+  return outcome
+}
+
+/** BadMonitoredItemFilterUnsupported, BadFilterNotAllowed, BadDeadbandFilterInvalid: the node has no range, or no number. */
+function isAboutFilter(status: StatusCode): boolean {
+  return /Filter/.test(status.name)
+}
+
+interface Made {
+  readonly item: Item
+  readonly status: StatusCode
+  readonly queueSize: number
+}
+
+async function monitor(
+  subscription: ClientSubscription,
+  items: readonly Item[],
+  filtered: boolean,
+  listener: Listener,
+): Promise<Made[]> {
+  const { tag } = (items[0] as Item).state
+  const group: ClientMonitoredItemGroup = await subscription.monitorItems(
+    items.map(({ nodeId }) => ({ nodeId, attributeId: AttributeIds.Value })),
+    {
+      samplingInterval: tag.samplingMs,
+      queueSize: tag.queueSize,
+      discardOldest: true,
+      filter: filtered && tag.deadband ? deadbandFilter(tag.deadband) : null,
+    },
+    TimestampsToReturn.Both,
+  )
+  group.on('changed', (_item: ClientMonitoredItemBase, value: DataValue, at: number) =>
+    listener.data((items[at] as Item).state, value),
+  )
+  return items.map((item, at) => {
+    const made = group.monitoredItems[at] as ClientMonitoredItemBase & { statusCode: StatusCode }
+    return { item, status: made.statusCode, queueSize: made.monitoringParameters.queueSize }
+  })
+}
+
+function deadbandFilter({ kind, value }: { kind: 'absolute' | 'percent'; value: number }): DataChangeFilter {
+  return new DataChangeFilter({
+    trigger: DataChangeTrigger.StatusValue,
+    deadbandType: kind === 'percent' ? DeadbandType.Percent : DeadbandType.Absolute,
+    deadbandValue: value,
+  })
+}

@@ -1,0 +1,110 @@
+// `sources test NAME`: the way to the values, one step after the other, until one does not hold.
+import { lookup } from 'node:dns/promises'
+import { connect as connectTcp } from 'node:net'
+import path from 'node:path'
+import { AttributeIds, type ClientSession, type NodeId } from 'node-opcua-client'
+import { TEST_STEP_MS_MAX } from '../../core/bounds.ts'
+import { Unreachable } from '../../core/errors.ts'
+import type { TestStep } from '../../core/source.ts'
+import { formatDuration } from '../../core/units.ts'
+import { fingerprintOf, mismatches, openTrust, type Trust } from './certificates.ts'
+import { type Connection, chooseEndpoint, connect, discover, offers, type Route, within } from './connection.ts'
+import { asUnreachable } from './failures.ts'
+import { NODE_REMEDY, readChunked, readFacts, resolveNode, type ServerFacts } from './nodes.ts'
+
+const PORT_DEFAULT = 4840
+
+/** Ends with the first step that does not hold; the last one, which reads each node once, tells of bad nodes. */
+export async function* testSteps(route: Route, signal: AbortSignal): AsyncGenerator<TestStep> {
+  const url = new URL(route.settings.endpoint)
+  const host = url.hostname.replaceAll(/[[\]]/g, '')
+  const port = Number(url.port) || PORT_DEFAULT
+  const certificateFile = path.join(route.dir, 'pki/own/certs/holdfast.pem')
+  const opened: { connection?: Connection; facts?: ServerFacts } = {}
+  const trust = await openTrust(route.dir, route.device)
+  const steps: readonly (readonly [name: string, run: () => Promise<string>])[] = [
+    ['name', async () => `${host} is ${(await lookup(host)).address}`],
+    ['connection', () => tcp(host, port)],
+    ['endpoints', async () => `the server offers ${offers(await discover(route, trust, signal))}`],
+    ['security', () => security(route, trust, signal)],
+    ['session', async () => describeSession(route, (opened.connection = await connect(route, signal)))],
+    ['namespaces', async () => describeNamespaces((opened.facts = await readFacts(sessionOf(opened))))],
+  ]
+  try {
+    for (const [step, run] of steps) {
+      const result = await attempt(step, run, certificateFile, signal)
+      yield result
+      if (!result.ok) return
+    }
+    yield await attempt('nodes', () => readNodes(route, sessionOf(opened), opened.facts as ServerFacts), certificateFile, signal)
+  } finally {
+    await opened.connection?.close()
+    await trust.close()
+  }
+}
+
+function sessionOf(opened: { connection?: Connection }): ClientSession {
+  return (opened.connection as Connection).session
+}
+
+async function attempt(
+  step: string,
+  run: () => Promise<string>,
+  certificateFile: string,
+  signal: AbortSignal,
+): Promise<TestStep> {
+  try {
+    return { step, ok: true, detail: await within(TEST_STEP_MS_MAX, 'no answer within 10 s: timeout', run, signal) }
+  } catch (error) {
+    const { message, remedy } = asUnreachable(error, certificateFile)
+    return { step, ok: false, detail: message, ...(remedy === undefined ? {} : { remedy }) }
+  }
+}
+
+function tcp(host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp({ host, port, timeout: TEST_STEP_MS_MAX })
+    const end = (settle: () => void) => {
+      socket.destroy()
+      settle()
+    }
+    socket.once('connect', () => end(() => resolve(`${host}:${port} answers`)))
+    socket.once('timeout', () => end(() => reject(new Error('ETIMEDOUT'))))
+    socket.once('error', (error) => end(() => reject(error)))
+  })
+}
+
+async function security(route: Route, trust: Trust, signal: AbortSignal): Promise<string> {
+  const endpoint = await chooseEndpoint(route, trust, await discover(route, trust, signal))
+  const { policy, mode, insecure } = route.settings.security
+  if (mode === 'None') return `nothing is signed or encrypted, because: ${insecure}`
+  const warnings = mismatches(endpoint.serverCertificate, route.settings.endpoint, endpoint.server.applicationUri)
+  const trusted = `${policy} ${mode}, certificate ${fingerprintOf(endpoint.serverCertificate)} is trusted`
+  return [trusted, ...warnings].join('; but ')
+}
+
+function describeSession(route: Route, { session }: Connection): string {
+  const { user, certificate } = route.settings.security
+  const who = user ?? (certificate === undefined ? 'anonymous' : 'the user certificate')
+  return `as ${who}; the server keeps the session for ${formatDuration(session.timeout)}`
+}
+
+function describeNamespaces(facts: ServerFacts): string {
+  return facts.namespaces.map((uri, index) => `${index} ${uri}`).join(', ')
+}
+
+/** Reads each node once: how many are good, and the first that is not. */
+async function readNodes(route: Route, session: ClientSession, facts: ServerFacts): Promise<string> {
+  const resolved = route.settings.tags.map((tag) => ({ tag, nodeId: resolveNode(tag.node, facts.namespaces) }))
+  const present = resolved.filter((it): it is typeof it & { nodeId: NodeId } => it.nodeId !== undefined)
+  const nodes = present.map((it) => it.nodeId)
+  const values = await readChunked(session, facts.nodesPerRead, AttributeIds.Value, nodes)
+  const bad = [
+    ...resolved.filter((it) => !it.nodeId).map(({ tag }) => ({ tag, why: 'the server has no such namespace' })),
+    ...present.flatMap(({ tag }, at) => (values[at]?.statusCode.isBad() ? [{ tag, why: values[at].statusCode.name }] : [])),
+  ]
+  const [first] = bad
+  if (!first) return `${resolved.length} of ${resolved.length} nodes have a value`
+  const text = `${bad.length} of ${resolved.length} nodes have no good value; the first is ${first.tag.tag}, node ${first.tag.node}: ${first.why}`
+  throw new Unreachable('node-refused', text, { remedy: NODE_REMEDY })
+}

@@ -1,0 +1,118 @@
+// Records that are not readings: gaps, checkpoints, readings that were refused for good.
+import { binary, lengthOf } from '../../clients/kafka/records.ts'
+import type { LedgerRow } from '../../core/log.ts'
+import type { Stream } from '../../core/stream.ts'
+import { streamKey } from '../../core/stream.ts'
+import type { Position, Refusal, UplinkBatch } from '../../core/uplink.ts'
+import type { RecordStyle } from './readings.ts'
+import { headersOf, recordText } from './readings.ts'
+
+/** A record from its key on, as a binary string, and its key for the choice of a partition. */
+export interface EventRecord {
+  readonly key: Buffer
+  readonly rest: string
+}
+
+/** A line of the ledger. `seq_to` and `to` are inclusive: the last sequence and the last time. */
+export function gapRecord(stream: Stream, row: LedgerRow, style: RecordStyle, now: number): EventRecord {
+  const value = {
+    ts: row.at,
+    device: row.stream.device,
+    site: style.site,
+    class: row.stream.class,
+    form: row.stream.form,
+    epoch: row.stream.epoch,
+    seq_from: row.from,
+    seq_to: row.to - 1,
+    from: row.timeFrom,
+    to: row.timeTo,
+    count: row.count,
+    action: row.action,
+    reason: row.reason,
+    exact: row.count === row.to - row.from,
+    seq: row.sequence,
+    ingest_ts: now,
+  }
+  const name = { type: 'holdfast.gap', subject: row.stream.class, idPrefix: `${streamKey(stream)}:`, sequence: row.sequence }
+  return eventRecord(stream, `${stream.device}/${row.stream.class}`, name, value, style, now)
+}
+
+/** What `verify` works from: what is delivered with this transaction, and what the log has beyond. */
+export function checkpointRecord(
+  batch: UplinkBatch & Required<Pick<UplinkBatch, 'checkpoint'>>,
+  position: Position,
+  about: { device: string; uplink: string; topics: Readonly<Record<string, number>> },
+  style: RecordStyle,
+  now: number,
+): EventRecord {
+  const { device, uplink, topics } = about
+  const keys = new Set([...position.delivered.keys(), ...Object.keys(batch.checkpoint.streams)])
+  const streams = Object.fromEntries(
+    [...keys].map((key) => {
+      const delivered = (position.delivered.get(key) ?? []).map(({ from, to }) => [from, to])
+      return [key, { delivered, ...(batch.checkpoint.streams[key] ?? {}) }]
+    }),
+  )
+  const value = {
+    type: 'checkpoint',
+    ts: now,
+    device,
+    site: style.site,
+    uplink,
+    transaction: position.transaction,
+    reason: batch.checkpoint.reason,
+    streams,
+    topics,
+  }
+  const name = {
+    type: 'holdfast.checkpoint',
+    subject: uplink,
+    idPrefix: `${device}:${uplink}:checkpoint:`,
+    sequence: position.transaction,
+  }
+  return eventRecord({ device, epoch: '', class: '', form: 'event' }, `${device}/checkpoint`, name, value, style, now)
+}
+
+/** Readings that are in the delivered intervals of a position and yet not at the destination: they stay on the box. */
+export function refusedRecord(
+  refusals: readonly Refusal[],
+  position: Position,
+  about: { device: string; uplink: string },
+  style: RecordStyle,
+  now: number,
+): EventRecord {
+  const { device, uplink } = about
+  const value = {
+    type: 'refused',
+    ts: now,
+    device,
+    site: style.site,
+    uplink,
+    transaction: position.transaction,
+    readings: refusals.map(({ stream, sequence, code }) => ({ stream, seq: sequence, code })),
+  }
+  const name = {
+    type: 'holdfast.refused',
+    subject: uplink,
+    idPrefix: `${device}:${uplink}:refused:`,
+    sequence: position.transaction,
+  }
+  return eventRecord({ device, epoch: '', class: '', form: 'event' }, `${device}/refused`, name, value, style, now)
+}
+
+function eventRecord(
+  stream: Stream,
+  keyText: string,
+  name: { type: string; subject: string; idPrefix: string; sequence: number },
+  value: object,
+  style: RecordStyle,
+  now: number,
+): EventRecord {
+  const key = Buffer.from(keyText, 'utf8')
+  const template = {
+    key: lengthOf(key.length) + key.toString('latin1'),
+    idPrefix: binary(name.idPrefix),
+    ...headersOf(stream, style, name.type, name.subject),
+  }
+  return { key, rest: recordText(template, binary(JSON.stringify(value)), String(name.sequence), now, false) }
+}

@@ -1,0 +1,134 @@
+// Readings as records, from a block's columns. All that is the same for a series is text made once; of a reading only time, value, quality, status
+// and sequence are written. Texts are binary strings here: one character a byte (clients/kafka/records.ts).
+import { partitionOf } from '../../clients/kafka/partition.ts'
+import { binary, headerOf, lengthOf } from '../../clients/kafka/records.ts'
+import type { DecodedBlock } from '../../columns/index.ts'
+import type { LogSeries } from '../../core/log.ts'
+import { NO_VALUE, QUALITIES } from '../../core/reading.ts'
+import type { Stream } from '../../core/stream.ts'
+import { streamKey } from '../../core/stream.ts'
+import { writeDouble, writeLong, writeString } from './values.ts'
+
+export interface RecordStyle {
+  readonly site: string
+  readonly headers: 'all' | 'id'
+}
+
+/** What the records of one series of one stream have in common. */
+export interface SeriesTemplate {
+  readonly partition: number
+  readonly kind: LogSeries['kind']
+  /** From the key's length to the value's. */
+  readonly key: string
+  readonly idPrefix: string
+  /** Headers after `ce_id`, up to the value of `ce_time`, which is the last; empty where there is `ce_id` alone. */
+  readonly headers: string
+  readonly headerCount: number
+  /** `,"device":…,"value_x":` */
+  readonly beforeValue: string
+  /** By quality: from the end of the value to the status. */
+  readonly afterValue: readonly string[]
+  /** From the status to the sequence. */
+  readonly beforeSequence: string
+  readonly end: string
+}
+
+const FIELDS = { double: 'value_double', long: 'value_long', bool: 'value_bool', string: 'value_string', bytes: 'value_bytes' } as const
+const ID_NAME = `${lengthOf(5)}ce_id`
+const DUPLICATE_HEADER = headerOf('holdfast-maybe-duplicate', 'true')
+
+export function seriesTemplate(stream: Stream, series: LogSeries, style: RecordStyle, partitions: number): SeriesTemplate {
+  const text = (value: string) => binary(JSON.stringify(value))
+  const key = `${stream.device}/${series.tag}`
+  const keyBytes = Buffer.from(key, 'utf8')
+  const unit = series.unit === undefined ? '' : `,"unit":${text(series.unit)}`
+  const place = `,"device":${text(stream.device)},"site":${text(style.site)},"tag":${text(series.tag)}`
+  return {
+    partition: partitionOf(keyBytes, partitions),
+    kind: series.kind,
+    key: lengthOf(keyBytes.length) + keyBytes.toString('latin1'),
+    idPrefix: binary(`${streamKey(stream)}:`),
+    ...headersOf(stream, style, 'holdfast.reading', series.tag),
+    beforeValue: `${place},"${FIELDS[series.kind]}":`,
+    afterValue: QUALITIES.map((it) => `${unit},"quality":"${it}","status_code":`),
+    beforeSequence: `,"epoch":${text(stream.epoch)},"seq":`,
+    end: `,"class":${text(series.class)}}`,
+  }
+}
+
+/** CloudEvents' headers in binary mode but `ce_id`, as text up to the value of `ce_time`. */
+export function headersOf(
+  stream: Stream,
+  style: RecordStyle,
+  type: string,
+  subject: string,
+): Pick<SeriesTemplate, 'headers' | 'headerCount'> {
+  if (style.headers === 'id') return { headers: '', headerCount: 1 }
+  const source = `/${encodeURIComponent(style.site)}/${encodeURIComponent(stream.device)}`
+  const before = [
+    headerOf('ce_specversion', '1.0'),
+    headerOf('ce_source', source),
+    headerOf('ce_type', type),
+    headerOf('ce_subject', binary(subject)),
+    headerOf('content-type', 'application/json'),
+    headerOf('holdfast-class', binary(stream.class)),
+    headerOf('holdfast-replayed', 'false'),
+  ]
+  return { headers: `${before.join('')}${lengthOf(7)}ce_time`, headerCount: before.length + 2 }
+}
+
+/** A record from its key on: key, value, headers. `time` in microseconds for `ce_time`. */
+export function recordText(
+  it: Pick<SeriesTemplate, 'key' | 'idPrefix' | 'headers' | 'headerCount'>,
+  value: string,
+  sequence: string,
+  time: number,
+  maybeDuplicate: boolean,
+): string {
+  const id = `${ID_NAME}${lengthOf(it.idPrefix.length + sequence.length)}${it.idPrefix}${sequence}`
+  const timed = it.headers === '' ? '' : it.headers + timeHeader(time)
+  const count = lengthOf(it.headerCount + (maybeDuplicate ? 1 : 0))
+  const duplicate = maybeDuplicate ? DUPLICATE_HEADER : ''
+  return `${it.key}${lengthOf(value.length)}${value}${count}${id}${timed}${duplicate}`
+}
+
+function timeHeader(micros: number): string {
+  const text = isoTime(micros)
+  return lengthOf(text.length) + text
+}
+
+/** RFC 3339 with microseconds, as CloudEvents wants its `time`. */
+export function isoTime(micros: number): string {
+  const seconds = Math.floor(micros / 1e6)
+  const date = new Date(seconds * 1000)
+  const rest = String(micros - seconds * 1e6 + 1e6).slice(1)
+  return Number.isNaN(date.getTime()) ? '1970-01-01T00:00:00Z' : `${date.toISOString().slice(0, -4)}${rest}Z`
+}
+
+/** Views of a block's value column. */
+export interface ValueViews {
+  readonly doubles: Float64Array
+  readonly halves: Uint32Array
+  readonly longs: BigInt64Array
+  readonly bytes: Buffer
+}
+
+export function viewsOf({ value, bytes }: DecodedBlock): ValueViews {
+  return {
+    doubles: value,
+    halves: new Uint32Array(value.buffer, value.byteOffset, value.length * 2),
+    longs: new BigInt64Array(value.buffer, value.byteOffset, value.length),
+    bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
+  }
+}
+
+/** The JSON of a value in row `at`; null where the reading has none. */
+export function valueText(kind: LogSeries['kind'], quality: number, views: ValueViews, at: number): string {
+  if (quality & NO_VALUE) return 'null'
+  if (kind === 'double') return writeDouble(views.doubles[at] as number)
+  if (kind === 'bool') return views.doubles[at] === 0 ? 'false' : 'true'
+  if (kind === 'long') return writeLong(views.halves[at * 2] as number, views.halves[at * 2 + 1] as number, views.longs, at)
+  const from = views.halves[at * 2] as number
+  const bytes = views.bytes.subarray(from, from + (views.halves[at * 2 + 1] as number))
+  return kind === 'string' ? writeString(bytes) : `"${bytes.toString('base64')}"`
+}

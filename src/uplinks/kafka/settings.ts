@@ -1,0 +1,75 @@
+// What stands under `kafka:` of an uplink. Read by processes that must stay small: zod and core only.
+import { z } from 'zod'
+
+const secret = z.union([z.string().min(1), z.strictObject({ secret: z.string().min(1) })], {
+  error: 'must be a text, or { secret: NAME }',
+})
+const PEM_ALLOWED = 'must be the PEM text itself (-----BEGIN …), or { secret: NAME }'
+const pem = z.union([z.string().regex(/-----BEGIN [A-Z ]+-----/), z.strictObject({ secret: z.string().min(1) })], {
+  error: PEM_ALLOWED,
+})
+const broker = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:]+\]|[^\s:/@]+):\d{1,5}$/, { error: 'must be host:port, as kafka.example.com:9093' })
+const TOPIC_ALLOWED = 'must be letters, digits, dot, _ and -, with {class} or {site} where wanted'
+const topic = z.string().regex(/^([a-zA-Z0-9._-]|\{class\}|\{site\})+$/, { error: TOPIC_ALLOWED })
+
+const topics = z.strictObject({
+  telemetry: topic.default('holdfast.telemetry.v1'),
+  aggregates: topic.default('holdfast.aggregates.v1'),
+  events: z
+    .string()
+    .regex(/^[a-zA-Z0-9._-]+$/, { error: 'must be one topic: letters, digits, dot, _ and -' })
+    .default('holdfast.events.v1'),
+  gaps: topic.default('holdfast.gaps.v1'),
+})
+
+export const kafkaSettingsSchema = z
+  .strictObject({
+    brokers: z.array(broker).min(1),
+    tls: z
+      .strictObject({
+        /** Authorities to trust instead of the system's. */
+        ca: pem.optional(),
+        cert: pem.optional(),
+        key: pem.optional(),
+        /** The name that the broker's certificate has, where it is not the address. */
+        serverName: z.string().min(1).max(253).optional(),
+      })
+      .refine((it) => (it.cert === undefined) === (it.key === undefined), { error: 'must have both of cert and key, or none' })
+      .optional(),
+    sasl: z
+      .strictObject({
+        mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
+        user: z.string().min(1).max(256),
+        password: secret,
+      })
+      .optional(),
+    /** Why there is no TLS, or no authentication of us. */
+    insecure: z.string().min(3).max(200).optional(),
+    topics: topics.prefault({}),
+    /** All of CloudEvents, or `ce_id` alone: fewer bytes on the wire. */
+    headers: z.enum(['all', 'id']).default('all'),
+  })
+  .superRefine((it, context) => {
+    const open = [
+      ...(it.tls ? [] : ['without TLS']),
+      ...(it.sasl || it.tls?.cert !== undefined ? [] : ['without any authentication of us (sasl, or tls.cert)']),
+    ]
+    if (open.length > 0 && it.insecure === undefined) {
+      const message = `a link ${open.join(' and ')} needs insecure: "the reason" beside it`
+      context.addIssue({ code: 'custom', path: ['insecure'], message })
+    }
+  })
+
+/** As the uplink is opened with: secrets resolved. */
+export interface KafkaSettings {
+  readonly brokers: readonly string[]
+  readonly tls?: Readonly<Partial<Record<'ca' | 'cert' | 'key' | 'serverName', string | undefined>>> | undefined
+  readonly sasl?:
+    | { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly user: string; readonly password: string }
+    | undefined
+  readonly insecure?: string | undefined
+  readonly topics: Readonly<Record<'telemetry' | 'aggregates' | 'events' | 'gaps', string>>
+  readonly headers: 'all' | 'id'
+}

@@ -1,0 +1,251 @@
+// Kafka as an uplink: records and position in one transaction, or nothing.
+//
+//   open      a new client; the topics and what they take
+//   position  the transactional id first (whoever had it is shut out, what they left open is aborted), then the position
+//   send      begin → records → position → commit. A refusal before the commit is aborted and said as Blocked.
+//             Any other error, or no answer in time, is doubt: the sockets are closed and this uplink is of no more use.
+//
+// Retries nothing. Adapts once or twice where the topic said that it takes less than it let us know (size, time stamps).
+import { setTimeout } from 'node:timers/promises'
+import type { Admin } from 'kafkajs'
+import type { KafkaClient } from '../../clients/kafka/client.ts'
+import { explain } from '../../clients/kafka/explain.ts'
+import { asUnreachable, kafkaClient, withDeadline } from '../../clients/kafka/client.ts'
+import { Blocked, Unreachable } from '../../core/errors.ts'
+import type { EndOffsets, Slice } from '../../core/log.ts'
+import { streamKey } from '../../core/stream.ts'
+import type { Position, Refusal, Uplink, UplinkBatch, UplinkContext } from '../../core/uplink.ts'
+import { checkpointRecord, refusedRecord } from './events.ts'
+import type { Packed } from './pack.ts'
+import { packer } from './pack.ts'
+import { decodePosition, encodePosition } from './position.ts'
+import type { RefusedTransaction } from './producer.ts'
+import { transactionalProducer } from './producer.ts'
+import type { KafkaSettings } from './settings.ts'
+import type { MissingTopic, Topic } from './topics.ts'
+import { askTopic, isMissing } from './topics.ts'
+
+const OPEN_MS_MAX = 15_000
+const CALL_MS_MAX = 15_000
+const ADAPTATIONS_MAX = 4
+/** A topic that was missing is asked for again after so long. */
+const MISSING_ASK_MS = 2_000
+const BATCH_BYTES_MIN = 1_024
+const COORDINATOR_ASK_MS = 100
+const COORDINATOR_MOVES = new Set(['NOT_COORDINATOR_FOR_GROUP', 'GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE'])
+
+/** Group of the position and transactional id at once. */
+export function identityOf(context: Pick<UplinkContext, 'device' | 'name'>): string {
+  return `holdfast.${context.device}.${context.name}`
+}
+
+export async function openUplink(settings: KafkaSettings, context: UplinkContext): Promise<Uplink> {
+  const client = kafkaClient(settings, { clientId: identityOf(context), log: context.log })
+  try {
+    const admin = client.kafka.admin()
+    await withDeadline('connect', OPEN_MS_MAX, undefined, admin.connect())
+    return uplinkOn(client, admin, settings, context)
+  } catch (error) {
+    client.destroy()
+    throw asUnreachable(error)
+  }
+}
+
+function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, context: UplinkContext): Uplink {
+  const identity = identityOf(context)
+  const about = { device: context.device, uplink: context.name }
+  const style = { site: context.site, headers: settings.headers }
+  const producer = transactionalProducer(client, identity)
+  const sentTimeOnly = new Set<string>()
+  const pack = packer(style, sentTimeOnly)
+  const topics = knownTopics(admin, () => context.clock.monotonic())
+  const events = settings.topics.events
+  let spent = false
+
+  /** One call at the destination: an error that is not Blocked gives the client up. */
+  async function orSpend<T>(work: () => Promise<T>): Promise<T> {
+    if (spent) throw new Unreachable('spent', 'this connection was given up after a doubt')
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof Blocked || error instanceof RangeError) throw error
+      spent = true
+      client.destroy()
+      throw asUnreachable(error)
+    }
+  }
+
+  async function readPosition(signal: AbortSignal): Promise<Position | 'none'> {
+    await producer.fence(signal)
+    const stored = await withDeadline('read the position', CALL_MS_MAX, signal, readOffset(admin, identity, events))
+    if (!stored || stored.offset === '-1') return 'none'
+    try {
+      return { transaction: Number(stored.offset), delivered: decodePosition(stored.metadata ?? '') }
+    } catch (cause) {
+      const remedy = 'somebody else commits offsets to this group: delete its offsets, or rename the uplink'
+      throw new Unreachable('position-unreadable', `the position of group ${identity} cannot be read`, { cause, remedy })
+    }
+  }
+
+  function packAll(batch: UplinkBatch, position: Position, found: ReadonlyMap<string, Topic>): Packed {
+    const now = context.clock.now()
+    const eventsTopic = found.get(events) as Topic
+    pack.begin(now)
+    for (const slice of batch.slices) {
+      const topic = found.get(topicOf(slice, settings, context.site)) as Topic
+      if (slice.form === 'gap') pack.addGaps(slice, topic)
+      else pack.addReadings(slice, batch.series, topic, duplicatesOf(batch, slice))
+    }
+    if (pack.refusals.length > 0) pack.addEvent(refusedRecord(pack.refusals, position, about, style, now), eventsTopic)
+    if (batch.checkpoint) {
+      const where = { ...about, topics: topics.partitions() }
+      pack.addEvent(checkpointRecord({ ...batch, checkpoint: batch.checkpoint }, position, where, style, now), eventsTopic)
+    }
+    return pack.take()
+  }
+
+  async function sendAll(batch: UplinkBatch, position: Position, signal: AbortSignal): Promise<readonly Refusal[]> {
+    const names = new Set([events, ...batch.slices.map((it) => topicOf(it, settings, context.site))])
+    const metadata = encodePosition(position.delivered)
+    const offsets = { group: identity, topic: events, offset: String(position.transaction), metadata }
+    for (let adaptations = 0; ; adaptations++) {
+      const found = await withDeadline('ask for the topics', CALL_MS_MAX, signal, topics.ask(names))
+      refuseMissing(found, batch, settings, context.site)
+      const packed = packAll(batch, position, found as ReadonlyMap<string, Topic>)
+      const outcome = await producer.commit(packed, offsets, signal)
+      if (outcome === 'committed') return packed.refusals
+      const adapted = adaptations < ADAPTATIONS_MAX && adapt(outcome, packed)
+      if (!adapted) throw blocked(outcome, batch, settings, context.site)
+    }
+  }
+
+  /** True when the same records may go in another way. */
+  function adapt({ refused, topic }: RefusedTransaction, packed: Packed): boolean {
+    if (topic === undefined) return false
+    if (refused.protocol === 'UNKNOWN_TOPIC_OR_PARTITION') topics.forget(topic)
+    if (refused.protocol === 'INVALID_TIMESTAMP') {
+      if (sentTimeOnly.has(topic)) return false
+      sentTimeOnly.add(topic)
+      return true
+    }
+    if (refused.protocol !== 'MESSAGE_TOO_LARGE') return false
+    const largest = Math.max(...(packed.batches.get(topic) ?? []).map((it) => it.compressed.length))
+    return largest / 2 >= BATCH_BYTES_MIN && topics.limit(topic, Math.floor(largest / 2))
+  }
+
+  return {
+    position: (signal) => orSpend(() => readPosition(signal)),
+    endOffsets: (signal) => orSpend(() => withDeadline('read the ends', CALL_MS_MAX, signal, topics.ends(fixedTopics(settings, context.site)))),
+    send: (batch, position, signal) => orSpend(() => sendAll(batch, position, signal)),
+    async close() {
+      spent = true
+      const leaving = Promise.allSettled([producer.close(), admin.disconnect()])
+      await withDeadline('close', CALL_MS_MAX, undefined, leaving).catch(() => {})
+      client.destroy()
+    },
+  }
+}
+
+/** The offset of the group at partition 0 of a topic. Waits while the group's coordinator moves or reads its past. */
+async function readOffset(admin: Admin, group: string, topic: string): Promise<{ offset: string; metadata: string | null } | undefined> {
+  const ends = performance.now() + CALL_MS_MAX
+  for (;;) {
+    try {
+      const [found] = await admin.fetchOffsets({ groupId: group, topics: [topic] })
+      return found?.partitions.find((it) => it.partition === 0)
+    } catch (error) {
+      if (!COORDINATOR_MOVES.has(explain(error).protocol ?? '') || performance.now() > ends) throw error
+      await setTimeout(COORDINATOR_ASK_MS)
+    }
+  }
+}
+
+/** What was asked about the topics of this connection. */
+function knownTopics(admin: Admin, monotonic: () => number) {
+  const known = new Map<string, { topic: Topic | MissingTopic; at: number }>()
+
+  async function askOne(name: string): Promise<Topic | MissingTopic> {
+    const before = known.get(name)
+    if (before && (!isMissing(before.topic) || monotonic() - before.at < MISSING_ASK_MS)) return before.topic
+    const topic = await askTopic(admin, name)
+    known.set(name, { topic, at: monotonic() })
+    return topic
+  }
+
+  return {
+    async ask(names: Iterable<string>): Promise<ReadonlyMap<string, Topic | MissingTopic>> {
+      const found = new Map<string, Topic | MissingTopic>()
+      for (const name of names) found.set(name, await askOne(name))
+      return found
+    },
+    forget(name: string): void {
+      known.delete(name)
+    },
+    /** The topic takes no larger batches than that. */
+    limit(name: string, batchBytesMax: number): boolean {
+      const before = known.get(name)
+      if (!before || isMissing(before.topic)) return false
+      known.set(name, { ...before, topic: { ...before.topic, batchBytesMax } })
+      return true
+    },
+    partitions(): Readonly<Record<string, number>> {
+      return Object.fromEntries([...known].flatMap(([name, { topic }]) => (isMissing(topic) ? [] : [[name, topic.partitions]])))
+    },
+    /** By `topic/partition`; those of `names` and all that were written to, as far as they exist. */
+    async ends(names: readonly string[]): Promise<EndOffsets> {
+      const ends: Record<string, string> = {}
+      for (const name of new Set([...names, ...known.keys()])) {
+        if (isMissing(await askOne(name))) continue
+        for (const { partition, high } of await admin.fetchTopicOffsets(name)) ends[`${name}/${partition}`] = high
+      }
+      return ends
+    },
+  }
+}
+
+function topicOf(slice: Slice, settings: KafkaSettings, site: string): string {
+  const template = slice.form === 'gap' ? settings.topics.gaps : settings.topics.telemetry
+  return filled(template, slice.stream.class, site)
+}
+
+function filled(template: string, className: string, site: string): string {
+  return template.replaceAll('{class}', className).replaceAll('{site}', site.replaceAll(/[^a-zA-Z0-9._-]/g, '_'))
+}
+
+/** Topics whose names need no class. */
+export function fixedTopics(settings: KafkaSettings, site: string): string[] {
+  const { telemetry, events, gaps } = settings.topics
+  return [telemetry, events, gaps].filter((it) => !it.includes('{class}')).map((it) => filled(it, '', site))
+}
+
+function duplicatesOf(batch: UplinkBatch, slice: Slice) {
+  const key = streamKey(slice.stream)
+  return batch.maybeDuplicate.filter((it) => it.stream === key).toSorted((a, b) => a.from - b.from)
+}
+
+function classesOf(batch: UplinkBatch, settings: KafkaSettings, site: string, names: readonly string[]): string[] {
+  // Without the events topic there is no position: then every class waits.
+  const all = names.includes(settings.topics.events)
+  const slices = batch.slices.filter((it) => all || names.includes(topicOf(it, settings, site)))
+  return [...new Set(slices.map((it) => it.stream.class))]
+}
+
+function refuseMissing(
+  found: ReadonlyMap<string, Topic | MissingTopic>,
+  batch: UplinkBatch,
+  settings: KafkaSettings,
+  site: string,
+): void {
+  const missing = [...found.values()].filter(isMissing)
+  const first = missing[0]?.problem
+  if (!first) return
+  const names = missing.map((it) => it.name)
+  const where = { topics: names, classes: classesOf(batch, settings, site, names) }
+  throw new Blocked(first.code, missing.map((it) => it.problem.text).join('; '), where, first.remedy ? { remedy: first.remedy } : {})
+}
+
+function blocked({ refused, topic }: RefusedTransaction, batch: UplinkBatch, settings: KafkaSettings, site: string): Blocked {
+  const names = topic === undefined ? [settings.topics.events] : [topic]
+  const where = { topics: names, classes: classesOf(batch, settings, site, names) }
+  return new Blocked(refused.code, `${names[0]}: ${refused.text}`, where, refused.remedy ? { remedy: refused.remedy } : {})
+}

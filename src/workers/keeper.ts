@@ -1,0 +1,16 @@
+// The log's keeper thread: reads beside the writer.
+import { parentPort, workerData } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
+import type { KeeperOptions } from '../log/keeper.ts'
+import { openKeeper } from '../log/keeper.ts'
+import { serve } from './port.ts'
+
+const keeper = openKeeper(workerData as KeeperOptions)
+
+serve(parentPort as MessagePort, {
+  next: keeper.next,
+  restart: keeper.restart,
+  heads: keeper.heads,
+  query: keeper.query,
+  close: keeper.close,
+})

@@ -1,0 +1,146 @@
+// The log as the rest of the agent sees it: contracts of core/log.ts over the writer's and the keeper's thread.
+import { Worker } from 'node:worker_threads'
+import type { ReadingBatch } from '../core/batch.ts'
+import { transferables } from '../core/batch.ts'
+import type { QueryRequest, QueryRow } from '../core/agent-api.ts'
+import type { LogReader, LogWriter, Resumed, Taken } from '../core/log.ts'
+import type { DamagedPlace, KeeperOptions } from '../log/keeper.ts'
+import type { QueryPage } from '../log/query.ts'
+import type { LogFigures, WriterOptions } from '../log/writer.ts'
+import { caller, serve, unpacked } from './port.ts'
+
+export interface OpenLog {
+  readonly writer: LogWriter
+  readonly reader: LogReader
+  figures(): Promise<LogFigures>
+  /** What the log holds of a tag, in the order in which it came. */
+  query(request: QueryRequest, signal: AbortSignal): AsyncIterable<QueryRow>
+  /** Commits what waits and leaves the clean-stop mark. */
+  close(): Promise<void>
+}
+
+/** The ledger's new lines are given their numbers at most so often: until then those that join on become one line. */
+const PUBLISH_EVERY_MS = 1000
+const WRITER_HEAP_MB = 256
+const KEEPER_HEAP_MB = 256
+
+/** `failed` is told when the log cannot be written or one of its threads died: the process must end. */
+export async function openLog(options: WriterOptions, failed: (error: Error) => void): Promise<OpenLog> {
+  const writerThread = thread('writer', options, WRITER_HEAP_MB, failed)
+  const writer = caller(writerThread)
+  const waiting = new Map<number, () => void>()
+  const sleepers = new Map<string, Set<() => void>>()
+  /** Uplinks that have looked since the last commit and found nothing wait; others may have missed one. */
+  let commits = 0
+  const seen = new Map<string, number>()
+  let unpublished = 0
+  let publishedAt = 0
+  let nextId = 0
+  serve(writerThread, {
+    durable(ids: readonly number[], lines: number) {
+      unpublished = lines
+      for (const id of ids) {
+        waiting.get(id)?.()
+        waiting.delete(id)
+      }
+      wake()
+    },
+    failed: (error: unknown) => failed(unpacked(error)),
+  })
+  // The keeper opens what the writer has made.
+  await writer.call('figures', [])
+  const keeperThread = thread(
+    'keeper',
+    { dir: options.dir, classes: options.classes.map((it) => it.name) } satisfies KeeperOptions,
+    KEEPER_HEAP_MB,
+    failed,
+  )
+  const keeper = caller(keeperThread)
+
+  function wake(): void {
+    commits++
+    for (const set of sleepers.values()) for (const done of set) done()
+  }
+
+  async function publishNow(): Promise<void> {
+    if (unpublished === 0 || performance.now() - publishedAt < PUBLISH_EVERY_MS) return
+    publishedAt = performance.now()
+    await writer.call('publish', [])
+    unpublished = 0
+  }
+
+  const reader: LogReader = {
+    async next(request) {
+      seen.set(request.uplink, commits)
+      await publishNow()
+      const { damaged, ...taken } = await keeper.call<Taken & { damaged: readonly DamagedPlace[] }>('next', [request])
+      for (const { stream, first } of damaged) await writer.call('damaged', [stream, first])
+      return taken
+    },
+    more(uplink, signal) {
+      if (signal.aborted || (seen.get(uplink) ?? -1) < commits) return Promise.resolve()
+      return new Promise<void>((resolve) => {
+        const set = sleepers.get(uplink) ?? new Set()
+        sleepers.set(uplink, set)
+        const done = () => {
+          signal.removeEventListener('abort', done)
+          set.delete(done)
+          resolve()
+        }
+        set.add(done)
+        signal.addEventListener('abort', done, { once: true })
+      })
+    },
+    offer: (uplink, ranges, endOffsets) => writer.call('offer', [uplink, ranges, endOffsets]),
+    commit: (uplink, ranges, transaction, refused) => writer.call('commit', [uplink, ranges, transaction, refused]),
+    async restart(uplink, position) {
+      const resumed = await writer.call<Resumed>('restart', [uplink, position])
+      await keeper.call('restart', [uplink, resumed.delivered])
+      return resumed
+    },
+    heads: () => keeper.call('heads', []),
+  }
+
+  return {
+    reader,
+    writer: {
+      append: (batch: ReadingBatch) =>
+        new Promise<void>((resolve) => {
+          const id = nextId++
+          waiting.set(id, resolve)
+          writer.tell('append', [id, batch], transferables(batch))
+        }),
+      hurry: () => writer.tell('hurry', []),
+      forget: (origin) => writer.tell('forget', [origin]),
+    },
+    figures: () => writer.call('figures', []),
+    async *query(request, signal) {
+      let rows = 0
+      for (let after: number | undefined = 0; after !== undefined && !signal.aborted; ) {
+        const page: QueryPage = await keeper.call<QueryPage>('query', [
+          { tag: request.tag, from: request.from, to: request.to, after },
+        ])
+        for (const row of page.rows) {
+          if (rows++ >= request.limit) return
+          yield row
+        }
+        after = page.next
+      }
+    },
+    async close() {
+      await keeper.call('close', [])
+      await writer.call('close', [])
+      await Promise.all([keeperThread.terminate(), writerThread.terminate()])
+    },
+  }
+}
+
+function thread(name: string, data: unknown, heapMb: number, failed: (error: Error) => void): Worker {
+  const worker = new Worker(new URL(`./${name}.ts`, import.meta.url), {
+    workerData: data,
+    name,
+    resourceLimits: { maxOldGenerationSizeMb: heapMb },
+  })
+  worker.on('error', (error) => failed(error as Error))
+  return worker
+}

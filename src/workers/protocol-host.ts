@@ -1,0 +1,152 @@
+// Main's side of a protocol's thread: keeps it running, and stands for its sources, whichever thread they live in at the moment.
+import { Worker } from 'node:worker_threads'
+import type { ReadingBatch } from '../core/batch.ts'
+import type { LogWriter } from '../core/log.ts'
+import type { Logger, Source, SourceItem, SourceStatus, TestStep } from '../core/source.ts'
+import { Unreachable } from '../core/errors.ts'
+import { keepRunning, sleep } from '../pipeline/keep-running.ts'
+import type { Caller } from './port.ts'
+import { caller, serve } from './port.ts'
+import type { ProtocolWorkerData } from './protocol.ts'
+import { stepCalls } from './test-calls.ts'
+import type { Level } from './thread-logger.ts'
+
+const HEAP_MB = 768
+/** A thread that says nothing for so long hangs: it is ended and started anew. */
+const SILENCE_MS_MAX = 30_000
+const STOP_MS_MAX = 2_000
+const BACKOFF = { minMs: 200, maxMs: 30_000 }
+/** A thread that has lived so long is well: its next death is the first again. */
+const WELL_AFTER_MS = 60_000
+
+export interface ProtocolHost {
+  /** By name. */
+  readonly sources: ReadonlyMap<string, Source>
+  /** Keeps the thread running until the signal aborts; then stops it. */
+  run(signal: AbortSignal): Promise<void>
+  test(name: string, signal: AbortSignal): AsyncIterable<TestStep>
+  readonly restarts: number
+}
+
+interface Remote extends Source {
+  push(item: SourceItem): void
+  stalled(): void
+  set(status: SourceStatus): void
+}
+
+export function protocolHost(worker: string, data: ProtocolWorkerData, log: LogWriter, logger: Logger, random: () => number): ProtocolHost {
+  const sources = new Map<string, Remote>(data.sources.map(({ name }) => [name, remoteSource(log)]))
+  const steps = stepCalls()
+  let thread: Caller | undefined
+  let restarts = 0
+
+  function setAll(status: SourceStatus): void {
+    for (const it of sources.values()) it.set(status)
+  }
+
+  /** One life of the thread: rejects when it dies, resolves when it was stopped. */
+  async function live(well: () => void, signal: AbortSignal): Promise<void> {
+    const started = performance.now()
+    let heard = started
+    const started_ = new Worker(new URL('./protocol.ts', import.meta.url), { workerData: data, name: worker, resourceLimits: { maxOldGenerationSizeMb: HEAP_MB } })
+    const calls = caller(started_)
+    thread = calls
+    serve(started_, {
+      batch: (name: string, batch: ReadingBatch) => sources.get(name)?.push({ batch, durable: () => calls.tell('durable', [name]) }),
+      stalled: (name: string) => sources.get(name)?.stalled(),
+      status(all: readonly [string, SourceStatus][]) {
+        heard = performance.now()
+        if (heard - started > WELL_AFTER_MS) well()
+        for (const [name, status] of all) sources.get(name)?.set(status)
+      },
+      step: steps.step,
+      log: (level: Level, fields: object, text: string) => logger[level](fields, text),
+    })
+    const watch = setInterval(() => {
+      if (performance.now() - heard > SILENCE_MS_MAX) void started_.terminate()
+    }, 1000)
+    try {
+      await ended(started_, calls, signal)
+    } finally {
+      clearInterval(watch)
+      thread = undefined
+      calls.fail(new Unreachable('protocol-restarting', `the ${worker} thread was ended`))
+    }
+  }
+
+  return {
+    sources,
+    get restarts() {
+      return restarts
+    },
+    run: (signal) =>
+      keepRunning((well) => live(well, signal), {
+        backoff: BACKOFF,
+        random,
+        sleep,
+        failed(error, waitMs) {
+          restarts++
+          const text = `the ${worker} thread ended: ${(error as Error).message}`
+          logger.error({ protocol: worker, waitMs: Math.round(waitMs), stack: (error as Error).stack }, text)
+          setAll({ state: 'down', code: 'protocol-crashed', lastError: text, remedy: 'It is started again by itself. Should it repeat, send us the diagnostics.' })
+          return undefined
+        },
+      }, signal),
+    test(name, signal) {
+      if (!thread) throw new Unreachable('protocol-restarting', `the ${worker} thread is being started`, { remedy: 'Try again in a few seconds.' })
+      return steps.test(thread, name, signal)
+    },
+  }
+}
+
+/** Waits for the thread's end; stops it when the signal aborts. */
+async function ended(worker: Worker, calls: Caller, signal: AbortSignal): Promise<void> {
+  const stop = () => {
+    void calls.call('stop', []).catch(() => {}).finally(() => worker.terminate())
+    setTimeout(() => worker.terminate(), STOP_MS_MAX).unref()
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      let failure: Error | undefined
+      worker.on('error', (error) => (failure = error as Error))
+      worker.on('exit', (code) => (signal.aborted ? resolve() : reject(failure ?? new Error(`ended with code ${code}`))))
+    })
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** Its batches come from one thread after another; each thread's run of the source is an origin of its own. */
+function remoteSource(log: LogWriter): Remote {
+  const queue: SourceItem[] = []
+  let status: SourceStatus = { state: 'starting' }
+  let wake = () => {}
+  let onStalled = () => {}
+  let origin: number | undefined
+  return {
+    push(item) {
+      queue.push(item)
+      wake()
+    },
+    stalled: () => onStalled(),
+    set: (next) => void (status = next),
+    status: () => status,
+    onStalled: (listener) => void (onStalled = listener),
+    async *read(signal) {
+      signal.addEventListener('abort', () => wake(), { once: true })
+      // What is here already when the stop comes goes into the last commit.
+      while (queue.length > 0 || !signal.aborted) {
+        const item = queue.shift()
+        if (!item) {
+          await new Promise<void>((resolve) => (wake = resolve))
+          continue
+        }
+        // A new origin means that the thread before is gone and its batches are all handed over.
+        if (origin !== undefined && origin !== item.batch.origin) log.forget(origin)
+        origin = item.batch.origin
+        yield item
+      }
+    },
+  }
+}

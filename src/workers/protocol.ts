@@ -1,0 +1,90 @@
+// A protocol's thread: its sources at work, so that an exception in a protocol's library ends this thread and nothing else.
+//
+//   source.read ─► 'batch' to main ─► … fsync … ─► 'durable' from main ─► item.durable()
+import { join } from 'node:path'
+import type { MessagePort } from 'node:worker_threads'
+import { parentPort, threadId, workerData } from 'node:worker_threads'
+import { newOrigin, transferables } from '../core/batch.ts'
+import { BATCHES_IN_FLIGHT_MAX } from '../core/bounds.ts'
+import type { Protocol, Source, SourceContext, SourceItem } from '../core/source.ts'
+import { protocols } from '../sources/index.ts'
+import { systemClock } from './clock.ts'
+import { caller, serve } from './port.ts'
+import { testSteps } from './test-calls.ts'
+import { threadLogger } from './thread-logger.ts'
+
+export interface ProtocolWorkerData {
+  readonly sources: readonly { readonly name: string; readonly protocol: string; readonly settings: unknown }[]
+  /** DIR. */
+  readonly dir: string
+  readonly device: string
+  readonly commitEveryMs: number
+}
+
+const STATUS_EVERY_MS = 1000
+
+const data = workerData as ProtocolWorkerData
+const port = parentPort as MessagePort
+const main = caller(port)
+const stop = new AbortController()
+const open = new Map<string, Running>()
+
+interface Running {
+  readonly source: Source
+  /** Handed over and not durable yet, oldest first. */
+  readonly inFlight: SourceItem[]
+  /** Resolves the wait of the one who would hand over more. */
+  room: (() => void) | undefined
+}
+
+function contextOf(name: string, protocol: string): SourceContext {
+  return {
+    name,
+    dir: join(data.dir, 'protocols', protocol),
+    device: data.device,
+    clock: systemClock(),
+    log: threadLogger(main, { source: name }),
+    origin: newOrigin(threadId),
+    commitEveryMs: data.commitEveryMs,
+  }
+}
+
+const load = (protocol: string) => (protocols[protocol] as NonNullable<(typeof protocols)[string]>).load() as Promise<Protocol<unknown>>
+
+async function run(name: string, running: Running): Promise<void> {
+  for await (const item of running.source.read(stop.signal)) {
+    running.inFlight.push(item)
+    main.tell('batch', [name, item.batch], transferables(item.batch))
+    while (running.inFlight.length >= BATCHES_IN_FLIGHT_MAX) await new Promise<void>((resolve) => (running.room = resolve))
+  }
+}
+
+serve(port, {
+  durable(name: string) {
+    const running = open.get(name)
+    running?.inFlight.shift()?.durable()
+    running?.room?.()
+  },
+  async stop() {
+    stop.abort()
+    await Promise.all(ends)
+  },
+  test: testSteps(main, async (name: string, signal) => {
+    const it = data.sources.find((source) => source.name === name)
+    if (!it) throw new Error(`no source named ${name}`)
+    return (await load(it.protocol)).test(it.settings, contextOf(name, it.protocol), signal)
+  }),
+})
+
+const ends: Promise<void>[] = []
+for (const { name, protocol, settings } of data.sources) {
+  const source = (await load(protocol)).open(settings, contextOf(name, protocol))
+  const running: Running = { source, inFlight: [], room: undefined }
+  open.set(name, running)
+  source.onStalled?.(() => main.tell('stalled', [name]))
+  ends.push(run(name, running))
+}
+// A source that ends by throwing is a bug of its protocol: the thread goes down with it and is started anew.
+for (const end of ends) end.catch((error: unknown) => queueMicrotask(() => Promise.reject(error)))
+
+setInterval(() => main.tell('status', [[...open].map(([name, { source }]) => [name, source.status()])]), STATUS_EVERY_MS)

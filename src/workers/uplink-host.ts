@@ -1,0 +1,79 @@
+// Main's side of an uplink's thread: opens uplinks in it, and starts it again should it have died.
+import { Worker } from 'node:worker_threads'
+import type { Logger, TestStep } from '../core/source.ts'
+import type { Uplink, UplinkBatch } from '../core/uplink.ts'
+import type { Caller } from './port.ts'
+import { caller, serve } from './port.ts'
+import { stepCalls } from './test-calls.ts'
+import type { Level } from './thread-logger.ts'
+import type { UplinkWorkerData } from './uplink.ts'
+
+const HEAP_MB = 512
+const CLOSE_MS_MAX = 3_000
+
+export interface UplinkHost {
+  open(signal: AbortSignal): Promise<Uplink>
+  test(signal: AbortSignal): AsyncIterable<TestStep>
+  close(): Promise<void>
+}
+
+interface Thread {
+  readonly worker: Worker
+  readonly calls: Caller
+}
+
+export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
+  const steps = stepCalls()
+  let thread: Thread | undefined
+
+  function running(): Thread {
+    if (thread) return thread
+    const worker = new Worker(new URL('./uplink.ts', import.meta.url), { workerData: data, name: `uplink ${data.name}`, resourceLimits: { maxOldGenerationSizeMb: HEAP_MB } })
+    const calls = caller(worker)
+    serve(worker, { step: steps.step, log: (level: Level, fields: object, text: string) => logger[level](fields, text) })
+    const gone = (error: unknown) => {
+      if (thread?.worker === worker) thread = undefined
+      calls.fail(error)
+    }
+    worker.on('error', gone)
+    worker.on('exit', (code) => gone(new Error(`the thread of uplink ${data.name} ended with code ${code}`)))
+    thread = { worker, calls }
+    return thread
+  }
+
+  return {
+    async open(signal) {
+      const { calls, worker } = running()
+      await calls.call('open', [])
+      return remoteUplink(calls, worker, signal)
+    },
+    test: (signal) => steps.test(running().calls, data.name, signal),
+    async close() {
+      const it = thread
+      thread = undefined
+      await it?.worker.terminate()
+    },
+  }
+}
+
+function remoteUplink(calls: Caller, worker: Worker, signal: AbortSignal): Uplink {
+  const abort = () => calls.tell('abort', [])
+  signal.addEventListener('abort', abort, { once: true })
+  return {
+    position: () => calls.call('position', []),
+    endOffsets: () => calls.call('endOffsets', []),
+    send: (batch, position) => calls.call('send', [batch, position], buffersOf(batch)),
+    async close() {
+      signal.removeEventListener('abort', abort)
+      const timer = setTimeout(() => void worker.terminate(), CLOSE_MS_MAX)
+      // An uplink that does not even close is ended with its thread; the next `open` starts another.
+      await calls.call('close', []).catch(() => {})
+      clearTimeout(timer)
+    },
+  }
+}
+
+function buffersOf(batch: UplinkBatch): ArrayBuffer[] {
+  const blocks = batch.slices.flatMap((it) => (it.form === 'raw' ? [it.block.buffer as ArrayBuffer] : []))
+  return [...new Set(blocks)]
+}

@@ -1,0 +1,50 @@
+// An uplink's thread: encodes and sends, so that neither costs the rest of the agent a beat.
+import type { MessagePort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Uplink, UplinkBatch, UplinkKind, Position } from '../core/uplink.ts'
+import { uplinkKinds } from '../uplinks/index.ts'
+import { systemClock } from './clock.ts'
+import { caller, serve } from './port.ts'
+import { testSteps } from './test-calls.ts'
+import { threadLogger } from './thread-logger.ts'
+
+export interface UplinkWorkerData {
+  readonly name: string
+  readonly kind: string
+  readonly settings: unknown
+  readonly device: string
+  readonly site: string
+}
+
+const data = workerData as UplinkWorkerData
+const port = parentPort as MessagePort
+const main = caller(port)
+const kind = uplinkKinds[data.kind] as unknown as UplinkKind<unknown>
+const context = { name: data.name, device: data.device, site: data.site, clock: systemClock(), log: threadLogger(main, { uplink: data.name }) }
+
+let uplink: Uplink | undefined
+/** Aborts what is under way. */
+let stop = new AbortController()
+
+function opened(): Uplink {
+  if (!uplink) throw new Error('the uplink is not open')
+  return uplink
+}
+
+serve(port, {
+  async open() {
+    stop = new AbortController()
+    uplink = await kind.open(data.settings, context)
+  },
+  position: () => opened().position(stop.signal),
+  endOffsets: () => opened().endOffsets(stop.signal),
+  send: (batch: UplinkBatch, position: Position) => opened().send(batch, position, stop.signal),
+  abort: () => stop.abort(),
+  async close() {
+    const it = uplink
+    uplink = undefined
+    stop.abort()
+    await it?.close()
+  },
+  test: testSteps(main, async (_, signal) => kind.test(data.settings, context, signal)),
+})

@@ -1,0 +1,41 @@
+// The log's writer thread: owns journal.db.
+import { randomBytes } from 'node:crypto'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
+import type { WriterOptions } from '../log/writer.ts'
+import { openWriter } from '../log/writer.ts'
+import { systemClock } from './clock.ts'
+import { caller, packed, serve } from './port.ts'
+
+const port = parentPort as MessagePort
+const main = caller(port)
+const clock = systemClock()
+
+const writer = openWriter(workerData as WriterOptions, {
+  now: clock.now,
+  monotonic: clock.monotonic,
+  after(ms, run) {
+    if (ms < 1) {
+      const now = setImmediate(run)
+      return { cancel: () => clearImmediate(now) }
+    }
+    const later = setTimeout(run, ms)
+    return { cancel: () => clearTimeout(later) }
+  },
+  randomEpoch: () => randomBytes(16).toString('hex'),
+  durable: (ids, unpublished) => main.tell('durable', [ids, unpublished]),
+  failed: (error) => main.tell('failed', [packed(error)]),
+})
+
+serve(port, {
+  append: writer.append,
+  hurry: writer.hurry,
+  forget: writer.forget,
+  offer: writer.offer,
+  commit: writer.commit,
+  restart: writer.restart,
+  publish: writer.publish,
+  damaged: writer.damaged,
+  figures: writer.figures,
+  close: writer.close,
+})

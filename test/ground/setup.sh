@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Installs what is missing, says so, and is done in a moment when nothing is. setup.sh [run|test]
+#   run    what `make run` needs: npm packages (Node 24 among them), Java and Kafka, the MQTT broker
+#   test   also the test servers written in Python and the serial line
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+wanted=${1:-test}
+PATH=$PATH:/usr/sbin:/sbin
+cache=$PWD/.cache
+log=$cache/setup.log
+mkdir -p "$cache"
+
+say() { echo "set-up: $*"; }
+
+# WHAT WHY COMMAND…: one line that says it, and when it is done how long it took; what the command prints goes to the log.
+step() {
+  local what=$1 why=$2 begun=$SECONDS
+  shift 2
+  printf 'set-up: %s (%s) … ' "$what" "$why"
+  if "$@" > "$log" 2>&1 9>&-; then
+    echo "$((SECONDS - begun)) s"
+  else
+    local code=$?
+    echo "failed"
+    tail -n 20 "$log" >&2
+    say "what failed: $*" >&2
+    say "its whole output is in .cache/setup.log" >&2
+    exit "$code"
+  fi
+}
+
+# ---- Debian packages: one call for all that is missing
+packages=() reasons=()
+need() { # PACKAGES REASON CHECK…: asked for when the check fails
+  local names=$1 reason=$2
+  shift 2
+  "$@" > /dev/null 2>&1 && return
+  read -ra names <<< "$names"
+  packages+=("${names[@]}")
+  reasons+=("${names[0]}: $reason")
+}
+has() { command -v "$1"; }
+has_venv() { python3 -c 'import ensurepip, venv'; }
+java_17() { [ "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')" -ge 17 ]; }
+
+find_missing_packages() {
+  need ca-certificates 'encrypted downloads' test -s /etc/ssl/certs/ca-certificates.crt
+  need 'npm nodejs' 'fetches the JavaScript packages and Node 24' has npm
+  need default-jre-headless 'Kafka runs on it' java_17
+  [ -e "$cache/kafka-libs/complete" ] || need maven 'fetches Kafka, once' has mvn
+  need mosquitto 'the MQTT broker of the simulated plant' has mosquitto
+  if [ "$wanted" = test ]; then
+    need 'python3 python3-venv' 'test servers for OPC UA and Modbus' has_venv
+    need socat 'serial lines to test Modbus RTU on' has socat
+    need openssl 'certificates for tests' has openssl
+  fi
+}
+
+install_packages() {
+  local as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    if command -v sudo > /dev/null && { [ -t 0 ] || sudo -n true 2> /dev/null; } && sudo -v; then
+      as_root=(sudo)
+    else
+      say "these Debian packages are missing: ${packages[*]}"
+      say "there is no way to become root here; type this as root, then try again:"
+      echo "  bash $PWD/test/ground/packages.sh ${packages[*]}"
+      exit 2
+    fi
+  fi
+  for reason in "${reasons[@]}"; do say "missing $reason"; done
+  step "apt-get install ${packages[*]}" 'no service is started' "${as_root[@]}" bash test/ground/packages.sh "${packages[@]}"
+}
+
+# ---- what is fetched into this folder: remembered by a fingerprint of what asked for it
+fingerprint() { cat "$@" | sha256sum | cut -c1-64; }
+is_stamped() { [ -e "$cache/$1.stamp" ] && [ "$(< "$cache/$1.stamp")" = "$2" ]; }
+stamp() { echo "$2" > "$cache/$1.stamp"; }
+
+npm_packages() {
+  local now
+  now=$(fingerprint package-lock.json)
+  [ -x node_modules/.bin/node ] && is_stamped npm "$now" && return
+  # npm ci empties the folder first: behind a link that would be somebody else's.
+  [ ! -L node_modules ] || { say 'node_modules is a link to another folder; it is left alone, remove it first' >&2; exit 1; }
+  step 'npm ci' 'the JavaScript packages and Node 24, into node_modules' npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+  stamp npm "$now"
+}
+
+kafka() {
+  [ -e "$cache/kafka-libs/complete" ] && return
+  step 'Apache Kafka' 'about 45 MB by Maven, into .cache/kafka-libs' bash test/kafka/kafka.sh fetch
+}
+
+make_venv() {
+  python3 -m venv --clear "$cache/venv"
+  "$cache/venv/bin/pip" install --quiet --disable-pip-version-check -r test/ground/requirements.txt
+}
+python_tools() {
+  local now
+  now=$(python3 -V | fingerprint - test/ground/requirements.txt)
+  [ -x "$cache/venv/bin/python" ] && is_stamped venv "$now" && return
+  step 'Python test servers' 'into .cache/venv' make_venv
+  stamp venv "$now"
+}
+
+# One at a time: two that install into the same folder would break each other.
+exec 9> "$cache/setup.lock"
+flock -n 9 || { say 'another set-up is at work here, waiting for it'; flock 9; }
+
+find_missing_packages
+[ "${#packages[@]}" = 0 ] || install_packages
+npm_packages
+kafka
+[ "$wanted" != test ] || python_tools

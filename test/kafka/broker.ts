@@ -1,0 +1,113 @@
+// A real Apache Kafka for tests, by kafka.sh beside this file. Who starts one takes ports that nobody else has.
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import kafkajs from 'kafkajs'
+
+const SCRIPT = join(import.meta.dirname, 'kafka.sh')
+/** Plain, controller, SASL, SASL over TLS, client certificates, TLS alone. */
+const PORTS_OF_A_BROKER = 6
+export const TOPICS = {
+  telemetry: 'holdfast.telemetry.v1',
+  aggregates: 'holdfast.aggregates.v1',
+  events: 'holdfast.events.v1',
+  gaps: 'holdfast.gaps.v1',
+} as const
+
+export interface Broker {
+  /** The plain listener; without ACLs against it. */
+  readonly bootstrap: string
+  readonly addresses: Readonly<Record<'plain' | 'sasl' | 'saslTls' | 'mutual' | 'tls', string>>
+  readonly dir: string
+  kill(): Promise<void>
+  start(): Promise<void>
+  /** PEM files of the throwaway authority, when started with `security`. */
+  pem(name: 'ca.pem' | 'client.pem' | 'client.key' | 'stranger.pem'): Promise<string>
+  /** Ends it and deletes its data. */
+  down(): Promise<void>
+}
+
+export interface BrokerOptions {
+  /** The first of ten ports; `portFrom` of a test file's own range is tried upwards. */
+  readonly portFrom: number
+  readonly security?: boolean
+  /** Lines for the broker's properties. */
+  readonly properties?: Readonly<Record<string, string | number>>
+}
+
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-kafka-'))
+  const port = await freePorts(options.portFrom)
+  const extra = join(dir, 'extra.properties')
+  await writeFile(extra, Object.entries(options.properties ?? {}).map(([key, value]) => `${key}=${value}\n`).join(''))
+  const env = { ...process.env, KAFKA_PROPS: extra, KAFKA_SECURITY: options.security ? '1' : '' }
+  await run(['up', dir, String(port)], env)
+  const at = (more: number) => `127.0.0.1:${port + more}`
+  return {
+    bootstrap: at(0),
+    addresses: { plain: at(0), sasl: at(2), saslTls: at(3), mutual: at(4), tls: at(5) },
+    dir,
+    kill: () => run(['kill', dir], env),
+    start: () => run(['start', dir], env),
+    pem: (name) => readFile(join(dir, 'tls', name), 'utf8'),
+    async down() {
+      await run(['kill', dir], env)
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The product's topics: events and gaps are kept for ever. What exists already stays as it is. */
+export async function createTopics(bootstrap: string, partitions: number, configs: Readonly<Record<string, string>> = {}): Promise<void> {
+  const admin = adminOf(bootstrap)
+  try {
+    await admin.connect()
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: Object.values(TOPICS).map((topic) => ({
+        topic,
+        numPartitions: topic === TOPICS.events || topic === TOPICS.gaps ? 1 : partitions,
+        configEntries: Object.entries({
+          ...(topic === TOPICS.events || topic === TOPICS.gaps ? { 'retention.ms': '-1' } : {}),
+          ...configs,
+        }).map(([name, value]) => ({ name, value })),
+      })),
+    })
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+export function adminOf(bootstrap: string): kafkajs.Admin {
+  const retry = { initialRetryTime: 100, retries: 30, maxRetryTime: 1_000 }
+  return new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING, retry }).admin()
+}
+
+function run(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(SCRIPT, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+    let text = ''
+    child.stderr.on('data', (chunk) => (text += chunk))
+    child.once('error', reject)
+    // 'exit', not 'close': whatever a daemon may have kept of our pipe is none of our business.
+    child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`kafka.sh ${args.join(' ')}: ${text}`))))
+  })
+}
+
+async function freePorts(from: number): Promise<number> {
+  for (let port = from; port < from + 200; port += 10) {
+    const free = await Promise.all(Array.from({ length: PORTS_OF_A_BROKER }, (_, i) => isFree(port + i)))
+    if (free.every(Boolean)) return port
+  }
+  throw new Error(`no free ports from ${from}`)
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = net.createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
+}

@@ -1,0 +1,153 @@
+// The agent's side as plain data: what the contract says and nothing behind it.
+import type { AgentApi, QueryRow } from '../../src/core/agent-api.ts'
+import { BadInput } from '../../src/core/errors.ts'
+import type { Logger, TestStep } from '../../src/core/source.ts'
+import type { Status } from '../../src/core/status.ts'
+
+export function statusNow(changes: Partial<Status> = {}): Status {
+  const now = Date.now() * 1000
+  return {
+    device: 'hf-7f3a',
+    site: 'plant-1',
+    version: '0.1.0',
+    epoch: '3f2a1b2c4d5e6f708192a3b4c5d6e7f8',
+    startedAt: now - 8_040_000_000,
+    clock: { synchronised: true, offsetMs: 0.3 },
+    host: {
+      cpu: { loadPercent: 23.4, cores: 2 },
+      memory: { bytes: 8e9, usedBytes: 3.1e9, agentBytes: 312e6 },
+      disk: { bytes: 64e9, freeBytes: 41.2e9 },
+      temperature: 48.4,
+    },
+    log: {
+      bytes: 12_300_000,
+      bytesMax: 2_000_000_000,
+      oldest: now - 3_200_000,
+      sequence: 1_234_567,
+      commits: 321,
+      commitMs: { p50: 1.2, p99: 4.1 },
+    },
+    classes: [
+      { name: 'alarm', accepted: 1_200, stored: 0, delivered: 1_200, aggregated: 0, lost: {}, bytes: 40_000, step: 'raw' },
+      {
+        name: 'process',
+        accepted: 1_234_567,
+        stored: 2_345,
+        delivered: 1_232_210,
+        aggregated: 0,
+        lost: { unreadable: 7, 'out-of-range': 5 },
+        bytes: 12_260_000,
+        step: 'raw',
+      },
+    ],
+    sources: [
+      {
+        name: 'press-3',
+        protocol: 'modbus-tcp',
+        state: 'up',
+        readings: 120_300,
+        readingsPerSecond: 20,
+        lastReading: now - 400_000,
+      },
+      {
+        name: 'line-1',
+        protocol: 'opcua',
+        state: 'down',
+        readings: 88_000,
+        readingsPerSecond: 0,
+        lastReading: now - 75_000_000,
+        code: 'certificate-untrusted',
+        lastError: 'the server certificate of opc.tcp://10.20.1.50:4840 (CN=line-1, SHA-256 7B:19:AA:C4) is not trusted',
+        remedy: 'compare the fingerprint with the one that the server shows, then move the file from rejected to trusted',
+      },
+      {
+        name: 'hall-broker',
+        protocol: 'mqtt',
+        state: 'up',
+        readings: 9_912_345_678,
+        readingsPerSecond: 51_234.5,
+        lastReading: now - 90_000,
+      },
+    ],
+    uplinks: [
+      {
+        name: 'cloud',
+        state: 'up',
+        readings: 1_233_410,
+        lagReadings: 2_345,
+        lagSeconds: 3.2,
+        readingsPerSecond: 48_800,
+        lane: { live: 1_200_000, backlog: 33_410 },
+        etaSeconds: 4,
+        blocked: [],
+        parked: 0,
+        transactions: 812,
+      },
+    ],
+    issues: [
+      {
+        code: 'source-down',
+        severity: 'warning',
+        text: 'source line-1 is down since 75 s: its certificate is not trusted',
+        remedy: 'approve the certificate: holdfast sources test line-1 shows it',
+      },
+    ],
+    ...changes,
+  }
+}
+
+const STEPS: Readonly<Record<string, readonly TestStep[]>> = {
+  'press-3': [
+    { step: 'connect', ok: true, detail: '10.20.1.40:502 answered in 3 ms' },
+    { step: 'read', ok: true, detail: 'holding:100 float32 CDAB = 21.5 °C' },
+  ],
+  cloud: [
+    { step: 'DNS', ok: true, detail: 'kafka.example.com is 10.1.2.3' },
+    {
+      step: 'TLS',
+      ok: false,
+      detail: 'the certificate is for other.example.com, and the settings name kafka.example.com',
+      remedy: 'set tls.serverName, or give the broker a certificate for its name',
+    },
+  ],
+}
+
+async function* stepsOf(name: string): AsyncIterable<TestStep> {
+  const steps = STEPS[name]
+  if (!steps) throw new BadInput([{ where: name, text: 'there is none of that name' }])
+  yield* steps
+}
+
+export function rowAt(index: number, value: QueryRow['value'] = index / 2): QueryRow {
+  const time = 1_795_000_000_000_000 + index * 100_000
+  return { time, value, quality: 'good', status: 0, sequence: index, received: time + 1_500, class: 'process', unit: '°C' }
+}
+
+export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
+  return {
+    status: () => Promise.resolve(statusNow()),
+    testSource: stepsOf,
+    testUplink: stepsOf,
+    async *query({ tag, limit, every }) {
+      if (tag === 'nothing') return
+      const values: QueryRow['value'][] = [
+        1.5,
+        9_007_199_254_740_993n,
+        true,
+        'a "quoted", text',
+        new Uint8Array([0, 255]),
+        null,
+        Number.NaN,
+      ]
+      for (let index = 0; index < Math.min(limit, values.length); index++) {
+        const row = rowAt(index, values[index] as QueryRow['value'])
+        yield every === undefined
+          ? row
+          : { ...row, value: null, window: { count: 10, min: 1, max: 2, mean: 1.5, first: 1, last: 2 } }
+      }
+    },
+    ...changes,
+  }
+}
+
+export const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }

@@ -1,0 +1,151 @@
+// Never with less security than the settings say, whatever the server offers.
+import { X509Certificate } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import path from 'node:path'
+import { OPCUACertificateManager } from 'node-opcua-certificate-manager'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import {
+  approve,
+  asyncua,
+  freePort,
+  nodeOpcua,
+  remove,
+  type Running,
+  run,
+  type ServerProcess,
+  temporary,
+  until,
+} from './helpers.ts'
+
+const tags = [{ tag: 'speed', node: 'ns=1;s=Free', class: 'process' }]
+const plantTags = [{ tag: 'speed', node: 'nsu=urn:plant:line;s=Int32', class: 'process' }]
+const user = { user: 'gateway', password: 'a word' }
+
+let dir: string
+let server: ServerProcess | undefined
+let source: Running | undefined
+
+beforeEach(() => {
+  dir = temporary()
+})
+
+afterEach(async () => {
+  await source?.stop()
+  await server?.kill()
+  source = server = undefined
+  remove(dir)
+})
+
+async function plant(options: object = {}): Promise<ServerProcess> {
+  const certificates = path.join(dir, 'plant')
+  mkdirSync(certificates, { recursive: true })
+  return await asyncua({ port: await freePort(), certificates, secure: true, ...user, ...options })
+}
+
+async function node(policies: string[], modes: string[], options: object = {}): Promise<ServerProcess> {
+  return await nodeOpcua({ port: await freePort(), dir: path.join(dir, 'node'), policies, modes, ...options })
+}
+
+test('an unknown certificate gets no session; the remedy lets it in; keys stay in the folder, ours alone to read', async () => {
+  server = await plant()
+  const port = Number(new URL(server.endpoint).port)
+  source = run({ endpoint: server.endpoint, security: user, sessionTimeout: '10s', tags: plantTags }, dir)
+  await until('down', () => source?.status().state === 'down')
+  expect(source.status()).toMatchObject({ code: 'certificate-untrusted', lastError: expect.stringContaining('CN=Plant') })
+  expect(source.rows).toEqual([])
+  const file = await approve(source.status)
+  await until('a reading', () => source?.rows.length)
+  const { fingerprint } = new X509Certificate(readFileSync(file))
+  expect(source.status()).toMatchObject({
+    state: 'up',
+    details: { security: 'Basic256Sha256 SignAndEncrypt', user: 'gateway', certificate: fingerprint },
+  })
+  expect(readdirSync(path.join(dir, 'pki/own/private'))).toEqual(['private_key.pem'])
+  const own = new X509Certificate(readFileSync(path.join(dir, 'pki/own/certs/holdfast.pem')))
+  expect(own.subjectAltName).toContain('URI:urn:holdfast:hf-test')
+
+  // Another certificate at the same address: no session, and it waits for approval too.
+  await server.kill()
+  for (const name of readdirSync(path.join(dir, 'plant'))) renameSync(path.join(dir, 'plant', name), path.join(dir, name))
+  const rows = source.rows.length
+  server = await plant({ port })
+  await until('down again', () => source?.status().code === 'certificate-untrusted')
+  expect(source.rows.length).toBe(rows)
+  expect(readdirSync(path.join(dir, 'pki/rejected'))).toHaveLength(1)
+})
+
+test('a server that offers nothing but None gets no session', async () => {
+  server = await node(['None'], ['None'])
+  source = run({ endpoint: server.endpoint, security: user, tags }, dir)
+  await until('two attempts', () => source?.status().state === 'down')
+  expect(source.status()).toMatchObject({ code: 'security-not-offered', lastError: expect.stringContaining('None None') })
+  expect(source.status().lastError).toContain('does not offer Basic256Sha256 SignAndEncrypt')
+  expect(await server.command({ do: 'sessions' })).toEqual({ sessions: 0 })
+})
+
+test.each([
+  ['Basic256Sha256', 'SignAndEncrypt'],
+  ['Aes128_Sha256_RsaOaep', 'SignAndEncrypt'],
+  ['Aes256_Sha256_RsaPss', 'SignAndEncrypt'],
+  ['Basic256Sha256', 'Sign'],
+] as const)('%s, %s: no other is taken although it stands beside', async (policy, mode) => {
+  const uris = ['None', 'Basic256Sha256', 'Aes128_Sha256_RsaOaep', 'Aes256_Sha256_RsaPss']
+  server = await node(uris, ['None', 'Sign', 'SignAndEncrypt'], user)
+  source = run({ endpoint: server.endpoint, security: { policy, mode, ...user, insecure: 'Sign is tried too' }, tags }, dir)
+  await approve(source.status)
+  await until('a reading', () => source?.rows.length)
+  expect(source.status().details).toMatchObject({ security: `${policy} ${mode}`, user: 'gateway' })
+  expect(await server.command({ do: 'channels' })).toEqual({ channels: [`${policy} ${mode}`] })
+})
+
+test('a wrong password', async () => {
+  server = await plant()
+  source = run({ endpoint: server.endpoint, security: { ...user, password: 'another' }, tags: plantTags }, dir)
+  await approve(source.status)
+  await until('the refusal', () => source?.status().code === 'bad-credentials')
+  expect(source.status().remedy).toContain('Check user and password')
+  expect(JSON.stringify(source.states)).not.toContain('another')
+})
+
+test('a user certificate', async () => {
+  // A user's key and certificate, as somebody at the plant would make them.
+  const users = new OPCUACertificateManager({ rootFolder: path.join(dir, 'user'), disableFileWatchers: true })
+  await users.initialize()
+  const file = path.join(dir, 'user.pem')
+  await users.createSelfSignedCertificate({
+    applicationUri: 'urn:user',
+    subject: '/CN=gateway',
+    dns: [],
+    startDate: new Date(Date.now() - 86_400_000),
+    validity: 365,
+    outputFile: file,
+  })
+  const security = { certificate: readFileSync(file, 'utf8'), privateKey: readFileSync(users.privateKey, 'utf8') }
+  await users.dispose()
+  server = await node(['Basic256Sha256'], ['SignAndEncrypt'], user)
+  source = run({ endpoint: server.endpoint, security, tags }, dir)
+  await approve(source.status)
+  // The server does not know this user yet.
+  await until('the refusal', () => source?.status().code === 'bad-credentials')
+  const rejected = path.join(dir, 'node/users/rejected')
+  await until('the certificate there', () => existsSync(rejected) && readdirSync(rejected).length > 0)
+  await server.command({ do: 'trust-users' })
+  await until('a reading', () => source?.rows.length)
+  expect(source.status()).toMatchObject({ state: 'up', details: { user: 'certificate' } })
+})
+
+test('a server that rejects our certificate: what to do names the file', async () => {
+  server = await node(['Basic256Sha256'], ['SignAndEncrypt'], { ...user, strict: true })
+  source = run({ endpoint: server.endpoint, security: user, tags }, dir)
+  await approve(source.status)
+  await until('the refusal', () => source?.status().code === 'rejected-by-server')
+  expect(source.status().remedy).toContain(path.join(dir, 'pki/own/certs/holdfast.pem'))
+})
+
+test('certificate of another host and application: reported', async () => {
+  server = await plant({ host: 'somewhere.else' })
+  source = run({ endpoint: server.endpoint, security: user, tags: plantTags }, dir)
+  await approve(source.status)
+  await until('a reading', () => source?.rows.length)
+  expect(source.status().details?.warning).toContain('the certificate is not for host 127.0.0.1')
+})

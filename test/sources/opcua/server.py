@@ -1,0 +1,179 @@
+"""An OPC UA server on asyncua for the tests of the opcua source.
+
+One JSON object as argument: port, certificates (a folder), secure (bool), user, password, shift (bool: another namespace first), counters (int).
+Says `ready` on standard output; then takes one JSON command a line on standard input and answers each with one line.
+"""
+
+import asyncio
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from asyncua import Server, ua
+from asyncua.common.structures104 import new_struct, new_struct_field
+from asyncua.crypto.cert_gen import setup_self_signed_certificate
+from asyncua.server.user_managers import User, UserManager, UserRole
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+NAMESPACE = "urn:plant:line"
+V = ua.VariantType
+
+
+class OneUser(UserManager):
+    def __init__(self, name, password):
+        self.name, self.password = name, password
+
+    def get_user(self, iserver, username=None, password=None, certificate=None):
+        if username == self.name and password == self.password:
+            return User(role=UserRole.User)
+        return None
+
+
+# Name, type, value: what each type can hold at its ends.
+TYPES = [
+    ("Boolean", V.Boolean, True),
+    ("SByte", V.SByte, -128),
+    ("Byte", V.Byte, 255),
+    ("Int16", V.Int16, -32768),
+    ("UInt16", V.UInt16, 65535),
+    ("Int32", V.Int32, -(2**31)),
+    ("UInt32", V.UInt32, 2**32 - 1),
+    ("Int64Min", V.Int64, -(2**63)),
+    ("Int64Max", V.Int64, 2**63 - 1),
+    ("Int64Odd", V.Int64, -9007199254740993),
+    ("UInt64Fits", V.UInt64, 2**63 - 1),
+    ("UInt64Beyond", V.UInt64, 2**64 - 1),
+    ("Float", V.Float, 0.10000000149011612),
+    ("Double", V.Double, 74.93588199999998),
+    ("NaN", V.Double, float("nan")),
+    ("NegativeZero", V.Double, -0.0),
+    ("Infinity", V.Double, float("-inf")),
+    ("String", V.String, "Größe 10 µm, 日本, 𝛑"),
+    ("LocalizedText", V.LocalizedText, ua.LocalizedText("Drehzahl", "de")),
+    ("ByteString", V.ByteString, bytes(range(256))),
+    ("DateTime", V.DateTime, datetime(1969, 7, 20, 20, 17, 40, 123457)),
+    ("Guid", V.Guid, UUID("12345678-9abc-def0-1234-56789abcdef0")),
+    ("StatusCodeValue", V.StatusCode, ua.StatusCode(ua.StatusCodes.BadDeviceFailure)),
+    ("NodeIdValue", V.NodeId, ua.NodeId("Speed", 1)),
+    ("QualifiedName", V.QualifiedName, ua.QualifiedName("Speed", 1)),
+    ("ByteArray", V.Byte, [0, 127, 255]),
+    ("DoubleArray", V.Double, [1.5, float("nan"), float("inf"), -2.25]),
+    ("Int64Array", V.Int64, [-(2**63), 0, 2**63 - 1]),
+    ("UInt64Array", V.UInt64, [0, 2**64 - 1]),
+    ("StringArray", V.String, ["a", "b\"c", "日"]),
+    ("Empty", V.Int32, []),
+]
+
+
+async def add_types(server, folder, index):
+    for name, kind, value in TYPES:
+        node = await folder.add_variable(ua.NodeId(name, index), name, value, kind)
+        await node.set_writable()
+    matrix = ua.Variant([[1, 2, 3], [4, 5, 6]], V.Int32)
+    await folder.add_variable(ua.NodeId("Matrix", index), "Matrix", matrix)
+    await new_struct(
+        server,
+        index,
+        "Dose",
+        [
+            new_struct_field("Count", V.Int64),
+            new_struct_field("Level", V.Double),
+            new_struct_field("Steps", V.Int64, array=True),
+            new_struct_field("Name", V.String),
+        ],
+    )
+    await server.load_data_type_definitions()
+    dose = ua.Dose(Count=-(2**63), Level=0.5, Steps=[1, 2**63 - 1], Name="mix")
+    await folder.add_variable(ua.NodeId("Dose", index), "Dose", ua.Variant(dose, V.ExtensionObject))
+
+
+def data_value(command):
+    """value, type, status, source (ISO time) or none, ticks (100 ns, added to it)."""
+    value = command.get("value")
+    variant = ua.Variant(value, V[command.get("type", "Double")]) if value is not None else ua.Variant()
+    source = datetime.fromisoformat(command["source"]) if command.get("source") else None
+    server = datetime.fromisoformat(command["server"]) if command.get("server") else None
+    return ua.DataValue(
+        Value=variant,
+        StatusCode=ua.StatusCode(command.get("status", 0)),
+        SourceTimestamp=source,
+        ServerTimestamp=server,
+        SourcePicoseconds=command.get("picoseconds"),
+    )
+
+
+async def count(server, nodes, ticks, hertz):
+    """Writes 0, 1, 2 … to all nodes at once, each tick with a source time of its own."""
+    loop = asyncio.get_running_loop()
+    start, origin = loop.time(), datetime.now(UTC).replace(tzinfo=None)
+    for tick in range(ticks):
+        await asyncio.sleep(max(0, start + tick / hertz - loop.time()))
+        stamp = origin + timedelta(microseconds=tick * 1_000_000 // hertz)
+        for node in nodes:
+            await server.write_attribute_value(
+                node.nodeid, ua.DataValue(ua.Variant(tick, V.Int64), SourceTimestamp=stamp, ServerTimestamp=stamp)
+            )
+    return loop.time() - start
+
+
+async def answer(server, index, counters, command):
+    name = command["do"]
+    if name == "write":
+        await server.write_attribute_value(ua.NodeId(command["node"], index), data_value(command))
+        return {}
+    if name == "count":
+        return {"seconds": await count(server, counters, command["ticks"], command["hertz"])}
+    raise ValueError(name)
+
+
+async def secure(server, options):
+    folder = Path(options["certificates"])
+    key, certificate = folder / "server-key.pem", folder / "server.der"
+    await setup_self_signed_certificate(
+        key,
+        certificate,
+        options.get("uri", "urn:plant:server"),
+        options.get("host", "127.0.0.1"),
+        [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH],
+        {"commonName": "Plant", "organizationName": "Plant"},
+    )
+    await server.load_certificate(str(certificate))
+    await server.load_private_key(str(key))
+    server.set_security_policy([ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt])
+
+
+async def main():
+    options = json.loads(sys.argv[1])
+    users = OneUser(options["user"], options["password"]) if "user" in options else None
+    server = Server(user_manager=users)
+    await server.init()
+    server.set_endpoint(f"opc.tcp://127.0.0.1:{options['port']}")
+    await server.set_application_uri(options.get("uri", "urn:plant:server"))
+    if options.get("secure"):
+        await secure(server, options)
+    else:
+        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    if users:
+        server.set_identity_tokens([ua.UserNameIdentityToken])
+    if options.get("shift"):
+        await server.register_namespace("urn:plant:other")
+        other = await server.nodes.objects.add_folder(2, "Other")
+        await other.add_variable(ua.NodeId("Int32", 2), "Int32", 4711, V.Int32)
+    index = await server.register_namespace(NAMESPACE)
+    folder = await server.nodes.objects.add_folder(index, "Line")
+    await add_types(server, folder, index)
+    counters = [
+        await folder.add_variable(ua.NodeId(f"Counter{n}", index), f"Counter{n}", -1, V.Int64)
+        for n in range(options.get("counters", 0))
+    ]
+    async with server:
+        print("ready", flush=True)
+        reader = asyncio.StreamReader(limit=2**20)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while line := await reader.readline():
+            print(json.dumps(await answer(server, index, counters, json.loads(line))), flush=True)
+
+
+asyncio.run(main())

@@ -1,0 +1,58 @@
+// Slices as the log hands them out, made with the real block codec.
+import { createEncoder } from '../../../src/columns/index.ts'
+import { BatchBuilder } from '../../../src/core/batch.ts'
+import type { LogSeries, RawSlice } from '../../../src/core/log.ts'
+import type { SeriesDescriptor } from '../../../src/core/reading.ts'
+import type { Stream } from '../../../src/core/stream.ts'
+import { streamKey } from '../../../src/core/stream.ts'
+import type { Clock, Logger } from '../../../src/core/source.ts'
+import type { Position, UplinkBatch, UplinkContext } from '../../../src/core/uplink.ts'
+
+export const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+export const CLOCK: Clock = { now: () => Date.now() * 1000, monotonic: () => performance.now() }
+const encode = createEncoder()
+
+export function contextOf(device: string, name = 'cloud'): UplinkContext {
+  return { name, device, site: 'plant-1', log: SILENT, clock: CLOCK }
+}
+
+export function rawStream(device: string, name = 'process', epoch = '0123456789abcdef0123456789abcdef'): Stream {
+  return { device, epoch, class: name, form: 'raw' }
+}
+
+/** Fills a batch by `fill` and makes it the slice from `from`. Series have the numbers of the builder. */
+export function sliceOf(stream: Stream, from: number, fill: (builder: BatchBuilder) => void): { slice: RawSlice; series: Map<number, LogSeries> } {
+  const builder = new BatchBuilder(1)
+  fill(builder)
+  const batch = builder.take(CLOCK.now())
+  const series = new Map(batch.newSeries.map((it: SeriesDescriptor, id) => [id, { ...it, id }]))
+  const { block } = encode(
+    {
+      ...batch,
+      batch: new Uint16Array(batch.count),
+      received: Float64Array.of(batch.received),
+      kindOf: (id) => (series.get(id) as LogSeries).kind,
+    },
+    { stream: 1, first: from },
+  )
+  return { slice: { form: 'raw', stream, from, to: from + batch.count, block }, series }
+}
+
+/** `count` doubles over `tags` series at times from now. */
+export function doubles(stream: Stream, from: number, count: number, tags = 20): { slice: RawSlice; series: Map<number, LogSeries> } {
+  const now = CLOCK.now()
+  return sliceOf(stream, from, (builder) => {
+    const ids = Array.from({ length: tags }, (_, i) =>
+      builder.series({ tag: `hall-1/machine-${i}/temperature`, class: stream.class, kind: 'double', unit: '°C' }),
+    )
+    for (let i = 0; i < count; i++) builder.add(ids[i % tags] as number, now + i * 1000, Math.round(Math.sin(i / 50) * 1e4) / 100)
+  })
+}
+
+export function batchOf(...parts: { slice: RawSlice; series: Map<number, LogSeries> }[]): UplinkBatch {
+  return { slices: parts.map((it) => it.slice), series: parts[0]?.series ?? new Map(), maybeDuplicate: [] }
+}
+
+export function positionOf(transaction: number, stream: Stream, to: number): Position {
+  return { transaction, delivered: new Map([[streamKey(stream), [{ from: 0, to }]]]) }
+}
