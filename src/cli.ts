@@ -7,19 +7,47 @@
 // Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 no agent. SIGINT, SIGTERM and SIGHUP end what runs; a second one at once.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import type { Output, Parts } from './commands/command.ts'
+import type { Output, Parts, VerifiedUplink } from './commands/command.ts'
 import { dispatch } from './commands/dispatch.ts'
-import { BadInput } from './core/errors.ts'
 import { connectAgent } from './local-api/client.ts'
+import type { KafkaSettings } from './uplinks/kafka/settings.ts'
+import type { VerifyOptions } from './uplinks/kafka/verify/index.ts'
 
 const WIDTH_DEFAULT = 80
 const WIDTH_MAX = 100
 
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+const out = outputOn(process.stdout)
+const err = outputOn(process.stderr)
+
 const parts: Parts = {
   schemas: async () => (await import('./schemas.ts')).settingsSchemas,
-  agent: () => Promise.reject(new BadInput([{ where: 'agent', text: 'not built yet' }])),
-  plant: () => Promise.reject(new BadInput([{ where: 'plant', text: 'not built yet' }])),
-  verify: () => Promise.reject(new BadInput([{ where: 'verify', text: 'not built yet' }])),
+  async agent(request, signal) {
+    const { runAgent } = await import('./agent.ts')
+    return runAgent({ ...request, version, env: process.env }, signal)
+  },
+  async plant(args, signal) {
+    const { plantCommand } = await import('./plant/command.ts')
+    const { topicValues } = await import('./topic-values.ts')
+    const print = (to: Output) => (line: string) => void to.write(`${line}\n`)
+    return plantCommand(args, signal, { print: print(out), warn: print(err), readTopic: topicValues })
+  },
+  async verify({ brokers, uplink, device, progress }, signal) {
+    const { verifyTopics } = await import('./uplinks/kafka/verify/index.ts')
+    const where = uplink ? kafkaOf(uplink) : { brokers }
+    return verifyTopics({ ...where, device, onProgress: progress, signal })
+  },
+}
+
+/** Where an uplink of the settings sends to, with every topic that its classes make. */
+function kafkaOf({ settings, classes, site }: VerifiedUplink): Pick<VerifyOptions, 'brokers' | 'tls' | 'sasl' | 'topics'> {
+  const { brokers, tls, sasl, topics } = settings as KafkaSettings
+  const place = site.replaceAll(/[^a-zA-Z0-9._-]/g, '_')
+  const filled = Object.entries(topics).map(([role, template]) => [
+    role,
+    [...new Set(classes.map((it) => template.replaceAll('{class}', it).replaceAll('{site}', place)))],
+  ])
+  return { brokers, tls, sasl, topics: Object.fromEntries(filled) as VerifyOptions['topics'] }
 }
 
 function outputOn(stream: NodeJS.WriteStream): Output {
@@ -50,10 +78,9 @@ function abortOnSignals(): AbortSignal {
   return controller.signal
 }
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 const status = await dispatch(process.argv.slice(2), {
-  out: outputOn(process.stdout),
-  err: outputOn(process.stderr),
+  out,
+  err,
   env: process.env,
   signal: abortOnSignals(),
   parts,

@@ -7,6 +7,8 @@ export const POWERS_OF_TEN = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9] as
 const DECIMALS_MAX = POWERS_OF_TEN.length - 1
 /** Adding and taking it away rounds to an integer, several times faster than Math.round; right for |x| < 2^51. */
 export const ROUNDER = 1.5 * 2 ** 52
+/** What float32 can tell apart; a value that needs more digits is no decimal, and its planes are smaller. */
+const SINGLE_INTEGER_MAX = 2 ** 24
 const INTEGER_MAX = 2 ** 51 - 1
 
 /** Views on the same 8-byte slots. */
@@ -27,8 +29,9 @@ export function slotsOf(value: Float64Array): Slots {
 function isDecimal(value: number, decimals: number, single: boolean): boolean {
   const power = POWERS_OF_TEN[decimals] as number
   const k = value * power + ROUNDER - ROUNDER
+  const max = single ? SINGLE_INTEGER_MAX : INTEGER_MAX
   const back = single ? Math.fround(k / power) : k / power
-  return back === value && k <= INTEGER_MAX && k >= -INTEGER_MAX && !Object.is(value, -0)
+  return back === value && k <= max && k >= -max && !Object.is(value, -0)
 }
 
 /** The fewest decimals, from `least` on, that hold `value` exactly; −1 where none do. */
@@ -80,7 +83,8 @@ function scaleSingles(value: Float64Array, from: number, to: number, decimals: n
   for (let i = from; i < to; i++) {
     const it = value[i] as number
     const k = it * power + ROUNDER - ROUNDER
-    if (Math.fround(k / power) !== it || k > INTEGER_MAX || k < -INTEGER_MAX || (k === 0 && Object.is(it, -0))) return i
+    if (Math.fround(k / power) !== it || k > SINGLE_INTEGER_MAX || k < -SINGLE_INTEGER_MAX || (k === 0 && Object.is(it, -0)))
+      return i
     scaled[i - from] = k
   }
   return to

@@ -63,10 +63,18 @@ export interface AgentRequest {
 
 export interface VerifyRequest {
   readonly brokers: readonly string[]
-  /** The settings of an uplink of the file, secrets resolved, for a cluster that wants TLS or a password. */
-  readonly uplink?: { readonly kind: string; readonly settings: unknown }
+  /** An uplink of a settings file, secrets resolved, for a cluster that wants TLS or a password, or for topics of other names. */
+  readonly uplink?: VerifiedUplink
   readonly device?: string
   progress(progress: VerifyProgress): void
+}
+
+export interface VerifiedUplink {
+  readonly kind: string
+  readonly settings: unknown
+  /** What may stand in the names of its topics. */
+  readonly classes: readonly string[]
+  readonly site: string
 }
 
 export const DONE = 0

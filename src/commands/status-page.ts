@@ -6,9 +6,9 @@ import { ago, printable, rate, remedyLines, shortCount, table, wrap } from './te
 
 const LABEL_WIDTH = 6
 
-export type Health = 'OK' | 'Attention' | 'Problem'
+type Health = 'OK' | 'Attention' | 'Problem'
 
-export function healthOf(status: Status): Health {
+function healthOf(status: Status): Health {
   const uplinkStuck = status.uplinks.some((it) => it.state === 'blocked' || it.state === 'fenced')
   if (status.issues.some((it) => it.severity === 'problem') || uplinkStuck || status.classes.some(isOff)) return 'Problem'
   const partDown = status.sources.some((it) => it.state === 'down') || status.uplinks.some((it) => it.state === 'waiting')

@@ -33,7 +33,7 @@ function widthOf(text: string): number {
   return [...text].length
 }
 
-export function shorten(text: string, width: number): string {
+function shorten(text: string, width: number): string {
   return widthOf(text) <= width ? text : `${[...text].slice(0, width - 1).join('')}…`
 }
 

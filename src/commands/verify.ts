@@ -2,7 +2,7 @@ import { BadInput } from '../core/errors.ts'
 import type { VerifiedStream, VerifyReport } from '../core/verify.ts'
 import { formatDuration } from '../core/units.ts'
 import { readChecked } from './check.ts'
-import type { Command, CommandContext, VerifyRequest } from './command.ts'
+import type { Command, CommandContext, VerifiedUplink, VerifyRequest } from './command.ts'
 import { DONE, FAILED } from './command.ts'
 import { progressOn } from './progress.ts'
 import type { Paint } from './text.ts'
@@ -50,11 +50,11 @@ function brokersOf(text: string): string[] {
   throw new BadInput([{ where: '--brokers', text: `"${wrong}" is not HOST:PORT` }])
 }
 
-async function uplinkOf(context: CommandContext, file: string): Promise<{ kind: string; settings: unknown }> {
-  const { uplinks } = (await readChecked(context, file)).settings
+async function uplinkOf(context: CommandContext, file: string): Promise<VerifiedUplink> {
+  const { uplinks, classes, device } = (await readChecked(context, file)).settings
   const { uplink: name } = context.options
   const found = name === undefined && uplinks.length === 1 ? uplinks[0] : uplinks.find((it) => it.name === name)
-  if (found) return found
+  if (found) return { kind: found.kind, settings: found.settings, classes: classes.map((it) => it.name), site: device.site }
   const names = uplinks.map((it) => it.name).join(', ') || 'none'
   throw new BadInput([{ where: '--uplink', text: `must name an uplink of ${file}; there are: ${names}` }])
 }
@@ -83,7 +83,9 @@ function page(report: VerifyReport, paint: Paint, width: number): string[] {
       '',
     ]),
     ...report.streams.flatMap((it) => faults(it, width)),
+    ...report.absent.map((it) => `${it}: there is no such topic`),
     ...report.topics.map((it) => `${it.topic}: ${shortCount(it.records)} records in ${it.partitions} partitions`),
+    ...(report.foreign > 0 ? [`${shortCount(report.foreign)} records are not from a Holdfast box: left aside`] : []),
     ...wrap(verdict(report, paint), width),
   ]
 }

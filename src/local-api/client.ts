@@ -13,7 +13,7 @@ import { socketPath, unpackError } from './wire.ts'
 const ANSWER_MS_MAX = 10_000
 
 /** The code of an Unreachable that says: there is no agent to talk to. */
-export const AGENT_UNREACHABLE = 'agent-unreachable'
+const AGENT_UNREACHABLE = 'agent-unreachable'
 
 /** Calls reject with Unreachable (code 'agent-unreachable') when no agent answers, else with what the agent failed with. */
 export function connectAgent(dir: string): AgentApi {

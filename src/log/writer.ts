@@ -15,7 +15,7 @@ import type { ClassSettings, DeliveryRule } from '../core/settings.ts'
 import type { ClassStatus } from '../core/status.ts'
 import type { StreamRange } from '../core/stream.ts'
 import type { Position, Refusal } from '../core/uplink.ts'
-import { encodeBlock } from '../columns/index.ts'
+import { createEncoder } from '../columns/index.ts'
 import type { Account } from './accounts.ts'
 import { loadAccounts, lose, lostOf } from './accounts.ts'
 import type { Gather, SeriesMap } from './gather.ts'
@@ -130,6 +130,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     keepDelivered: options.keepDeliveredMs > 0,
   })
   const reclaimer = createReclaimer({ db, classes, streams, accounts, ledger, pinned: positions.pinned })
+  const encode = createEncoder()
   const series = loadSeries(db, options.device, world)
   const origins = new Map<number, SeriesMap>()
   const placeOf = new Map(classes.map((it, place) => [it.name, place]))
@@ -279,7 +280,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     const name = (classes[place] as ClassSettings).name
     const stream = streams.current(name, 'raw')
     const first = stream.next
-    const { block, timeFrom, timeTo } = encodeBlock(
+    const { block, timeFrom, timeTo } = encode(
       {
         ...gather,
         count: gather.count,

@@ -1,5 +1,5 @@
 // `holdfast plant`: starts a plant, checks what became of what it served, breaks its devices.
-import { writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -30,7 +30,7 @@ const TELEMETRY = 'holdfast.telemetry.v1'
 const GAPS = 'holdfast.gaps.v1'
 const DIR = join(tmpdir(), 'holdfast-plant')
 
-export const PLANT_USAGE = `plant [--preset demo|load] [--tags N --rate R] [--seed S] [--speed X] [--protocols opcua,modbus,mqtt]
+const USAGE = `plant [--preset demo|load] [--tags N --rate R] [--seed S] [--speed X] [--protocols opcua,modbus,mqtt]
       [--mqtt URL] [--opcua-port P] [--modbus-port P] [--port-each] [--user NAME:PASSWORD] [--dir DIR]
       [--settings FILE --brokers HOST:PORT,…]     serves until it is stopped; FILE becomes the settings of a gateway that reads it
 plant verify --brokers HOST:PORT,… [--device ID] [--dir DIR] [--undrained] [--strict] [--json]
@@ -68,7 +68,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
   } catch (error) {
-    throw new BadInput([{ where: 'plant', text: (error as Error).message, remedy: PLANT_USAGE }])
+    throw new BadInput([{ where: 'plant', text: (error as Error).message, remedy: USAGE }])
   }
 }
 
@@ -76,11 +76,11 @@ function parse(args: readonly string[]) {
 export async function plantCommand(args: readonly string[], signal: AbortSignal, context: PlantCommandContext): Promise<number> {
   const { values, positionals } = parse(args)
   const [what, ...more] = positionals
-  if (values.help) context.print(PLANT_USAGE)
+  if (values.help) context.print(USAGE)
   else if (what === undefined) await serve(values, signal, context)
   else if (what === 'verify' && more.length === 0) return verify(values, signal, context)
   else if (what === 'fault' && more.length === 2) await fault(more[0] as string, more[1] as string, values, context)
-  else throw new BadInput([{ where: positionals.join(' '), text: 'is no such use of plant', remedy: PLANT_USAGE }])
+  else throw new BadInput([{ where: positionals.join(' '), text: 'is no such use of plant', remedy: USAGE }])
   return 0
 }
 
@@ -110,9 +110,15 @@ async function serve(values: Values, signal: AbortSignal, context: PlantCommandC
       brokers: listOf(values.brokers),
       ...(name && { opcuaUser: name }),
     })
-    settingsWritten = writeFile(values.settings, text).catch((error: unknown) => context.warn((error as Error).message))
+    settingsWritten = writeWhole(values.settings, text).catch((error: unknown) => context.warn((error as Error).message))
   })
   await settingsWritten
+}
+
+/** Others wait for the file: it is there whole or not at all. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text)
+  await rename(`${path}.new`, path)
 }
 
 function announce({ endpoints, controlPath }: Plant, context: PlantCommandContext): void {

@@ -77,8 +77,14 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
     return { endpoints, controlPath, served, setFault, stop }
   } catch (error) {
     await stop()
-    throw error
+    throw isTaken(error)
+      ? new BadInput([{ where: 'port', text: `is taken by another program: ${(error as Error).message}` }])
+      : error
   }
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('EADDRINUSE')
 }
 
 async function startDevices(

@@ -14,7 +14,7 @@ import type { DeviceServed, SignalServed } from './served.ts'
 import type { SignalFunction, SignalValue } from './signals.ts'
 import { signalOf } from './signals.ts'
 
-export const PLANT_NAMESPACE = 'urn:holdfast:plant'
+const PLANT_NAMESPACE = 'urn:holdfast:plant'
 const TICK_MS = 10
 const FLUSH_MS_MAX = 2_000
 const FLUSH_POLL_MS = 100

@@ -5,16 +5,14 @@
 // twice is *doubled* (our error); two sequences for one sample is *repeated* (the device gave it twice, as MQTT may after a broken link).
 import type { Bitmap } from './bitmap.ts'
 import { holesIn, newBitmap } from './bitmap.ts'
-import type { RegisterValue } from './modbus-values.ts'
-import { registerValue } from './modbus-values.ts'
-import type { ModbusDevice, PlantPlan, SignalPlan } from './plan.ts'
-import { signalsOf } from './plan.ts'
+import type { PlantPlan } from './plan.ts'
 import type { Range } from './ranges.ts'
-import { countIn, holds } from './ranges.ts'
+import { countIn } from './ranges.ts'
 import type { PlantRecord } from './records.ts'
 import { plantGapOf, plantRecordOf } from './records.ts'
-import type { DeviceServed, Served, SignalServed } from './served.ts'
-import { signalOf } from './signals.ts'
+import type { DeviceServed, Served } from './served.ts'
+import type { Track, Tracked } from './tracks.ts'
+import { trackDevice } from './tracks.ts'
 
 export interface VerifyInput {
   readonly plan: PlantPlan
@@ -77,36 +75,11 @@ export interface PlantVerdict extends Counts {
 }
 
 const RANGES_SHOWN_MAX = 20
-/** `scale` and other arithmetic of the gateway may cost the last digits. */
-const TOLERANCE = 1e-9
-
-interface Track {
-  readonly tag: string
-  readonly seen: Bitmap
-  readonly served: readonly Range[]
-  readonly counts: { doubled: number; repeated: number; wrong: number; bad: number; unbooked: number }
-  readonly expected: (n: number) => RegisterValue
-  firstWrong: string | undefined
-  /** What to do with a reading of the tag. */
-  readonly take: (record: PlantRecord, again: boolean) => void
-}
-
-interface Tracked {
-  readonly name: string
-  readonly protocol: string
-  readonly tracks: readonly Track[]
-  /** After the last reading. */
-  finish(): void
-}
-
 /** Reads both topics to their ends. Memory: a bit for each sample and each sequence, and the Modbus readings whose counter came later. */
 export async function verifyPlant(input: VerifyInput): Promise<PlantVerdict> {
-  const devices = input.plan.devices.map((device, i) => {
-    const book = input.served.devices[i] as DeviceServed
-    return device.protocol === 'modbus'
-      ? modbusDevice(device, book, input.plan.seed)
-      : timedDevice(device.name, device.protocol, signalsOf(device), book, input.plan.seed)
-  })
+  const devices = input.plan.devices.map((device, i) =>
+    trackDevice(device, input.served.devices[i] as DeviceServed, input.plan.seed),
+  )
   const tracks = new Map(devices.flatMap((device) => device.tracks.map((track) => [track.tag, track] as const)))
   const sequences = new Map<string, Bitmap>()
   let records = 0
@@ -154,124 +127,6 @@ async function holesOf(sequences: ReadonlyMap<string, Bitmap>, gaps: AsyncIterab
 }
 
 async function* none(): AsyncIterable<never> {}
-
-function timedDevice(name: string, protocol: string, signals: readonly SignalPlan[], book: DeviceServed, seed: number): Tracked {
-  const tracks = signals.map((signal, i) => {
-    const served = book.signals[i] as SignalServed
-    return newTrack(signal.tag, served.ranges, signalOf(signal.spec, seed, signal.tag), (track) => (record, again) => {
-      const n = (record.ts - served.t0) / served.period
-      if (record.quality === 'bad') track.counts.bad++
-      else if (n < 0 || !Number.isInteger(n)) wrong(track, `no sample has the time ${record.ts}`)
-      else judge(track, record, again, n, n)
-    })
-  })
-  return { name, protocol, tracks, finish: () => {} }
-}
-
-/** Readings of a poll whose counter has not been read yet: by tag, in columns. */
-interface Pending {
-  readonly records: PlantRecord[]
-  readonly again: boolean[]
-}
-
-function modbusDevice(device: ModbusDevice, book: DeviceServed, seed: number): Tracked {
-  const countAt = new Map<number, number>()
-  const pending = new Map<Track, Pending>()
-  const counter = newTrack(
-    device.counterTag,
-    book.polls,
-    (n) => n,
-    (track) => (record, again) => {
-      const n = Number(record.value)
-      if (record.quality === 'bad') track.counts.bad++
-      else if (!Number.isInteger(n) || n < 1) wrong(track, `${String(record.value)} is no count of polls`)
-      else {
-        countAt.set(record.ts, n)
-        judge(track, record, again, n, n)
-      }
-    },
-  )
-  const others = signalsOf(device).map((signal) => {
-    const value = signalOf(signal.spec, seed, signal.tag)
-    // Another table is another request: it may have been answered just before the poll's count went up.
-    const slack = signal.at.startsWith('holding:') ? 0 : 1
-    return newTrack(
-      signal.tag,
-      book.polls,
-      (n) => registerValue(signal.type, value(n)),
-      (track) => (record, again) => {
-        const count = countAt.get(record.ts)
-        if (record.quality === 'bad') track.counts.bad++
-        else if (count !== undefined) judge(track, record, again, count, count - slack)
-        else keep(pending, track, record, again)
-      },
-    )
-  })
-  const finish = () => {
-    for (const [track, { records, again }] of pending) {
-      for (const [i, record] of records.entries()) {
-        if (countAt.has(record.ts)) track.take(record, again[i] as boolean)
-        else wrong(track, `no count of polls came with the time ${record.ts}`)
-      }
-    }
-  }
-  return { name: device.name, protocol: 'modbus', tracks: [counter, ...others], finish }
-}
-
-function keep(pending: Map<Track, Pending>, track: Track, record: PlantRecord, again: boolean): void {
-  const list = pending.get(track) ?? { records: [], again: [] }
-  list.records.push(record)
-  list.again.push(again)
-  pending.set(track, list)
-}
-
-function newTrack(
-  tag: string,
-  served: readonly Range[],
-  expected: Track['expected'],
-  taker: (track: Track) => Track['take'],
-): Track {
-  const track: Track = {
-    tag,
-    seen: newBitmap(),
-    served,
-    counts: { doubled: 0, repeated: 0, wrong: 0, bad: 0, unbooked: 0 },
-    expected,
-    firstWrong: undefined,
-    take: (record, again) => take(record, again),
-  }
-  const take = taker(track)
-  return track
-}
-
-function wrong(track: Track, text: string): void {
-  track.counts.wrong++
-  track.firstWrong ??= text
-}
-
-/** A reading that says to be sample n; its value may also be that of `orN`. */
-function judge(track: Track, record: PlantRecord, again: boolean, n: number, orN: number): void {
-  if (!isSame(track.expected(n), record.value) && !isSame(track.expected(orN), record.value)) {
-    wrong(track, `sample ${n} at ${record.ts} is ${String(record.value)}, served was ${String(track.expected(n))}`)
-    return
-  }
-  if (again) track.counts.doubled++
-  else if (track.seen.mark(n)) track.counts.repeated++
-  else if (!holds(track.served, n)) track.counts.unbooked++
-}
-
-function isSame(expected: RegisterValue, found: PlantRecord['value']): boolean {
-  if (expected === found) return true
-  if (typeof expected === 'string' || found === null || typeof found === 'string') return false
-  if (typeof expected === 'bigint' || typeof found === 'bigint')
-    return isWhole(expected) && isWhole(found) && BigInt(expected) === BigInt(found)
-  const [a, b] = [Number(expected), Number(found)]
-  return a === b || Math.abs(a - b) <= TOLERANCE * Math.max(Math.abs(a), Math.abs(b))
-}
-
-function isWhole(value: number | bigint | boolean): value is number | bigint {
-  return typeof value === 'bigint' || Number.isInteger(value)
-}
 
 function deviceVerdict(device: Tracked, drained: boolean): DeviceVerdict {
   const signals = device.tracks.map((track) => signalVerdict(track, drained))

@@ -105,7 +105,7 @@ function classesOfUplinks(file: Readonly<Record<string, unknown>>): Named {
 
 function notThere(what: string, name: string, known: readonly string[]): string {
   const like = nearest(name, known)
-  const hint = like ? `; did you mean "${like}"?` : known.length > 0 ? `; there are ${known.join(', ')}` : '; there are none'
+  const hint = like ? `; did you mean "${like}"?` : known.length > 0 ? `; known: ${known.join(', ')}` : '; there are none'
   return `there is no ${what} "${name}"${hint}`
 }
 

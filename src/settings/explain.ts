@@ -56,7 +56,7 @@ function unknownKeys(issue: z.core.$ZodRawIssue & { code?: string }): string {
   return keys.map((key) => unknownKey(key, known)).join('\n')
 }
 
-export function unknownKey(key: string, known: readonly string[]): string {
+function unknownKey(key: string, known: readonly string[]): string {
   const like = nearest(key, known)
   if (like) return `unknown key "${key}"; did you mean "${like}"?`
   return known.length > 0 ? `unknown key "${key}"; allowed here: ${known.join(', ')}` : `unknown key "${key}"`
@@ -68,45 +68,63 @@ function shapeOf(schema: unknown): string[] {
 }
 
 export interface Finding {
-  readonly path: readonly (string | number)[]
+  readonly path: Path
   readonly at: 'key' | 'value'
   readonly text: string
 }
 
-/** One finding for each thing that is wrong: unknown keys singly, unions by the branch that comes nearest. */
-export function findings(issues: readonly Issue[], at: readonly (string | number)[] = []): Finding[] {
-  return issues.flatMap((issue) => {
-    const path = [...at, ...issue.path] as (string | number)[]
-    if (issue.code === 'unrecognized_keys') return unknownKeyFindings(issue, path)
-    if (issue.code === 'invalid_union' && issue.errors.length > 0) return unionFindings(issue, path)
-    return [{ path, at: 'value' as const, text: withFound(issue, issue.message) }]
-  })
+/** One finding for each thing that is wrong: unknown keys singly, unions by the branch that comes nearest. `root` is what was parsed. */
+export function findings(issues: readonly Issue[], root: unknown, at: Path = []): Finding[] {
+  return issues
+    .filter((it) => !isEcho(it, issues))
+    .flatMap((issue) => {
+      const path = [...at, ...issue.path] as Path
+      if (issue.code === 'unrecognized_keys') return unknownKeyFindings(issue, path)
+      if (issue.code === 'invalid_union' && issue.errors.length > 0) return unionFindings(issue, root, path)
+      return [{ path, at: 'value' as const, text: withFound(issue, valueAt(root, path), issue.message) }]
+    })
 }
 
-function unknownKeyFindings(issue: Issue & { code: 'unrecognized_keys' }, path: (string | number)[]): Finding[] {
+type Path = readonly (string | number)[]
+
+/** A list where a text should be is also too short a text: that need not be said. */
+function isEcho(issue: Issue, issues: readonly Issue[]): boolean {
+  if (issue.code !== 'too_small' && issue.code !== 'too_big') return false
+  const path = issue.path.join('\0')
+  return issues.some((it) => it.code === 'invalid_type' && it.path.join('\0') === path)
+}
+
+/** The value as it was given: what a schema has made of it says nothing to a person. */
+function valueAt(root: unknown, path: Path): unknown {
+  let value = root
+  for (const step of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined
+    value = (value as Record<string | number, unknown>)[step]
+  }
+  return value
+}
+
+function unknownKeyFindings(issue: Issue & { code: 'unrecognized_keys' }, path: Path): Finding[] {
   const texts = issue.message.split('\n')
   return issue.keys.map((key, index) => ({ path: [...path, key], at: 'key' as const, text: texts[index] ?? issue.message }))
 }
 
-function unionFindings(issue: Issue & { code: 'invalid_union' }, path: (string | number)[]): Finding[] {
+function unionFindings(issue: Issue & { code: 'invalid_union' }, root: unknown, path: Path): Finding[] {
   const depth = (branch: readonly Issue[]): number => Math.max(0, ...branch.map((it) => it.path.length))
   // A branch is meant when something fitted: then its own problems lie deeper than the union.
   const meant = issue.errors.filter((it) => depth(it) > 0 || it.some((one) => one.code === 'unrecognized_keys'))
   const best = meant.toSorted((a, b) => a.length - b.length)[0]
-  if (best) return findings(best, path)
-  const text =
-    issue.message && issue.message !== 'Invalid input'
-      ? issue.message
-      : [...new Set(issue.errors.flat().map((it) => it.message))].join(', or ')
-  return [{ path, at: 'value', text: withFound(issue, text) }]
+  if (best) return findings(best, root, path)
+  const own = issue.message === 'Invalid input' ? '' : issue.message
+  const text = own || [...new Set(issue.errors.flat().map((it) => it.message))].join(', or ')
+  return [{ path, at: 'value', text: withFound(issue, valueAt(root, path), text) }]
 }
 
 /** With what was found instead. Only scalars are shown; whether a value is secret is the reader's business. */
-function withFound(issue: Issue, text: string): string {
-  const { input } = issue
-  if (input === undefined) return issue.code === 'invalid_type' ? `is missing; ${text}` : text
-  if (typeof input === 'string') return `${text} (found "${input.length > 60 ? `${input.slice(0, 60)}…` : input}")`
-  if (typeof input === 'number' || typeof input === 'boolean') return `${text} (found ${input})`
-  if (input === null) return `${text} (found nothing)`
-  return issue.code === 'custom' ? text : `${text} (found ${Array.isArray(input) ? 'a list' : 'a map'})`
+function withFound(issue: Issue, found: unknown, text: string): string {
+  if (found === undefined) return issue.code === 'custom' ? text : `is missing; ${text}`
+  if (typeof found === 'string') return `${text} (found "${found.length > 60 ? `${found.slice(0, 60)}…` : found}")`
+  if (typeof found === 'number' || typeof found === 'boolean') return `${text} (found ${found})`
+  if (found === null) return `${text} (found nothing)`
+  return issue.code === 'custom' ? text : `${text} (found ${Array.isArray(found) ? 'a list' : 'a map'})`
 }

@@ -39,19 +39,15 @@ const RULES: readonly Rule[] = [
   { at: ['uplinks', '*', 'links'], text: 'every class goes out by whatever route the system has' },
   { at: ['uplinks', '*', 'windows'], text: 'every class goes out at any time' },
   { at: ['failoverAfter'], text: 'no uplink takes over for another' },
-  { at: ['delivery', '*'], unless: isDeliveredAnyway, text: 'every uplink gets every class, and all must have it' },
+  {
+    at: ['delivery', '*'],
+    unless: (it, file) => it !== 'any-uplink' || !Array.isArray(file.uplinks) || file.uplinks.length < 2,
+    text: 'no uplink stands by: all send the class, and it counts as delivered when one has it',
+  },
   { at: ['network'], text: 'the network of the system stays as it is' },
   { at: ['time'], text: 'the clock of the system stays as it is' },
   { at: ['update'], text: 'no updates are fetched' },
 ]
-
-/** What is done today: every uplink gets the class, and it is delivered once all have it. */
-function isDeliveredAnyway(rule: unknown, file: Readonly<Record<string, unknown>>): boolean {
-  const uplinks = Array.isArray(file.uplinks) ? file.uplinks : []
-  if (rule === 'all-uplinks') return true
-  if (rule === 'any-uplink') return uplinks.length === 1
-  return Array.isArray(rule) && new Set(rule).size === uplinks.length
-}
 
 export function notInForce(tree: Tree): NotInForce[] {
   const file = tree.value as Readonly<Record<string, unknown>>

@@ -99,7 +99,7 @@ function at(tree: Tree, path: Path, text: string): TreeProblem {
 }
 
 function schemaProblems(tree: Tree, issues: Parameters<typeof findings>[0]): TreeProblem[] {
-  return findings(issues)
+  return findings(issues, tree.value)
     .filter(({ path }) => !path.some((_, index) => tree.unresolved.has(pathText(path.slice(0, index + 1)))))
     .map(({ path, at: what, text }) => ({ place: tree.placeOf(path, what), path, text: withoutSecret(tree, path, text) }))
 }

@@ -186,7 +186,7 @@ export function settingsSchema(schemas: SettingsSchemas) {
   })
 }
 
-export const PARSE = { error: explain, reportInput: true } as const
+export const PARSE = { error: explain } as const
 
 /** What the schema yields. */
 export type SettingsFile = z.output<ReturnType<typeof settingsSchema>>

@@ -106,7 +106,8 @@ class Walk {
   tree(): Tree {
     const value = this.#value(this.#doc.contents, [])
     return {
-      value,
+      // Cut at a bound it is worth no further look.
+      value: this.#nodes > NODES_MAX ? undefined : value,
       problems: this.#problems,
       unresolved: this.#unresolved,
       secrets: this.#secrets,
@@ -127,7 +128,7 @@ class Walk {
 
   #alias(node: Node & { source: string }, path: Path): unknown {
     const target = this.#anchors.get(node.source)
-    if (!target) return this.#problem(node, path, `the alias *${node.source} has no anchor before it`)
+    if (!target) return this.#once(node, path, `the alias *${node.source} has no anchor before it`)
     this.#aliased.set(node, target)
     return this.#value(target, path)
   }
@@ -175,8 +176,9 @@ class Walk {
     return undefined
   }
 
-  /** A bound that is passed is passed a thousand times: say it once. */
+  /** Of a value that there is none of. A bound that is passed is passed a thousand times: say it once. */
   #once(node: Node, path: Path, text: string): undefined {
+    this.#unresolved.add(pathText(path))
     if (!this.#problems.some((it) => it.text === text)) this.#problem(node, path, text)
     return undefined
   }

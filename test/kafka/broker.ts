@@ -41,7 +41,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-kafka-'))
   const port = await freePorts(options.portFrom)
   const extra = join(dir, 'extra.properties')
-  await writeFile(extra, Object.entries(options.properties ?? {}).map(([key, value]) => `${key}=${value}\n`).join(''))
+  await writeFile(
+    extra,
+    Object.entries(options.properties ?? {})
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join(''),
+  )
   const env = { ...process.env, KAFKA_PROPS: extra, KAFKA_SECURITY: options.security ? '1' : '' }
   await run(['up', dir, String(port)], env)
   const at = (more: number) => `127.0.0.1:${port + more}`
@@ -60,7 +65,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 }
 
 /** The product's topics: events and gaps are kept for ever. What exists already stays as it is. */
-export async function createTopics(bootstrap: string, partitions: number, configs: Readonly<Record<string, string>> = {}): Promise<void> {
+export async function createTopics(
+  bootstrap: string,
+  partitions: number,
+  configs: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const admin = adminOf(bootstrap)
   try {
     await admin.connect()

@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { AgentApi, QueryRow } from '../../src/core/agent-api.ts'
 import { BadInput, Blocked, Unreachable } from '../../src/core/errors.ts'
@@ -130,13 +130,13 @@ describe('errors', () => {
     new BadInput([{ where: 'tag', text: 'no such tag', remedy: 'look at sources' }]),
     new Unreachable('timeout', 'no answer', { remedy: 'wait' }),
     new Blocked('TOPIC_AUTHORIZATION_FAILED', 'may not write', { topics: ['t'], classes: ['c'] }),
-  ])('%s keeps its class and fields', async (error) => {
-    const agent = await serve({ status: () => Promise.reject(error) })
-    const caught = await agent.status().catch((it: unknown) => it)
-    expect(caught).toBeInstanceOf(error.constructor)
-    expect(JSON.parse(JSON.stringify({ ...(caught as Error), text: (caught as Error).message }))).toEqual(
-      JSON.parse(JSON.stringify({ ...error, text: error.message })),
-    )
+  ])('%s keeps its class and fields', async (given) => {
+    const agent = await serve({ status: () => Promise.reject(given) })
+    const plain = (it: Error) => JSON.parse(JSON.stringify({ ...it, text: it.message })) as object
+    const [ended] = await Promise.allSettled([agent.status()])
+    const caught = (ended as PromiseRejectedResult).reason as Error
+    expect(caught).toBeInstanceOf(given.constructor)
+    expect(plain(caught)).toEqual(plain(given))
   })
 
   test('a bug over there is told as such', async () => {

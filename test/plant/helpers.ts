@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Plant, PlantOptions } from '../../src/plant/index.ts'
 import { startPlant } from '../../src/plant/index.ts'
 
-export const PORT_FIRST = 25_000
+const BROKER = 'mosquitto'
 
 export async function temporaryDir(): Promise<{ dir: string } & AsyncDisposable> {
   const dir = mkdtempSync(join(tmpdir(), 'plant-'))
@@ -51,7 +51,7 @@ export async function mosquitto(dir: string): Promise<Broker> {
   writeFileSync(config, `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\n`)
   let child: ReturnType<typeof spawn> | undefined
   const start = async () => {
-    child = spawn('mosquitto', ['-c', config], {
+    child = spawn(BROKER, ['-c', config], {
       stdio: 'ignore',
       env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` },
     })

@@ -7,7 +7,7 @@ import type { PlantPlan } from '../../src/plant/plan.ts'
 import { signalsOf } from '../../src/plant/plan.ts'
 import { countIn, holds } from '../../src/plant/ranges.ts'
 import { signalOf } from '../../src/plant/signals.ts'
-import { plantOf, temporaryDir, until } from './helpers.ts'
+import { accepts, plantOf, temporaryDir, until } from './helpers.ts'
 
 interface Change {
   readonly node: string
@@ -144,9 +144,7 @@ describe('the OPC UA server', () => {
           .every(({ value }) => (value as number) % 3 === 0),
     )
     plant.setFault('line-1', { kind: 'stop' })
-    await it.ended
     const port = Number(new URL(plant.endpoints.opcua as string).port)
-    const { accepts } = await import('./helpers.ts')
     await until('a port that is closed', async () => !(await accepts(port)))
     plant.setFault('line-1', { kind: 'none' })
     await until('the server', () => accepts(port))

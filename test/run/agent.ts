@@ -37,7 +37,15 @@ export function keepAgent(dir: string, settingsFile: string, dataDir: string, te
   const loop = async (): Promise<void> => {
     while (!over.signal.aborted) {
       isKilled = false
-      child = startChild(dir, 'agent', process.execPath, [cli, 'agent', '--settings', settingsFile, '--data', dataDir])
+      child = startChild(dir, 'agent', process.execPath, [
+        ...process.execArgv,
+        cli,
+        'agent',
+        '--settings',
+        settingsFile,
+        '--data',
+        dataDir,
+      ])
       const how = await child.ended
       if (!isKilled && !over.signal.aborted) {
         failures++

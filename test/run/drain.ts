@@ -1,8 +1,7 @@
-// The end of a run: wait until all is delivered, then the proofs.
+// The end of a run: wait until all is delivered.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClassStatus, Status } from '../../src/core/status.ts'
 import type { Scene } from './scene.ts'
-import { say } from './say.ts'
 import { count } from './screen.ts'
 
 const POLL_MS = 500
@@ -45,32 +44,4 @@ function leftOf(status: Status): number {
 
 export function sumOf(classes: readonly ClassStatus[], key: 'accepted' | 'stored' | 'delivered' | 'aggregated'): number {
   return classes.reduce((sum, it) => sum + it[key], 0)
-}
-
-function lostOf(it: ClassStatus): number {
-  return Object.values(it.lost).reduce((sum, n) => sum + n, 0)
-}
-
-/** accepted = delivered + stored + aggregated + lost, class by class. Says each sum; true when all hold. */
-export function sumsHold(program: string, status: Status): boolean {
-  return status.classes.every((it) => {
-    const lost = lostOf(it)
-    const holds = it.accepted === it.delivered + it.stored + it.aggregated + lost
-    const sum = `${count(it.delivered)} delivered + ${count(it.stored)} stored + ${count(it.aggregated)} aggregated + ${count(lost)} lost`
-    say(program, `${it.name}: ${count(it.accepted)} accepted ${holds ? '=' : 'IS NOT'} ${sum}`)
-    return holds
-  })
-}
-
-/** A proof by a tool: says its output, line by line; true when it is green. */
-export async function proof(
-  program: string,
-  name: string,
-  ask: () => Promise<{ code: number; out: string; err: string }>,
-): Promise<boolean> {
-  const { code, out, err } = await ask()
-  const text = `${out}${code === 0 ? '' : err}`.trimEnd()
-  for (const line of text.split('\n')) console.log(`  ${line}`)
-  say(program, `${name} ${code === 0 ? 'PASS' : `FAIL (exit ${code})`}`)
-  return code === 0
 }

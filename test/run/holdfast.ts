@@ -12,8 +12,8 @@ export interface Answer {
 }
 
 /** `holdfast ARGS…`, to its end. */
-export function holdfast(args: readonly string[], signal?: AbortSignal): Promise<Answer> {
-  const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'], ...(signal ? { signal } : {}) })
+export function holdfast(args: readonly string[], signal: AbortSignal): Promise<Answer> {
+  const child = spawn(process.execPath, [...process.execArgv, cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'], signal })
   const parts = { out: '', err: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (parts.out += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (parts.err += text))

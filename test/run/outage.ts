@@ -4,8 +4,9 @@
 //
 // FOR=60 is the outage's length; shorter ones kill less often. The moments are drawn from a seed that is printed.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { drain, proof, sumOf, sumsHold } from './drain.ts'
+import { drain, sumOf } from './drain.ts'
 import { readOptions } from './options.ts'
+import { plantVerified, sumsHold, verified } from './proofs.ts'
 import { say } from './say.ts'
 import type { Scene } from './scene.ts'
 import { openScene } from './scene.ts'
@@ -111,8 +112,8 @@ async function prove(scene: Scene): Promise<boolean> {
   const { status, isDrained } = await drain(scene, DRAIN_SECONDS_MAX, stop.signal, (text) => say(PROGRAM, text))
   say(PROGRAM, isDrained ? 'all is delivered' : `FAIL: not everything is delivered after ${DRAIN_SECONDS_MAX} s`)
   const hold = status !== undefined && sumsHold(PROGRAM, status)
-  const isProven = await proof(PROGRAM, 'verify', () => scene.verify(stop.signal))
-  const isServed = await proof(PROGRAM, 'plant verify', () => scene.plantVerify('loss before the log is listed', stop.signal))
+  const isProven = await verified(PROGRAM, scene, stop.signal)
+  const isServed = await plantVerified(PROGRAM, scene, { isLossBeforeLogAllowed: true }, stop.signal)
   return isDrained && hold && isProven && isServed
 }
 

@@ -1,7 +1,8 @@
 // `make run`: a simulated plant, a real Kafka and the agent between them, with a live screen and keys that break things.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { drain, proof, sumOf, sumsHold } from './drain.ts'
+import { drain, sumOf } from './drain.ts'
 import { readOptions } from './options.ts'
+import { sumsHold, verified } from './proofs.ts'
 import { say } from './say.ts'
 import type { Scene } from './scene.ts'
 import { openScene } from './scene.ts'
@@ -118,7 +119,7 @@ async function conclude(scene: Scene): Promise<boolean> {
   if (!isDrained) say(PROGRAM, `FAIL: not everything is delivered after ${DRAIN_SECONDS_MAX} s`)
   const hold = sumsHold(PROGRAM, status)
   const isDelivered = sumOf(status.classes, 'delivered') > 0
-  const isProven = await proof(PROGRAM, 'verify', () => scene.verify(stop.signal))
+  const isProven = await verified(PROGRAM, scene, stop.signal)
   return isDrained && hold && isDelivered && isProven && silent.length === 0
 }
 

@@ -35,14 +35,13 @@ export interface Scene {
   readonly agent: KeptAgent
   /** The plant serves nothing from here on, and its book is complete. */
   endPlant(): Promise<void>
-  verify(signal?: AbortSignal): Promise<Answer>
-  plantVerify(how: Strictness, signal?: AbortSignal): Promise<Answer>
+  /** For a person. */
+  verify(signal: AbortSignal): Promise<Answer>
+  /** As JSON. */
+  plantVerify(signal: AbortSignal): Promise<Answer>
   /** Ends all of it, whatever is left. */
   close(): Promise<void>
 }
-
-/** While the agent is down, an OPC UA server or a Modbus device tells nobody what it has: no error of ours, but one to look at. */
-export type Strictness = 'loss before the log is an error' | 'loss before the log is listed'
 
 export type Preset = 'demo' | 'load'
 
@@ -129,10 +128,7 @@ async function startParts(
     agent,
     endPlant: plant.end,
     verify: (stop) => holdfast(['verify', ...device], stop),
-    plantVerify: (how, stop) => {
-      const strict = how === 'loss before the log is an error' ? ['--strict'] : []
-      return holdfast(['plant', 'verify', ...device, '--dir', layout.plantDir, ...strict], stop)
-    },
+    plantVerify: (stop) => holdfast(['plant', 'verify', '--json', ...device, '--dir', layout.plantDir], stop),
   }
 }
 
@@ -199,7 +195,7 @@ function startPlant({ dir, plantDir, preset, ports, kafka, settingsFile }: Layou
     `mqtt://127.0.0.1:${ports.mqtt}`,
   ]
   const writes = ['--dir', plantDir, '--settings', settingsFile, '--brokers', kafka.uplinkAddress]
-  return startChild(dir, 'plant', process.execPath, [cli, 'plant', '--preset', preset, ...serves, ...writes])
+  return startChild(dir, 'plant', process.execPath, [...process.execArgv, cli, 'plant', '--preset', preset, ...serves, ...writes])
 }
 
 /** The plant writes it once all its devices serve. */

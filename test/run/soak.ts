@@ -1,9 +1,10 @@
 // `make soak`: 1,000 OPC UA items at 10 Hz, 100 Modbus devices of 100 registers at 1 Hz and 5,000 MQTT messages a second, for five
 // minutes (FOR=300). Loss by the plant's own book; memory as PSS of all agent processes, its slope over the last three minutes.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { drain, proof, sumOf, sumsHold } from './drain.ts'
+import { drain, sumOf } from './drain.ts'
 import { readOptions } from './options.ts'
 import { cpuSecondsOf, familyOf, pssOf, slopeOf } from './processes.ts'
+import { plantVerified, sumsHold, verified } from './proofs.ts'
 import { say } from './say.ts'
 import type { Scene } from './scene.ts'
 import { openScene } from './scene.ts'
@@ -105,8 +106,8 @@ await runProgram(stop, PROGRAM, async () => {
       memoryVerdict(samples, seconds),
       verdict(isDrained, `all is delivered ${DRAIN_SECONDS_MAX} s after the plant has ended`),
       verdict(status !== undefined && sumsHold(PROGRAM, status), 'accepted = delivered + stored + aggregated + lost'),
-      await proof(PROGRAM, 'verify', () => scene.verify(stop.signal)),
-      await proof(PROGRAM, 'plant verify', () => scene.plantVerify('loss before the log is an error', stop.signal)),
+      await verified(PROGRAM, scene, stop.signal),
+      await plantVerified(PROGRAM, scene, { isLossBeforeLogAllowed: false }, stop.signal),
     ]
     return verdicts.every(Boolean)
   } finally {

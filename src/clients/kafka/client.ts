@@ -38,7 +38,8 @@ export interface KafkaClient {
 
 const CONNECT_MS_MAX = 8_000
 const AUTHENTICATE_MS_MAX = 10_000
-const REQUEST_MS_MAX = 25_000
+/** Longer than every deadline of ours: the library hides its own time-outs behind errors of another name. */
+const REQUEST_MS_MAX = 29_000
 const KEEP_ALIVE_MS = 15_000
 /** After each commit the coordinator says CONCURRENT_TRANSACTIONS for some milliseconds: the library's 300 ms would be most of a transaction. */
 const RETRY = { initialRetryTime: 20, multiplier: 1.5, maxRetryTime: 300, factor: 0.2, retries: 12 }

@@ -14,7 +14,11 @@ const NODE: Readonly<Record<string, Line>> = {
   ENOTFOUND: ['dns', 'the name of the broker is not known', 'check the address and the DNS server of the uplink port'],
   EAI_AGAIN: ['dns', 'the DNS server does not answer', 'check the DNS server of the uplink port'],
   ECONNREFUSED: ['refused', 'nothing listens there', 'check host and port, and whether the broker runs'],
-  ECONNRESET: ['closed', 'the broker closed the connection', 'check that the port is the one for this kind of access (TLS or not, SASL or not)'],
+  ECONNRESET: [
+    'closed',
+    'the broker closed the connection',
+    'check that the port is the one for this kind of access (TLS or not, SASL or not)',
+  ],
   EPIPE: ['closed', 'the broker closed the connection'],
   ETIMEDOUT: ['timeout', 'no answer', 'check the route and the firewall'],
   EHOSTUNREACH: ['no-route', 'no route to the broker', 'check the address and the gateway of the uplink port'],
@@ -38,7 +42,11 @@ for (const code of [
   'CERT_SIGNATURE_FAILURE',
 ]) {
   Object.assign(NODE, {
-    [code]: ['tls-untrusted', "the broker's certificate is signed by nobody we trust", 'set tls.ca to the certificate of its authority'],
+    [code]: [
+      'tls-untrusted',
+      "the broker's certificate is signed by nobody we trust",
+      'set tls.ca to the certificate of its authority',
+    ],
   })
 }
 
@@ -52,17 +60,37 @@ const KAFKA: Readonly<Record<string, Line>> = {
   UNSUPPORTED_SASL_MECHANISM: ['sasl-mechanism', 'the broker does not offer this SASL mechanism', 'check sasl.mechanism'],
   ILLEGAL_SASL_STATE: ['sasl-failed', 'the broker wants SASL at another moment', 'check that the port is the SASL one'],
   UNKNOWN_TOPIC_OR_PARTITION: ['topic-missing', 'the topic does not exist', 'create the topic'],
-  TOPIC_AUTHORIZATION_FAILED: ['topic-denied', 'we may not write to the topic', 'allow Write and Describe on the topic (Read too on the events topic)'],
-  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: ['transaction-denied', 'we may not use our transactional id', 'allow Write and Describe on the transactional id'],
+  TOPIC_AUTHORIZATION_FAILED: [
+    'topic-denied',
+    'we may not write to the topic',
+    'allow Write and Describe on the topic (Read too on the events topic)',
+  ],
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: [
+    'transaction-denied',
+    'we may not use our transactional id',
+    'allow Write and Describe on the transactional id',
+  ],
   GROUP_AUTHORIZATION_FAILED: ['group-denied', 'we may not use the group of our position', 'allow Read on the group'],
-  CLUSTER_AUTHORIZATION_FAILED: ['cluster-denied', 'the cluster does not allow idempotent writing', 'allow IdempotentWrite on the cluster'],
+  CLUSTER_AUTHORIZATION_FAILED: [
+    'cluster-denied',
+    'the cluster does not allow idempotent writing',
+    'allow IdempotentWrite on the cluster',
+  ],
   MESSAGE_TOO_LARGE: ['record-too-large', 'a record is larger than the topic takes', 'raise max.message.bytes of the topic'],
   RECORD_LIST_TOO_LARGE: ['record-too-large', 'a batch is larger than the broker takes'],
-  INVALID_TIMESTAMP: ['timestamp-refused', 'the topic refuses the time of a record', 'raise message.timestamp.before.max.ms or .after.max.ms'],
+  INVALID_TIMESTAMP: [
+    'timestamp-refused',
+    'the topic refuses the time of a record',
+    'raise message.timestamp.before.max.ms or .after.max.ms',
+  ],
   NOT_ENOUGH_REPLICAS: ['not-enough-replicas', 'too few replicas are in sync', 'bring the other brokers back'],
   NOT_ENOUGH_REPLICAS_AFTER_APPEND: ['not-enough-replicas', 'too few replicas are in sync', 'bring the other brokers back'],
   INVALID_REQUIRED_ACKS: ['record-refused', 'the broker refuses acks=all'],
-  INVALID_RECORD: ['record-refused', 'the broker refuses the records', 'look whether the topic is compacted or validates its records'],
+  INVALID_RECORD: [
+    'record-refused',
+    'the broker refuses the records',
+    'look whether the topic is compacted or validates its records',
+  ],
   POLICY_VIOLATION: ['record-refused', 'a policy of the cluster refuses the records'],
   INVALID_PRODUCER_EPOCH: FENCED,
   PRODUCER_FENCED: FENCED,
@@ -70,9 +98,17 @@ const KAFKA: Readonly<Record<string, Line>> = {
 }
 
 const NAMED: Readonly<Record<string, Line>> = {
-  KafkaJSSASLAuthenticationError: ['sasl-failed', 'the broker refuses user or password', 'check sasl.user, its secret and sasl.mechanism'],
+  KafkaJSSASLAuthenticationError: [
+    'sasl-failed',
+    'the broker refuses user or password',
+    'check sasl.user, its secret and sasl.mechanism',
+  ],
   KafkaJSRequestTimeoutError: ['timeout', 'the broker does not answer', 'check the link'],
-  KafkaJSConnectionClosedError: ['closed', 'the broker closed the connection', 'check that the port is the one for this kind of access (TLS or not, SASL or not)'],
+  KafkaJSConnectionClosedError: [
+    'closed',
+    'the broker closed the connection',
+    'check that the port is the one for this kind of access (TLS or not, SASL or not)',
+  ],
   // The library keeps to itself why: most often an ACL on the transactional id or the group.
   KafkaJSGroupCoordinatorNotFound: [
     'no-coordinator',

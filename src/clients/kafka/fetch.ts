@@ -10,6 +10,7 @@ import type { FetchedPartition, RecordBatch } from './batches.ts'
 import { committedBatches, readFetchResponse } from './batches.ts'
 import type { KafkaClient } from './client.ts'
 import { withDeadline } from './client.ts'
+import { explain } from './explain.ts'
 
 export interface PartitionSpan {
   readonly topic: string
@@ -20,13 +21,11 @@ export interface PartitionSpan {
 }
 
 export interface ReadPartitions {
-  readonly client: KafkaClient
   readonly spans: readonly PartitionSpan[]
   /** Batches of a partition in their order. */
   readonly onBatch: (topic: string, partition: number, batch: RecordBatch) => void
   /** Offsets done, of all. */
   readonly onProgress: (done: number, all: number) => void
-  readonly signal: AbortSignal
 }
 
 const FETCH_BYTES_MAX = 8_000_000
@@ -36,6 +35,7 @@ const FETCH_MS_MAX = 20_000
 /** Longer than any transaction may stay open. */
 const STUCK_MS_MAX = 90_000
 const LEADER_ASK_MS = 250
+const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
 const OFFSET_OUT_OF_RANGE = 1
 /** Unknown topic, leader not available, not leader, fenced or unknown leader epoch: the leader is asked for anew. */
@@ -48,32 +48,76 @@ interface Reading {
   readonly aborting: Set<bigint>
 }
 
-/** Rejects with Unreachable: 'stuck' when a transaction stays open, or what the connection says. */
-export async function readPartitions(options: ReadPartitions): Promise<void> {
-  const { client, spans, signal } = options
-  const cluster = new Cluster({ ...client.config, logger: client.kafka.logger(), metadataMaxAge: 60_000, allowAutoTopicCreation: false })
-  const readings = spans.filter((it) => it.from < it.to).map((span) => ({ span, at: span.from, aborting: new Set<bigint>() }))
-  try {
-    await withDeadline('connect', FETCH_MS_MAX, signal, cluster.connect())
-    await cluster.addMultipleTargetTopics([...new Set(readings.map((it) => it.span.topic))])
-    await readAll(cluster, readings, options)
-  } finally {
-    await withDeadline('disconnect', 2_000, undefined, cluster.disconnect()).catch(() => {})
+export interface PartitionReader {
+  /** All of a topic as it is now: from what is left to what is written, committed or not. Undefined when there is no such topic. */
+  spans(topic: string): Promise<PartitionSpan[] | undefined>
+  /** Rejects with Unreachable: 'stuck' when a transaction stays open, or what the connection says. */
+  read(options: ReadPartitions): Promise<void>
+}
+
+export async function partitionReader(client: KafkaClient, signal: AbortSignal): Promise<PartitionReader> {
+  const cluster = new Cluster({
+    ...client.config,
+    logger: client.kafka.logger(),
+    metadataMaxAge: 60_000,
+    allowAutoTopicCreation: false,
+    // For the ends that it tells. What a read_committed reader sees ends at the oldest open transaction: less than what is acknowledged.
+    isolationLevel: READ_UNCOMMITTED,
+  })
+  await withDeadline('connect', FETCH_MS_MAX, signal, cluster.connect())
+  return {
+    spans: (topic) => withDeadline(`ask for the ends of ${topic}`, FETCH_MS_MAX, signal, spansOf(cluster, topic)),
+    read(options) {
+      const readings = options.spans
+        .filter((it) => it.from < it.to)
+        .map((span) => ({ span, at: span.from, aborting: new Set<bigint>() }))
+      return readAll(cluster, readings, options, signal)
+    },
   }
 }
 
-async function readAll(cluster: Cluster, readings: readonly Reading[], options: ReadPartitions): Promise<void> {
+async function spansOf(cluster: Cluster, topic: string): Promise<PartitionSpan[] | undefined> {
+  try {
+    await cluster.addMultipleTargetTopics([topic])
+  } catch (error) {
+    if (explain(error).protocol === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined
+    throw error
+  }
+  const partitions = cluster.findTopicPartitionMetadata(topic).map((it) => ({ partition: it.partitionId }))
+  const [low] = await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning: true }])
+  const [high] = await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning: false }])
+  const from = new Map(low?.partitions.map((it) => [it.partition, Number(it.offset)]))
+  return (high?.partitions ?? []).map(({ partition, offset }) => ({
+    topic,
+    partition,
+    from: from.get(partition) ?? 0,
+    to: Number(offset),
+  }))
+}
+
+async function readAll(
+  cluster: Cluster,
+  readings: readonly Reading[],
+  options: ReadPartitions,
+  signal: AbortSignal,
+): Promise<void> {
   const all = readings.reduce((sum, it) => sum + it.span.to - it.span.from, 0)
   const left = () => readings.filter((it) => it.at < it.span.to)
   let moved = performance.now()
   for (let open = left(); open.length > 0; open = left()) {
     const before = positions(readings)
     const groups = byLeader(cluster, open)
-    await Promise.all([...groups].map(([leader, group]) => readFrom(cluster, leader, group, options)))
+    await Promise.all([...groups].map(([leader, group]) => readFrom(cluster, leader, group, options, signal)))
     const done = positions(readings)
     if (done > before) moved = performance.now()
     else if (performance.now() - moved > STUCK_MS_MAX) throw stuck(open)
-    options.onProgress(Math.min(all, readings.reduce((sum, it) => sum + Math.min(it.at, it.span.to) - it.span.from, 0)), all)
+    options.onProgress(
+      Math.min(
+        all,
+        readings.reduce((sum, it) => sum + Math.min(it.at, it.span.to) - it.span.from, 0),
+      ),
+      all,
+    )
   }
 }
 
@@ -99,10 +143,16 @@ function byLeader(cluster: Cluster, readings: readonly Reading[]): Map<number, R
 }
 
 /** Fetches from one leader until a partition is done or the leader has moved. The next answer is under way while one is read. */
-async function readFrom(cluster: Cluster, leader: number, readings: readonly Reading[], options: ReadPartitions): Promise<void> {
+async function readFrom(
+  cluster: Cluster,
+  leader: number,
+  readings: readonly Reading[],
+  options: ReadPartitions,
+  signal: AbortSignal,
+): Promise<void> {
   if (leader < 0) return askLeaders(cluster)
   const node = await cluster.findBroker({ nodeId: String(leader) })
-  let waiting = fetchFrom(node, readings, options.signal)
+  let waiting = fetchFrom(node, readings, signal)
   for (;;) {
     const answers = readFetchResponse(await waiting)
     const fresh = answers.map((answer) => ({ answer, reading: readingOf(readings, answer) }))
@@ -111,7 +161,7 @@ async function readFrom(cluster: Cluster, leader: number, readings: readonly Rea
     const unfinished = readings.filter((it) => it.at < it.span.to)
     const more = unfinished.length === readings.length && answers.some((it) => it.batches.length > 0)
     if (more) {
-      waiting = fetchFrom(node, readings, options.signal)
+      waiting = fetchFrom(node, readings, signal)
       waiting.catch(() => {})
     }
     for (const { answer, reading } of fresh) handOut(reading, answer, options)
@@ -132,8 +182,10 @@ function readingOf(readings: readonly Reading[], answer: FetchedPartition): Read
 
 /** Records that retention deletes while we read are gone: go on where the log starts now. */
 function advance(reading: Reading, answer: FetchedPartition): void {
-  if (answer.error === OFFSET_OUT_OF_RANGE) reading.at = Math.max(reading.at, answer.logStart < 0 ? reading.span.to : answer.logStart)
-  else if (answer.error !== 0) throw new Unreachable('fetch-failed', `${answer.topic}/${answer.partition}: error ${answer.error} of the broker`)
+  if (answer.error === OFFSET_OUT_OF_RANGE)
+    reading.at = Math.max(reading.at, answer.logStart < 0 ? reading.span.to : answer.logStart)
+  else if (answer.error !== 0)
+    throw new Unreachable('fetch-failed', `${answer.topic}/${answer.partition}: error ${answer.error} of the broker`)
   reading.at = answer.batches.at(-1)?.end ?? reading.at
 }
 

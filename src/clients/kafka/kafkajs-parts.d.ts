@@ -12,10 +12,12 @@ declare module 'kafkajs/src/cluster/index.js' {
   export default class Cluster {
     constructor(options: object)
     connect(): Promise<void>
-    disconnect(): Promise<void>
     addMultipleTargetTopics(topics: readonly string[]): Promise<void>
     refreshMetadata(): Promise<void>
     findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[]
+    fetchTopicsOffset(
+      topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[],
+    ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>
     findBroker(which: { nodeId: string }): Promise<Node>
   }
 }

@@ -83,6 +83,7 @@ const BY_CONNACK: Readonly<Record<number, Row>> = {
   136: BUSY,
   137: BUSY,
   138: FORBIDDEN,
+  139: BUSY,
   140: LOGIN,
   142: ['session-taken-over', 'another client came with our client id', 'give each box and each source its own clientId'],
   151: BUSY,

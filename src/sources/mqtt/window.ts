@@ -5,8 +5,8 @@
 // was quick. Twice in a row makes a candidate. Then the commit is asked for (a probe), so that the next burst cannot be the plant's own beat:
 // when it comes too, right after the PUBACKs, W is known. A plant that is merely slow or even never passes: it does not answer PUBACKs.
 //
-// Known, W is asked about again now and then by waiting instead of calling (an audit), and forgotten when more is held than W, or when
-// what follows the PUBACKs is slow. A wrong W costs a few commits, never a reading. Pure: times are monotonic ms that the caller gives.
+// Known, W is put to the test now and then by waiting instead of asking (an audit), and forgotten when more is held than W.
+// A wrong W costs a few commits, never a reading. Pure: times are monotonic ms that the caller gives.
 
 /** Nothing has come for so long: arrivals have stopped. */
 const QUIET_MS = 20
@@ -17,7 +17,6 @@ const REFILL_MS_MAX = 60
 /** PUBACKs of one commit go out within so long. */
 const RELEASE_MS = 5
 const SIGNS_TO_PROBE = 2
-const SLOW_REFILLS_MAX = 3
 const AUDIT_EVERY_MS = 2_000
 /** After a probe or a W that was wrong. */
 const PAUSE_MS = 5_000
@@ -48,7 +47,6 @@ export function newWindow(): Window {
   let isSeen = false
   let wasAsked = false
   let isAsked = false
-  let slowRefills = 0
   let pauseUntil = 0
   let auditAt = 0
   let due: number | undefined
@@ -68,13 +66,6 @@ export function newWindow(): Window {
   const arrivedAtKnown = (held: number, now: number): boolean => {
     if (held > size) forget(now)
     if (held !== size) return false
-    // Without PUBACKs since, there is nothing that could have been answered.
-    if (wasAsked) slowRefills = now - releasedAt <= REFILL_MS_MAX ? 0 : slowRefills + 1
-    if (slowRefills >= SLOW_REFILLS_MAX) {
-      slowRefills = 0
-      forget(now)
-      return false
-    }
     if (now < auditAt) return ask()
     auditAt = now + AUDIT_EVERY_MS
     due = quietAt(held, now)
@@ -114,7 +105,6 @@ export function newWindow(): Window {
       candidate = target
       if (signs > SIGNS_TO_PROBE && wasAsked) {
         size = candidate
-        slowRefills = 0
         auditAt = now + AUDIT_EVERY_MS
         return ask()
       }
@@ -122,7 +112,7 @@ export function newWindow(): Window {
     },
 
     reset() {
-      size = candidate = signs = target = floor = slowRefills = pauseUntil = auditAt = 0
+      size = candidate = signs = target = floor = pauseUntil = auditAt = 0
       releasedAt = -Infinity
       isSeen = wasAsked = isAsked = false
       due = undefined

@@ -26,6 +26,8 @@ export interface TagState {
   lastTime: Micros
   lastStatus: number
   lastValue: number | bigint | undefined
+  /** The status code that was last said of it while it had no item: once is enough. */
+  missing: number | undefined
 }
 
 export function tagState(tag: OpcuaTag): TagState {
@@ -37,6 +39,7 @@ export function tagState(tag: OpcuaTag): TagState {
     lastTime: Number.NaN,
     lastStatus: 0,
     lastValue: undefined,
+    missing: undefined,
   }
 }
 
@@ -53,6 +56,7 @@ export function addReading(
   const decoded = decode(data.value, state.tag.type)
   const known = state.maybeKnown && time === state.lastTime && status === state.lastStatus && same(state, decoded)
   state.maybeKnown = false
+  state.missing = undefined
   if (known) return
   state.lastTime = time
   state.lastStatus = status

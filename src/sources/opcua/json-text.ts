@@ -21,7 +21,7 @@ function nest(flat: unknown[], dimensions: readonly number[]): unknown[] {
 }
 
 /** ISO 8601 with microseconds where there are any. */
-export function isoTime(micros: number): string {
+function isoTime(micros: number): string {
   const ms = Math.floor(micros / 1000)
   const rest = micros - ms * 1000
   if (Math.abs(ms) > 8.64e15) return String(micros)

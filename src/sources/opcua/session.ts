@@ -83,13 +83,23 @@ async function oneSession(run: Run, began: () => void, signal: AbortSignal): Pro
       () => subscribe(connection.session, facts, run.tags, run.route.settings.sessionTimeoutMs, watch.listener),
       signal,
     )
-    for (const { state, status } of subscribed.missing) run.sink.none(state, status.value)
-    for (const _ of subscribed.withoutDeadband) run.sink.note('deadband-refused')
+    report(run, subscribed)
     await watch.untilOver(subscribed, upStatus(run, connection, subscribed), signal)
   } finally {
     watch.close()
     await connection.close()
   }
+}
+
+function report({ sink, tags }: Run, { missing, withoutDeadband, subscriptions }: Subscribed): void {
+  for (const { state, status } of missing) {
+    if (state.missing !== status.value) sink.none(state, status.value)
+    state.missing = status.value
+  }
+  for (const _ of withoutDeadband) sink.note('deadband-refused')
+  // A namespace may be there after the next restart of the server: try again.
+  if (subscriptions === 0)
+    throw new Unreachable('node-refused', trouble(missing, tags.length).lastError ?? '', { remedy: NODE_REMEDY })
 }
 
 async function learnKinds(run: Run, { session }: Connection, facts: ServerFacts): Promise<void> {
@@ -178,11 +188,10 @@ function newWatch({ route, sink, context }: Run, { client, session }: Connection
     // One that has never been heard counts as well.
     for (let at = 0; at < subscribed.subscriptions; at++) heard[at] ??= now()
     up = status
-    if (hasBegun || subscribed.subscriptions === 0) showUp()
+    if (hasBegun) showUp()
     await new Promise<void>((resolve, reject) => {
       const check = () => {
         if (session.sessionId !== sessionId) end('session-lost', 'the server no longer knew the session')
-        if (subscribed.subscriptions === 0) return
         const found = verdict(now(), { heard: longestSilent(), lost, restored }, patience)
         const since = formatDuration(now() - longestSilent())
         if (found === 'silent') end('silent', `no data and no sign of life for ${since}`)

@@ -7,7 +7,6 @@ import type { Explained } from '../../clients/kafka/explain.ts'
 import { explain } from '../../clients/kafka/explain.ts'
 import type { PreparedBatch } from '../../clients/kafka/records.ts'
 import { messagesOf } from '../../clients/kafka/records.ts'
-import { Unreachable } from '../../core/errors.ts'
 import type { Packed } from './pack.ts'
 
 /** The broker aborts what takes longer; a reader of others' records waits for at most so long. Every deadline of ours is below it. */
@@ -49,7 +48,7 @@ export interface Offsets {
 }
 
 export interface TransactionalProducer {
-  /** Aborts what predecessors left open and shuts them out. */
+  /** Aborts what predecessors left open and shuts them out. What was committed can be read from then on. */
   fence(signal: AbortSignal): Promise<void>
   /** Resolves when committed, or refused for sure; rejects in doubt, and then this producer is of no more use. */
   commit(packed: Packed, offsets: Offsets, signal: AbortSignal): Promise<'committed' | RefusedTransaction>
@@ -91,7 +90,12 @@ export function transactionalProducer(client: KafkaClient, id: string): Transact
     return withDeadline('begin a transaction', DEADLINE_MS_MIN, signal, opening)
   }
 
-  async function fill(transaction: Transaction, packed: Packed, offsets: Offsets, at: { topic: string | undefined }): Promise<void> {
+  async function fill(
+    transaction: Transaction,
+    packed: Packed,
+    offsets: Offsets,
+    at: { topic: string | undefined },
+  ): Promise<void> {
     for (const [topic, batches] of packed.batches) {
       at.topic = topic
       for (const round of roundsOf(batches)) {
@@ -120,6 +124,8 @@ export function transactionalProducer(client: KafkaClient, id: string): Transact
 
   return {
     async fence(signal) {
+      // Anew even where this producer holds the id already: a commit is answered before its offsets can be read, InitProducerId only after.
+      await drop()
       const transaction = await begin(signal)
       await withDeadline('abort an empty transaction', ABORT_MS_MAX, signal, transaction.abort())
     },
@@ -153,8 +159,4 @@ function roundsOf(batches: readonly PreparedBatch[]): PreparedBatch[][] {
     ;(rounds[round] ??= []).push(batch)
   }
   return rounds
-}
-
-export function isFenced(error: unknown): boolean {
-  return error instanceof Unreachable && error.code === 'fenced'
 }

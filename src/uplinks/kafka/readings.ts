@@ -33,7 +33,13 @@ export interface SeriesTemplate {
   readonly end: string
 }
 
-const FIELDS = { double: 'value_double', long: 'value_long', bool: 'value_bool', string: 'value_string', bytes: 'value_bytes' } as const
+const FIELDS = {
+  double: 'value_double',
+  long: 'value_long',
+  bool: 'value_bool',
+  string: 'value_string',
+  bytes: 'value_bytes',
+} as const
 const ID_NAME = `${lengthOf(5)}ce_id`
 const DUPLICATE_HEADER = headerOf('holdfast-maybe-duplicate', 'true')
 

@@ -40,7 +40,11 @@ async function* testCluster(settings: KafkaSettings, context: UplinkContext, sig
   const client = kafkaClient(settings, { clientId: identityOf(context), log: context.log })
   const admin = client.kafka.admin()
   try {
-    const user = settings.sasl ? `as ${settings.sasl.user}` : settings.tls?.cert ? 'with our certificate' : 'without authentication'
+    const user = settings.sasl
+      ? `as ${settings.sasl.user}`
+      : settings.tls?.cert
+        ? 'with our certificate'
+        : 'without authentication'
     const signIn = await step('sign in', signal, async () => {
       await admin.connect()
       return user

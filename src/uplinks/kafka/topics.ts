@@ -47,7 +47,11 @@ async function partitionsOf(admin: Admin, name: string): Promise<number | Missin
     return topics[0]?.partitions.length ?? 0
   } catch (error) {
     const { code, text, remedy, protocol } = explain(error)
-    if (protocol !== 'UNKNOWN_TOPIC_OR_PARTITION' && protocol !== 'TOPIC_AUTHORIZATION_FAILED' && protocol !== 'INVALID_TOPIC_EXCEPTION')
+    if (
+      protocol !== 'UNKNOWN_TOPIC_OR_PARTITION' &&
+      protocol !== 'TOPIC_AUTHORIZATION_FAILED' &&
+      protocol !== 'INVALID_TOPIC_EXCEPTION'
+    )
       throw error
     return { name, problem: { code, text: `${name}: ${text}`, ...(remedy && { remedy }) } }
   }
@@ -55,12 +59,7 @@ async function partitionsOf(admin: Admin, name: string): Promise<number | Missin
 
 /** Empty when we may not ask: the defaults hold. */
 async function configOf(admin: Admin, name: string): Promise<ReadonlyMap<string, number>> {
-  const configNames = [
-    'retention.ms',
-    'max.message.bytes',
-    'message.timestamp.before.max.ms',
-    'message.timestamp.after.max.ms',
-  ]
+  const configNames = ['retention.ms', 'max.message.bytes', 'message.timestamp.before.max.ms', 'message.timestamp.after.max.ms']
   try {
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,

@@ -135,7 +135,8 @@ function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, co
 
   return {
     position: (signal) => orSpend(() => readPosition(signal)),
-    endOffsets: (signal) => orSpend(() => withDeadline('read the ends', CALL_MS_MAX, signal, topics.ends(fixedTopics(settings, context.site)))),
+    endOffsets: (signal) =>
+      orSpend(() => withDeadline('read the ends', CALL_MS_MAX, signal, topics.ends(fixedTopics(settings, context.site)))),
     send: (batch, position, signal) => orSpend(() => sendAll(batch, position, signal)),
     async close() {
       spent = true
@@ -147,7 +148,11 @@ function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, co
 }
 
 /** The offset of the group at partition 0 of a topic. Waits while the group's coordinator moves or reads its past. */
-async function readOffset(admin: Admin, group: string, topic: string): Promise<{ offset: string; metadata: string | null } | undefined> {
+async function readOffset(
+  admin: Admin,
+  group: string,
+  topic: string,
+): Promise<{ offset: string; metadata: string | null } | undefined> {
   const ends = performance.now() + CALL_MS_MAX
   for (;;) {
     try {
@@ -241,7 +246,12 @@ function refuseMissing(
   if (!first) return
   const names = missing.map((it) => it.name)
   const where = { topics: names, classes: classesOf(batch, settings, site, names) }
-  throw new Blocked(first.code, missing.map((it) => it.problem.text).join('; '), where, first.remedy ? { remedy: first.remedy } : {})
+  throw new Blocked(
+    first.code,
+    missing.map((it) => it.problem.text).join('; '),
+    where,
+    first.remedy ? { remedy: first.remedy } : {},
+  )
 }
 
 function blocked({ refused, topic }: RefusedTransaction, batch: UplinkBatch, settings: KafkaSettings, site: string): Blocked {

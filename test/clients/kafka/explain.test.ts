@@ -4,7 +4,8 @@ import { explain } from '../../../src/clients/kafka/explain.ts'
 
 test('the cause under two wrappers of the library is found', () => {
   const cause = Object.assign(new Error('Not authorized'), { type: 'TOPIC_AUTHORIZATION_FAILED' })
-  const wrap = (text: string, inner: Error): Error => Reflect.construct(kafkajs.KafkaJSNonRetriableError, [text, { cause: inner }])
+  const wrap = (text: string, inner: Error): Error =>
+    Reflect.construct(kafkajs.KafkaJSNonRetriableError, [text, { cause: inner }])
   const found = explain(wrap('tried 5 times', wrap('gave up', cause)))
   expect(found).toMatchObject({ code: 'topic-denied', protocol: 'TOPIC_AUTHORIZATION_FAILED' })
   expect(found.remedy).toMatch(/Write/)

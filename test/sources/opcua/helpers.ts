@@ -1,7 +1,7 @@
 // Servers as child processes, and a source with everything it yields, for the tests of this folder.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -66,8 +66,6 @@ export interface ServerProcess {
 const here = import.meta.dirname
 const python = path.join(here, '../../../.cache/venv/bin/python')
 
-export const hasAsyncua = existsSync(python)
-
 /** A server written in Python, on asyncua. Options: see server.py. */
 export function asyncua(options: { port: number; [option: string]: unknown }): Promise<ServerProcess> {
   return serve(python, [path.join(here, 'server.py'), JSON.stringify(options)], options.port)
@@ -76,6 +74,51 @@ export function asyncua(options: { port: number; [option: string]: unknown }): P
 /** A server of node-opcua. Options: see server.main.ts. */
 export function nodeOpcua(options: { port: number; [option: string]: unknown }): Promise<ServerProcess> {
   return serve(process.execPath, [path.join(here, 'server.main.ts'), JSON.stringify(options)], options.port)
+}
+
+/** A cable between a client and a server on loopback, that can be cut. */
+export interface Link {
+  readonly port: number
+  cut(): void
+  heal(): void
+  close(): void
+}
+
+export async function openLink(to: number): Promise<Link> {
+  const sockets = new Set<Socket>()
+  let isCut = false
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+    sockets.clear()
+  }
+  const hub = createServer((near) => {
+    if (isCut) return near.destroy()
+    const far = connect({ host: '127.0.0.1', port: to })
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one)
+      one.on('error', () => {})
+      one.on('close', () => other.destroy())
+      one.pipe(other)
+    }
+  })
+  await new Promise<void>((resolve) => hub.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (hub.address() as { port: number }).port,
+    cut: () => {
+      isCut = true
+      cut()
+    },
+    heal: () => {
+      isCut = false
+    },
+    close: () => {
+      cut()
+      hub.close()
+    },
+  }
 }
 
 async function serve(program: string, parameters: string[], port: number): Promise<ServerProcess> {

@@ -1,6 +1,6 @@
 // Never with less security than the settings say, whatever the server offers.
 import { X509Certificate } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { OPCUACertificateManager } from 'node-opcua-certificate-manager'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -60,7 +60,7 @@ test('an unknown certificate gets no session; the remedy lets it in; keys stay i
     state: 'up',
     details: { security: 'Basic256Sha256 SignAndEncrypt', user: 'gateway', certificate: fingerprint },
   })
-  expect(readdirSync(path.join(dir, 'pki/own/private'))).toEqual(['private_key.pem'])
+  expect(statSync(path.join(dir, 'pki/own/private/private_key.pem')).mode & 0o077).toBe(0)
   const own = new X509Certificate(readFileSync(path.join(dir, 'pki/own/certs/holdfast.pem')))
   expect(own.subjectAltName).toContain('URI:urn:holdfast:hf-test')
 
@@ -105,6 +105,16 @@ test('a wrong password', async () => {
   await until('the refusal', () => source?.status().code === 'bad-credentials')
   expect(source.status().remedy).toContain('Check user and password')
   expect(JSON.stringify(source.states)).not.toContain('another')
+})
+
+test('a server that wants the password unencrypted in a channel that is only signed does not get it', async () => {
+  server = await plant({ mode: 'Sign' })
+  source = run(
+    { endpoint: server.endpoint, security: { ...user, mode: 'Sign', insecure: 'it can no more' }, tags: plantTags },
+    dir,
+  )
+  await approve(source.status)
+  await until('the refusal', () => source?.status().code === 'password-unprotected')
 })
 
 test('a user certificate', async () => {

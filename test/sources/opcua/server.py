@@ -1,6 +1,6 @@
 """An OPC UA server on asyncua for the tests of the opcua source.
 
-One JSON object as argument: port, certificates (a folder), secure (bool), user, password, shift (bool: another namespace first), counters (int).
+One JSON object as argument: port, certificates (a folder), secure (bool), mode, user, password, shift (bool: another namespace first), counters (int).
 Says `ready` on standard output; then takes one JSON command a line on standard input and answers each with one line.
 """
 
@@ -141,7 +141,7 @@ async def secure(server, options):
     )
     await server.load_certificate(str(certificate))
     await server.load_private_key(str(key))
-    server.set_security_policy([ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt])
+    server.set_security_policy([ua.SecurityPolicyType[f"Basic256Sha256_{options.get('mode', 'SignAndEncrypt')}"]])
 
 
 async def main():

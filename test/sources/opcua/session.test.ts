@@ -1,6 +1,17 @@
 // Sessions that end: restarted, frozen, absent servers; and what one session carries: many items, deadbands, limits, a slow disk.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { asyncua, freePort, nodeOpcua, remove, type Running, run, type ServerProcess, temporary, until } from './helpers.ts'
+import {
+  asyncua,
+  freePort,
+  nodeOpcua,
+  openLink,
+  remove,
+  type Running,
+  run,
+  type ServerProcess,
+  temporary,
+  until,
+} from './helpers.ts'
 
 const security = { policy: 'None', mode: 'None', insecure: 'a server on loopback' } as const
 const plant = (name: string) => `nsu=urn:plant:line;s=${name}`
@@ -52,12 +63,13 @@ describe('an asyncua server', () => {
     source = run({ endpoint: server.endpoint, security, ...quick, sessionTimeout: '10s', tags }, dir)
     await until('a reading', () => source?.rows.length)
     process.kill(server.pid, 'SIGSTOP')
-    await until('down', () => source?.status().state === 'down')
+    await until('down', () => source?.states.some((it) => it.code === 'silent'))
     process.kill(server.pid, 'SIGCONT')
     await until('up', () => source?.status().state === 'up', 60_000)
     await server.command({ do: 'write', node: 'Int32', type: 'Int32', value: 13 })
     await until('new data', () => source?.rows.some((it) => it.value === 13n))
     expect(source.rows.map((it) => it.value)).toEqual([-(2n ** 31n), 13n])
+    expect(source.status().notes).toEqual({ 'session-gap': 1 })
   }, 120_000)
 
   test('nodes that are not there: named in the status, one bad reading each, the others go on', async () => {
@@ -155,6 +167,34 @@ describe('a node-opcua server', () => {
     expect(source.status().notes).toEqual({ 'deadband-refused': 1 })
     expect(source.status().state).toBe('up')
   })
+
+  test('a link that is cut for 6 s while values come: the session is taken up again, and none is missing', async () => {
+    server = await nodeOpcua({ ...options, port: await freePort(), dir, counters: 20 })
+    const link = await openLink(Number(new URL(server.endpoint).port))
+    const tags = [{ tag: 'line/{n}', node: node('Counter{n}'), class: 'process', count: 20 }]
+    source = run(
+      { endpoint: `opc.tcp://127.0.0.1:${link.port}`, security, publishing: '100ms', sampling: '0ms', queueSize: 500, tags },
+      dir,
+    )
+    try {
+      await until('a value of each', () => source?.rows.length === 20)
+      const counting = server.command({ do: 'count', ticks: 120, hertz: 10 })
+      await until('a few', () => source && source.rows.length > 200)
+      link.cut()
+      await until('down', () => source?.status().code === 'connection-lost')
+      await new Promise((resolve) => setTimeout(resolve, 6_000))
+      link.heal()
+      await counting
+      await until('all', () => source && source.rows.length >= 20 * 121)
+      for (const rows of Map.groupBy(source.rows, (it) => it.tag).values())
+        expect(rows.map((it) => it.value)).toEqual(Array.from({ length: 121 }, (_, n) => n))
+      expect(source.status()).not.toHaveProperty('notes')
+      expect(source.status().state).toBe('up')
+    } finally {
+      await source.stop()
+      link.close()
+    }
+  }, 120_000)
 
   test('a server that takes 7 items and 5 reads a call; a bad value that it still gives', async () => {
     server = await nodeOpcua({ ...options, port: await freePort(), dir, counters: 40, itemsPerCall: 7, nodesPerRead: 5 })

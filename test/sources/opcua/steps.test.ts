@@ -24,7 +24,10 @@ afterEach(async () => {
 })
 
 async function steps(input: Input): Promise<TestStep[]> {
-  return await Array.fromAsync(opcuaWith(HURRY).test(opcuaSettings.parse(input), contextIn(dir), new AbortController().signal))
+  const found: TestStep[] = []
+  const { signal } = new AbortController()
+  for await (const step of opcuaWith(HURRY).test(opcuaSettings.parse(input), contextIn(dir), signal)) found.push(step)
+  return found
 }
 
 /** `ok` or the text of each step. */

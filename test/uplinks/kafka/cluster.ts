@@ -27,7 +27,11 @@ export interface ReadRecord {
 }
 
 /** The library's own consumer and decoder, read_committed, from the beginning, until `enough`. */
-export async function readTopic(bootstrap: string, topic: string, enough: (records: ReadRecord[]) => boolean): Promise<ReadRecord[]> {
+export async function readTopic(
+  bootstrap: string,
+  topic: string,
+  enough: (records: ReadRecord[]) => boolean,
+): Promise<ReadRecord[]> {
   registerZstd()
   const client = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING })
   const consumer = client.consumer({ groupId: `test-${randomUUID()}`, maxWaitTimeInMs: 100 })

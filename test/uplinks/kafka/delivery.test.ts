@@ -1,4 +1,5 @@
 // The route of readings into a real Kafka, read back by the library's own consumer.
+import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { murmur2 } from '../../../src/clients/kafka/partition.ts'
 import { Blocked } from '../../../src/core/errors.ts'
@@ -26,7 +27,8 @@ test('every kind of value arrives exactly, with key, headers and partition', asy
     const of = (tag: string, kind: 'double' | 'long' | 'bool' | 'string' | 'bytes', unit?: string) =>
       builder.series({ tag, kind, class: 'process', ...(unit ? { unit } : {}) })
     const double = of('halle-1/öl "a"/temperatur', 'double', '°C')
-    for (const it of [1.5, -0, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e300]) builder.add(double, time, it)
+    for (const it of [1.5, -0, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e300])
+      builder.add(double, time, it)
     const long = of('long', 'long')
     for (const it of [5n, -7n, 2n ** 53n - 1n, 2n ** 53n, -(2n ** 63n), 2n ** 63n - 1n]) builder.addLong(long, time, it)
     const bool = of('bool', 'bool')
@@ -43,10 +45,16 @@ test('every kind of value arrives exactly, with key, headers and partition', asy
   expect(await uplink.position(NEVER)).toEqual(positionOf(1, stream, count))
   await uplink.close()
 
-  const records = ofDevice(await readTopic(broker.bootstrap, TOPICS.telemetry, (it) => ofDevice(it, device).length === count), device)
+  const records = ofDevice(
+    await readTopic(broker.bootstrap, TOPICS.telemetry, (it) => ofDevice(it, device).length === count),
+    device,
+  )
   const bySequence = new Map(records.map((it) => [it.value['seq'], it]))
   const values = (field: string) =>
-    [...bySequence.entries()].filter(([, it]) => field in it.value).sort(([a], [b]) => Number(a) - Number(b)).map(([, it]) => it.value[field])
+    [...bySequence.entries()]
+      .filter(([, it]) => field in it.value)
+      .sort(([a], [b]) => Number(a) - Number(b))
+      .map(([, it]) => it.value[field])
   expect(values('value_double')).toEqual([1.5, -0, 'NaN', 'Infinity', '-Infinity', 1e300, null])
   expect(values('value_long')).toEqual([5, -7, 2 ** 53 - 1, '9007199254740992', '-9223372036854775808', '9223372036854775807'])
   expect(values('value_bool')).toEqual([true, false])
@@ -58,7 +66,14 @@ test('every kind of value arrives exactly, with key, headers and partition', asy
   expect(first?.key).toBe('kinds/halle-1/öl "a"/temperatur')
   expect(first?.partition).toBe((murmur2(Buffer.from('kinds/halle-1/öl "a"/temperatur')) & 0x7fffffff) % 12)
   expect(first?.timestamp).toBe(Math.floor(time / 1000))
-  expect(first?.value).toMatchObject({ ts: time, site: 'plant-1', unit: '°C', quality: 'good', class: 'process', time_quality: 'source' })
+  expect(first?.value).toMatchObject({
+    ts: time,
+    site: 'plant-1',
+    unit: '°C',
+    quality: 'good',
+    class: 'process',
+    time_quality: 'source',
+  })
   expect(first?.headers).toMatchObject({
     ce_id: `${streamKey(stream)}:0`,
     ce_specversion: '1.0',
@@ -79,7 +94,10 @@ test('headers: id keeps ce_id alone; what may be there twice says so', async () 
   const maybeDuplicate = [{ stream: streamKey(stream), from: 10, to: 20 }]
   await uplink.send({ ...batchOf(part), maybeDuplicate }, positionOf(1, stream, 40), NEVER)
   await uplink.close()
-  const records = ofDevice(await readTopic(broker.bootstrap, TOPICS.telemetry, (it) => ofDevice(it, device).length === 40), device)
+  const records = ofDevice(
+    await readTopic(broker.bootstrap, TOPICS.telemetry, (it) => ofDevice(it, device).length === 40),
+    device,
+  )
   const marked = records.filter((it) => it.headers['holdfast-maybe-duplicate']).map((it) => Number(it.value['seq']))
   expect(marked.sort((a, b) => a - b)).toEqual(Array.from({ length: 10 }, (_, i) => i + 10))
   expect(Object.keys(records.find((it) => it.value['seq'] === 0)?.headers ?? {})).toEqual(['ce_id'])
@@ -113,7 +131,20 @@ test('gap records and a checkpoint travel with the readings', async () => {
     stream: { ...stream, form: 'gap' },
     from: 0,
     to: 1,
-    rows: [{ sequence: 0, stream, from: 100, to: 150, timeFrom: 1, timeTo: 2, count: 50, action: 'dropped', reason: 'log-full', at: 3 }],
+    rows: [
+      {
+        sequence: 0,
+        stream,
+        from: 100,
+        to: 150,
+        timeFrom: 1,
+        timeTo: 2,
+        count: 50,
+        action: 'dropped',
+        reason: 'log-full',
+        at: 3,
+      },
+    ],
   }
   const part = doubles(stream, 0, 100)
   const delivered = new Map([
@@ -124,10 +155,19 @@ test('gap records and a checkpoint travel with the readings', async () => {
   const batch = { ...batchOf(part), slices: [part.slice, gaps], checkpoint: { reason: 'drained' as const, streams } }
   const uplink = await openFor(broker.bootstrap, device)
   await uplink.send(batch, { transaction: 7, delivered }, NEVER)
-  expect((await uplink.endOffsets(NEVER))[`${TOPICS.gaps}/0`]).toBe('2')
+  // The record and the transaction's own end; the latter is written shortly after the commit is answered.
+  await expect.poll(async () => (await uplink.endOffsets(NEVER))[`${TOPICS.gaps}/0`], { timeout: 10_000 }).toBe('2')
   await uplink.close()
   const [gap] = await readTopic(broker.bootstrap, TOPICS.gaps, (it) => it.length > 0)
-  expect(gap?.value).toMatchObject({ seq_from: 100, seq_to: 149, count: 50, action: 'dropped', reason: 'log-full', exact: true, seq: 0 })
+  expect(gap?.value).toMatchObject({
+    seq_from: 100,
+    seq_to: 149,
+    count: 50,
+    action: 'dropped',
+    reason: 'log-full',
+    exact: true,
+    seq: 0,
+  })
   const report = await verifyTopics({ brokers: [broker.bootstrap], device })
   expect(report).toMatchObject({ ok: true, checkpoints: 1, absent: [] })
   const raw = report.streams.find((it) => it.stream.form === 'raw')
@@ -162,6 +202,33 @@ test('a record over max.message.bytes is refused by itself, the others are deliv
   expect(report.streams[0]).toMatchObject({ proven: part.slice.to - 1, named: 1, missing: 0 })
 })
 
+test('a topic that suddenly takes smaller batches and younger records gets them so', async () => {
+  const device = 'stricter'
+  const stream = rawStream(device)
+  const admin = adminOf(broker.bootstrap)
+  await admin.connect()
+  await admin.createTopics({ waitForLeaders: true, topics: [{ topic: 'stricter', numPartitions: 1 }] })
+  const uplink = await openFor(broker.bootstrap, device, { topics: { ...TOPICS, telemetry: 'stricter' } })
+  await uplink.send(batchOf(doubles(stream, 0, 10)), positionOf(1, stream, 10), NEVER)
+  const configEntries = [
+    { name: 'max.message.bytes', value: '4000' },
+    { name: 'message.timestamp.before.max.ms', value: '60000' },
+  ]
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: 'stricter', configEntries }],
+  })
+  await admin.disconnect()
+  const part = sliceOf(stream, 10, (builder) => {
+    const series = builder.series({ tag: 'noise', kind: 'double', class: 'process' })
+    for (let i = 0; i < 500; i++) builder.add(series, CLOCK.now() - 7_200_000_000, Math.random())
+  })
+  expect(await uplink.send(batchOf(part), positionOf(2, stream, 510), NEVER)).toEqual([])
+  await uplink.close()
+  const report = await verifyTopics({ brokers: [broker.bootstrap], device, topics: { telemetry: 'stricter' } })
+  expect(report.totals).toMatchObject({ records: 510, proven: 510, doubled: 0, missing: 0 })
+})
+
 test('a missing topic blocks its classes, nothing is committed, and other classes go on', async () => {
   const device = 'absent'
   const uplink = await openFor(broker.bootstrap, device, { topics: { ...TOPICS, telemetry: 'by-class.{class}' } })
@@ -177,7 +244,11 @@ test('a missing topic blocks its classes, nothing is committed, and other classe
   await uplink.send(batchOf(doubles(there, 0, 10)), positionOf(2, there, 10), NEVER)
   expect(await uplink.position(NEVER)).toEqual(positionOf(2, there, 10))
   await uplink.close()
-  const report = await verifyTopics({ brokers: [broker.bootstrap], device, topics: { telemetry: ['by-class.there', 'by-class.away'] } })
+  const report = await verifyTopics({
+    brokers: [broker.bootstrap],
+    device,
+    topics: { telemetry: ['by-class.there', 'by-class.away'] },
+  })
   expect(report).toMatchObject({ ok: true, absent: ['by-class.away'] })
   expect(report.totals.records).toBe(10)
 })
@@ -186,7 +257,9 @@ test('`uplinks test` tells each step', async () => {
   const steps = []
   for await (const it of kafka.test(settingsOf(broker.bootstrap), contextOf('tested'), NEVER)) steps.push(it)
   expect(steps.filter((it) => !it.ok)).toEqual([])
-  expect(steps.map((it) => it.step)).toEqual(expect.arrayContaining(['sign in', 'transactions', 'position', `topic ${TOPICS.events}`]))
+  expect(steps.map((it) => it.step)).toEqual(
+    expect.arrayContaining(['sign in', 'transactions', 'position', `topic ${TOPICS.events}`]),
+  )
 
   const wrong = []
   const topics = { ...TOPICS, gaps: 'nowhere' }

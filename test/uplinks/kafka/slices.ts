@@ -21,7 +21,11 @@ export function rawStream(device: string, name = 'process', epoch = '0123456789a
 }
 
 /** Fills a batch by `fill` and makes it the slice from `from`. Series have the numbers of the builder. */
-export function sliceOf(stream: Stream, from: number, fill: (builder: BatchBuilder) => void): { slice: RawSlice; series: Map<number, LogSeries> } {
+export function sliceOf(
+  stream: Stream,
+  from: number,
+  fill: (builder: BatchBuilder) => void,
+): { slice: RawSlice; series: Map<number, LogSeries> } {
   const builder = new BatchBuilder(1)
   fill(builder)
   const batch = builder.take(CLOCK.now())
@@ -39,7 +43,12 @@ export function sliceOf(stream: Stream, from: number, fill: (builder: BatchBuild
 }
 
 /** `count` doubles over `tags` series at times from now. */
-export function doubles(stream: Stream, from: number, count: number, tags = 20): { slice: RawSlice; series: Map<number, LogSeries> } {
+export function doubles(
+  stream: Stream,
+  from: number,
+  count: number,
+  tags = 20,
+): { slice: RawSlice; series: Map<number, LogSeries> } {
   const now = CLOCK.now()
   return sliceOf(stream, from, (builder) => {
     const ids = Array.from({ length: tags }, (_, i) =>

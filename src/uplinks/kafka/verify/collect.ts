@@ -55,7 +55,10 @@ const ID = Buffer.from('ce_id')
 const MARK = Buffer.from('holdfast-maybe-duplicate')
 
 /** Takes the batches of all partitions, each partition's in their order. */
-export function collector(device: string | undefined): { readonly collected: Collected; add(place: PartitionPlace, batch: RecordBatch): void } {
+export function collector(device: string | undefined): {
+  readonly collected: Collected
+  add(place: PartitionPlace, batch: RecordBatch): void
+} {
   const collected: Collected = { streams: new Map(), claims: new Map(), checkpoints: 0, foreign: 0, byTopic: new Map() }
   const transactions = new Map<string, number>()
   // Records of a series follow each other: most often the prefix of an id is that of the record before.
@@ -106,7 +109,12 @@ export function collector(device: string | undefined): { readonly collected: Col
       if (!value || value['type'] === undefined) collected.foreign++
       return
     }
-    const stream = { device: String(value['device']), epoch: String(value['epoch']), class: String(value['class']), form: FORMS[place.role] }
+    const stream = {
+      device: String(value['device']),
+      epoch: String(value['epoch']),
+      class: String(value['class']),
+      form: FORMS[place.role],
+    }
     const records = recordsOf(streamKey(stream))
     if (records) seen(records, value['seq'], false, place)
   }
@@ -136,7 +144,13 @@ export function collector(device: string | undefined): { readonly collected: Col
       recordsOf(key)
       const claims = collected.claims.get(key) ?? []
       collected.claims.set(key, claims)
-      renewClaim(claims, name, delivered.map(([from, to]) => ({ from, to })), next, { transaction, before })
+      renewClaim(
+        claims,
+        name,
+        delivered.map(([from, to]) => ({ from, to })),
+        next,
+        { transaction, before },
+      )
     }
   }
 

@@ -1,10 +1,8 @@
 // Proves from the topics that every sequence is there once, or named. Reads as read_committed from the beginning to the ends at the start.
-import type { Admin } from 'kafkajs'
-import type { KafkaAccess, KafkaClient } from '../../../clients/kafka/client.ts'
-import { asUnreachable, kafkaClient, withDeadline } from '../../../clients/kafka/client.ts'
-import { explain } from '../../../clients/kafka/explain.ts'
-import type { PartitionSpan } from '../../../clients/kafka/fetch.ts'
-import { readPartitions } from '../../../clients/kafka/fetch.ts'
+import type { KafkaAccess } from '../../../clients/kafka/client.ts'
+import { asUnreachable, kafkaClient } from '../../../clients/kafka/client.ts'
+import type { PartitionReader, PartitionSpan } from '../../../clients/kafka/fetch.ts'
+import { partitionReader } from '../../../clients/kafka/fetch.ts'
 import type { Logger } from '../../../core/source.ts'
 import type { VerifyProgress, VerifyReport } from '../../../core/verify.ts'
 import type { Collected, PartitionPlace, TopicRole } from './collect.ts'
@@ -28,7 +26,6 @@ const DEFAULT_TOPICS = {
 } as const
 /** A checkpoint must not speak of records behind the ends that we read to: the ends of the events are asked for first. */
 const ROLES: readonly TopicRole[] = ['events', 'telemetry', 'aggregates', 'gaps']
-const CALL_MS_MAX = 20_000
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** Rejects with Unreachable when the cluster cannot be read. */
@@ -36,8 +33,9 @@ export async function verifyTopics(options: VerifyOptions): Promise<VerifyReport
   const began = performance.now()
   const client = kafkaClient(options, { clientId: 'holdfast-verify', log: options.log ?? SILENT })
   try {
-    const { spans, absent } = await spansOf(client, options)
-    const collected = await readAll(client, spans, options)
+    const reader = await partitionReader(client, options.signal ?? new AbortController().signal)
+    const { spans, absent } = await spansOf(reader, options)
+    const collected = await readAll(reader, spans, options)
     return reportOf(collected, spans, absent, (performance.now() - began) / 1000)
   } catch (error) {
     throw asUnreachable(error)
@@ -50,33 +48,20 @@ interface Span extends PartitionSpan {
   readonly role: TopicRole
 }
 
-async function spansOf(client: KafkaClient, options: VerifyOptions): Promise<{ spans: Span[]; absent: string[] }> {
-  const admin = client.kafka.admin()
-  await withDeadline('connect', CALL_MS_MAX, options.signal, admin.connect())
+async function spansOf(reader: PartitionReader, options: VerifyOptions): Promise<{ spans: Span[]; absent: string[] }> {
   const spans: Span[] = []
   const absent: string[] = []
   for (const role of ROLES) {
     for (const topic of [options.topics?.[role] ?? DEFAULT_TOPICS[role]].flat()) {
-      const found = await withDeadline('ask for the ends', CALL_MS_MAX, options.signal, endsOf(admin, topic))
+      const found = await reader.spans(topic)
       if (found) spans.push(...found.map((it) => ({ ...it, role })))
       else absent.push(topic)
     }
   }
-  await withDeadline('disconnect', CALL_MS_MAX, options.signal, admin.disconnect())
   return { spans, absent }
 }
 
-async function endsOf(admin: Admin, topic: string): Promise<PartitionSpan[] | undefined> {
-  try {
-    const ends = await admin.fetchTopicOffsets(topic)
-    return ends.map(({ partition, low, high }) => ({ topic, partition, from: Number(low), to: Number(high) }))
-  } catch (error) {
-    if (explain(error).protocol === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined
-    throw error
-  }
-}
-
-async function readAll(client: KafkaClient, spans: readonly Span[], options: VerifyOptions): Promise<Collected> {
+async function readAll(reader: PartitionReader, spans: readonly Span[], options: VerifyOptions): Promise<Collected> {
   const { collected, add } = collector(options.device)
   const places = new Map<string, PartitionPlace>(
     spans.map((it) => [
@@ -84,10 +69,8 @@ async function readAll(client: KafkaClient, spans: readonly Span[], options: Ver
       { topic: it.topic, partition: it.partition, role: it.role, expired: it.from > 0 },
     ]),
   )
-  await readPartitions({
-    client,
+  await reader.read({
     spans,
-    signal: options.signal ?? new AbortController().signal,
     onBatch: (topic, partition, batch) => add(places.get(`${topic}/${partition}`) as PartitionPlace, batch),
     // Offsets count control records and gaps of aborted transactions too: the share is right, the number is what was read.
     onProgress: (done, all) => options.onProgress?.({ records: done, of: all }),

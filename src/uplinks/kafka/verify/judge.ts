@@ -11,7 +11,10 @@ import { merged, without } from './sequences.ts'
 const HOLES_SHOWN_MAX = 20
 
 /** `expired`: the partitions of the topics of a form (`topic/partition`) whose oldest records are deleted. */
-export function judge(collected: Collected, expired: (form: StreamRecords['stream']['form']) => readonly string[]): VerifiedStream[] {
+export function judge(
+  collected: Collected,
+  expired: (form: StreamRecords['stream']['form']) => readonly string[],
+): VerifiedStream[] {
   return [...collected.streams.values()]
     .filter((it) => it.records > 0 || it.named.length > 0 || collected.claims.has(streamKey(it.stream)))
     .sort((a, b) => (streamKey(a.stream) < streamKey(b.stream) ? -1 : 1))
@@ -74,4 +77,3 @@ function expiredBelow({ leastLeft }: StreamRecords, expired: readonly string[]):
 export function isProven(streams: readonly VerifiedStream[]): boolean {
   return streams.every((it) => it.missing === 0 && it.doubled === 0 && it.contradictions.length === 0)
 }
-

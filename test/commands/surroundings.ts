@@ -1,0 +1,28 @@
+// Runs a command in this process, with parts that the test hands in.
+import type { Parts } from '../../src/commands/command.ts'
+import { dispatch } from '../../src/commands/dispatch.ts'
+import { settingsSchemas } from '../../src/schemas.ts'
+import { handMadeAgent } from '../local-api/hand-made-agent.ts'
+
+export async function runHere(words: string, parts: Partial<Parts> = {}, env: Record<string, string> = {}) {
+  const texts = { out: '', err: '' }
+  const output = (name: 'out' | 'err') => ({
+    isTerminal: false,
+    width: 80,
+    write(text: string) {
+      texts[name] += text
+      return Promise.resolve()
+    },
+  })
+  const absent = () => Promise.reject(new Error('this test hands no such part in'))
+  const status = await dispatch(words.split(' '), {
+    out: output('out'),
+    err: output('err'),
+    env,
+    signal: new AbortController().signal,
+    parts: { schemas: () => Promise.resolve(settingsSchemas), agent: absent, plant: absent, verify: absent, ...parts },
+    version: '0',
+    agent: () => handMadeAgent(),
+  })
+  return { status, ...texts }
+}

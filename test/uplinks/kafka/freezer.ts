@@ -1,0 +1,43 @@
+// A TCP proxy that can freeze: it goes on accepting bytes and passes none on, as a link does that has died without saying so.
+import net from 'node:net'
+
+export interface Freezer {
+  readonly port: number
+  /** What the far end answers no longer comes through; `both`: nor does what we send. */
+  freeze(what: 'answers' | 'both'): void
+  thaw(): void
+  close(): Promise<void>
+}
+
+export async function freezer(listenPort: number, to: { host: string; port: number }): Promise<Freezer> {
+  let frozen: 'no' | 'answers' | 'both' = 'no'
+  const open = new Set<net.Socket>()
+  const server = net.createServer((near) => {
+    const far = net.connect(to)
+    for (const it of [near, far]) {
+      open.add(it)
+      it.on('error', () => {})
+      it.once('close', () => {
+        open.delete(it)
+        near.destroy()
+        far.destroy()
+      })
+    }
+    // What comes while frozen is lost with its connection, as on a cut link.
+    near.on('data', (chunk) => void (frozen !== 'both' && far.write(chunk)))
+    far.on('data', (chunk) => void (frozen === 'no' && near.write(chunk)))
+  })
+  await new Promise<void>((done) => server.listen(listenPort, '127.0.0.1', done))
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    freeze: (what) => (frozen = what),
+    thaw() {
+      frozen = 'no'
+      for (const it of open) it.destroy()
+    },
+    async close() {
+      for (const it of open) it.destroy()
+      await new Promise((done) => server.close(done))
+    },
+  } as Freezer
+}
