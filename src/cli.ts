@@ -14,6 +14,7 @@ import type { KafkaSettings } from './uplinks/kafka/settings.ts'
 import type { VerifyOptions } from './uplinks/kafka/verify/index.ts'
 
 const WIDTH_DEFAULT = 80
+const WIDTH_MIN = 40
 const WIDTH_MAX = 100
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -28,9 +29,9 @@ const parts: Parts = {
   },
   async plant(args, signal) {
     const { plantCommand } = await import('./plant/command.ts')
-    const { topicValues } = await import('./topic-values.ts')
+    const { readTopic } = await import('./topic-values.ts')
     const print = (to: Output) => (line: string) => void to.write(`${line}\n`)
-    return plantCommand(args, signal, { print: print(out), warn: print(err), readTopic: topicValues })
+    return plantCommand(args, signal, { print: print(out), warn: print(err), readTopic })
   },
   async verify({ brokers, uplink, device, progress }, signal) {
     const { verifyTopics } = await import('./uplinks/kafka/verify/index.ts')
@@ -59,7 +60,8 @@ function outputOn(stream: NodeJS.WriteStream): Output {
   return {
     isTerminal: stream.isTTY === true,
     get width() {
-      return Math.min(stream.columns ?? WIDTH_DEFAULT, WIDTH_MAX)
+      // A serial line or a bare pty says 0.
+      return Math.max(WIDTH_MIN, Math.min(stream.columns || WIDTH_DEFAULT, WIDTH_MAX))
     },
     async write(text) {
       if (!stream.write(text)) await once(stream, 'drain')

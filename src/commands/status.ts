@@ -8,8 +8,11 @@ import { formatTime, nowMicros } from './times.ts'
 
 const REDRAW_MS = 1_000
 const LINE_MS = 5_000
-const HOME_AND_CLEAR = '\x1b[H\x1b[J'
-const CLEAR_LINE_END = '\x1b[K\n'
+const CLEAR = '\x1b[2J'
+/** Drawn over what stands there, so that nothing flickers. */
+const HOME = '\x1b[H'
+const LINE_END = '\x1b[K\n'
+const CLEAR_BELOW = '\x1b[J'
 
 export const status: Command = {
   name: 'status',
@@ -30,9 +33,10 @@ export const status: Command = {
 async function watch(context: CommandContext): Promise<number> {
   const { out, signal } = context
   if (context.json) throw new BadInput([{ where: '--watch', text: 'goes on for ever; --json prints one document' }])
+  if (out.isTerminal) await out.write(CLEAR)
   while (!signal.aborted) {
     const texts = await glance(context)
-    if (out.isTerminal) await out.write(`${HOME_AND_CLEAR}${texts.join(CLEAR_LINE_END)}\n`)
+    if (out.isTerminal) await out.write(`${HOME}${texts.join(LINE_END)}${LINE_END}${CLEAR_BELOW}`)
     else await lines(out, texts)
     await delay(out.isTerminal ? REDRAW_MS : LINE_MS, undefined, { signal }).catch(() => undefined)
   }

@@ -20,9 +20,11 @@ export async function showSteps(context: CommandContext, name: string, steps: As
 
 function stepLines({ out, env }: CommandContext, { step, ok, detail, remedy }: TestStep): string[] {
   const paint = painter(out, env)
-  const indent = ' '.repeat(STEP_WIDTH + 8)
+  const indent = ' '.repeat(STEP_WIDTH + 10)
+  const name = printable(step)
+  const head = `${ok ? paint('green', 'ok    ') : paint('red', 'FAILED')}  ${name.padEnd(STEP_WIDTH)}`
   const [first = '', ...rest] = wrap(detail, out.width, indent)
-  const mark = ok ? paint('green', 'ok    ') : paint('red', 'FAILED')
-  const head = `${mark}  ${printable(step).padEnd(STEP_WIDTH)}`
-  return [`${head}${first.slice(indent.length)}`.trimEnd(), ...rest, ...remedyLines(remedy, out.width, indent)]
+  // A long name has a line of its own.
+  const body = name.length > STEP_WIDTH ? [head, first, ...rest] : [`${head}  ${first.trimStart()}`, ...rest]
+  return [...body.map((it) => it.trimEnd()).filter(Boolean), ...remedyLines(remedy, out.width, indent)]
 }

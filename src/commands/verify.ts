@@ -86,7 +86,7 @@ function page(report: VerifyReport, paint: Paint, width: number): string[] {
     ...report.absent.map((it) => `${it}: there is no such topic`),
     ...report.topics.map((it) => `${it.topic}: ${shortCount(it.records)} records in ${it.partitions} partitions`),
     ...(report.foreign > 0 ? [`${shortCount(report.foreign)} records are not from a Holdfast box: left aside`] : []),
-    ...wrap(verdict(report, paint), width),
+    verdict(report, paint),
   ]
 }
 
@@ -120,5 +120,5 @@ function verdict({ ok, totals, streams, seconds }: VerifyReport, paint: Paint): 
   }
   if (totals.records === 0) return `${paint('yellow', 'NOTHING TO PROVE')}: the topics hold no records ${took}`
   const rest = totals.waiting > 0 ? `, ${shortCount(totals.waiting)} waiting` : ''
-  return `${paint('green', 'OK')}: ${shortCount(totals.records)} records, every sequence once or named${rest}; 0 missing, 0 doubled ${took}`
+  return `${paint('green', 'OK')}: ${shortCount(totals.records)} records, each once or named, 0 missing, 0 doubled${rest} ${took}`
 }

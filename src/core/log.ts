@@ -80,8 +80,11 @@ export interface LogReader {
   next(request: NextRequest): Promise<Taken>
   /** Resolves when something was committed after the last `next` found nothing, or the signal aborts. */
   more(uplink: string, signal: AbortSignal): Promise<void>
-  /** Durable before it resolves: from now on `ranges` may be under way, `endOffsets` are the destination's ends before it. Replaces the uplink's intent. */
-  offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): Promise<void>
+  /**
+   * Durable before it resolves: from now on `ranges` may be under way, `endOffsets` are the destination's ends before it. Replaces the uplink's intent.
+   * Resolves with the parts of `ranges` that hold nothing: what was given up since `next` handed it out must not be sent.
+   */
+  offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): Promise<readonly StreamRange[]>
   /** The uplink has `ranges` by its transaction number `transaction`, but for `refused`: parked. Durable with a later group commit: a lost one costs a read of the position. */
   commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): Promise<void>
   /** After a doubt: what the destination has is known again ('none': it knows of nothing). Closes the intent, forgets what was handed out, starts live anew at the head. */

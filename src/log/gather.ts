@@ -74,7 +74,7 @@ export function gatherRun(gather: Gather, batch: ReadingBatch, map: SeriesMap, f
   const n = to - from
   const index = beginBatch(gather, batch.received)
   gather.time.set(from === 0 && to === batch.count ? batch.time : batch.time.subarray(from, to), at)
-  gather.words.set(new Uint32Array(batch.value.buffer, from * 8, n * 2), at * 2)
+  gather.words.set(wordsOf(batch).subarray(from * 2, to * 2), at * 2)
   gather.quality.set(batch.quality.subarray(from, to), at)
   gather.status.set(batch.status.subarray(from, to), at)
   gather.batch.fill(index, at, at + n)
@@ -86,15 +86,37 @@ export function gatherRun(gather: Gather, batch: ReadingBatch, map: SeriesMap, f
     for (let i = 0; i < n; i++) copySpan(gather, at + i, batch, map.kinds[batch.series[from + i] as number] as ValueKind)
 }
 
-/** Copies the one reading at `row` of a batch. */
-export function gatherOne(gather: Gather, batch: ReadingBatch, map: SeriesMap, row: number, index: number): void {
+/** Where a run of a batch's readings from `from` on has to end, for a block to hold it. */
+export function runEnd(batch: ReadingBatch, map: SeriesMap, from: number): number {
+  const most = Math.min(batch.count, from + BLOCK_READINGS_MAX)
+  if (!map.spans || batch.bytes.length <= BLOCK_BYTES_MAX) return most
+  const words = wordsOf(batch)
+  let bytes = 0
+  for (let row = from; row < most; row++) {
+    const kind = map.kinds[batch.series[row] as number]
+    if (kind === 'string' || kind === 'bytes') bytes += words[row * 2 + 1] as number
+    if (bytes > BLOCK_BYTES_MAX && row > from) return row
+  }
+  return most
+}
+
+export const wordsOf = ({ value }: ReadingBatch) => new Uint32Array(value.buffer, value.byteOffset, value.length * 2)
+
+/** Copies the one reading at `row` of a batch; `words` are the batch's values as `wordsOf` gives them. */
+export function gatherOne(
+  gather: Gather,
+  batch: ReadingBatch,
+  words: Uint32Array,
+  map: SeriesMap,
+  row: number,
+  index: number,
+): void {
   const at = gather.count++
   const local = batch.series[row] as number
   gather.series[at] = map.ids[local] as number
   gather.time[at] = batch.time[row] as number
-  const words = new Uint32Array(batch.value.buffer, row * 8, 2)
-  gather.words[at * 2] = words[0] as number
-  gather.words[at * 2 + 1] = words[1] as number
+  gather.words[at * 2] = words[row * 2] as number
+  gather.words[at * 2 + 1] = words[row * 2 + 1] as number
   gather.quality[at] = batch.quality[row] as number
   gather.status[at] = batch.status[row] as number
   gather.batch[at] = index

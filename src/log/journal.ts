@@ -8,6 +8,7 @@
 //   parked    readings that an uplink refused for good: kept raw in their block
 //   ledger    readings that were given up, with why; `sequence` is the row's place in the class's gap stream, null until published
 //   account   by class, over the life of the log: accepted = delivered + stored + lost, checked at each open against the blocks
+//   ended     streams of epochs that are over, of which nothing is left to store, send or say
 //   meta      format version, epoch, boot id, clean-stop mark
 //
 // What must hold: all that one group commit changes (blocks, sequences, ledger, accounts, positions) is one transaction with one fsync.
@@ -24,8 +25,10 @@ export const FORMAT = 1
 export const PAGE_BYTES = 4096
 const SQLITE_MIN = [3, 51, 3]
 /** Checkpoints begin here; one transaction may go beyond by what it writes itself. */
-const WAL_PAGES_AUTOCHECKPOINT = 1000
-export const WAL_BYTES_MAX = 8_000_000
+const WAL_PAGES_AUTOCHECKPOINT = 900
+const WAL_BYTES_MAX = 8_000_000
+/** Blocks in one transaction: with a checkpoint due before it, the write-ahead log stays below its bound. */
+export const COMMIT_BYTES_MAX = 3_000_000
 const CACHE_KIB = 8_000
 
 const SCHEMA = `
@@ -48,6 +51,11 @@ CREATE TABLE ledger (id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, first INTE
 CREATE UNIQUE INDEX ledger_gap ON ledger (gap_stream, sequence) WHERE sequence IS NOT NULL;
 CREATE INDEX ledger_unpublished ON ledger (id) WHERE sequence IS NULL;
 CREATE TABLE account (class TEXT PRIMARY KEY, accepted INTEGER NOT NULL, delivered INTEGER NOT NULL, stored INTEGER NOT NULL, lost TEXT NOT NULL) STRICT, WITHOUT ROWID;
+`
+/** What logs of the same format may lack: added at each open. */
+const SCHEMA_ADDED = `
+CREATE TABLE IF NOT EXISTS ended (stream INTEGER PRIMARY KEY) STRICT;
+CREATE INDEX IF NOT EXISTS block_kept ON block (stream, first) WHERE pending = 0;
 `
 
 function common(db: Journal): void {
@@ -96,6 +104,7 @@ export function openJournal(dir: string, bytesMax: number): Journal {
           remedy: 'start the version that wrote it',
         },
       ])
+    db.exec(SCHEMA_ADDED)
     // The first write of this open: after it the pragma must still say FULL (2).
     writeMeta(db, 'opened', String(Date.now()))
   })()
@@ -112,7 +121,7 @@ export function openReader(dir: string): Journal {
   return db
 }
 
-/** Pages that the journal may have, so that with WAL, its index and the lock file all stays within the bound. */
+/** Pages that the journal may have, so that with WAL (at its bound and one transaction), its index and the lock file all stays within the bound. */
 export function pagesMax(bytesMax: number): number {
   return Math.floor((bytesMax - 2 * WAL_BYTES_MAX - 256_000) / PAGE_BYTES)
 }
@@ -136,6 +145,11 @@ export function presentEpoch(db: Journal, bootId: string, randomEpoch: () => str
     writeMeta(db, 'clean-stop', '0')
   })()
   return epoch
+}
+
+/** A reader at work keeps SQLite from beginning the write-ahead log anew: then this waits for it, for reads are short. */
+export function boundWal(db: Journal): void {
+  if (walBytes(db) > WAL_BYTES_MAX) db.pragma('wal_checkpoint(TRUNCATE)')
 }
 
 /** Bytes of the write-ahead log's file. */

@@ -64,7 +64,9 @@ export function openKeeper(options: KeeperOptions): Keeper {
   const describe = seriesReader(db)
   const cursors = new Map<string, Map<string, Cursor>>()
   const restarts = new Map<string, StreamIntervals>()
-  const allStreams = db.prepare('SELECT id, device, epoch, class, form, next FROM stream ORDER BY id')
+  const allStreams = db.prepare(
+    'SELECT id, device, epoch, class, form, next FROM stream WHERE id NOT IN (SELECT stream FROM ended) ORDER BY id',
+  )
   const blocks = db.prepare(
     'SELECT first, count, data FROM block WHERE stream = ? AND first >= ? AND first < ? ORDER BY first LIMIT ?',
   )

@@ -19,8 +19,8 @@ export interface Loss {
 export interface Ledger {
   /** Inside the commit's transaction. */
   add(loss: Loss): void
-  /** Gives every row that has none its place in its gap stream. Inside a transaction; says how many rows. */
-  publish(): number
+  /** Gives the oldest rows that have none their places in their gap streams, at most `max`. Inside a transaction. */
+  publish(max: number): void
   unpublished(): number
 }
 
@@ -36,13 +36,14 @@ export function loadLedger(db: Journal, streams: Streams): Ledger {
   const extend = db.prepare(
     'UPDATE ledger SET end = ?, count = count + ?, time_from = min(time_from, ?), time_to = max(time_to, ?), at = ? WHERE id = ?',
   )
-  const pending = db.prepare('SELECT id, stream, end, action, reason FROM ledger WHERE sequence IS NULL ORDER BY id')
+  const pending = db.prepare('SELECT id, stream, end, action, reason FROM ledger WHERE sequence IS NULL ORDER BY id LIMIT ?')
   const place = db.prepare('UPDATE ledger SET gap_stream = ?, sequence = ? WHERE id = ?')
   const open = new Map<string, OpenRow>()
   let unpublished = 0
   const keyOf = (stream: number, action: string, reason: string) => `${stream} ${action} ${reason}`
-  const rows = () => pending.all() as { id: number; stream: number; end: number; action: string; reason: string }[]
-  for (const row of rows()) {
+  const rows = (max: number) => pending.all(max) as { id: number; stream: number; end: number; action: string; reason: string }[]
+  // -1: no limit.
+  for (const row of rows(-1)) {
     open.set(keyOf(row.stream, row.action, row.reason), { id: row.id, to: row.end })
     unpublished++
   }
@@ -70,16 +71,15 @@ export function loadLedger(db: Journal, streams: Streams): Ledger {
       open.set(key, { id: Number(lastInsertRowid), to: loss.to })
       unpublished++
     },
-    publish() {
-      const published = rows()
-      for (const row of published) {
+    publish(max) {
+      for (const row of rows(max)) {
         const gap = streams.sibling(streams.byId(row.stream), 'gap')
         place.run(gap.id, gap.next++, row.id)
         gap.dirty = true
+        unpublished--
+        const key = keyOf(row.stream, row.action, row.reason)
+        if (open.get(key)?.id === row.id) open.delete(key)
       }
-      open.clear()
-      unpublished = 0
-      return published.length
     },
     unpublished: () => unpublished,
   }

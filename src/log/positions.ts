@@ -5,6 +5,7 @@ import { contains, difference, intersection, union, withInterval } from '../core
 import type { EndOffsets, Resumed } from '../core/log.ts'
 import type { DeliveryRule } from '../core/settings.ts'
 import type { StreamIntervals, StreamRange } from '../core/stream.ts'
+import { streamKey } from '../core/stream.ts'
 import type { Position, Refusal } from '../core/uplink.ts'
 import type { Accounts } from './accounts.ts'
 import type { Journal } from './journal.ts'
@@ -26,8 +27,11 @@ interface Mark {
 
 export interface Positions {
   commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): void
-  offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): void
-  restart(uplink: string, position: Position | 'none'): Resumed
+  /** Says which of `ranges` hold nothing, as far as their numbers are given out. */
+  offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): readonly StreamRange[]
+  restart(uplink: string, position: Position | 'none'): void
+  /** What an uplink goes on from, once its restart is saved. */
+  resumed(uplink: string): Resumed
   /** Whether the destination knows of numbers that this log has not given out yet: the log was rolled back. */
   isAhead(position: Position): boolean
   /** Whether `save` has anything to do. */
@@ -49,6 +53,7 @@ export interface PositionParts {
 export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDelivered }: PositionParts): Positions {
   const states = new Map<string, UplinkState>()
   let marks: Mark[] = []
+  let endStreamsDue = false
   const sql = {
     position: db.prepare(
       'INSERT INTO position (uplink, number, delivered) VALUES (?, ?, ?) ON CONFLICT (uplink) DO UPDATE SET number = excluded.number, delivered = excluded.delivered',
@@ -60,9 +65,14 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
     blocks: db.prepare(
       'SELECT id, first, count, pending, bytes FROM block WHERE stream = ? AND first >= ? AND first < ? AND pending > 0 ORDER BY first',
     ),
+    held: db.prepare(
+      'SELECT first, first + count AS end FROM block WHERE stream = ? AND first >= ? AND first < ? ORDER BY first',
+    ),
     remove: db.prepare('DELETE FROM block WHERE id = ?'),
     pending: db.prepare('UPDATE block SET pending = ? WHERE id = ?'),
     park: db.prepare('INSERT OR IGNORE INTO parked (uplink, stream, sequence, code, at) VALUES (?, ?, ?, ?, ?)'),
+    anyBlock: db.prepare('SELECT 1 FROM block WHERE stream = ? LIMIT 1'),
+    anyUnsaid: db.prepare('SELECT 1 FROM ledger WHERE sequence IS NULL AND stream = ? LIMIT 1'),
     parked: db.prepare('SELECT count(DISTINCT sequence) FROM parked WHERE stream = ? AND sequence >= ? AND sequence < ?').pluck(),
   }
   const stateOf = (uplink: string): UplinkState => {
@@ -88,11 +98,10 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
     ranges: string
     end_offsets: string
   }[])
-    stateOf(row.uplink).intent = clipped(
-      JSON.parse(row.ranges) as StreamRange[],
-      JSON.parse(row.end_offsets) as EndOffsets,
-      streams,
-    )
+    stateOf(row.uplink).intent = {
+      ranges: clipped(JSON.parse(row.ranges) as StreamRange[], streams),
+      endOffsets: JSON.parse(row.end_offsets) as EndOffsets,
+    }
 
   function has(uplink: string, stream: StreamRow, from: number, to: number): boolean {
     return contains(stateOf(uplink).delivered.get(stream.key) ?? [], from, to)
@@ -144,14 +153,43 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
     state.positionDirty = true
   }
 
-  /** Streams of epochs that are over and of which nothing is left need no place in the position. */
-  function prune(state: UplinkState): void {
-    const held = new Set(db.prepare('SELECT DISTINCT stream FROM block').pluck().all() as number[])
-    for (const key of state.delivered.keys()) {
-      const stream = streams.byKey(key)
-      if (!stream || (stream.epoch !== streams.epoch() && stream.form === 'raw' && !held.has(stream.id)))
-        state.delivered.delete(key)
+  /** Streams of epochs that are over and of which nothing is left need no place in the position: it has few. */
+  function endStreams(): void {
+    for (const raw of streams.all()) {
+      if (raw.form !== 'raw' || raw.epoch === streams.epoch() || streams.hasEnded(raw)) continue
+      const gap = streams.byKey(streamKey({ ...raw, form: 'gap' }))
+      const isSaid = !gap || gap.next === 0 || uplinks.filter((it) => serves(it, raw)).every((it) => has(it, gap, 0, gap.next))
+      if (!isSaid || sql.anyBlock.get(raw.id) || sql.anyUnsaid.get(raw.id)) continue
+      streams.end(raw)
+      if (gap) streams.end(gap)
     }
+    for (const state of states.values())
+      for (const key of state.delivered.keys()) {
+        const stream = streams.byKey(key)
+        if (!stream || streams.hasEnded(stream)) state.delivered.delete(key)
+      }
+  }
+
+  function serves(uplink: string, stream: StreamRow): boolean {
+    const rule = delivery[stream.class] ?? 'all-uplinks'
+    return rule !== 'none' && (typeof rule === 'string' || rule.includes(uplink))
+  }
+
+  function emptyPartsOf(range: StreamRange): StreamRange[] {
+    const stream = streams.byKey(range.stream)
+    if (stream?.form !== 'raw') return []
+    const held = (sql.held.all(stream.id, range.from, range.to) as { first: number; end: number }[]).map((it) => ({
+      from: it.first,
+      to: it.end,
+    }))
+    const given = { from: range.from, to: Math.min(range.to, stream.next) }
+    return difference([given], held).map((it) => ({ stream: range.stream, ...it }))
+  }
+
+  // The rules of delivery may be others than when these positions were written: what now counts as delivered is found by the first commit.
+  for (const uplink of uplinks) {
+    const ranges = rangesOf(stateOf(uplink).delivered)
+    if (ranges.length > 0) marks.push({ uplink, ranges, refused: [] })
   }
 
   return {
@@ -165,6 +203,7 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
       const state = stateOf(uplink)
       state.intent = { ranges, endOffsets }
       state.intentDirty = true
+      return ranges.flatMap(emptyPartsOf)
     },
     isAhead: ({ delivered }) =>
       [...delivered].some(([key, intervals]) => {
@@ -176,7 +215,8 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
       const intent = state.intent
       let inDoubt: readonly StreamRange[] = []
       if (position === 'none') {
-        if (intent && state.transaction > 0) inDoubt = notDelivered(intent.ranges, state.delivered)
+        // Whatever was given out while the doubt lasted was surely not sent; it is marked with the rest.
+        if (intent && state.transaction > 0) inDoubt = notDelivered(clipped(intent.ranges, streams), state.delivered)
       } else {
         const news = newRanges(position.delivered, state.delivered, streams)
         state.transaction = Math.max(state.transaction, position.transaction)
@@ -184,27 +224,29 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
           state.delivered.set(stream, union(state.delivered.get(stream) ?? [], [{ from, to }]))
         if (news.length > 0) marks.push({ uplink, ranges: news, refused: [] })
       }
-      prune(state)
+      endStreamsDue = true
       state.intent = inDoubt.length > 0 ? { ranges: inDoubt, endOffsets: intent?.endOffsets ?? {} } : undefined
       state.intentDirty = true
       state.positionDirty = true
-      return {
-        transaction: state.transaction,
-        delivered: new Map(state.delivered),
-        inDoubt,
-        endOffsets: intent?.endOffsets ?? {},
-      }
+    },
+    resumed(uplink) {
+      const { transaction, delivered, intent } = stateOf(uplink)
+      return { transaction, delivered: new Map(delivered), inDoubt: intent?.ranges ?? [], endOffsets: intent?.endOffsets ?? {} }
     },
     isDirty: () => marks.length > 0 || [...states.values()].some((it) => it.positionDirty || it.intentDirty),
     pinned(stream) {
       let set: Intervals = []
-      for (const { intent } of states.values())
-        for (const it of intent?.ranges ?? []) if (it.stream === stream.key) set = union(set, [{ from: it.from, to: it.to }])
+      // An uplink that is no longer in the settings holds nothing back.
+      for (const uplink of uplinks)
+        for (const it of stateOf(uplink).intent?.ranges ?? [])
+          if (it.stream === stream.key) set = union(set, [{ from: it.from, to: it.to }])
       return set
     },
     save(at) {
       for (const mark of marks) applyMark(mark, at)
       marks = []
+      if (endStreamsDue) endStreams()
+      endStreamsDue = false
       for (const [uplink, state] of states) {
         if (state.positionDirty) sql.position.run(uplink, state.transaction, JSON.stringify([...state.delivered]))
         if (state.intentDirty && state.intent)
@@ -217,12 +259,12 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
   }
 }
 
+const rangesOf = (intervals: StreamIntervals): StreamRange[] =>
+  [...intervals].flatMap(([stream, set]) => set.map((it) => ({ stream, from: it.from, to: it.to })))
+
 /** An intent may name numbers that were not given out yet when it was written; after a restart those are in nobody's doubt. */
-function clipped(ranges: readonly StreamRange[], endOffsets: EndOffsets, streams: Streams) {
-  const kept = ranges
-    .map((it) => ({ ...it, to: Math.min(it.to, streams.byKey(it.stream)?.next ?? 0) }))
-    .filter((it) => it.from < it.to)
-  return { ranges: kept, endOffsets }
+function clipped(ranges: readonly StreamRange[], streams: Streams): StreamRange[] {
+  return ranges.map((it) => ({ ...it, to: Math.min(it.to, streams.byKey(it.stream)?.next ?? 0) })).filter((it) => it.from < it.to)
 }
 
 function notDelivered(ranges: readonly StreamRange[], delivered: StreamIntervals): StreamRange[] {

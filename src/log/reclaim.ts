@@ -1,12 +1,11 @@
 // The hard bound: before a commit writes, it makes room. First what is delivered and only kept, then the lowest class, oldest first;
-// a class's floor holds against all classes below it. (The ladder of aggregates comes between these two: retention/.)
+// a class's floor holds against all classes below it; classes that are no longer in the settings are below all others. (The ladder of aggregates comes between these two: retention/.)
 import type { Intervals } from '../core/intervals.ts'
-import { overlaps } from '../core/intervals.ts'
 import type { ClassSettings } from '../core/settings.ts'
 import type { Accounts } from './accounts.ts'
 import { lose } from './accounts.ts'
 import type { Journal } from './journal.ts'
-import { PAGE_BYTES } from './journal.ts'
+import { PAGE_BYTES, pagesMax } from './journal.ts'
 import type { Ledger } from './ledger.ts'
 import type { StreamRow, Streams } from './streams.ts'
 
@@ -28,11 +27,11 @@ export interface Reclaimer {
   makeRoom(bytes: number, wanting: number, at: number): boolean
   /** Gives up one block that cannot be read. Inside a transaction. */
   dropDamaged(stream: StreamRow, first: number, at: number): void
-  bytesUsed(): number
 }
 
 export interface ReclaimParts {
   readonly db: Journal
+  readonly bytesMax: number
   readonly classes: readonly ClassSettings[]
   readonly streams: Streams
   readonly accounts: Accounts
@@ -41,10 +40,10 @@ export interface ReclaimParts {
   readonly pinned: (stream: StreamRow) => Intervals
 }
 
-export function createReclaimer({ db, classes, streams, accounts, ledger, pinned }: ReclaimParts): Reclaimer {
+export function createReclaimer({ db, bytesMax, classes, streams, accounts, ledger, pinned }: ReclaimParts): Reclaimer {
   const columns = 'id, first, count, pending, time_from, time_to, bytes'
   const kept = db.prepare(`SELECT ${columns} FROM block WHERE stream = ? AND pending = 0 ORDER BY first LIMIT 1`)
-  const oldest = db.prepare(`SELECT ${columns} FROM block WHERE stream = ? AND first >= ? ORDER BY first LIMIT 16`)
+  const oldest = db.prepare(`SELECT ${columns} FROM block WHERE stream = ? AND first >= ? ORDER BY first LIMIT 1`)
   const at = db.prepare(`SELECT ${columns} FROM block WHERE stream = ? AND first = ?`)
   const remove = db.prepare('DELETE FROM block WHERE id = ?')
   const parkedIn = db
@@ -54,7 +53,7 @@ export function createReclaimer({ db, classes, streams, accounts, ledger, pinned
   const freePages = () => {
     const pages = db.pragma('page_count', { simple: true }) as number
     const free = db.pragma('freelist_count', { simple: true }) as number
-    return (db.pragma('max_page_count', { simple: true }) as number) - pages + free
+    return pagesMax(bytesMax) - pages + free
   }
 
   function drop(stream: StreamRow, block: BlockRow, action: 'dropped' | 'damaged', reason: string, now: number): void {
@@ -78,33 +77,35 @@ export function createReclaimer({ db, classes, streams, accounts, ledger, pinned
   function firstUnpinned(stream: StreamRow): BlockRow | undefined {
     const pins = pinned(stream)
     for (let from = 0; ; ) {
-      const rows = oldest.all(stream.id, from) as BlockRow[]
-      const found = rows.find((it) => !overlaps(pins, it.first, it.first + it.count))
-      if (found || rows.length === 0) return found
-      from = (rows.at(-1) as BlockRow).first + 1
+      const block = oldest.get(stream.id, from) as BlockRow | undefined
+      const pin = block && pins.find((it) => it.from < block.first + block.count && block.first < it.to)
+      if (!pin) return block
+      from = pin.to
     }
   }
 
   const rawStreams = (place: number) => streams.ofClass((classes[place] as ClassSettings).name, 'raw')
+  const known = new Set(classes.map((it) => it.name))
+  const unknownStreams = () => streams.all().filter((it) => it.form === 'raw' && !known.has(it.class))
 
   function dropKept(now: number): boolean {
-    for (let place = classes.length - 1; place >= 0; place--)
-      for (const stream of rawStreams(place)) {
-        const block = kept.get(stream.id) as BlockRow | undefined
-        if (block) return (drop(stream, block, 'dropped', 'full', now), true)
-      }
+    for (const stream of [...unknownStreams(), ...lowestFirst.flatMap(rawStreams)]) {
+      const block = kept.get(stream.id) as BlockRow | undefined
+      if (block) return (drop(stream, block, 'dropped', 'full', now), true)
+    }
     return false
   }
 
-  /** Drops the oldest block of the first of these classes that has one to give. */
-  function dropOf(places: readonly number[], now: number): boolean {
-    for (const place of places)
-      for (const stream of rawStreams(place)) {
-        const block = firstUnpinned(stream)
-        if (block) return (drop(stream, block, 'dropped', 'full', now), true)
-      }
+  /** Drops the oldest block of the first of these streams that has one to give. */
+  function dropFrom(list: readonly StreamRow[], now: number): boolean {
+    for (const stream of list) {
+      const block = firstUnpinned(stream)
+      if (block) return (drop(stream, block, 'dropped', 'full', now), true)
+    }
     return false
   }
+
+  const dropOf = (places: readonly number[], now: number) => places.some((place) => dropFrom(rawStreams(place), now))
 
   const lowestFirst = classes.map((_, place) => place).reverse()
   const spare = (place: number) => {
@@ -123,16 +124,13 @@ export function createReclaimer({ db, classes, streams, accounts, ledger, pinned
   return {
     makeRoom(bytes, wanting, now) {
       const needed = Math.ceil(bytes / PAGE_BYTES) + PAGES_SPARE
-      while (freePages() < needed) if (!dropKept(now) && !dropStored(wanting, now)) return false
+      while (freePages() < needed)
+        if (!dropKept(now) && !dropFrom(unknownStreams(), now) && !dropStored(wanting, now)) return false
       return true
     },
     dropDamaged(stream, first, now) {
       const block = at.get(stream.id, first) as BlockRow | undefined
       if (block) drop(stream, block, 'damaged', 'damaged', now)
-    },
-    bytesUsed: () => {
-      const pages = db.pragma('page_count', { simple: true }) as number
-      return (pages - (db.pragma('freelist_count', { simple: true }) as number)) * PAGE_BYTES
     },
   }
 }

@@ -7,6 +7,8 @@ export interface SeriesTable {
   /** The number of a series; a new one is on disk with the next commit. */
   idOf(descriptor: SeriesDescriptor): number
   kindOf(id: number): ValueKind
+  /** How many wait for `save`. */
+  unsaved(): number
   /** Inside the commit's transaction. */
   save(): void
 }
@@ -45,6 +47,7 @@ export function loadSeries(db: Journal, device: string, world: { now(): number }
       return id
     },
     kindOf: (id) => kinds.get(id) as ValueKind,
+    unsaved: () => added.length,
     save() {
       for (const it of added) insert.run(it.id, device, it.tag, it.class, it.kind, it.unit ?? null, world.now())
       added.length = 0

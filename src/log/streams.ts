@@ -23,8 +23,13 @@ export interface Streams {
   ofClass(className: string, form: Form): readonly StreamRow[]
   epoch(): string
   beginEpoch(epoch: string): void
+  /** Nothing is left to store, send or say of this stream: no position names it any more. Inside the commit's transaction. */
+  end(row: StreamRow): void
+  hasEnded(row: StreamRow): boolean
   /** Inside the commit's transaction. */
   save(): void
+  /** The same for one form alone: numbers of raw streams whose blocks are not written yet stay in memory. */
+  saveForm(form: Form): void
 }
 
 export function loadStreams(db: Journal, device: string, presentEpoch: string): Streams {
@@ -35,6 +40,8 @@ export function loadStreams(db: Journal, device: string, presentEpoch: string): 
   const upsert = db.prepare(
     'INSERT INTO stream (id, device, epoch, class, form, next) VALUES (@id, @device, @epoch, @class, @form, @next) ON CONFLICT (id) DO UPDATE SET next = excluded.next',
   )
+  const insertEnded = db.prepare('INSERT OR IGNORE INTO ended (stream) VALUES (?)')
+  const ended = new Set(db.prepare('SELECT stream FROM ended').pluck().all() as number[])
   const remember = (stream: Stream, id: number, next: number, dirty: boolean): StreamRow => {
     const row = { ...stream, id, key: streamKey(stream), next, dirty }
     rows.set(id, row)
@@ -47,6 +54,14 @@ export function loadStreams(db: Journal, device: string, presentEpoch: string): 
     next: number
   })[])
     remember({ device: row.device, epoch: row.epoch, class: row.class, form: row.form }, row.id, row.next, false)
+
+  function saveAll(wanted: (row: StreamRow) => boolean): void {
+    for (const row of rows.values()) {
+      if (!row.dirty || !wanted(row)) continue
+      upsert.run({ id: row.id, device: row.device, epoch: row.epoch, class: row.class, form: row.form, next: row.next })
+      row.dirty = false
+    }
+  }
 
   const find = (stream: Stream): StreamRow => keys.get(streamKey(stream)) ?? remember(stream, nextId, 0, true)
   return {
@@ -64,12 +79,12 @@ export function loadStreams(db: Journal, device: string, presentEpoch: string): 
     beginEpoch(next) {
       epoch = next
     },
-    save() {
-      for (const row of rows.values()) {
-        if (!row.dirty) continue
-        upsert.run({ id: row.id, device: row.device, epoch: row.epoch, class: row.class, form: row.form, next: row.next })
-        row.dirty = false
-      }
+    end(row) {
+      insertEnded.run(row.id)
+      ended.add(row.id)
     },
+    hasEnded: (row) => ended.has(row.id),
+    save: () => saveAll(() => true),
+    saveForm: (form) => saveAll((row) => row.form === form),
   }
 }

@@ -9,7 +9,7 @@
 // commit or fsync is never repeated: the error goes up, the process ends, the next start reads what is on disk.
 import type { ReadingBatch, Refused } from '../core/batch.ts'
 import { bytesOf } from '../core/batch.ts'
-import { BLOCK_BYTES_MAX, BLOCK_READINGS_MAX } from '../core/bounds.ts'
+import { BLOCK_BYTES_MAX } from '../core/bounds.ts'
 import type { EndOffsets, Resumed } from '../core/log.ts'
 import type { ClassSettings, DeliveryRule } from '../core/settings.ts'
 import type { ClassStatus } from '../core/status.ts'
@@ -19,9 +19,9 @@ import { createEncoder } from '../columns/index.ts'
 import type { Account } from './accounts.ts'
 import { loadAccounts, lose, lostOf } from './accounts.ts'
 import type { Gather, SeriesMap } from './gather.ts'
-import { beginBatch, emptyGather, gatherOne, gatherRun, hasRoom, newGather } from './gather.ts'
+import { beginBatch, emptyGather, gatherOne, gatherRun, hasRoom, newGather, runEnd, wordsOf } from './gather.ts'
 import type { Journal } from './journal.ts'
-import { openJournal, PAGE_BYTES, presentEpoch, walBytes, writeMeta } from './journal.ts'
+import { boundWal, COMMIT_BYTES_MAX, openJournal, PAGE_BYTES, presentEpoch, walBytes, writeMeta } from './journal.ts'
 import { loadLedger } from './ledger.ts'
 import { loadPositions } from './positions.ts'
 import { createReclaimer } from './reclaim.ts'
@@ -76,11 +76,12 @@ export interface Writer {
   append(id: number, batch: ReadingBatch): void
   hurry(): void
   forget(origin: number): void
-  offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): void
+  /** Says which of `ranges` hold nothing (any more). */
+  offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): readonly StreamRange[]
   commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): void
   restart(uplink: string, position: Position | 'none'): Resumed
-  /** Gives the ledger's new lines their places in the gap streams. */
-  publish(): void
+  /** Gives the ledger's oldest new lines their places in the gap streams; says how many still have none. */
+  publish(): number
   /** A block that the keeper could not read. */
   damaged(stream: string, first: number): void
   figures(): LogFigures
@@ -103,7 +104,8 @@ interface Ready {
 
 interface Waiting {
   readonly gather: Gather
-  readonly refused: Refused[]
+  /** By reason: one line of the ledger each. */
+  readonly refused: Map<string, Refused>
   /** Appends that end in this class's next commit. */
   readonly appends: number[]
   dueAt: number
@@ -114,6 +116,11 @@ const EXPIRE_BLOCKS_MAX = 500
 const FSYNCS_REMEMBERED = 100
 /** On slow flash commits keep a distance of so many times the last fsync. */
 const FSYNC_DISTANCE = 4
+/** Lines of the ledger that get their places in one transaction. */
+const PUBLISHED_ROWS_MAX = 1000
+/** A line of the ledger or a series, with its entries in the indexes, and how many reasons a class is thought to have in a commit. */
+const ROW_BYTES = 300
+const REFUSED_REASONS = 8
 
 export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const { classes } = options
@@ -129,15 +136,29 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     delivery: options.delivery,
     keepDelivered: options.keepDeliveredMs > 0,
   })
-  const reclaimer = createReclaimer({ db, classes, streams, accounts, ledger, pinned: positions.pinned })
+  const reclaimer = createReclaimer({
+    db,
+    bytesMax: options.bytesMax,
+    classes,
+    streams,
+    accounts,
+    ledger,
+    pinned: positions.pinned,
+  })
   const encode = createEncoder()
   const series = loadSeries(db, options.device, world)
   const origins = new Map<number, SeriesMap>()
   const placeOf = new Map(classes.map((it, place) => [it.name, place]))
-  const waiting: Waiting[] = classes.map(() => ({ gather: newGather(), refused: [], appends: [], dueAt: Infinity }))
+  const waiting: Waiting[] = classes.map(() => ({
+    gather: newGather(),
+    refused: new Map<string, Refused>(),
+    appends: [],
+    dueAt: Infinity,
+  }))
   /** Appends with parts in several classes: how many of them are still to be committed. */
   const parts = new Map<number, number>()
   let ready: Ready[] = []
+  let readyBytes = 0
   let bytesWaiting = 0
   let timer: { at: number; cancel(): void } | undefined
   let stalled = false
@@ -160,6 +181,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   // --- in ---------------------------------------------------------------------------------------------------------
 
   function append(id: number, batch: ReadingBatch): void {
+    if (dead) return
     const map = mapOf(batch)
     const touched = new Set<number>()
     if (batch.count > 0)
@@ -169,7 +191,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       } else appendEach(batch, map, touched)
     for (const it of batch.refused) {
       const place = placeOf.get(it.class) ?? classes.length - 1
-      waitingOf(place).refused.push(it)
+      refuseLater(place, it)
       touched.add(place)
     }
     if (touched.size === 0) return void world.durable([id], ledger.unpublished())
@@ -197,16 +219,16 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
 
   function appendRuns(place: number, batch: ReadingBatch, map: SeriesMap): void {
     const gather = waitingOf(place).gather
-    const step = batch.bytes.length > BLOCK_BYTES_MAX ? 256 : BLOCK_READINGS_MAX
-    for (let from = 0; from < batch.count; from += step) {
-      const to = Math.min(batch.count, from + step)
-      if (!hasRoom(gather, to - from, batch.bytes.length)) makeBlock(place)
+    for (let from = 0, to = 0; from < batch.count; from = to) {
+      to = runEnd(batch, map, from)
+      if (!hasRoom(gather, to - from, batch.bytes.length)) makeRoomIn(place)
       gatherRun(gather, batch, map, from, to)
     }
   }
 
   function appendEach(batch: ReadingBatch, map: SeriesMap, touched: Set<number>): void {
     const indices = new Map<number, number>()
+    const words = wordsOf(batch)
     for (let row = 0; row < batch.count; row++) {
       const place = map.classes[batch.series[row] as number] as number
       if (place < 0) {
@@ -215,12 +237,12 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       }
       const { gather } = waitingOf(place)
       if (!hasRoom(gather, 1, 0) || gather.bytesUsed > BLOCK_BYTES_MAX) {
-        makeBlock(place)
-        indices.delete(place)
+        makeRoomIn(place)
+        indices.clear()
       }
       let index = indices.get(place)
       if (index === undefined) indices.set(place, (index = beginBatch(gather, batch.received)))
-      gatherOne(gather, batch, map, row, index)
+      gatherOne(gather, batch, words, map, row, index)
       touched.add(place)
     }
   }
@@ -228,7 +250,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   function refuseUnknown(batch: ReadingBatch, row: number, touched: Set<number>): void {
     const place = classes.length - 1
     const time = batch.time[row] as number
-    waitingOf(place).refused.push({
+    refuseLater(place, {
       class: (classes[place] as ClassSettings).name,
       reason: 'no-such-class',
       count: 1,
@@ -236,6 +258,18 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       timeTo: time,
     })
     touched.add(place)
+  }
+
+  function refuseLater(place: number, it: Refused): void {
+    const { refused } = waitingOf(place)
+    const known = refused.get(it.reason)
+    refused.set(it.reason, known ? joined(known, it) : it)
+  }
+
+  /** A full gather becomes a block; blocks enough for a transaction are committed at once, with nobody's acknowledgement that is not due. */
+  function makeRoomIn(place: number): void {
+    makeBlock(place)
+    if (readyBytes >= COMMIT_BYTES_MAX) commitNow(world.monotonic())
   }
 
   const waitingOf = (place: number) => waiting[place] as Waiting
@@ -302,6 +336,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       receivedTo: received.at(-1) as number,
       data: block,
     })
+    readyBytes += block.length
     stream.next += gather.count
     stream.dirty = true
     emptyGather(gather)
@@ -319,6 +354,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     const acked: number[] = []
     const started = world.monotonic()
     try {
+      boundWal(db)
       begin.run()
       write(places)
       end.run()
@@ -328,6 +364,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       return
     }
     ready = []
+    readyBytes = 0
     for (const place of places) settle(place, acked)
     stalled = false
     // What classes that are not due have waiting stays small: it counts anew with the next append.
@@ -343,10 +380,12 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   /** Inside the transaction: everything that must agree. */
   function write(places: readonly number[]): void {
     const at = world.now()
+    // Lines of the ledger, new series and positions need room too.
+    reclaimer.makeRoom((series.unsaved() + places.length * REFUSED_REASONS) * ROW_BYTES, 0, at)
     series.save()
     // Highest class first, so that it finds the room.
     for (const block of ready.sort((a, b) => a.place - b.place || a.first - b.first)) store(block, at)
-    for (const place of places) for (const it of waitingOf(place).refused) refuse(place, it, at)
+    for (const place of places) for (const it of waitingOf(place).refused.values()) refuse(place, it, at)
     positions.save(at)
     dropExpired(at)
     streams.save()
@@ -411,7 +450,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       }
     }
     it.appends.length = 0
-    it.refused.length = 0
+    it.refused.clear()
     it.dueAt = Infinity
   }
 
@@ -431,8 +470,21 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     }
   }
 
+  /** A transaction of its own, beside the group commits. */
+  function change(what: () => void): void {
+    if (dead) throw new Error('the log cannot be written any more')
+    try {
+      boundWal(db)
+      db.transaction(what).immediate()
+    } catch (error) {
+      dead = true
+      world.failed(error)
+    }
+  }
+
   /** What uplinks say before they send has to be on disk when they go on. */
   function commitForUplink(): void {
+    if (dead) throw new Error('the log cannot be written any more')
     timer?.cancel()
     timer = undefined
     commitNow(world.monotonic() + 1)
@@ -447,8 +499,9 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     },
     forget: (origin) => void origins.delete(origin),
     offer(uplink, ranges, endOffsets) {
-      positions.offer(uplink, ranges, endOffsets)
+      const empty = positions.offer(uplink, ranges, endOffsets)
       commitForUplink()
+      return empty
     },
     commit(uplink, ranges, transaction, refused) {
       positions.commit(uplink, ranges, transaction, refused)
@@ -456,38 +509,41 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     },
     restart(uplink, position) {
       if (position !== 'none' && positions.isAhead(position)) beginEpoch(world.randomEpoch())
-      const resumed = positions.restart(uplink, position)
+      positions.restart(uplink, position)
       commitForUplink()
-      return resumed
+      return positions.resumed(uplink)
     },
     publish() {
-      if (ledger.unpublished() === 0) return
-      try {
-        db.transaction(() => {
-          ledger.publish()
-          streams.save()
-        })()
-      } catch (error) {
-        dead = true
-        world.failed(error)
-      }
+      if (ledger.unpublished() > 0)
+        change(() => {
+          reclaimer.makeRoom(PUBLISHED_ROWS_MAX * ROW_BYTES, 0, world.now())
+          ledger.publish(PUBLISHED_ROWS_MAX)
+          // The raw streams' numbers belong to blocks that may still be waiting: they are saved with them.
+          streams.saveForm('gap')
+          accounts.save()
+        })
+      return ledger.unpublished()
     },
     damaged(key, first) {
       const stream = streams.byKey(key)
       if (!stream) return
-      db.transaction(() => {
+      change(() => {
         reclaimer.dropDamaged(stream, first, world.now())
         accounts.save()
-      })()
+      })
+      world.durable([], ledger.unpublished())
     },
     figures: () => figures(),
     close() {
       timer?.cancel()
       for (const it of waiting) if (it.appends.length > 0) it.dueAt = 0
       commitNow(Infinity)
+      // After a failed commit nothing more is written, the mark least of all.
+      if (!dead) {
+        db.pragma('wal_checkpoint(TRUNCATE)')
+        writeMeta(db, 'clean-stop', '1')
+      }
       dead = true
-      db.pragma('wal_checkpoint(TRUNCATE)')
-      writeMeta(db, 'clean-stop', '1')
       db.close()
     },
   }
@@ -525,6 +581,13 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     }
   }
 }
+
+const joined = (a: Refused, b: Refused): Refused => ({
+  ...a,
+  count: a.count + b.count,
+  timeFrom: Math.min(a.timeFrom, b.timeFrom),
+  timeTo: Math.max(a.timeTo, b.timeTo),
+})
 
 function classStatus(account: Account): ClassStatus {
   const { accepted, delivered, stored, lost, bytes } = account

@@ -8,12 +8,13 @@
 //    └──────────── back off ◄── doubt, unreachable, blocked ────────┘
 import { INTENT_MS_MAX } from '../core/bounds.ts'
 import { withInterval } from '../core/intervals.ts'
-import type { LogReader, Resumed, Taken } from '../core/log.ts'
+import type { LogReader, Resumed, Slice, Taken } from '../core/log.ts'
 import type { Clock } from '../core/source.ts'
 import type { StreamRange } from '../core/stream.ts'
+import { streamKey } from '../core/stream.ts'
 import type { UplinkState } from '../core/status.ts'
 import type { Checkpoint, Position, Refusal, Uplink } from '../core/uplink.ts'
-import type { Loop } from './keep-running.ts'
+import type { Backoff, Loop } from './keep-running.ts'
 import { keepRunning, sleep } from './keep-running.ts'
 
 export interface ForwardParts {
@@ -26,6 +27,17 @@ export interface ForwardParts {
   readonly random: () => number
   /** Told of each failure, for the agent's own log. */
   failed(error: unknown, waitMs: number): void
+  /** Shorter waits than in life. */
+  readonly waits?: Partial<Waits>
+}
+
+interface Waits {
+  readonly backoff: Backoff
+  /** After which a class that was blocked is tried again. */
+  readonly blockedMs: number
+  readonly fencedMs: number
+  /** The longest wait for the log to bring more. */
+  readonly idleMs: number
 }
 
 /** What `status` shows of an uplink; changed in place. */
@@ -57,11 +69,9 @@ const INTENT_AHEAD = 200_000
 const CHECKPOINT_EVERY_MS = 600_000
 const CHECKPOINT_IDLE_MS = 2_000
 const CHECKPOINT_IDLE_EVERY_MS = 60_000
-const BLOCKED_RETRY_MS = 30_000
-const BACKOFF = { minMs: 500, maxMs: 30_000 }
+const WAITS: Waits = { backoff: { minMs: 500, maxMs: 30_000 }, blockedMs: 30_000, fencedMs: 60_000, idleMs: 2_000 }
 /** So many fences in a row are a second holder of our identity: then we step back for long. */
 const FENCES_MAX = 3
-const FENCED_WAIT_MS = 60_000
 
 export function newReport(): ForwardReport {
   return {
@@ -78,9 +88,10 @@ export function newReport(): ForwardReport {
 
 /** Forwards the log to one uplink until the signal aborts. */
 export async function forward(parts: ForwardParts, report: ForwardReport, signal: AbortSignal): Promise<void> {
+  const waits = { ...WAITS, ...parts.waits }
   let fences = 0
   const loop: Loop = {
-    backoff: BACKOFF,
+    backoff: waits.backoff,
     random: parts.random,
     sleep,
     failed(error, waitMs) {
@@ -88,9 +99,11 @@ export async function forward(parts: ForwardParts, report: ForwardReport, signal
       report.lastError = message
       report.remedy = remedy
       fences = code === 'fenced' ? fences + 1 : 0
-      const wait = name === 'Blocked' ? 0 : fences >= FENCES_MAX ? FENCED_WAIT_MS : waitMs
+      // At once only where something else can go on: a class that is left out from now on.
+      const othersGoOn =
+        name === 'Blocked' && block(report, error as unknown as BlockedClasses & Error, parts.clock, waits.blockedMs)
+      const wait = othersGoOn ? 0 : fences >= FENCES_MAX ? waits.fencedMs : waitMs
       report.state = fences >= FENCES_MAX ? 'fenced' : name === 'Blocked' ? 'blocked' : 'waiting'
-      if (name === 'Blocked') block(report, error as unknown as BlockedClasses & Error, parts.clock)
       parts.failed(error, wait)
       return wait
     },
@@ -99,9 +112,13 @@ export async function forward(parts: ForwardParts, report: ForwardReport, signal
   report.state = 'stopped'
 }
 
-function block(report: ForwardReport, { classes, code, message }: BlockedClasses & Error, clock: Clock): void {
+/** Leaves these classes out for a while; says whether any of them was not left out before. */
+function block(report: ForwardReport, { classes, code, message }: BlockedClasses & Error, clock: Clock, forMs: number): boolean {
+  const now = clock.monotonic()
+  const before = new Set(report.blocked.flatMap((it) => (it.until > now ? it.classes : [])))
   const others = report.blocked.filter((it) => !it.classes.some((name) => classes.includes(name)))
-  report.blocked = [...others, { classes, code, text: message, until: clock.monotonic() + BLOCKED_RETRY_MS }]
+  report.blocked = [...others, { classes, code, text: message, until: now + forMs }]
+  return classes.some((name) => !before.has(name))
 }
 
 /** One life of an uplink's connection: ends by throwing, or when the signal aborts. */
@@ -130,34 +147,39 @@ async function run(
   const intent = intentKeeper(parts, uplink, signal)
   const checkpoints = checkpointClock(clock)
   let ahead: Promise<Lanes> | undefined
-  while (!signal.aborted) {
-    const lanes = await (ahead ?? take(parts, report))
-    ahead = undefined
-    const ranges = [...lanes.live.ranges, ...lanes.backlog.ranges]
-    const empty = ranges.length === 0
-    const reason = checkpoints.due(empty)
-    if (empty && !reason) {
+  try {
+    while (!signal.aborted) {
+      const taken = await (ahead ?? take(parts, report))
+      ahead = undefined
+      const ranges = [...taken.live.ranges, ...taken.backlog.ranges]
+      const empty = ranges.length === 0
+      const reason = checkpoints.due(empty)
+      if (empty && !reason) {
+        report.state = blockedNow(report, clock) ? 'blocked' : 'up'
+        await waitForMore(parts, signal)
+        continue
+      }
+      for (const { stream, from, to } of ranges) delivered.set(stream, withInterval(delivered.get(stream) ?? [], from, to))
+      const position: Position = { transaction: ++transaction, delivered }
+      const lanes = without(taken, await intent(ranges))
+      const started = clock.monotonic()
+      const checkpoint = reason ? { reason, streams: await log.heads() } : undefined
+      const sent = send(uplink, lanes, resumed, position, checkpoint, signal)
+      // The next one is read while this one is under way.
+      ahead = take(parts, report)
+      ahead.catch(() => {})
+      const refused = await sent
+      await log.commit(parts.uplink, ranges, transaction, refused)
+      note(report, lanes, (clock.monotonic() - started) / 1000)
+      checkpoints.sent(reason !== undefined, empty)
+      well()
       report.state = blockedNow(report, clock) ? 'blocked' : 'up'
-      await waitForMore(log, parts.uplink, signal)
-      continue
+      report.lastError = undefined
+      report.remedy = undefined
     }
-    for (const { stream, from, to } of ranges) delivered.set(stream, withInterval(delivered.get(stream) ?? [], from, to))
-    const position: Position = { transaction: ++transaction, delivered }
-    await intent(ranges)
-    const started = clock.monotonic()
-    const checkpoint = reason ? { reason, streams: await log.heads() } : undefined
-    const sent = send(uplink, lanes, resumed, position, checkpoint, signal)
-    // The next one is read while this one is under way.
-    ahead = take(parts, report)
-    ahead.catch(() => {})
-    const refused = await sent
-    await log.commit(parts.uplink, ranges, transaction, refused)
-    note(report, lanes, (clock.monotonic() - started) / 1000)
-    checkpoints.sent(reason !== undefined, empty)
-    well()
-    report.state = blockedNow(report, clock) ? 'blocked' : 'up'
-    report.lastError = undefined
-    report.remedy = undefined
+  } finally {
+    // What is being read for a session that is over must not move the lanes of the next one.
+    await ahead?.catch(() => {})
   }
 }
 
@@ -197,23 +219,35 @@ function send(
 }
 
 /** Waits for a commit of the log, but not so long that a checkpoint or a class that waits would be late. */
-async function waitForMore(log: LogReader, uplink: string, signal: AbortSignal): Promise<void> {
+async function waitForMore({ log, uplink, waits }: ForwardParts, signal: AbortSignal): Promise<void> {
   const stop = new AbortController()
-  const either = AbortSignal.any([signal, stop.signal])
-  await Promise.race([log.more(uplink, either), sleep(CHECKPOINT_IDLE_MS, either)])
-  stop.abort()
+  const end = () => stop.abort()
+  signal.addEventListener('abort', end)
+  if (signal.aborted) end()
+  await Promise.race([log.more(uplink, stop.signal), sleep(waits?.idleMs ?? WAITS.idleMs, stop.signal)])
+  signal.removeEventListener('abort', end)
+  end()
 }
 
-/** Writes an intent before the first byte of what it covers is sent; one covers many transactions. */
+/** Less what the log has given up meanwhile: it is named in the ledger. */
+function without({ live, backlog }: Lanes, empty: readonly StreamRange[]): Lanes {
+  if (empty.length === 0) return { live, backlog }
+  const isGone = ({ stream, from, to }: Slice) =>
+    empty.some((it) => it.stream === streamKey(stream) && it.from < to && from < it.to)
+  const rest = (taken: Taken): Taken => ({ ...taken, slices: taken.slices.filter((it) => it.form !== 'raw' || !isGone(it)) })
+  return { live: rest(live), backlog: rest(backlog) }
+}
+
+/** Writes an intent before the first byte of what it covers is sent; one covers many transactions. Yields what of it is gone. */
 function intentKeeper({ uplink: name, log, clock }: ForwardParts, uplink: Uplink, signal: AbortSignal) {
   let covered: readonly StreamRange[] = []
   let until = -Infinity
   const covers = (it: StreamRange) => covered.some((by) => by.stream === it.stream && by.from <= it.from && it.to <= by.to)
-  return async (ranges: readonly StreamRange[]): Promise<void> => {
-    if (clock.monotonic() < until && ranges.every(covers)) return
+  return async (ranges: readonly StreamRange[]): Promise<readonly StreamRange[]> => {
+    if (clock.monotonic() < until && ranges.every(covers)) return []
     covered = ranges.map((it) => (it.stream.endsWith(':raw') ? { ...it, to: it.to + INTENT_AHEAD } : it))
     until = clock.monotonic() + INTENT_MS_MAX
-    await log.offer(name, covered, await uplink.endOffsets(signal))
+    return log.offer(name, covered, await uplink.endOffsets(signal))
   }
 }
 

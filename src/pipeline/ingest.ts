@@ -13,13 +13,22 @@ export async function ingest(
   taken: (batch: ReadingBatch) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  source.onStalled?.(() => log.hurry())
+  // What stalls may be a batch that is still on its way here: the one after is hurried too.
+  let isStalled = false
+  source.onStalled?.(() => {
+    isStalled = true
+    log.hurry()
+  })
+  // A stop does not wait for the commit interval.
+  signal.addEventListener('abort', () => log.hurry(), { once: true })
   const inFlight: Promise<void>[] = []
   let last: Promise<void> = Promise.resolve()
   for await (const { batch, durable } of source.read(signal)) {
     taken(batch)
     // A batch of a class with a short commit interval may be on disk before an older one: the source hears of both in their order.
     last = Promise.all([last, log.append(batch)]).then(durable)
+    if (isStalled || signal.aborted) log.hurry()
+    isStalled = false
     inFlight.push(last)
     if (inFlight.length >= BATCHES_IN_FLIGHT_MAX) await inFlight.shift()
   }

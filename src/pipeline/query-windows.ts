@@ -32,5 +32,13 @@ function widened(window: Window | undefined, value: number): Window {
   if (!window) return { count: 1, min: value, max: value, mean: value, first: value, last: value, sum: value }
   const sum = window.sum + value
   const count = window.count + 1
-  return { count, min: Math.min(window.min, value), max: Math.max(window.max, value), mean: sum / count, first: window.first, last: value, sum }
+  return {
+    count,
+    min: Math.min(window.min, value),
+    max: Math.max(window.max, value),
+    mean: sum / count,
+    first: window.first,
+    last: value,
+    sum,
+  }
 }

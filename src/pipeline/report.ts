@@ -11,7 +11,12 @@ export interface Parts {
   readonly startedAt: number
   /** Known before the first reading: what the settings allow but is worth a warning. */
   readonly standingIssues: readonly Issue[]
-  readonly sources: readonly { readonly name: string; readonly protocol: string; readonly source: Source; readonly tally: Tally }[]
+  readonly sources: readonly {
+    readonly name: string
+    readonly protocol: string
+    readonly source: Source
+    readonly tally: Tally
+  }[]
   readonly uplinks: readonly { readonly name: string; readonly report: ForwardReport; readonly tally: Tally }[]
 }
 
@@ -26,14 +31,16 @@ const FILL_WARNING = 0.8
 
 export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: Status['clock'], now: number): Status {
   const { epoch, classes, parked, ...figures } = log
-  const sources = parts.sources.map((it): SourceReport => ({
-    ...it.source.status(),
-    name: it.name,
-    protocol: it.protocol,
-    readings: it.tally.total,
-    readingsPerSecond: it.tally.perSecond(),
-    lastReading: it.tally.last,
-  }))
+  const sources = parts.sources.map(
+    (it): SourceReport => ({
+      ...it.source.status(),
+      name: it.name,
+      protocol: it.protocol,
+      readings: it.tally.total,
+      readingsPerSecond: it.tally.perSecond(),
+      lastReading: it.tally.last,
+    }),
+  )
   const uplinks = parts.uplinks.map((it) => uplinkReport(it, classes, parts.settings, figures, parked, now))
   const issues = [...parts.standingIssues, ...sources.flatMap(sourceIssues), ...uplinks.flatMap(uplinkIssues), ...logIssues(log)]
   return {
@@ -89,26 +96,71 @@ export function serves(uplink: string, rule: Settings['delivery'][string]): bool
 
 function sourceIssues(it: SourceReport): Issue[] {
   if (it.state !== 'down') return []
-  return [{ code: 'source-down', severity: 'warning', text: `Source ${it.name} is down: ${it.lastError ?? it.code ?? 'no reason known'}`, remedy: it.remedy ?? `holdfast sources test ${it.name}` }]
+  return [
+    {
+      code: 'source-down',
+      severity: 'warning',
+      text: `Source ${it.name} is down: ${it.lastError ?? it.code ?? 'no reason known'}`,
+      remedy: it.remedy ?? `holdfast sources test ${it.name}`,
+    },
+  ]
 }
 
 function uplinkIssues(it: UplinkReport): Issue[] {
   const remedy = it.remedy ?? `holdfast uplinks test ${it.name}`
-  const blocked = it.blocked.map((by): Issue => ({ code: 'uplink-blocked', severity: 'problem', text: `Uplink ${it.name}: ${by.classes.join(', ')} must wait: ${by.text}`, remedy }))
+  const blocked = it.blocked.map(
+    (by): Issue => ({
+      code: 'uplink-blocked',
+      severity: 'problem',
+      text: `Uplink ${it.name}: ${by.classes.join(', ')} must wait: ${by.text}`,
+      remedy,
+    }),
+  )
   if (it.state === 'fenced')
-    return [...blocked, { code: 'uplink-fenced', severity: 'problem', text: `Uplink ${it.name}: another box uses our identity`, remedy: 'Find the box with the same device id; one of the two needs another.' }]
+    return [
+      ...blocked,
+      {
+        code: 'uplink-fenced',
+        severity: 'problem',
+        text: `Uplink ${it.name}: another box uses our identity`,
+        remedy: 'Find the box with the same device id; one of the two needs another.',
+      },
+    ]
   if (it.state !== 'waiting') return blocked
-  return [...blocked, { code: 'uplink-waiting', severity: 'warning', text: `Uplink ${it.name} is waiting: ${it.lastError ?? 'not reached'}`, remedy }]
+  return [
+    ...blocked,
+    {
+      code: 'uplink-waiting',
+      severity: 'warning',
+      text: `Uplink ${it.name} is waiting: ${it.lastError ?? 'not reached'}`,
+      remedy,
+    },
+  ]
 }
 
 function logIssues({ bytes, bytesMax, parked, classes }: LogPart): Issue[] {
   const issues: Issue[] = []
   if (bytes > bytesMax * FILL_WARNING)
-    issues.push({ code: 'log-full', severity: 'problem', text: `The log is ${Math.round((bytes / bytesMax) * 100)} % full`, remedy: 'Restore the uplink, or raise log.bytesMax; the oldest of the lowest class goes first.' })
+    issues.push({
+      code: 'log-full',
+      severity: 'problem',
+      text: `The log is ${Math.round((bytes / bytesMax) * 100)} % full`,
+      remedy: 'Restore the uplink, or raise log.bytesMax; the oldest of the lowest class goes first.',
+    })
   if (parked > 0)
-    issues.push({ code: 'parked', severity: 'warning', text: `${parked} readings were refused by the destination for good and are kept here`, remedy: 'Raise what the topic takes (max.message.bytes), then restart the agent.' })
+    issues.push({
+      code: 'parked',
+      severity: 'warning',
+      text: `${parked} readings were refused by the destination for good and are kept here`,
+      remedy: 'Raise what the topic takes (max.message.bytes), then restart the agent.',
+    })
   for (const it of classes)
     if ((it.lost['unaccounted'] ?? 0) !== 0)
-      issues.push({ code: 'log-damaged', severity: 'problem', text: `Class ${it.name}: ${it.lost['unaccounted']} readings are missing from the log`, remedy: 'The disk may be failing; send us the diagnostics.' })
+      issues.push({
+        code: 'log-damaged',
+        severity: 'problem',
+        text: `Class ${it.name}: ${it.lost['unaccounted']} readings are missing from the log`,
+        remedy: 'The disk may be failing; send us the diagnostics.',
+      })
   return issues
 }

@@ -20,8 +20,8 @@ export interface PlantCommandContext {
   /** A line for a person, or the one JSON document. */
   print(line: string): void
   warn(line: string): void
-  /** The parsed JSON values of a topic's records, committed ones, up to the end it has now. A topic that does not exist has none. */
-  readTopic(brokers: readonly string[], topic: string, signal: AbortSignal): AsyncIterable<unknown>
+  /** Hands the parsed JSON values of a topic's records to `visit`: committed ones, up to the end that it has now. A topic that does not exist has none. */
+  readTopic(brokers: readonly string[], topic: string, visit: (json: unknown) => void, signal: AbortSignal): Promise<void>
 }
 
 const OPCUA_PORT = 4840
@@ -157,8 +157,8 @@ async function verify(values: Values, signal: AbortSignal, context: PlantCommand
   const verdict = await verifyPlant({
     plan,
     served,
-    readings: context.readTopic(brokers, TELEMETRY, signal),
-    gaps: context.readTopic(brokers, GAPS, signal),
+    readings: (visit) => context.readTopic(brokers, TELEMETRY, visit, signal),
+    gaps: (visit) => context.readTopic(brokers, GAPS, visit, signal),
     ...(values.device !== undefined && { gateway: values.device }),
     // While the plant runs, its last samples are on their way.
     drained: served.ended && !values.undrained,

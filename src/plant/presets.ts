@@ -57,12 +57,14 @@ export function evenPlan(seed: number, tags: number, rate: number, protocols: re
     modbusDevices,
     // The counter's tag is one of them.
     modbusRegisters: modbusDevices === 0 ? 0 : Math.ceil(modbusTags / modbusDevices) + 1,
-    modbusEveryMs: periodMs,
+    modbusEveryMs: Math.max(MODBUS_EVERY_MS_MIN, periodMs),
     mqttSensors: share('mqtt'),
     mqttPeriodMs: periodMs,
   })
 }
 
+/** The settings take no shorter one. */
+const MODBUS_EVERY_MS_MIN = 50
 /** Registers of one device that one read can carry, and the counter's second one. */
 const MODBUS_TAGS_MAX = 120
 

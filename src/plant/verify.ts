@@ -14,13 +14,15 @@ import type { DeviceServed, Served } from './served.ts'
 import type { Track, Tracked } from './tracks.ts'
 import { trackDevice } from './tracks.ts'
 
+type TopicReader = (visit: (json: unknown) => void) => Promise<void>
+
 export interface VerifyInput {
   readonly plan: PlantPlan
   readonly served: Served
-  /** Parsed values of the readings' topic. */
-  readonly readings: AsyncIterable<unknown>
+  /** Hands over the parsed values of the readings' topic, one by one, and resolves at its end. */
+  readonly readings: TopicReader
   /** Parsed values of the gaps' topic, to tell what was given up from what is missing. */
-  readonly gaps?: AsyncIterable<unknown>
+  readonly gaps?: TopicReader
   /** The gateway's id, where several write to the topic. */
   readonly gateway?: string
   /** The gateway has delivered all it had: what is not there is missing, not on its way. */
@@ -84,15 +86,15 @@ export async function verifyPlant(input: VerifyInput): Promise<PlantVerdict> {
   const sequences = new Map<string, Bitmap>()
   let records = 0
   let otherRecords = 0
-  for await (const json of input.readings) {
+  await input.readings((json) => {
     const record = plantRecordOf(json)
-    if (!record) continue
+    if (!record) return
     records++
     const again = markSequence(sequences, record)
     const track = input.gateway === undefined || record.device === input.gateway ? tracks.get(record.tag) : undefined
     if (track && record.ts >= input.served.startedAt) track.take(record, again)
     else otherRecords++
-  }
+  })
   for (const device of devices) device.finish()
   const holes = await holesOf(sequences, input.gaps)
   const verdicts = devices.map((device) => deviceVerdict(device, input.drained))
@@ -108,7 +110,7 @@ function markSequence(sequences: Map<string, Bitmap>, { stream, seq }: PlantReco
   return map.mark(seq)
 }
 
-async function holesOf(sequences: ReadonlyMap<string, Bitmap>, gaps: AsyncIterable<unknown> | undefined) {
+async function holesOf(sequences: ReadonlyMap<string, Bitmap>, gaps: TopicReader | undefined) {
   let all = 0
   let head = 0
   for (const map of sequences.values()) {
@@ -116,17 +118,15 @@ async function holesOf(sequences: ReadonlyMap<string, Bitmap>, gaps: AsyncIterab
     head += map.first
   }
   let named = 0
-  for await (const json of gaps ?? none()) {
+  await gaps?.((json) => {
     const gap = plantGapOf(json)
     const map = gap && sequences.get(gap.stream)
-    if (!gap || !map) continue
+    if (!gap || !map) return
     // Marked, so that a sequence that two gap records name counts once.
     for (let n = Math.max(gap.from, map.first); n < Math.min(gap.to, map.last); n++) if (!map.mark(n)) named++
-  }
+  })
   return { holes: all, named, unnamed: all - named, head }
 }
-
-async function* none(): AsyncIterable<never> {}
 
 function deviceVerdict(device: Tracked, drained: boolean): DeviceVerdict {
   const signals = device.tracks.map((track) => signalVerdict(track, drained))

@@ -7,6 +7,7 @@ import type { LogReader, LogWriter, Resumed, Taken } from '../core/log.ts'
 import type { DamagedPlace, KeeperOptions } from '../log/keeper.ts'
 import type { QueryPage } from '../log/query.ts'
 import type { LogFigures, WriterOptions } from '../log/writer.ts'
+import type { Caller } from './port.ts'
 import { caller, serve, unpacked } from './port.ts'
 
 export interface OpenLog {
@@ -24,9 +25,18 @@ const PUBLISH_EVERY_MS = 1000
 const WRITER_HEAP_MB = 256
 const KEEPER_HEAP_MB = 256
 
-/** `failed` is told when the log cannot be written or one of its threads died: the process must end. */
+/** Rejects when the log cannot be opened. `failed` is told when it cannot be written or one of its threads died: the process must end. */
 export async function openLog(options: WriterOptions, failed: (error: Error) => void): Promise<OpenLog> {
-  const writerThread = thread('writer', options, WRITER_HEAP_MB, failed)
+  let closing = false
+  const failing = (error: Error): void => {
+    // Before it is open, the one who opens it is told.
+    if (isOpen && !closing) failed(error)
+    writer.fail(error)
+    keeper?.fail(error)
+  }
+  let isOpen = false
+  let keeper: Caller | undefined
+  const writerThread = thread('writer', options, WRITER_HEAP_MB, (error) => failing(error))
   const writer = caller(writerThread)
   const waiting = new Map<number, () => void>()
   const sleepers = new Map<string, Set<() => void>>()
@@ -45,7 +55,7 @@ export async function openLog(options: WriterOptions, failed: (error: Error) => 
       }
       wake()
     },
-    failed: (error: unknown) => failed(unpacked(error)),
+    failed: (error: unknown) => failing(unpacked(error)),
   })
   // The keeper opens what the writer has made.
   await writer.call('figures', [])
@@ -53,9 +63,12 @@ export async function openLog(options: WriterOptions, failed: (error: Error) => 
     'keeper',
     { dir: options.dir, classes: options.classes.map((it) => it.name) } satisfies KeeperOptions,
     KEEPER_HEAP_MB,
-    failed,
+    (error) => failing(error),
   )
-  const keeper = caller(keeperThread)
+  const reading = caller(keeperThread)
+  keeper = reading
+  await reading.call('heads', [])
+  isOpen = true
 
   function wake(): void {
     commits++
@@ -64,16 +77,17 @@ export async function openLog(options: WriterOptions, failed: (error: Error) => 
 
   async function publishNow(): Promise<void> {
     if (unpublished === 0 || performance.now() - publishedAt < PUBLISH_EVERY_MS) return
-    publishedAt = performance.now()
-    await writer.call('publish', [])
-    unpublished = 0
+    unpublished = await writer.call<number>('publish', [])
+    // After long silence there may be many: then the next reader goes on with them.
+    if (unpublished === 0) publishedAt = performance.now()
   }
 
   const reader: LogReader = {
     async next(request) {
-      seen.set(request.uplink, commits)
+      // Readers ask for the live lane first: what is committed between the two is news for them.
+      if (request.lane === 'live') seen.set(request.uplink, commits)
       await publishNow()
-      const { damaged, ...taken } = await keeper.call<Taken & { damaged: readonly DamagedPlace[] }>('next', [request])
+      const { damaged, ...taken } = await reading.call<Taken & { damaged: readonly DamagedPlace[] }>('next', [request])
       for (const { stream, first } of damaged) await writer.call('damaged', [stream, first])
       return taken
     },
@@ -95,10 +109,10 @@ export async function openLog(options: WriterOptions, failed: (error: Error) => 
     commit: (uplink, ranges, transaction, refused) => writer.call('commit', [uplink, ranges, transaction, refused]),
     async restart(uplink, position) {
       const resumed = await writer.call<Resumed>('restart', [uplink, position])
-      await keeper.call('restart', [uplink, resumed.delivered])
+      await reading.call('restart', [uplink, resumed.delivered])
       return resumed
     },
-    heads: () => keeper.call('heads', []),
+    heads: () => reading.call('heads', []),
   }
 
   return {
@@ -117,7 +131,7 @@ export async function openLog(options: WriterOptions, failed: (error: Error) => 
     async *query(request, signal) {
       let rows = 0
       for (let after: number | undefined = 0; after !== undefined && !signal.aborted; ) {
-        const page: QueryPage = await keeper.call<QueryPage>('query', [
+        const page: QueryPage = await reading.call<QueryPage>('query', [
           { tag: request.tag, from: request.from, to: request.to, after },
         ])
         for (const row of page.rows) {
@@ -128,8 +142,9 @@ export async function openLog(options: WriterOptions, failed: (error: Error) => 
       }
     },
     async close() {
-      await keeper.call('close', [])
+      await reading.call('close', [])
       await writer.call('close', [])
+      closing = true
       await Promise.all([keeperThread.terminate(), writerThread.terminate()])
     },
   }
@@ -142,5 +157,6 @@ function thread(name: string, data: unknown, heapMb: number, failed: (error: Err
     resourceLimits: { maxOldGenerationSizeMb: heapMb },
   })
   worker.on('error', (error) => failed(error as Error))
+  worker.on('exit', (code) => failed(new Error(`the log's ${name} thread ended with code ${code}`)))
   return worker
 }

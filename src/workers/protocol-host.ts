@@ -4,6 +4,7 @@ import type { ReadingBatch } from '../core/batch.ts'
 import type { LogWriter } from '../core/log.ts'
 import type { Logger, Source, SourceItem, SourceStatus, TestStep } from '../core/source.ts'
 import { Unreachable } from '../core/errors.ts'
+import type { Backoff } from '../pipeline/keep-running.ts'
 import { keepRunning, sleep } from '../pipeline/keep-running.ts'
 import type { Caller } from './port.ts'
 import { caller, serve } from './port.ts'
@@ -12,12 +13,16 @@ import { stepCalls } from './test-calls.ts'
 import type { Level } from './thread-logger.ts'
 
 const HEAP_MB = 768
-/** A thread that says nothing for so long hangs: it is ended and started anew. */
-const SILENCE_MS_MAX = 30_000
 const STOP_MS_MAX = 2_000
-const BACKOFF = { minMs: 200, maxMs: 30_000 }
+const WAITS: ProtocolWaits = { backoff: { minMs: 200, maxMs: 30_000 }, silenceMs: 30_000 }
 /** A thread that has lived so long is well: its next death is the first again. */
 const WELL_AFTER_MS = 60_000
+
+interface ProtocolWaits {
+  readonly backoff: Backoff
+  /** A thread that says nothing for so long hangs: it is ended and started anew. */
+  readonly silenceMs: number
+}
 
 export interface ProtocolHost {
   /** By name. */
@@ -30,11 +35,20 @@ export interface ProtocolHost {
 
 interface Remote extends Source {
   push(item: SourceItem): void
+  /** Nothing more will come: `read` ends with what is here. */
+  end(): void
   stalled(): void
   set(status: SourceStatus): void
 }
 
-export function protocolHost(worker: string, data: ProtocolWorkerData, log: LogWriter, logger: Logger, random: () => number): ProtocolHost {
+export function protocolHost(
+  worker: string,
+  data: ProtocolWorkerData,
+  log: LogWriter,
+  logger: Logger,
+  random: () => number,
+  waits = WAITS,
+): ProtocolHost {
   const sources = new Map<string, Remote>(data.sources.map(({ name }) => [name, remoteSource(log)]))
   const steps = stepCalls()
   let thread: Caller | undefined
@@ -48,11 +62,16 @@ export function protocolHost(worker: string, data: ProtocolWorkerData, log: LogW
   async function live(well: () => void, signal: AbortSignal): Promise<void> {
     const started = performance.now()
     let heard = started
-    const started_ = new Worker(new URL('./protocol.ts', import.meta.url), { workerData: data, name: worker, resourceLimits: { maxOldGenerationSizeMb: HEAP_MB } })
+    const started_ = new Worker(new URL('./protocol.ts', import.meta.url), {
+      workerData: data,
+      name: worker,
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    })
     const calls = caller(started_)
     thread = calls
     serve(started_, {
-      batch: (name: string, batch: ReadingBatch) => sources.get(name)?.push({ batch, durable: () => calls.tell('durable', [name]) }),
+      batch: (name: string, batch: ReadingBatch) =>
+        sources.get(name)?.push({ batch, durable: () => calls.tell('durable', [name]) }),
       stalled: (name: string) => sources.get(name)?.stalled(),
       status(all: readonly [string, SourceStatus][]) {
         heard = performance.now()
@@ -63,7 +82,7 @@ export function protocolHost(worker: string, data: ProtocolWorkerData, log: LogW
       log: (level: Level, fields: object, text: string) => logger[level](fields, text),
     })
     const watch = setInterval(() => {
-      if (performance.now() - heard > SILENCE_MS_MAX) void started_.terminate()
+      if (performance.now() - heard > waits.silenceMs) void started_.terminate()
     }, 1000)
     try {
       await ended(started_, calls, signal)
@@ -74,26 +93,32 @@ export function protocolHost(worker: string, data: ProtocolWorkerData, log: LogW
     }
   }
 
+  function failed(error: unknown, waitMs: number): undefined {
+    restarts++
+    const text = `the ${worker} thread ended: ${(error as Error).message}`
+    logger.error({ protocol: worker, waitMs: Math.round(waitMs), stack: (error as Error).stack }, text)
+    setAll({
+      state: 'down',
+      code: 'protocol-crashed',
+      lastError: text,
+      remedy: 'It is started again by itself. Should it repeat, send us the diagnostics.',
+    })
+  }
+
   return {
     sources,
     get restarts() {
       return restarts
     },
-    run: (signal) =>
-      keepRunning((well) => live(well, signal), {
-        backoff: BACKOFF,
-        random,
-        sleep,
-        failed(error, waitMs) {
-          restarts++
-          const text = `the ${worker} thread ended: ${(error as Error).message}`
-          logger.error({ protocol: worker, waitMs: Math.round(waitMs), stack: (error as Error).stack }, text)
-          setAll({ state: 'down', code: 'protocol-crashed', lastError: text, remedy: 'It is started again by itself. Should it repeat, send us the diagnostics.' })
-          return undefined
-        },
-      }, signal),
+    async run(signal) {
+      await keepRunning((well) => live(well, signal), { backoff: waits.backoff, random, sleep, failed }, signal)
+      for (const it of sources.values()) it.end()
+    },
     test(name, signal) {
-      if (!thread) throw new Unreachable('protocol-restarting', `the ${worker} thread is being started`, { remedy: 'Try again in a few seconds.' })
+      if (!thread)
+        throw new Unreachable('protocol-restarting', `the ${worker} thread is being started`, {
+          remedy: 'Try again in a few seconds.',
+        })
       return steps.test(thread, name, signal)
     },
   }
@@ -102,7 +127,10 @@ export function protocolHost(worker: string, data: ProtocolWorkerData, log: LogW
 /** Waits for the thread's end; stops it when the signal aborts. */
 async function ended(worker: Worker, calls: Caller, signal: AbortSignal): Promise<void> {
   const stop = () => {
-    void calls.call('stop', []).catch(() => {}).finally(() => worker.terminate())
+    void calls
+      .call('stop', [])
+      .catch(() => {})
+      .finally(() => worker.terminate())
     setTimeout(() => worker.terminate(), STOP_MS_MAX).unref()
   }
   signal.addEventListener('abort', stop, { once: true })
@@ -120,6 +148,7 @@ async function ended(worker: Worker, calls: Caller, signal: AbortSignal): Promis
 /** Its batches come from one thread after another; each thread's run of the source is an origin of its own. */
 function remoteSource(log: LogWriter): Remote {
   const queue: SourceItem[] = []
+  let ended = false
   let status: SourceStatus = { state: 'starting' }
   let wake = () => {}
   let onStalled = () => {}
@@ -129,14 +158,17 @@ function remoteSource(log: LogWriter): Remote {
       queue.push(item)
       wake()
     },
+    end() {
+      ended = true
+      wake()
+    },
     stalled: () => onStalled(),
     set: (next) => void (status = next),
     status: () => status,
     onStalled: (listener) => void (onStalled = listener),
-    async *read(signal) {
-      signal.addEventListener('abort', () => wake(), { once: true })
-      // What is here already when the stop comes goes into the last commit.
-      while (queue.length > 0 || !signal.aborted) {
+    /** Ends after the thread: what a source hands over when it is stopped goes into the last commit. */
+    async *read() {
+      while (queue.length > 0 || !ended) {
         const item = queue.shift()
         if (!item) {
           await new Promise<void>((resolve) => (wake = resolve))

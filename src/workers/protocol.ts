@@ -7,7 +7,6 @@ import { parentPort, threadId, workerData } from 'node:worker_threads'
 import { newOrigin, transferables } from '../core/batch.ts'
 import { BATCHES_IN_FLIGHT_MAX } from '../core/bounds.ts'
 import type { Protocol, Source, SourceContext, SourceItem } from '../core/source.ts'
-import { protocols } from '../sources/index.ts'
 import { systemClock } from './clock.ts'
 import { caller, serve } from './port.ts'
 import { testSteps } from './test-calls.ts'
@@ -19,6 +18,8 @@ export interface ProtocolWorkerData {
   readonly dir: string
   readonly device: string
   readonly commitEveryMs: number
+  /** The module with the table of protocols, where it is not sources/index.ts. */
+  readonly protocols?: string
 }
 
 const STATUS_EVERY_MS = 1000
@@ -49,7 +50,9 @@ function contextOf(name: string, protocol: string): SourceContext {
   }
 }
 
-const load = (protocol: string) => (protocols[protocol] as NonNullable<(typeof protocols)[string]>).load() as Promise<Protocol<unknown>>
+const { protocols } = (await import(data.protocols ?? '../sources/index.ts')) as typeof import('../sources/index.ts')
+const load = (protocol: string) =>
+  (protocols[protocol] as NonNullable<(typeof protocols)[string]>).load() as Promise<Protocol<unknown>>
 
 async function run(name: string, running: Running): Promise<void> {
   for await (const item of running.source.read(stop.signal)) {
@@ -57,6 +60,7 @@ async function run(name: string, running: Running): Promise<void> {
     main.tell('batch', [name, item.batch], transferables(item.batch))
     while (running.inFlight.length >= BATCHES_IN_FLIGHT_MAX) await new Promise<void>((resolve) => (running.room = resolve))
   }
+  if (!stop.signal.aborted) throw new Error(`source ${name} ended by itself`)
 }
 
 serve(port, {

@@ -28,7 +28,11 @@ export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
 
   function running(): Thread {
     if (thread) return thread
-    const worker = new Worker(new URL('./uplink.ts', import.meta.url), { workerData: data, name: `uplink ${data.name}`, resourceLimits: { maxOldGenerationSizeMb: HEAP_MB } })
+    const worker = new Worker(new URL('./uplink.ts', import.meta.url), {
+      workerData: data,
+      name: `uplink ${data.name}`,
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    })
     const calls = caller(worker)
     serve(worker, { step: steps.step, log: (level: Level, fields: object, text: string) => logger[level](fields, text) })
     const gone = (error: unknown) => {
@@ -44,7 +48,7 @@ export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
   return {
     async open(signal) {
       const { calls, worker } = running()
-      await calls.call('open', [])
+      await orAborted(calls.call('open', []), signal)
       return remoteUplink(calls, worker, signal)
     },
     test: (signal) => steps.test(running().calls, data.name, signal),
@@ -53,6 +57,20 @@ export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
       thread = undefined
       await it?.worker.terminate()
     },
+  }
+}
+
+/** Opening has deadlines of its own, but a stop does not wait for them. */
+async function orAborted<T>(what: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = () => {}
+  const aborted = new Promise<never>((_, reject) => (stop = () => reject(new Error('stopped'))))
+  signal.addEventListener('abort', stop)
+  if (signal.aborted) stop()
+  what.catch(() => {})
+  try {
+    return await Promise.race([what, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
   }
 }
 

@@ -20,7 +20,13 @@ const data = workerData as UplinkWorkerData
 const port = parentPort as MessagePort
 const main = caller(port)
 const kind = uplinkKinds[data.kind] as unknown as UplinkKind<unknown>
-const context = { name: data.name, device: data.device, site: data.site, clock: systemClock(), log: threadLogger(main, { uplink: data.name }) }
+const context = {
+  name: data.name,
+  device: data.device,
+  site: data.site,
+  clock: systemClock(),
+  log: threadLogger(main, { uplink: data.name }),
+}
 
 let uplink: Uplink | undefined
 /** Aborts what is under way. */

@@ -26,6 +26,9 @@ const ENV = Object.fromEntries(Object.entries(SECRETS).map(([name, value]) => [`
 /** Control characters but the line feed, and those that turn the direction of writing. */
 const STEERING = /[^\P{Cc}\n]|[\u202a-\u202e]/u
 
+/** Of Debian's bsdutils: runs a command on a terminal of its own. */
+const PTY = 'script'
+
 interface Ended {
   readonly status: number | null
   readonly out: string
@@ -233,6 +236,18 @@ describe('long runs', () => {
     expect(String(first)).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ {2}Attention {2}in 51,255\/s {2}kept 12\.3 MB/)
     child.kill('SIGTERM')
     expect(await once(child, 'close')).toEqual([0, null])
+  })
+
+  test('on a terminal that tells no size, status --watch draws 80 columns anew and anew', async () => {
+    const command = `${process.execPath} ${CLI} status --watch --data ${dir}`
+    const child = spawn(PTY, ['-qfec', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    let out = ''
+    child.stdout.on('data', (part) => (out += part))
+    await expect.poll(() => out.split('HOLDFAST').length, { timeout: 30_000 }).toBeGreaterThan(2)
+    child.kill('SIGTERM')
+    await once(child, 'close')
+    expect(out).toMatch(/HOLDFAST {2}hf-7f3a {2}plant-1 {40,50}\S+Attention/)
+    expect(out).toContain('version 0.1.0, up 2 h 14 min, epoch 3f2a1b2c, clock synchronised (0.3 ms off)')
   })
 
   test('a reader that goes away ends it quietly', async () => {

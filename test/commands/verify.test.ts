@@ -62,8 +62,7 @@ describe('verify', () => {
       'holdfast.aggregates.v1: there is no such topic',
       'holdfast.telemetry.v1: 1,235,767 records in 6 partitions',
       '2 records are not from a Holdfast box: left aside',
-      'OK: 1,235,767 records, every sequence once or named; 0 missing, 0 doubled (1.2',
-      's)',
+      'OK: 1,235,767 records, each once or named, 0 missing, 0 doubled (1.2 s)',
       '',
     ])
   })

@@ -21,8 +21,9 @@ export interface Broker {
   readonly bootstrap: string
   readonly addresses: Readonly<Record<'plain' | 'sasl' | 'saslTls' | 'mutual' | 'tls', string>>
   readonly dir: string
-  kill(): Promise<void>
-  start(): Promise<void>
+  /** Broker 1, or another of several. */
+  kill(broker?: number): Promise<void>
+  start(broker?: number): Promise<void>
   /** PEM files of the throwaway authority, when started with `security`. */
   pem(name: 'ca.pem' | 'client.pem' | 'client.key' | 'stranger.pem'): Promise<string>
   /** Ends it and deletes its data. */
@@ -33,6 +34,8 @@ export interface BrokerOptions {
   /** The first of ten ports; `portFrom` of a test file's own range is tried upwards. */
   readonly portFrom: number
   readonly security?: boolean
+  /** 1, or 3: then two of them must have a record. The next takes ports 10 higher. */
+  readonly brokers?: 1 | 3
   /** Lines for the broker's properties. */
   readonly properties?: Readonly<Record<string, string | number>>
 }
@@ -48,17 +51,18 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       .join(''),
   )
   const env = { ...process.env, KAFKA_PROPS: extra, KAFKA_SECURITY: options.security ? '1' : '' }
-  await run(['up', dir, String(port)], env)
+  const count = options.brokers ?? 1
+  await run(['up', dir, String(port), String(count)], env)
   const at = (more: number) => `127.0.0.1:${port + more}`
   return {
     bootstrap: at(0),
     addresses: { plain: at(0), sasl: at(2), saslTls: at(3), mutual: at(4), tls: at(5) },
     dir,
-    kill: () => run(['kill', dir], env),
-    start: () => run(['start', dir], env),
+    kill: (broker = 1) => run(['kill', dir, String(broker)], env),
+    start: (broker = 1) => run(['start', dir, String(broker)], env),
     pem: (name) => readFile(join(dir, 'tls', name), 'utf8'),
     async down() {
-      await run(['kill', dir], env)
+      for (let broker = 1; broker <= count; broker++) await run(['kill', dir, String(broker)], env)
       await rm(dir, { recursive: true, force: true })
     },
   }

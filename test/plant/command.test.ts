@@ -92,9 +92,8 @@ describe('presets', () => {
 /** A context that keeps what is printed. */
 function context(topics: Readonly<Record<string, readonly object[]>> = {}) {
   const lines: string[] = []
-  async function* readTopic(_: readonly string[], topic: string) {
-    yield* topics[topic] ?? []
-  }
+  const readTopic = async (_: readonly string[], topic: string, visit: (json: unknown) => void) =>
+    topics[topic]?.forEach((row) => visit(row))
   return { lines, print: (line: string) => void lines.push(line), warn: (line: string) => void lines.push(line), readTopic }
 }
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PlantPlan } from '../../src/plant/plan.ts'
 import { signalsOf } from '../../src/plant/plan.ts'
 import { countIn, holds } from '../../src/plant/ranges.ts'
@@ -74,8 +74,14 @@ function reader(endpoint: string, seconds: number, login: readonly [string, stri
 }
 
 describe('the OPC UA server', () => {
+  // One folder: making keys takes seconds.
+  let at: Awaited<ReturnType<typeof temporaryDir>>
+  beforeAll(async () => {
+    at = await temporaryDir()
+  })
+  afterAll(() => at[Symbol.asyncDispose]())
+
   test('asyncua gets each sample once, with its time and value, and the book has just these', async () => {
-    await using at = await temporaryDir()
     await using plant = await plantOf({ plan, dir: at.dir, opcua: { port: 0 } })
     await using it = reader(plant.endpoints.opcua as string, 5)
     expect(await it.ended).toMatchObject({ code: 0 })
@@ -98,7 +104,6 @@ describe('the OPC UA server', () => {
   })
 
   test('serves nothing to nobody', async () => {
-    await using at = await temporaryDir()
     await using plant = await plantOf({ plan, dir: at.dir, opcua: { port: 0 } })
     await using it = reader(plant.endpoints.opcua as string, 1)
     await it.ended
@@ -110,7 +115,6 @@ describe('the OPC UA server', () => {
   })
 
   test('Basic256Sha256 with user and password; nobody else', async () => {
-    await using at = await temporaryDir()
     await using plant = await plantOf({ plan, dir: at.dir, opcua: { port: 0, users: { gateway: 'secret' } } })
     const endpoint = plant.endpoints.opcua as string
     await using allowed = reader(endpoint, 2, ['gateway', 'secret', at.dir])
@@ -125,7 +129,6 @@ describe('the OPC UA server', () => {
   })
 
   test('faults: bad status, every third sample, away and back on its port', async () => {
-    await using at = await temporaryDir()
     await using plant = await plantOf({ plan, dir: at.dir, opcua: { port: 0 } })
     await using it = reader(plant.endpoints.opcua as string, 60)
     const count = () => it.changes.filter((change) => change.node === 'count')

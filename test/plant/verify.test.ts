@@ -53,9 +53,7 @@ function scene(of: PlantPlan = plan): { served: Served; rows: Row[] } {
   return { served, rows }
 }
 
-async function* from(rows: readonly unknown[]): AsyncIterable<unknown> {
-  yield* rows
-}
+const from = (rows: readonly unknown[]) => async (visit: (json: unknown) => void) => rows.forEach((row) => visit(row))
 
 const verify = (served: Served, rows: readonly unknown[], more: Partial<VerifyInput> = {}) =>
   verifyPlant({ plan, served, readings: from(rows), drained: true, ...more })

@@ -1,8 +1,8 @@
-// Record batches made by us and handed to kafkajs' producer whole. The library's own encoder takes an object of 512 zeroed bytes for every record
-// and every header, copies the list of a partition anew for each record, and sorts times as text: at nine headers some 30 µs a record.
-// It reads the list that it is given by `find`, `reduce`, `length` and `map` alone, so a list may answer these with records that are encoded and
-// compressed already; sequence numbers, transaction and retries stay the library's business. test/clients/kafka holds this to the pinned version:
-// what is sent this way is read back by an independent decoder.
+// Record batches made by us and handed to kafkajs' producer whole. The library's own encoder takes a zeroed buffer of 512 bytes for every record
+// and every header, copies the list of a partition anew for each record, and sorts times as text. It reads the list that it is given by `find`,
+// `reduce`, `length` and `map` alone, so a list may answer these with records that are encoded and compressed already; sequence numbers, transaction
+// and retries stay the library's business. That is its inside, so its version is pinned: test/uplinks/kafka/delivery.test.ts reads back by the
+// library's own consumer what was sent this way.
 import type { Message } from 'kafkajs'
 import { compress } from './zstd.ts'
 

@@ -11,6 +11,8 @@ import { matchTopic } from './topics.ts'
 /** Topics and tags that are remembered; a tag beyond is refused as 'too-many-tags'. */
 const TOPICS_MAX = 50_000
 const TAGS_MAX = 50_000
+/** What items name their tag by, over all topics; beyond, the tag is put together each time. */
+const KEYS_MAX = 200_000
 /** A longer payload is refused as 'too-large' unread. */
 export const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024
 
@@ -62,6 +64,7 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
   const mappings = subscriptions.map(compile)
   const routesByTopic = new Map<string, readonly Route[]>()
   let tagCount = 0
+  let keyCount = 0
 
   function routesOf(topic: string): readonly Route[] {
     const routes = mappings.flatMap((mapping) => {
@@ -100,7 +103,10 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
     if (known) return known
     const tag = joinTag(route.parts, key.split('\0'))
     const slot = slotOf(route.mapping, tag)
-    if (slot) route.slots.set(key, slot)
+    if (slot && keyCount < KEYS_MAX) {
+      keyCount++
+      route.slots.set(key, slot)
+    }
     return slot ?? 'too-many-tags'
   }
 

@@ -25,7 +25,7 @@ export function topicProblem(template: string): string | undefined {
 }
 
 /** The filter to subscribe to: each capture as `+`. */
-export function filterOf(template: string): string {
+function filterOf(template: string): string {
   return template
     .split('/')
     .map((level) => (CAPTURE.test(level) ? '+' : level))

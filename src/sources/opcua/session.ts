@@ -156,6 +156,9 @@ function newWatch({ route, sink, context }: Run, { client, session }: Connection
       hasBegun = true
       showUp()
     },
+    lost: (messages) => {
+      for (let n = 0; n < messages; n++) sink.note('message-lost')
+    },
     ended: (why) => end('subscription-lost', why),
   }
   const longestSilent = () => (heard.length > 0 ? Math.min(...heard) : restored)

@@ -10,6 +10,7 @@ import {
   type DataValue,
   DeadbandType,
   type NodeId,
+  type NotificationMessage,
   type StatusCode,
   TimestampsToReturn,
 } from 'node-opcua-client'
@@ -19,12 +20,17 @@ import { keepAliveCount } from './settings.ts'
 
 /** The subscription outlives the session by this: it is never the first to go. */
 const LIFETIME_MARGIN_MS = 10_000
+/** Messages that may come before one that was sent earlier. */
+const LATE_MAX = 100
+const MISSING_MAX = 10_000
 
 export interface Listener {
   /** Every value, in the order of the server. */
   data(state: TagState, value: DataValue): void
   /** Data or keep-alive. */
   sign(subscription: number): void
+  /** So many messages of the server never came. */
+  lost(messages: number): void
   /** The subscription is no longer what it was: begin anew. */
   ended(why: string): void
 }
@@ -107,8 +113,13 @@ async function openSubscription(
 }
 
 function watch(subscription: ClientSubscription, at: number, listener: Listener): void {
-  subscription.on('raw_notification', () => listener.sign(at))
-  subscription.on('keepalive', () => listener.sign(at))
+  const count = messageCounter()
+  subscription.on('raw_notification', ({ sequenceNumber, notificationData }: NotificationMessage) => {
+    listener.sign(at)
+    // A keep-alive bears the number of the message that is to come.
+    const lost = notificationData?.length ? count(sequenceNumber) : 0
+    if (lost > 0) listener.lost(lost)
+  })
   // Made anew by the library after a cut: with namespace indices that may be another server's by now.
   subscription.on('subscriptionId_changed', () => listener.ended('the server lost the subscription'))
   subscription.on('status_changed', (status: StatusCode) => {
@@ -117,6 +128,21 @@ function watch(subscription: ClientSubscription, at: number, listener: Listener)
   subscription.on('terminated', () => listener.ended('the subscription ended'))
   subscription.on('error', (error: Error) => listener.ended(error.message))
   subscription.on('internal_error', () => {})
+}
+
+/** Messages of a subscription are numbered without a gap. What is missing may still come, sent again after a cut: it is lost once 100 came after it. */
+export function messageCounter(): (sequenceNumber: number) => number {
+  const missing = new Set<number>()
+  let next: number | undefined
+  return (number) => {
+    if (missing.delete(number)) return 0
+    // More than so many at once is another count, not a gap.
+    if (next !== undefined && number - next < MISSING_MAX) for (let it = next; it < number; it++) missing.add(it)
+    if (next === undefined || number >= next || number === 1) next = number + 1
+    let lost = 0
+    for (const it of missing) if (number - it > LATE_MAX && missing.delete(it)) lost++
+    return lost
+  }
 }
 
 interface Outcome {

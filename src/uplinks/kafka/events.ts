@@ -50,7 +50,7 @@ export function checkpointRecord(
   const streams = Object.fromEntries(
     [...keys].map((key) => {
       const delivered = (position.delivered.get(key) ?? []).map(({ from, to }) => [from, to])
-      return [key, { delivered, ...(batch.checkpoint.streams[key] ?? {}) }]
+      return [key, { delivered, ...batch.checkpoint.streams[key] }]
     }),
   )
   const value = {

@@ -17,7 +17,7 @@ import type { Topic } from './topics.ts'
 
 /** Some consumers (kafkajs among them) spread a batch's records over the stack. */
 const BATCH_RECORDS_MAX = 20_000
-/** Beyond so many the templates are made anew: a series costs about 1 kB. */
+/** Beyond so many the templates are made anew, so that tags which come and go cost no memory for ever. */
 const TEMPLATES_MAX = 50_000
 
 export interface Packed {

@@ -1,4 +1,5 @@
 // One producer, one transaction at a time. What happens to a transaction is one of three: committed, aborted for sure, or doubt.
+import { setTimeout } from 'node:timers/promises'
 import type { Producer, Transaction } from 'kafkajs'
 import kafkajs from 'kafkajs'
 import type { KafkaClient } from '../../clients/kafka/client.ts'
@@ -10,11 +11,12 @@ import { messagesOf } from '../../clients/kafka/records.ts'
 import type { Packed } from './pack.ts'
 
 /** The broker aborts what takes longer; a reader of others' records waits for at most so long. Every deadline of ours is below it. */
-export const TRANSACTION_MS_MAX = 30_000
+const TRANSACTION_MS_MAX = 30_000
 const DEADLINE_MS_MIN = 15_000
 const DEADLINE_MS_MAX = 27_000
 const ABORT_MS_MAX = 6_000
 const DISCONNECT_MS_MAX = 2_000
+const CONCURRENT_MS = 4
 /** kafkajs starts sequences anew at 2^31 where Kafka goes on from 0 in another way: a new producer long before. */
 const RECORDS_MAX = 2 ** 30
 
@@ -68,8 +70,10 @@ export function transactionalProducer(client: KafkaClient, id: string): Transact
     producer = client.kafka.producer({
       transactionalId: id,
       transactionTimeout: TRANSACTION_MS_MAX,
-      idempotent: true,
       maxInFlightRequests: 1,
+      // Sends again what another broker of the cluster has already, with new sequence numbers, whenever one of several leaders fails or moves:
+      // doubled records in a committed transaction. So it never sends again, which it allows only without `idempotent`; a transaction is that anyway.
+      retry: { retries: 0 },
       allowAutoTopicCreation: false,
       // Every record comes with its partition (clients/kafka/records.ts).
       createPartitioner: () => () => 0,
@@ -96,16 +100,13 @@ export function transactionalProducer(client: KafkaClient, id: string): Transact
     offsets: Offsets,
     at: { topic: string | undefined },
   ): Promise<void> {
+    await storeOffsets(transaction, offsets)
     for (const [topic, batches] of packed.batches) {
       at.topic = topic
       for (const round of roundsOf(batches)) {
         await transaction.send({ topic, acks: -1, compression: kafkajs.CompressionTypes.ZSTD, messages: messagesOf(round) })
       }
     }
-    at.topic = undefined
-    const { topic, offset, metadata } = offsets
-    const partitions = [{ partition: 0, offset, metadata } as { partition: number; offset: string }]
-    await transaction.sendOffsets({ consumerGroupId: offsets.group, topics: [{ topic, partitions }] })
   }
 
   /** What a failure means. Sequences are counted wrong after a refused send, so the next transaction has a producer of its own. */
@@ -146,6 +147,19 @@ export function transactionalProducer(client: KafkaClient, id: string): Transact
       return 'committed'
     },
     close: drop,
+  }
+}
+
+/** First of all: until the coordinator is done with the transaction before it refuses, and here nothing is sent yet that could be sent twice. */
+async function storeOffsets(transaction: Transaction, { group, topic, offset, metadata }: Offsets): Promise<void> {
+  const partitions = [{ partition: 0, offset, metadata } as { partition: number; offset: string }]
+  for (const ends = performance.now() + DEADLINE_MS_MIN; ; ) {
+    try {
+      return await transaction.sendOffsets({ consumerGroupId: group, topics: [{ topic, partitions }] })
+    } catch (error) {
+      if (explain(error).protocol !== 'CONCURRENT_TRANSACTIONS' || performance.now() > ends) throw error
+      await setTimeout(CONCURRENT_MS)
+    }
   }
 }
 

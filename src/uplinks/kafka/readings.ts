@@ -104,7 +104,7 @@ function timeHeader(micros: number): string {
 }
 
 /** RFC 3339 with microseconds, as CloudEvents wants its `time`. */
-export function isoTime(micros: number): string {
+function isoTime(micros: number): string {
   const seconds = Math.floor(micros / 1e6)
   const date = new Date(seconds * 1000)
   const rest = String(micros - seconds * 1e6 + 1e6).slice(1)

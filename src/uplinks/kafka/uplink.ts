@@ -27,6 +27,7 @@ import { askTopic, isMissing } from './topics.ts'
 
 const OPEN_MS_MAX = 15_000
 const CALL_MS_MAX = 15_000
+const CLOSE_MS_MAX = 3_000
 const ADAPTATIONS_MAX = 4
 /** A topic that was missing is asked for again after so long. */
 const MISSING_ASK_MS = 2_000
@@ -62,7 +63,7 @@ function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, co
   const events = settings.topics.events
   let spent = false
 
-  /** One call at the destination: an error that is not Blocked gives the client up. */
+  /** One call at the destination. An error that is neither Blocked nor ours (a position too long) gives the client up; a bug or a damaged block stays what it is. */
   async function orSpend<T>(work: () => Promise<T>): Promise<T> {
     if (spent) throw new Unreachable('spent', 'this connection was given up after a doubt')
     try {
@@ -71,7 +72,7 @@ function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, co
       if (error instanceof Blocked || error instanceof RangeError) throw error
       spent = true
       client.destroy()
-      throw asUnreachable(error)
+      throw isOfTheLink(error) ? asUnreachable(error) : error
     }
   }
 
@@ -141,10 +142,18 @@ function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, co
     async close() {
       spent = true
       const leaving = Promise.allSettled([producer.close(), admin.disconnect()])
-      await withDeadline('close', CALL_MS_MAX, undefined, leaving).catch(() => {})
+      await withDeadline('close', CLOSE_MS_MAX, undefined, leaving).catch(() => {})
       client.destroy()
     },
   }
+}
+
+function isOfTheLink(error: unknown): boolean {
+  return (
+    error instanceof Unreachable ||
+    (error instanceof Error && error.name.startsWith('KafkaJS')) ||
+    explain(error).code !== 'failed'
+  )
 }
 
 /** The offset of the group at partition 0 of a topic. Waits while the group's coordinator moves or reads its past. */

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 export interface Certificates {
   readonly ca: string
   readonly otherCa: string
+  readonly expired: { readonly cert: string; readonly key: string }
   readonly server: { readonly cert: string; readonly key: string }
   readonly client: { readonly cert: string; readonly key: string }
 }
@@ -17,7 +18,7 @@ export function makeCertificates(dir: string): Certificates {
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
   const authority = (name: string) =>
     openssl('req', '-x509', ...key, '-keyout', `${name}.key`, '-out', `${name}.pem`, '-days', '2', '-subj', `/CN=${name}`)
-  const signed = (name: string, extension: string) => {
+  const signed = (name: string, extension: string, days = 2) => {
     writeFileSync(join(dir, `${name}.ext`), extension)
     openssl('req', ...key, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`)
     openssl(
@@ -33,7 +34,7 @@ export function makeCertificates(dir: string): Certificates {
       '-out',
       `${name}.pem`,
       '-days',
-      '2',
+      String(days),
       '-extfile',
       `${name}.ext`,
     )
@@ -44,6 +45,7 @@ export function makeCertificates(dir: string): Certificates {
   return {
     ca: read('ca.pem'),
     otherCa: read('other.pem'),
+    expired: signed('expired', 'subjectAltName=DNS:localhost\n', -1),
     server: signed('server', 'subjectAltName=DNS:localhost,DNS:broker.plant\n'),
     client: signed('client', 'extendedKeyUsage=clientAuth\n'),
   }

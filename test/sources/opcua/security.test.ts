@@ -108,7 +108,7 @@ test('a wrong password', async () => {
 })
 
 test('a server that wants the password unencrypted in a channel that is only signed does not get it', async () => {
-  server = await plant({ mode: 'Sign' })
+  server = await plant({ mode: 'Sign', plainPassword: true })
   source = run(
     { endpoint: server.endpoint, security: { ...user, mode: 'Sign', insecure: 'it can no more' }, tags: plantTags },
     dir,

@@ -133,7 +133,8 @@ async function answer(command: Command): Promise<object> {
   if (command.do === 'count') {
     const start = performance.now()
     for (let tick = 1; tick <= command.ticks; tick++) {
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, start + (tick * 1000) / command.hertz - performance.now())))
+      // Never two at once, even after a stall: this server hands over a value some turns after it was set.
+      await new Promise((resolve) => setTimeout(resolve, Math.max(50, start + (tick * 1000) / command.hertz - performance.now())))
       const stamp = new Date()
       for (const [name, node] of nodes) {
         if (!name.startsWith('Counter')) continue

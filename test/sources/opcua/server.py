@@ -1,6 +1,6 @@
 """An OPC UA server on asyncua for the tests of the opcua source.
 
-One JSON object as argument: port, certificates (a folder), secure (bool), mode, user, password, shift (bool: another namespace first), counters (int).
+One JSON object as argument: port, certificates (a folder), secure (bool), mode, user, password, shift (bool: another namespace first), counters (int), plainPassword (bool).
 Says `ready` on standard output; then takes one JSON command a line on standard input and answers each with one line.
 """
 
@@ -169,6 +169,9 @@ async def main():
         for n in range(options.get("counters", 0))
     ]
     async with server:
+        if options.get("plainPassword"):
+            for token in (it for endpoint in server.iserver.endpoints for it in endpoint.UserIdentityTokens):
+                token.SecurityPolicyUri = "http://opcfoundation.org/UA/SecurityPolicy#None"
         print("ready", flush=True)
         reader = asyncio.StreamReader(limit=2**20)
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

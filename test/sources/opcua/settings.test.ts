@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { opcuaSettings } from '../../../src/sources/opcua/settings.ts'
+import { messageCounter } from '../../../src/sources/opcua/subscribe.ts'
 import { backoffMs, TIMING } from '../../../src/sources/opcua/timing.ts'
 import { verdict } from '../../../src/sources/opcua/watchdog.ts'
 
@@ -87,6 +88,16 @@ describe('settings', () => {
     expect(problems({ ...base, tags: [tag, tag] })).toEqual([`tags: tag ${tag.tag} stands there twice`])
     expect(problems({ ...base, publishing: '10s', sessionTimeout: '30s' }).join()).toContain('it has to be 1 min or more')
   })
+})
+
+test('message numbers: what never comes is counted once, what comes late is not, and one is the number after the highest', () => {
+  const count = messageCounter()
+  const feed = (...numbers: number[]) => numbers.reduce((sum, it) => sum + count(it), 0)
+  const range = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => from + n)
+  expect(feed(...range(1, 11), 13, 11, 14)).toBe(0)
+  expect(feed(...range(15, 113))).toBe(0)
+  expect(feed(...range(113, 200))).toBe(1)
+  expect(feed(4_294_967_295, 1, 2, ...range(3, 300))).toBe(0)
 })
 
 describe('watchdog', () => {

@@ -20,7 +20,7 @@ for (;;) {
 }
 
 async function work(): Promise<void> {
-  const uplink = await openFor(bootstrap, device, { headers: 'id' })
+  const uplink = await openFor(bootstrap, device, { headers: 'id', brokers: bootstrap.split(',') })
   try {
     const found = await uplink.position(NEVER)
     let { transaction, delivered } = found === 'none' ? { transaction: 0, delivered: new Map() } : found

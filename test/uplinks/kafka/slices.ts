@@ -8,7 +8,7 @@ import { streamKey } from '../../../src/core/stream.ts'
 import type { Clock, Logger } from '../../../src/core/source.ts'
 import type { Position, UplinkBatch, UplinkContext } from '../../../src/core/uplink.ts'
 
-export const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 export const CLOCK: Clock = { now: () => Date.now() * 1000, monotonic: () => performance.now() }
 const encode = createEncoder()
 
