@@ -15,7 +15,7 @@ help: ## This list
 
 ## FOR=60 run: end by itself after so many seconds; demo-outage: length of the outage; soak: length in all
 ## FRESH=1 run: forget what an earlier run kept
-## ONLY=PATH test: only these test files or folders
+## ONLY=PATH test: only these files or folders; bench: only this figure (P1, P3); newcomer: only this Debian
 ## PORTS=29600 first of the ten loopback ports that run, demo-outage and soak use
 options = $(if $(FOR),--for $(FOR)) $(if $(FRESH),--fresh) $(if $(PORTS),--ports $(PORTS))
 
@@ -35,9 +35,9 @@ format: ## Format every file
 	@bash test/ground/setup.sh test
 	@$(npm) format
 
-bench: ## Benchmarks
+bench: ## Durable ingest and drain into Kafka, beside other gateways on the same work
 	@bash test/ground/setup.sh test
-	@$(npm) bench
+	@$(npm) bench -- $(ONLY)
 
 demo-outage: ## Kills the agent and Kafka again and again, then proves that nothing is lost or doubled
 	@bash test/ground/setup.sh run

@@ -7,7 +7,6 @@
 // SIGTERM: sources stop, the open group commit is written, the uplinks are left to their next start; all within 5 s.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import pino from 'pino'
 import type { AgentApi } from './core/agent-api.ts'
 import { BadInput } from './core/errors.ts'
 import type { Settings } from './core/settings.ts'
@@ -15,6 +14,7 @@ import type { Logger } from './core/source.ts'
 import { serveLocalApi } from './local-api/server.ts'
 import { takeLock } from './log/lock.ts'
 import { bootId, clockStatus, hostWatch } from './machine/host.ts'
+import { openLogger } from './machine/logger.ts'
 import { forward, newReport } from './pipeline/forward.ts'
 import { ingest } from './pipeline/ingest.ts'
 import type { Parts } from './pipeline/report.ts'
@@ -51,7 +51,7 @@ const clock = systemClock()
 
 /** Runs until the signal aborts. Resolves with the exit status. */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<number> {
-  const logger = pino({ level: options.env['LOG_LEVEL'] ?? 'info', base: { name: 'agent' }, formatters: { level: (label) => ({ level: label }) }, timestamp: pino.stdTimeFunctions.isoTime })
+  const logger = await openLogger('agent', options.env['LOG_LEVEL'] ?? 'info')
   const logDir = join(options.dir, 'log')
   mkdirSync(logDir, { recursive: true })
   const checked = await readSettings(options.settings, {
@@ -70,7 +70,10 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const api = await serveLocalApi(options.dir, agent.api, logger)
   logger.info({ device: checked.settings.device.id, dir: options.dir }, 'the agent is up')
 
-  const ends = [...agent.hosts.map((it) => it.run(signal)), ...agent.ingests(signal), ...agent.forwards(signal)]
+  // Sources hand out what they hold when they are told to stop: ingest ends after them.
+  const sourcesEnded = new AbortController()
+  const hosts = Promise.allSettled(agent.hosts.map((it) => it.run(signal))).then(() => sourcesEnded.abort())
+  const ends = [hosts, ...agent.ingests(sourcesEnded.signal), ...agent.forwards(signal)]
   await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })))
   logger.info({}, 'stopping')
   const late = setTimeout(() => process.exit(0), STOP_MS_MAX)

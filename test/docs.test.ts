@@ -60,3 +60,9 @@ test('every npm script that the Makefile calls exists', () => {
   expect(called.length).toBeGreaterThan(3)
   expect(called.filter((it) => !(it in scripts))).toEqual([])
 })
+
+test('every npm script that runs a file runs one that exists', () => {
+  const files = Object.values(scripts).flatMap((it) => /(?:src|test)\/\S+\.ts/.exec(it)?.[0] ?? [])
+  expect(files.length).toBeGreaterThan(3)
+  expect(files.filter((it) => !existsSync(join(root, it)))).toEqual([])
+})

@@ -548,9 +548,11 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     },
   }
 
-  /** The destination knows numbers that we have not given out: this log is an older copy. Its numbers must not be used again. */
+  /**
+   * The destination knows numbers that we have not given out: this log is an older copy. Its numbers must not be used again;
+   * what waits without a number gets one of the new epoch.
+   */
   function beginEpoch(epoch: string): void {
-    for (const place of classes.keys()) makeBlock(place)
     writeMeta(db, 'epoch', epoch)
     streams.beginEpoch(epoch)
   }

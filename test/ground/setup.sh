@@ -77,13 +77,19 @@ fingerprint() { cat "$@" | sha256sum | cut -c1-64; }
 is_stamped() { [ -e "$cache/$1.stamp" ] && [ "$(< "$cache/$1.stamp")" = "$2" ]; }
 stamp() { echo "$2" > "$cache/$1.stamp"; }
 
+fetch_npm_packages() {
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || return
+  # Debian's npm 9 leaves out the commands of optional packages, and Node is one: `npm run` would find the machine's own.
+  [ -x node_modules/.bin/node ] || npm rebuild --ignore-scripts || return
+  node_modules/.bin/node --version
+}
 npm_packages() {
   local now
   now=$(fingerprint package-lock.json)
   [ -x node_modules/.bin/node ] && is_stamped npm "$now" && return
   # npm ci empties the folder first: behind a link that would be somebody else's.
   [ ! -L node_modules ] || { say 'node_modules is a link to another folder; it is left alone, remove it first' >&2; exit 1; }
-  step 'npm ci' 'the JavaScript packages and Node 24, into node_modules' npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+  step 'npm ci' 'the JavaScript packages and Node 24, into node_modules' fetch_npm_packages
   stamp npm "$now"
 }
 

@@ -34,6 +34,8 @@ export interface BrokerOptions {
   /** The first of ten ports; `portFrom` of a test file's own range is tried upwards. */
   readonly portFrom: number
   readonly security?: boolean
+  /** With `security`, more users for SCRAM beside box and guest: NAME with the password NAME-secret. */
+  readonly users?: readonly string[]
   /** 1, or 3: then two of them must have a record. The next takes ports 10 higher. */
   readonly brokers?: 1 | 3
   /** Lines for the broker's properties. */
@@ -50,7 +52,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       .map(([key, value]) => `${key}=${value}\n`)
       .join(''),
   )
-  const env = { ...process.env, KAFKA_PROPS: extra, KAFKA_SECURITY: options.security ? '1' : '' }
+  const env = {
+    ...process.env,
+    KAFKA_PROPS: extra,
+    KAFKA_SECURITY: options.security ? '1' : '',
+    KAFKA_USERS: (options.users ?? []).join(' '),
+  }
   const count = options.brokers ?? 1
   await run(['up', dir, String(port), String(count)], env)
   const at = (more: number) => `127.0.0.1:${port + more}`

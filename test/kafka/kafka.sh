@@ -16,7 +16,8 @@
 # DIR/tls: ca.pem, client.pem and client.key (CN=box), stranger.pem (a CA that signed nothing here).
 #
 # Environment: KAFKA_LIBS folder of the jars · KAFKA_JVM flags · KAFKA_PROPS a file whose lines go last into the
-# brokers' properties · KAFKA_SECURITY=1 · KAFKA_WAIT seconds to become ready (120)
+# brokers' properties · KAFKA_SECURITY=1 · KAFKA_USERS more users for SCRAM, each NAME with NAME-secret
+# KAFKA_WAIT seconds to become ready (120)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -25,7 +26,8 @@ java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 jvm=${KAFKA_JVM:--Xms192m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=4}
 ready_seconds=${KAFKA_WAIT:-120}
 stop_seconds=15
-users=(box guest)
+read -ra more_users <<< "${KAFKA_USERS:-}"
+users=(box guest "${more_users[@]}")
 
 fail() { echo "kafka.sh: $*" >&2; exit 1; }
 secured() { [ "${KAFKA_SECURITY:-}" = 1 ]; }
@@ -201,6 +203,6 @@ case $command in
         echo "broker $i up pid $pid resident $(($(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status") / 1024)) MB"
       else echo "broker $i down"; fi
     done ;;
-  help) sed -n '2,21p' "${BASH_SOURCE[0]}" ;;
+  help) sed -n '2,20p' "${BASH_SOURCE[0]}" ;;
   *) fail "what is $command? See kafka.sh help" ;;
 esac

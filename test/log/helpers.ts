@@ -175,6 +175,7 @@ export function books(dir: string, uplink = 'kafka'): Book[] {
   try {
     const streams = db.prepare("SELECT * FROM stream WHERE form = 'raw'").all() as { id: number; device: string; epoch: string; class: string; form: string; next: number }[]
     const position = db.prepare('SELECT delivered FROM position WHERE uplink = ?').pluck().get(uplink) as string | undefined
+    const ended = new Set(db.prepare('SELECT stream FROM ended').pluck().all() as number[])
     const delivered = new Map(JSON.parse(position ?? '[]') as [string, Intervals][])
     return streams.map((it) => {
       const stream = `${it.device}:${it.epoch}:${it.class}:${it.form}`
@@ -185,7 +186,7 @@ export function books(dir: string, uplink = 'kafka'): Book[] {
       for (const row of named) if (row.count !== row.end - row.first) throw new Error(`a ledger row of ${stream} counts ${row.count}`)
       if (countOf(intersection(stored, lost)) > 0) throw new Error(`${stream}: stored and lost`)
       const rest = difference(difference([{ from: 0, to: it.next }].filter((all) => all.to > 0), stored), lost)
-      return { stream, class: it.class, epoch: it.epoch, next: it.next, stored, lost, rest, delivered: delivered.get(stream) ?? [] }
+      return { stream, class: it.class, epoch: it.epoch, next: it.next, stored, lost, rest, delivered: ended.has(it.id) ? rest : (delivered.get(stream) ?? []) }
     })
   } finally {
     db.close()

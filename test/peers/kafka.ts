@@ -2,7 +2,7 @@
 import { startBroker, adminOf } from '../kafka/broker.ts'
 import { forEachRecord } from '../../src/clients/kafka/batches.ts'
 import { kafkaClient } from '../../src/clients/kafka/client.ts'
-import { readPartitions } from '../../src/clients/kafka/fetch.ts'
+import { partitionReader } from '../../src/clients/kafka/fetch.ts'
 import type { Peer } from './peer.ts'
 import { DRILL_TOPIC } from './peer.ts'
 import { numberOf } from './readings.ts'
@@ -40,9 +40,9 @@ export async function startDrillKafka(port: number): Promise<DrillKafka> {
       const seen = new Uint8Array(sent)
       const counted = { readings: 0, duplicates: 0, foreign: 0 }
       try {
-        await readPartitions({
-          client,
-          spans: [{ topic: DRILL_TOPIC, partition: 0, from: 0, to: await end() }],
+        const reader = await partitionReader(client, new AbortController().signal)
+        await reader.read({
+          spans: (await reader.spans(DRILL_TOPIC)) ?? [],
           onBatch: (_, __, batch) =>
             forEachRecord(batch, (record) => {
               const value = record.bytes.subarray(record.valueAt, record.valueAt + record.valueLength)
@@ -57,7 +57,6 @@ export async function startDrillKafka(port: number): Promise<DrillKafka> {
               }
             }),
           onProgress: () => {},
-          signal: new AbortController().signal,
         })
       } finally {
         client.destroy()

@@ -21,7 +21,7 @@ const CODES: Record<Style, string> = { plain: '', bold: '1', dim: '2', good: '32
 const NAME_WIDTH = 14
 const COUNT_WIDTH = 13
 const COUNT_WIDTH_NARROW = 11
-const EVENTS_MIN = 2
+const EVENTS_MIN = 3
 
 /** A line from its parts, and a row of a table, both cut to the terminal. */
 interface Paper {
@@ -146,9 +146,12 @@ function uplinkLines(uplink: UplinkReport, paper: Paper): string[] {
   return withError(row, uplink.state, uplink.lastError, paper)
 }
 
+/** Problems one by one; warnings stand there all the time, so they share a line. */
 function issueLines(issues: readonly Issue[], paper: Paper): string[] {
-  const shown = issues.filter((it) => it.severity !== 'info')
-  return shown.slice(0, 3).map((it) => paper.line([it.severity === 'problem' ? '! ' : '· ', 'bad'], it.text))
+  const problems = issues.filter((it) => it.severity === 'problem').map((it) => paper.line(['! ', 'bad'], it.text))
+  const warnings = issues.filter((it) => it.severity === 'warning')
+  const codes = [...new Set(warnings.map((it) => it.code))].join(', ')
+  return [...problems, ...(warnings.length > 0 ? [paper.line([`${warnings.length} warnings: ${codes}`, 'dim'])] : [])]
 }
 
 /** One line where it fits, two where it does not. */

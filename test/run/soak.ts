@@ -104,7 +104,7 @@ await runProgram(stop, PROGRAM, async () => {
     say(PROGRAM, `${cpu.toFixed(1)} CPU seconds, ${((cpu * 1e6) / Math.max(1, accepted)).toFixed(1)} a million readings`)
     const verdicts = [
       memoryVerdict(samples, seconds),
-      verdict(isDrained, `all is delivered ${DRAIN_SECONDS_MAX} s after the plant has ended`),
+      verdict(isDrained, `all is delivered within ${DRAIN_SECONDS_MAX} s of the plant's end`),
       verdict(status !== undefined && sumsHold(PROGRAM, status), 'accepted = delivered + stored + aggregated + lost'),
       await verified(PROGRAM, scene, stop.signal),
       await plantVerified(PROGRAM, scene, { isLossBeforeLogAllowed: false }, stop.signal),

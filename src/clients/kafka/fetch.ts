@@ -76,16 +76,6 @@ export async function partitionReader(client: KafkaClient, signal: AbortSignal):
   }
 }
 
-/** `partitionReader` and one `read`. */
-export async function readPartitions({
-  client,
-  signal,
-  ...options
-}: ReadPartitions & { client: KafkaClient; signal: AbortSignal }): Promise<void> {
-  const reader = await partitionReader(client, signal)
-  await reader.read(options)
-}
-
 async function spansOf(cluster: Cluster, topic: string): Promise<PartitionSpan[] | undefined> {
   try {
     await cluster.addMultipleTargetTopics([topic])

@@ -71,8 +71,8 @@ export function transactionalProducer(client: KafkaClient, id: string): Transact
       transactionalId: id,
       transactionTimeout: TRANSACTION_MS_MAX,
       maxInFlightRequests: 1,
-      // Sends again what another broker of the cluster has already, with new sequence numbers, whenever one of several leaders fails or moves:
-      // doubled records in a committed transaction. So it never sends again, which it allows only without `idempotent`; a transaction is that anyway.
+      // A failed send is doubt, not something to repeat: by its source the library sends anew, with new sequence numbers, what another broker
+      // may have already. It takes no retries of 0 with `idempotent`; inside a transaction it is idempotent without being told.
       retry: { retries: 0 },
       allowAutoTopicCreation: false,
       // Every record comes with its partition (clients/kafka/records.ts).

@@ -90,6 +90,17 @@ describe('an asyncua server', () => {
     )
   })
 
+  test('no node at all is there: down, one bad reading, and it tries again', async () => {
+    server = await asyncua({ ...options, port: await freePort(), certificates: dir })
+    const tags = [{ tag: 'foreign', node: 'nsu=urn:nobody;s=Int32', class: 'process' }]
+    const lines: string[] = []
+    source = run({ endpoint: server.endpoint, security, ...quick, tags }, dir, { lines })
+    await until('three attempts', () => lines.filter((it) => it.includes('node-refused')).length >= 3)
+    expect(source.rows).toMatchObject([{ tag: 'foreign', value: undefined, quality: 'bad', status: 0x80340000 }])
+    expect(source.status()).toMatchObject({ state: 'down', code: 'node-refused' })
+    expect(source.status().notes).toBeUndefined()
+  })
+
   test('1,000 items ten times a second: each value once, in order, with the time that the server gave', async () => {
     const [items, ticks, hertz] = [1_000, 100, 10]
     server = await asyncua({ port: await freePort(), certificates: dir, counters: items })

@@ -1,0 +1,319 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { decodeBlock } from '../../src/columns/index.ts'
+import { POSITION_INTERVALS_MAX } from '../../src/core/bounds.ts'
+import type { StreamRange } from '../../src/core/stream.ts'
+import type { Position } from '../../src/core/uplink.ts'
+import type { WriterOptions } from '../../src/log/writer.ts'
+import type { OpenedLog } from './helpers.ts'
+import { books, checkBooks, classNamed, counterSource, NEXT, openTestLog, slicesOf, T0, tempDir } from './helpers.ts'
+
+let temp: ReturnType<typeof tempDir>
+let log: OpenedLog
+let source: ReturnType<typeof counterSource>
+beforeEach(() => void (temp = tempDir()))
+afterEach(() => temp.remove())
+
+/** Opens with one block of ten readings for each of `blocks`. */
+function open(blocks: number, options: Partial<WriterOptions> = {}): void {
+  log = openTestLog(temp.dir, options)
+  source = counterSource()
+  add(blocks)
+}
+
+function add(blocks: number): void {
+  for (let i = 0; i < blocks; i++) {
+    log.append(source.batch(10))
+    log.clock.tick(1000)
+  }
+}
+
+function restart(uplink: string, position: Position | 'none') {
+  const resumed = log.writer.restart(uplink, position)
+  log.keeper.restart(uplink, resumed.delivered)
+  return resumed
+}
+
+const all = { ...NEXT, readingsMax: 1e6 }
+const rangesOf = (taken: { ranges: readonly StreamRange[] }) => taken.ranges.map((it) => [it.from, it.to])
+const account = () => {
+  const { accepted, stored, delivered } = log.writer.figures().classes[0] as { accepted: number; stored: number; delivered: number }
+  return { accepted, stored, delivered }
+}
+
+/** Everything that an uplink's two lanes hand out, committed as its transaction. */
+function drain(uplink: string, transaction: number, refused: { stream: string; sequence: number; code: string }[] = []) {
+  const taken = (['live', 'backlog'] as const).map((lane) => log.keeper.next({ ...all, uplink, lane }))
+  const ranges = taken.flatMap((it) => it.ranges)
+  log.writer.offer(uplink, ranges, { 'topic/0': '7' })
+  log.writer.commit(uplink, ranges, transaction, refused)
+  log.clock.tick(1000)
+  return taken
+}
+
+describe('the rule of delivery', () => {
+  const uplinks = ['a', 'b', 'c']
+  test.each([
+    ['all-uplinks' as const, ['a', 'b'], 'c'],
+    ['any-uplink' as const, [], 'b'],
+    [['a', 'c'], ['b', 'a'], 'c'],
+  ])('%j: delivered once the last that counts has it', (rule, before, last) => {
+    open(4, { uplinks, delivery: { process: rule } })
+    for (const uplink of uplinks) restart(uplink, 'none')
+    for (const uplink of before) {
+      drain(uplink, 1)
+      expect(account()).toEqual({ accepted: 40, stored: 40, delivered: 0 })
+    }
+    drain(last, 1)
+    expect(account()).toEqual({ accepted: 40, stored: 0, delivered: 40 })
+    log.close()
+  })
+
+  test('none: stays stored', () => {
+    open(4, { delivery: { process: 'none' } })
+    restart('kafka', 'none')
+    drain('kafka', 1)
+    expect(account()).toEqual({ accepted: 40, stored: 40, delivered: 0 })
+    log.close()
+  })
+
+  test('an uplink that leaves the settings holds nothing back any more', () => {
+    open(4, { uplinks: ['a', 'b'] })
+    restart('a', 'none')
+    restart('b', 'none')
+    drain('a', 1)
+    log.writer.offer('b', [{ stream: log.keeper.next({ ...all, uplink: 'b', lane: 'backlog' }).ranges[0]?.stream ?? '', from: 0, to: 40 }], {})
+    log.close()
+    open(1, { uplinks: ['a'] })
+    expect(account()).toEqual({ accepted: 50, stored: 10, delivered: 40 })
+    log.close()
+  })
+
+  test('kept readings count as delivered, can be asked for, and go when their time is over', () => {
+    open(4, { keepDeliveredMs: 60_000 })
+    restart('kafka', 'none')
+    drain('kafka', 1)
+    expect(account()).toEqual({ accepted: 40, stored: 0, delivered: 40 })
+    const rows = () => log.keeper.query({ tag: 'process/counter', from: 0, to: 2 ** 53, after: 0 }).rows.length
+    expect(rows()).toBe(40)
+    expect(drain('kafka', 2).flatMap(slicesOf)).toEqual([])
+    log.clock.tick(120_000)
+    add(1)
+    expect(rows()).toBe(10)
+    checkBooks(temp.dir, log.writer.figures())
+    log.close()
+  })
+
+  test('a parked reading stays stored and raw, its neighbours are delivered', () => {
+    open(3)
+    restart('kafka', 'none')
+    const stream = books(temp.dir)[0]?.stream as string
+    drain('kafka', 1, [{ stream, sequence: 14, code: 'too-large' }])
+    expect(account()).toEqual({ accepted: 30, stored: 1, delivered: 29 })
+    expect(log.writer.figures().parked).toBe(1)
+    log.close()
+    open(0)
+    expect(account()).toEqual({ accepted: 30, stored: 1, delivered: 29 })
+    expect(log.keeper.query({ tag: 'process/counter', from: 0, to: 2 ** 53, after: 0 }).rows.map((it) => it.sequence)).toContain(14)
+    log.close()
+  })
+})
+
+describe('lanes', () => {
+  test('live begins at the head, backlog walks from the oldest; each block is handed out once', () => {
+    open(6)
+    restart('kafka', 'none')
+    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'live' }))).toEqual([])
+    add(2)
+    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'live' }))).toEqual([[60, 80]])
+    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog', readingsMax: 25 }))).toEqual([[0, 20]])
+    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog', readingsMax: 1 }))).toEqual([[20, 30]])
+    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog' }))).toEqual([[30, 60]])
+    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog' }))).toEqual([])
+    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'live' }))).toEqual([])
+    log.close()
+  })
+
+  test('classes that must wait are left out and come back where they were', () => {
+    open(0, { classes: [classNamed('alarms'), classNamed('process')] })
+    const alarms = counterSource('alarms')
+    restart('kafka', 'none')
+    expect(log.keeper.next({ ...NEXT, lane: 'live' }).ranges).toEqual([])
+    for (let i = 0; i < 2; i++) {
+      log.append(alarms.batch(5))
+      add(1)
+    }
+    const first = log.keeper.next({ ...NEXT, lane: 'live', except: ['alarms'] })
+    expect(first.ranges.map((it) => [it.stream.split(':')[2], it.from, it.to])).toEqual([['process', 0, 20]])
+    const second = log.keeper.next({ ...NEXT, lane: 'live' })
+    expect(second.ranges.map((it) => [it.stream.split(':')[2], it.from, it.to])).toEqual([['alarms', 0, 10]])
+    log.close()
+  })
+
+  test('a position never outgrows its bound: with as many holes, live goes on from the last interval', () => {
+    open(2)
+    const stream = books(temp.dir)[0]?.stream as string
+    const holes = Array.from({ length: POSITION_INTERVALS_MAX }, (_, i) => ({ from: i * 20, to: i * 20 + 10 }))
+    add(POSITION_INTERVALS_MAX * 2)
+    restart('kafka', { transaction: 9, delivered: new Map([[stream, holes]]) })
+    const live = log.keeper.next({ ...all, lane: 'live' })
+    expect(live.ranges[0]?.from).toBe(holes.at(-1)?.to)
+    log.close()
+  })
+})
+
+describe('after a doubt', () => {
+  test('the destination had it: not sent again, counted as delivered', () => {
+    open(4)
+    restart('kafka', 'none')
+    const taken = log.keeper.next({ ...NEXT, lane: 'backlog', readingsMax: 20 })
+    log.writer.offer('kafka', taken.ranges, {})
+    const delivered = new Map(taken.ranges.map((it) => [it.stream, [{ from: it.from, to: it.to }]]))
+    const resumed = restart('kafka', { transaction: 5, delivered })
+    expect(resumed).toMatchObject({ transaction: 5, inDoubt: [] })
+    expect(account()).toEqual({ accepted: 40, stored: 20, delivered: 20 })
+    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog' }))).toEqual([[20, 40]])
+    log.close()
+  })
+
+  test('the destination did not have it: sent again, unmarked', () => {
+    open(4)
+    restart('kafka', { transaction: 1, delivered: new Map() })
+    const taken = log.keeper.next({ ...NEXT, lane: 'backlog', readingsMax: 20 })
+    log.writer.offer('kafka', taken.ranges, {})
+    const resumed = restart('kafka', { transaction: 1, delivered: new Map() })
+    expect(resumed.inDoubt).toEqual([])
+    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog' }))).toEqual([[0, 40]])
+    expect(account()).toEqual({ accepted: 40, stored: 40, delivered: 0 })
+    log.close()
+  })
+
+  test('the destination has forgotten: what was under way is sent again and marked, what was acknowledged is not', () => {
+    open(4)
+    restart('kafka', 'none')
+    const first = log.keeper.next({ ...NEXT, lane: 'backlog', readingsMax: 20 })
+    log.writer.offer('kafka', first.ranges, {})
+    log.writer.commit('kafka', first.ranges, 1, [])
+    const second = log.keeper.next({ ...NEXT, lane: 'backlog' })
+    log.writer.offer('kafka', second.ranges.map((it) => ({ ...it, to: it.to + 1000 })), { 'topic/0': '20' })
+    log.abandon()
+    log = openTestLog(temp.dir)
+    const resumed = restart('kafka', 'none')
+    expect(resumed.inDoubt.map((it) => [it.from, it.to])).toEqual([[20, 40]])
+    expect(resumed).toMatchObject({ transaction: 1, endOffsets: { 'topic/0': '20' } })
+    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog' }))).toEqual([[20, 40]])
+    log.close()
+  })
+
+  test('a position behind ours takes nothing back', () => {
+    open(4)
+    restart('kafka', 'none')
+    drain('kafka', 3)
+    const stream = books(temp.dir)[0]?.stream as string
+    const resumed = restart('kafka', { transaction: 1, delivered: new Map([[stream, [{ from: 0, to: 10 }]]]) })
+    expect(resumed.transaction).toBe(3)
+    expect(resumed.delivered.get(stream)).toEqual([{ from: 0, to: 40 }])
+    expect(account()).toEqual({ accepted: 40, stored: 0, delivered: 40 })
+    log.close()
+  })
+})
+
+describe('epochs', () => {
+  const epoch = () => log.writer.figures().epoch
+
+  test('kill -9 within a boot keeps it, a clean stop over boots too, a power cut does not', () => {
+    open(2)
+    const first = epoch()
+    log.abandon()
+    open(1)
+    expect(epoch()).toBe(first)
+    log.close()
+    open(1, { bootId: 'boot-2' })
+    expect(epoch()).toBe(first)
+    expect(account().accepted).toBe(40)
+    log.abandon()
+    open(1, { bootId: 'boot-3' })
+    expect(epoch()).not.toBe(first)
+    expect(books(temp.dir).map((it) => [it.epoch === first, it.next])).toEqual([[true, 40], [false, 10]])
+    checkBooks(temp.dir, log.writer.figures())
+    log.close()
+  })
+
+  test('a destination that knows numbers we have not given out: an older copy of the log goes on in a new epoch', () => {
+    open(2)
+    const first = epoch()
+    const stream = books(temp.dir)[0]?.stream as string
+    log.append(source.batch(5))
+    restart('kafka', { transaction: 50, delivered: new Map([[stream, [{ from: 0, to: 1000 }]]]) })
+    add(1)
+    expect(epoch()).not.toBe(first)
+    const fresh = books(temp.dir).find((it) => it.epoch === epoch())
+    // What had no number yet goes into the new epoch.
+    expect(fresh?.next).toBe(15)
+    checkBooks(temp.dir, log.writer.figures())
+    log.close()
+  })
+
+  test('streams of epochs that are over leave the position once they are done with, over any number of power cuts', () => {
+    let transaction = 0
+    let delivered: Position['delivered'] = new Map()
+    for (let boot = 0; boot < 80; boot++) {
+      open(0, { bootId: `boot-${boot}` })
+      source.builder.refuse('process', 'unreadable', T0)
+      add(1)
+      while (log.writer.publish() > 0);
+      const resumed = restart('kafka', transaction === 0 ? 'none' : { transaction, delivered })
+      expect(log.writer.figures().epoch).toBe(books(temp.dir).at(-1)?.epoch)
+      const taken = (['live', 'backlog'] as const).map((lane) => log.keeper.next({ ...all, lane }))
+      expect(taken.flatMap(slicesOf).map((it) => it.to - it.from)).toEqual([10])
+      expect(taken.flatMap((it) => it.slices).filter((it) => it.form === 'gap').map((it) => it.to)).toEqual([1])
+      const now = new Map(resumed.delivered)
+      for (const it of taken.flatMap((lane) => lane.ranges)) now.set(it.stream, [{ from: 0, to: it.to }])
+      delivered = now
+      log.writer.commit('kafka', taken.flatMap((it) => it.ranges), ++transaction, [])
+      log.clock.tick(1000)
+      expect(delivered.size).toBeLessThanOrEqual(4)
+      log.abandon()
+    }
+    log = openTestLog(temp.dir, { bootId: 'boot-80' })
+    expect(log.writer.figures().classes[0]).toMatchObject({ accepted: 80 * 11, stored: 0, delivered: 80 * 10, lost: { unreadable: 80 } })
+    log.close()
+  })
+})
+
+describe('damage', () => {
+  test.each(['data', 'header'])('one flipped bit in the %s of a block costs that block only, and it is named', (where) => {
+    open(5)
+    log.close()
+    const db = new Database(join(temp.dir, 'journal.db'))
+    const block = db.prepare('SELECT id, data FROM block WHERE first = 20').get() as { id: number; data: Buffer }
+    const at = where === 'data' ? block.data.length - 3 : 17
+    block.data[at] = (block.data[at] as number) ^ 4
+    db.prepare('UPDATE block SET data = ? WHERE id = ?').run(block.data, block.id)
+    db.close()
+    open(0)
+    restart('kafka', 'none')
+    const taken = log.keeper.next({ ...NEXT, lane: 'backlog' })
+    expect(taken.damaged.map((it) => it.first)).toEqual([20])
+    expect(slicesOf(taken).flatMap((it) => [...decodeBlock(it.block).value])).toEqual([...Array(50).keys()].filter((it) => it < 20 || it >= 30))
+    for (const it of taken.damaged) log.writer.damaged(it.stream, it.first)
+    expect(log.writer.figures().classes[0]?.lost).toEqual({ damaged: 10 })
+    checkBooks(temp.dir, log.writer.figures())
+    log.writer.publish()
+    const gap = log.keeper.next({ ...NEXT, lane: 'live' }).slices.find((it) => it.form === 'gap')
+    expect(gap?.form === 'gap' ? gap.rows.map((it) => [it.from, it.to, it.action, it.reason]) : []).toEqual([[20, 30, 'damaged', 'damaged']])
+    log.close()
+  })
+
+  test('a block that has vanished shows in the accounts', () => {
+    open(5)
+    log.close()
+    const db = new Database(join(temp.dir, 'journal.db'))
+    db.exec('DELETE FROM block WHERE first = 20')
+    db.close()
+    open(0)
+    expect(log.writer.figures().classes[0]).toMatchObject({ accepted: 50, stored: 40, lost: { unaccounted: 10 } })
+    log.close()
+  })
+})
