@@ -15,6 +15,7 @@ import { serveLocalApi } from './local-api/server.ts'
 import { takeLock } from './log/lock.ts'
 import { bootId, clockStatus, hostWatch } from './machine/host.ts'
 import { openLogger } from './machine/logger.ts'
+import { keepHeapsSmall } from './machine/memory.ts'
 import { forward, newReport } from './pipeline/forward.ts'
 import { ingest } from './pipeline/ingest.ts'
 import type { Parts } from './pipeline/report.ts'
@@ -51,6 +52,7 @@ const clock = systemClock()
 
 /** Runs until the signal aborts. Resolves with the exit status. */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<number> {
+  keepHeapsSmall()
   const logger = await openLogger('agent', options.env['LOG_LEVEL'] ?? 'info')
   const logDir = join(options.dir, 'log')
   mkdirSync(logDir, { recursive: true })
@@ -74,7 +76,9 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const sourcesEnded = new AbortController()
   const hosts = Promise.allSettled(agent.hosts.map((it) => it.run(signal))).then(() => sourcesEnded.abort())
   const ends = [hosts, ...agent.ingests(sourcesEnded.signal), ...agent.forwards(signal)]
-  await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })))
+  await new Promise<void>((resolve) =>
+    signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
+  )
   logger.info({}, 'stopping')
   const late = setTimeout(() => process.exit(0), STOP_MS_MAX)
   await Promise.allSettled(ends)
@@ -106,10 +110,19 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, options: 
   const hosts = protocolHosts(settings, log, options.dir, logger)
   const sources = settings.sources.map(({ name, protocol }) => {
     const host = hosts.get(workerOf(protocol)) as ProtocolHost
-    return { name, protocol, host, source: host.sources.get(name) as NonNullable<ReturnType<typeof host.sources.get>>, tally: createTally(clock.monotonic) }
+    return {
+      name,
+      protocol,
+      host,
+      source: host.sources.get(name) as NonNullable<ReturnType<typeof host.sources.get>>,
+      tally: createTally(clock.monotonic),
+    }
   })
   const uplinks = settings.uplinks.map((it) => {
-    const host = uplinkHost({ name: it.name, kind: it.kind, settings: it.settings, device: settings.device.id, site: settings.device.site }, logger)
+    const host = uplinkHost(
+      { name: it.name, kind: it.kind, settings: it.settings, device: settings.device.id, site: settings.device.site },
+      logger,
+    )
     return { name: it.name, host, report: newReport(), tally: createTally(clock.monotonic) }
   })
   const parts: Parts = { settings, version: options.version, startedAt: clock.now(), standingIssues: issues, sources, uplinks }
@@ -122,7 +135,10 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, options: 
     },
     testSource: (name, signal) => named(sources, name, 'source').host.test(name, signal),
     testUplink: (name, signal) => named(uplinks, name, 'uplink').host.test(signal),
-    query: (request, signal) => (request.every === undefined ? log.query(request, signal) : queryWindows(log.query({ ...request, limit: Infinity }, signal), request)),
+    query: (request, signal) =>
+      request.every === undefined
+        ? log.query(request, signal)
+        : queryWindows(log.query({ ...request, limit: Infinity }, signal), request),
   }
   return {
     api,
@@ -140,7 +156,11 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, options: 
             log: log.reader,
             clock,
             random: Math.random,
-            failed: (error, waitMs) => logger.warn({ uplink: name, waitMs: Math.round(waitMs), code: (error as { code?: string }).code }, (error as Error).message),
+            failed: (error, waitMs) =>
+              logger.warn(
+                { uplink: name, waitMs: Math.round(waitMs), code: (error as { code?: string }).code },
+                (error as Error).message,
+              ),
           },
           report,
           signal,
@@ -166,6 +186,12 @@ function protocolHosts(settings: Settings, log: OpenLog, dir: string, logger: Lo
 function named<T extends { readonly name: string }>(list: readonly T[], name: string, what: string): T {
   const found = list.find((it) => it.name === name)
   if (!found)
-    throw new BadInput([{ where: name, text: `there is no ${what} of this name`, remedy: `${what}s: ${list.map((it) => it.name).join(', ') || 'none'}` }])
+    throw new BadInput([
+      {
+        where: name,
+        text: `there is no ${what} of this name`,
+        remedy: `${what}s: ${list.map((it) => it.name).join(', ') || 'none'}`,
+      },
+    ])
   return found
 }

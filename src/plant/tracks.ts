@@ -58,14 +58,15 @@ function trackTimes(device: DevicePlan, book: DeviceServed, seed: number): Track
 }
 
 function trackPolls(device: ModbusDevice, book: DeviceServed, seed: number): Tracked {
-  const countAt = new Map<number, number>()
+  const countAt: Counts = { byTime: new Map(), stream: undefined }
   const counter = newTrack(device.counterTag, book.polls, (n) => n)
   counter.take = (record, again) => {
     const n = Number(record.value)
     if (record.quality === 'bad') counter.counts.bad++
     else if (!Number.isInteger(n) || n < 1) wrong(counter, `${String(record.value)} is no count of polls`)
     else {
-      countAt.set(record.ts, n)
+      countAt.byTime.set(record.ts, n)
+      countAt.stream = record.stream
       judge(counter, record.ts, record.value, again, n)
     }
   }
@@ -84,13 +85,21 @@ function trackPolls(device: ModbusDevice, book: DeviceServed, seed: number): Tra
   return { name: device.name, protocol: 'modbus', tracks: [counter, ...others.map((it) => it.track)], finish }
 }
 
+/** The counts of polls that came, by their time, and the stream that they are in. */
+interface Counts {
+  readonly byTime: Map<number, number>
+  stream: string | undefined
+}
+
 /** A track whose readings find their sample by the counter of the same time. Those that come before it wait, in columns: they may be millions. */
-function pairedTrack(track: Track, countAt: ReadonlyMap<number, number>): { track: Track; finish(): void } {
+function pairedTrack(track: Track, counter: Counts): { track: Track; finish(): void } {
   const times: number[] = []
   const values: RecordValue[] = []
   const agains: boolean[] = []
+  let stream: string | undefined
   track.take = (record, again) => {
-    const count = countAt.get(record.ts)
+    stream = record.stream
+    const count = counter.byTime.get(record.ts)
     if (record.quality === 'bad') track.counts.bad++
     else if (count !== undefined) judge(track, record.ts, record.value, again, count)
     else {
@@ -99,10 +108,15 @@ function pairedTrack(track: Track, countAt: ReadonlyMap<number, number>): { trac
       agains.push(again)
     }
   }
+  // A kill between the commits of two classes keeps one of them: of a count of another class it cannot be told which sample this was.
+  const unpaired = (time: number) => {
+    if (stream === counter.stream) wrong(track, `no count of polls came with the time ${time}`)
+    else track.counts.unbooked++
+  }
   const finish = () => {
     for (const [i, time] of times.entries()) {
-      const count = countAt.get(time)
-      if (count === undefined) wrong(track, `no count of polls came with the time ${time}`)
+      const count = counter.byTime.get(time)
+      if (count === undefined) unpaired(time)
       else judge(track, time, values[i] as RecordValue, agains[i] as boolean, count)
     }
   }

@@ -8,6 +8,7 @@ import type { DamagedPlace, KeeperOptions } from '../log/keeper.ts'
 import type { QueryPage } from '../log/query.ts'
 import type { LogFigures, WriterOptions } from '../log/writer.ts'
 import type { Caller } from './port.ts'
+import { YOUNG_GENERATION_MB } from '../machine/memory.ts'
 import { caller, serve, unpacked } from './port.ts'
 
 export interface OpenLog {
@@ -154,7 +155,7 @@ function thread(name: string, data: unknown, heapMb: number, failed: (error: Err
   const worker = new Worker(new URL(`./${name}.ts`, import.meta.url), {
     workerData: data,
     name,
-    resourceLimits: { maxOldGenerationSizeMb: heapMb },
+    resourceLimits: { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
   })
   worker.on('error', (error) => failed(error as Error))
   worker.on('exit', (code) => failed(new Error(`the log's ${name} thread ended with code ${code}`)))

@@ -7,6 +7,7 @@ import { Unreachable } from '../core/errors.ts'
 import type { Backoff } from '../pipeline/keep-running.ts'
 import { keepRunning, sleep } from '../pipeline/keep-running.ts'
 import type { Caller } from './port.ts'
+import { YOUNG_GENERATION_MB } from '../machine/memory.ts'
 import { caller, serve } from './port.ts'
 import type { ProtocolWorkerData } from './protocol.ts'
 import { stepCalls } from './test-calls.ts'
@@ -65,7 +66,7 @@ export function protocolHost(
     const started_ = new Worker(new URL('./protocol.ts', import.meta.url), {
       workerData: data,
       name: worker,
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     })
     const calls = caller(started_)
     thread = calls

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { Logger, TestStep } from '../core/source.ts'
 import type { Uplink, UplinkBatch } from '../core/uplink.ts'
 import type { Caller } from './port.ts'
+import { YOUNG_GENERATION_MB } from '../machine/memory.ts'
 import { caller, serve } from './port.ts'
 import { stepCalls } from './test-calls.ts'
 import type { Level } from './thread-logger.ts'
@@ -31,7 +32,7 @@ export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
     const worker = new Worker(new URL('./uplink.ts', import.meta.url), {
       workerData: data,
       name: `uplink ${data.name}`,
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     })
     const calls = caller(worker)
     serve(worker, { step: steps.step, log: (level: Level, fields: object, text: string) => logger[level](fields, text) })
