@@ -21,7 +21,7 @@ import { BadInput } from '../core/errors.ts'
 
 export type Journal = Database.Database
 
-export const FORMAT = 1
+const FORMAT = 1
 export const PAGE_BYTES = 4096
 const SQLITE_MIN = [3, 51, 3]
 /** Checkpoints begin here; one transaction may go beyond by what it writes itself. */
@@ -75,7 +75,7 @@ function assertSqlite(db: Journal): void {
     throw new Error(`SQLite ${version} is older than ${SQLITE_MIN.join('.')}`)
 }
 
-export function journalFile(dir: string): string {
+function journalFile(dir: string): string {
   return join(dir, 'journal.db')
 }
 
@@ -126,7 +126,7 @@ export function pagesMax(bytesMax: number): number {
   return Math.floor((bytesMax - 2 * WAL_BYTES_MAX - 256_000) / PAGE_BYTES)
 }
 
-export function readMeta(db: Journal, key: string): string | undefined {
+function readMeta(db: Journal, key: string): string | undefined {
   return db.prepare('SELECT value FROM meta WHERE key = ?').pluck().get(key) as string | undefined
 }
 

@@ -9,19 +9,17 @@
 // commit or fsync is never repeated: the error goes up, the process ends, the next start reads what is on disk.
 import type { ReadingBatch, Refused } from '../core/batch.ts'
 import { bytesOf } from '../core/batch.ts'
-import { BLOCK_BYTES_MAX } from '../core/bounds.ts'
 import type { EndOffsets, Resumed } from '../core/log.ts'
 import type { ClassSettings, DeliveryRule } from '../core/settings.ts'
-import type { ClassStatus } from '../core/status.ts'
 import type { StreamRange } from '../core/stream.ts'
 import type { Position, Refusal } from '../core/uplink.ts'
 import { createEncoder } from '../columns/index.ts'
-import type { Account } from './accounts.ts'
-import { loadAccounts, lose, lostOf } from './accounts.ts'
-import type { Gather, SeriesMap } from './gather.ts'
-import { beginBatch, emptyGather, gatherOne, gatherRun, hasRoom, newGather, runEnd, wordsOf } from './gather.ts'
-import type { Journal } from './journal.ts'
-import { boundWal, COMMIT_BYTES_MAX, openJournal, PAGE_BYTES, presentEpoch, walBytes, writeMeta } from './journal.ts'
+import { loadAccounts, lose } from './accounts.ts'
+import type { LogFigures } from './figures.ts'
+import { figuresOf } from './figures.ts'
+import { emptyGather } from './gather.ts'
+import { createIntake } from './intake.ts'
+import { boundWal, COMMIT_BYTES_MAX, openJournal, presentEpoch, writeMeta } from './journal.ts'
 import { loadLedger } from './ledger.ts'
 import { loadPositions } from './positions.ts'
 import { createReclaimer } from './reclaim.ts'
@@ -60,18 +58,6 @@ export interface WriterWorld {
   failed(error: unknown): void
 }
 
-export interface LogFigures {
-  readonly epoch: string
-  readonly bytes: number
-  readonly bytesMax: number
-  readonly oldest: number | null
-  readonly sequence: number
-  readonly commits: number
-  readonly commitMs: { readonly p50: number; readonly p99: number }
-  readonly classes: readonly ClassStatus[]
-  readonly parked: number
-}
-
 export interface Writer {
   append(id: number, batch: ReadingBatch): void
   hurry(): void
@@ -100,15 +86,6 @@ interface Ready {
   readonly receivedFrom: number
   readonly receivedTo: number
   readonly data: Uint8Array
-}
-
-interface Waiting {
-  readonly gather: Gather
-  /** By reason: one line of the ledger each. */
-  readonly refused: Map<string, Refused>
-  /** Appends that end in this class's next commit. */
-  readonly appends: number[]
-  dueAt: number
 }
 
 const EXPIRE_EVERY_MS = 1000
@@ -147,19 +124,12 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   })
   const encode = createEncoder()
   const series = loadSeries(db, options.device, world)
-  const origins = new Map<number, SeriesMap>()
-  const placeOf = new Map(classes.map((it, place) => [it.name, place]))
-  const waiting: Waiting[] = classes.map(() => ({
-    gather: newGather(),
-    refused: new Map<string, Refused>(),
-    appends: [],
-    dueAt: Infinity,
-  }))
+  const intake = createIntake(classes, series, makeRoomIn)
+  const { waiting } = intake
   /** Appends with parts in several classes: how many of them are still to be committed. */
   const parts = new Map<number, number>()
   let ready: Ready[] = []
   let readyBytes = 0
-  let bytesWaiting = 0
   let timer: { at: number; cancel(): void } | undefined
   let stalled = false
   let dead = false
@@ -182,88 +152,11 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
 
   function append(id: number, batch: ReadingBatch): void {
     if (dead) return
-    const map = mapOf(batch)
-    const touched = new Set<number>()
-    if (batch.count > 0)
-      if (map.only >= 0) {
-        appendRuns(map.only, batch, map)
-        touched.add(map.only)
-      } else appendEach(batch, map, touched)
-    for (const it of batch.refused) {
-      const place = placeOf.get(it.class) ?? classes.length - 1
-      refuseLater(place, it)
-      touched.add(place)
-    }
+    const touched = intake.take(batch)
     if (touched.size === 0) return void world.durable([id], ledger.unpublished())
     parts.set(id, touched.size)
-    for (const place of touched) wait(place, id)
-    bytesWaiting += bytesOf(batch)
+    for (const place of touched) wait(place, id, bytesOf(batch))
     plan()
-  }
-
-  function mapOf(batch: ReadingBatch): SeriesMap {
-    let map = origins.get(batch.origin)
-    if (!map) origins.set(batch.origin, (map = { ids: [], classes: [], kinds: [], only: -2, spans: false }))
-    if (batch.seriesFrom !== map.ids.length && batch.newSeries.length > 0)
-      throw new Error(`origin ${batch.origin}: series from ${batch.seriesFrom} came where ${map.ids.length} was next`)
-    for (const it of batch.newSeries) {
-      const place = placeOf.get(it.class) ?? -1
-      map.only = map.ids.length === 0 || map.only === place ? place : -2
-      map.ids.push(series.idOf(it))
-      map.classes.push(place)
-      map.kinds.push(it.kind)
-      map.spans ||= it.kind === 'string' || it.kind === 'bytes'
-    }
-    return map
-  }
-
-  function appendRuns(place: number, batch: ReadingBatch, map: SeriesMap): void {
-    const gather = waitingOf(place).gather
-    for (let from = 0, to = 0; from < batch.count; from = to) {
-      to = runEnd(batch, map, from)
-      if (!hasRoom(gather, to - from, batch.bytes.length)) makeRoomIn(place)
-      gatherRun(gather, batch, map, from, to)
-    }
-  }
-
-  function appendEach(batch: ReadingBatch, map: SeriesMap, touched: Set<number>): void {
-    const indices = new Map<number, number>()
-    const words = wordsOf(batch)
-    for (let row = 0; row < batch.count; row++) {
-      const place = map.classes[batch.series[row] as number] as number
-      if (place < 0) {
-        refuseUnknown(batch, row, touched)
-        continue
-      }
-      const { gather } = waitingOf(place)
-      if (!hasRoom(gather, 1, 0) || gather.bytesUsed > BLOCK_BYTES_MAX) {
-        makeRoomIn(place)
-        indices.clear()
-      }
-      let index = indices.get(place)
-      if (index === undefined) indices.set(place, (index = beginBatch(gather, batch.received)))
-      gatherOne(gather, batch, words, map, row, index)
-      touched.add(place)
-    }
-  }
-
-  function refuseUnknown(batch: ReadingBatch, row: number, touched: Set<number>): void {
-    const place = classes.length - 1
-    const time = batch.time[row] as number
-    refuseLater(place, {
-      class: (classes[place] as ClassSettings).name,
-      reason: 'no-such-class',
-      count: 1,
-      timeFrom: time,
-      timeTo: time,
-    })
-    touched.add(place)
-  }
-
-  function refuseLater(place: number, it: Refused): void {
-    const { refused } = waitingOf(place)
-    const known = refused.get(it.reason)
-    refused.set(it.reason, known ? joined(known, it) : it)
   }
 
   /** A full gather becomes a block; blocks enough for a transaction are committed at once, with nobody's acknowledgement that is not due. */
@@ -272,11 +165,10 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     if (readyBytes >= COMMIT_BYTES_MAX) commitNow(world.monotonic())
   }
 
-  const waitingOf = (place: number) => waiting[place] as Waiting
-
-  function wait(place: number, id: number): void {
-    const it = waitingOf(place)
+  function wait(place: number, id: number, bytes: number): void {
+    const it = intake.of(place)
     it.appends.push(id)
+    it.bytes += bytes
     it.dueAt = Math.min(it.dueAt, world.monotonic() + (classes[place] as ClassSettings).commitEveryMs)
   }
 
@@ -286,7 +178,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   function plan(): void {
     if (dead) return
     const now = world.monotonic()
-    const urgent = stalled || bytesWaiting >= options.commitBytes
+    const urgent = isUrgent()
     const due = urgent
       ? now
       : Math.min(...waiting.map((it) => it.dueAt), positions.isDirty() ? lastCommitEnd + idleCommitMs() : Infinity)
@@ -297,19 +189,20 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     timer = { at, ...world.after(Math.max(0, at - now), onTimer) }
   }
 
+  const isUrgent = () => stalled || waiting.reduce((sum, it) => sum + it.bytes, 0) >= options.commitBytes
+
   const idleCommitMs = () => Math.min(...classes.map((it) => it.commitEveryMs))
 
   function onTimer(): void {
     timer = undefined
-    const all = stalled || bytesWaiting >= options.commitBytes
-    commitNow(all ? Infinity : world.monotonic() + 1)
+    commitNow(isUrgent() ? Infinity : world.monotonic() + 1)
     plan()
   }
 
   // --- the commit ---------------------------------------------------------------------------------------------------
 
   function makeBlock(place: number): void {
-    const { gather } = waitingOf(place)
+    const { gather } = intake.of(place)
     if (gather.count === 0) return
     const name = (classes[place] as ClassSettings).name
     const stream = streams.current(name, 'raw')
@@ -345,7 +238,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   /** Commits the classes that are due by `until` (monotonic ms), and all that uplinks have said. */
   function commitNow(until: number): void {
     if (dead) return
-    const places = classes.map((_, place) => place).filter((place) => waitingOf(place).dueAt <= until)
+    const places = classes.map((_, place) => place).filter((place) => intake.of(place).dueAt <= until)
     if (places.length === 0 && ready.length === 0 && !positions.isDirty()) {
       stalled = false
       return
@@ -366,9 +259,8 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     ready = []
     readyBytes = 0
     for (const place of places) settle(place, acked)
-    stalled = false
-    // What classes that are not due have waiting stays small: it counts anew with the next append.
-    bytesWaiting = 0
+    // Who is stalled waits for all classes: a commit of some is not what was asked for.
+    if (until === Infinity) stalled = false
     lastCommitEnd = world.monotonic()
     lastCommitMs = lastCommitEnd - started
     commits++
@@ -385,7 +277,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     series.save()
     // Highest class first, so that it finds the room.
     for (const block of ready.sort((a, b) => a.place - b.place || a.first - b.first)) store(block, at)
-    for (const place of places) for (const it of waitingOf(place).refused.values()) refuse(place, it, at)
+    for (const place of places) for (const it of intake.of(place).refused.values()) refuse(place, it, at)
     positions.save(at)
     dropExpired(at)
     streams.save()
@@ -440,7 +332,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   }
 
   function settle(place: number, acked: number[]): void {
-    const it = waitingOf(place)
+    const it = intake.of(place)
     for (const id of it.appends) {
       const left = (parts.get(id) ?? 1) - 1
       if (left > 0) parts.set(id, left)
@@ -451,6 +343,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     }
     it.appends.length = 0
     it.refused.clear()
+    it.bytes = 0
     it.dueAt = Infinity
   }
 
@@ -497,7 +390,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       stalled = true
       plan()
     },
-    forget: (origin) => void origins.delete(origin),
+    forget: intake.forget,
     offer(uplink, ranges, endOffsets) {
       const empty = positions.offer(uplink, ranges, endOffsets)
       commitForUplink()
@@ -533,7 +426,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       })
       world.durable([], ledger.unpublished())
     },
-    figures: () => figures(),
+    figures: () => figuresOf({ db, bytesMax: options.bytesMax, classes, streams, accounts }, commits, commitMs),
     close() {
       timer?.cancel()
       for (const it of waiting) if (it.appends.length > 0) it.dueAt = 0
@@ -556,48 +449,4 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     writeMeta(db, 'epoch', epoch)
     streams.beginEpoch(epoch)
   }
-
-  function figures(): LogFigures {
-    const sorted = commitMs.toSorted((a, b) => a - b)
-    const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
-    const present = streams.all().filter((it) => it.epoch === streams.epoch() && it.form === 'raw')
-    const oldest = db
-      .prepare(
-        'SELECT min(received_from) FROM (SELECT received_from FROM block WHERE stream = ? AND pending > 0 ORDER BY first LIMIT 1)',
-      )
-      .pluck()
-    const oldestOf = streams
-      .all()
-      .map((it) => oldest.get(it.id) as number | null)
-      .filter((it) => it !== null)
-    return {
-      epoch: streams.epoch(),
-      bytes: (db.pragma('page_count', { simple: true }) as number) * PAGE_BYTES - freeBytes(db) + walBytes(db),
-      bytesMax: options.bytesMax,
-      oldest: oldestOf.length > 0 ? Math.min(...oldestOf) : null,
-      sequence: present.reduce((sum, it) => sum + it.next, 0),
-      commits,
-      commitMs: { p50: at(0.5), p99: at(0.99) },
-      classes: classes.map(({ name }) => classStatus(accounts.of(name))),
-      parked: db.prepare('SELECT count(*) FROM parked').pluck().get() as number,
-    }
-  }
-}
-
-const joined = (a: Refused, b: Refused): Refused => ({
-  ...a,
-  count: a.count + b.count,
-  timeFrom: Math.min(a.timeFrom, b.timeFrom),
-  timeTo: Math.max(a.timeTo, b.timeTo),
-})
-
-function classStatus(account: Account): ClassStatus {
-  const { accepted, delivered, stored, lost, bytes } = account
-  if (accepted !== delivered + stored + lostOf(account))
-    throw new Error(`class ${account.class}: accounts do not add up: ${JSON.stringify(account)}`)
-  return { name: account.class, accepted, stored, delivered, aggregated: 0, lost: { ...lost }, bytes, step: 'raw' }
-}
-
-function freeBytes(db: Journal): number {
-  return (db.pragma('freelist_count', { simple: true }) as number) * PAGE_BYTES
 }

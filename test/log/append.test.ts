@@ -91,7 +91,11 @@ describe('a round trip', () => {
     log = openTestLog(temp.dir, { classes: [classNamed('alarms', { commitEveryMs: 100 }), classNamed('process')] })
     const builder = new BatchBuilder(newOrigin(0))
     for (let i = 0; i < 90; i++)
-      builder.add(builder.series({ tag: `t${i % 3}`, class: ['alarms', 'process', 'gone'][i % 3] as string, kind: 'double' }), T0 + i, i)
+      builder.add(
+        builder.series({ tag: `t${i % 3}`, class: ['alarms', 'process', 'gone'][i % 3] as string, kind: 'double' }),
+        T0 + i,
+        i,
+      )
     const id = log.append(builder.take(T0))
     log.clock.tick(150)
     expect(log.acked).toEqual([])
@@ -151,7 +155,10 @@ describe('group commit', () => {
   })
 
   test('what is not due yet has no number in the file: publishing lines of the ledger in between leaves no hole', () => {
-    log = openTestLog(temp.dir, { classes: [classNamed('alarms', { commitEveryMs: 10 }), classNamed('process', { commitEveryMs: 60_000 })], commitBytes: 1e9 })
+    log = openTestLog(temp.dir, {
+      classes: [classNamed('alarms', { commitEveryMs: 10 }), classNamed('process', { commitEveryMs: 60_000 })],
+      commitBytes: 1e9,
+    })
     const alarms = counterSource('alarms')
     const process = counterSource('process')
     alarms.builder.refuse('alarms', 'unreadable', T0)
@@ -217,7 +224,9 @@ describe('refused readings', () => {
     expect(log.writer.publish()).toBe(0)
     const gap = log.keeper.next(live).slices.find((it) => it.form === 'gap')
     const rows = gap?.form === 'gap' ? gap.rows : []
-    expect(rows.map((it) => [it.sequence, it.from, it.to, it.count, it.reason, it.action, it.timeFrom - T0, it.timeTo - T0])).toEqual([
+    expect(
+      rows.map((it) => [it.sequence, it.from, it.to, it.count, it.reason, it.action, it.timeFrom - T0, it.timeTo - T0]),
+    ).toEqual([
       [0, 40, 46, 6, 'out-of-range', 'refused', 0, 2],
       [1, 46, 52, 6, 'overflow', 'overflowed', 1, 3],
     ])

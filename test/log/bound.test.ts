@@ -33,31 +33,34 @@ function open(bytesMax: number, sizes: number[], more = {}): void {
 const bytesOf = (name: string) => log.writer.figures().classes.find((it) => it.name === name)?.bytes ?? 0
 
 describe('the bound', () => {
-  test.each([32 * MB, 40 * MB])('of %i bytes holds over all files at each commit; the lowest class goes first, the floors hold', (bytesMax) => {
-    const sizes: number[] = []
-    open(bytesMax, sizes)
-    const sources = ['alarms', 'process', 'debug'].map((name) => noisySource(name, 4000))
-    for (let round = 0; round < 60; round++) {
-      const [alarms, process, debug] = sources
-      log.append(alarms!.batch(round < 20 ? 50 : 0))
-      log.append(process!.batch(80))
-      log.append(debug!.batch(120))
-      log.clock.tick(1000)
-      if (round % 10 === 9) checkBooks(temp.dir, log.writer.figures())
-    }
-    expect(log.failures).toEqual([])
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(bytesMax)
-    // All 60 rounds are far more than fits: most of the bound is in use, debug has gone, the floors are kept.
-    expect(log.writer.figures().bytes).toBeGreaterThan((bytesMax - 17 * MB) * 0.9)
-    expect(bytesOf('debug')).toBe(0)
-    expect(bytesOf('alarms')).toBeGreaterThan(4 * MB * 0.95)
-    const [, process] = books(temp.dir).filter((it) => it.class === 'process' || it.class === 'alarms')
-    // Oldest first: what is left of a class is its end, in one piece.
-    expect(process?.stored).toHaveLength(1)
-    expect(process?.stored[0]?.to).toBe(process?.next)
-    log.close()
-    expect(bytesOnDisk(temp.dir)).toBeLessThanOrEqual(bytesMax)
-  })
+  test.each([32 * MB, 40 * MB])(
+    'of %i bytes holds over all files at each commit; the lowest class goes first, the floors hold',
+    (bytesMax) => {
+      const sizes: number[] = []
+      open(bytesMax, sizes)
+      const sources = ['alarms', 'process', 'debug'].map((name) => noisySource(name, 4000))
+      for (let round = 0; round < 60; round++) {
+        const [alarms, process, debug] = sources
+        log.append(alarms!.batch(round < 20 ? 50 : 0))
+        log.append(process!.batch(80))
+        log.append(debug!.batch(120))
+        log.clock.tick(1000)
+        if (round % 10 === 9) checkBooks(temp.dir, log.writer.figures())
+      }
+      expect(log.failures).toEqual([])
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(bytesMax)
+      // All 60 rounds are far more than fits: most of the bound is in use, debug has gone, the floors are kept.
+      expect(log.writer.figures().bytes).toBeGreaterThan((bytesMax - 17 * MB) * 0.9)
+      expect(bytesOf('debug')).toBe(0)
+      expect(bytesOf('alarms')).toBeGreaterThan(4 * MB * 0.95)
+      const [, process] = books(temp.dir).filter((it) => it.class === 'process' || it.class === 'alarms')
+      // Oldest first: what is left of a class is its end, in one piece.
+      expect(process?.stored).toHaveLength(1)
+      expect(process?.stored[0]?.to).toBe(process?.next)
+      log.close()
+      expect(bytesOnDisk(temp.dir)).toBeLessThanOrEqual(bytesMax)
+    },
+  )
 
   test('a low class never takes the floor of a higher one: it loses its own', () => {
     const sizes: number[] = []
@@ -138,7 +141,11 @@ describe('the bound', () => {
     log.writer.restart('kafka', 'none')
     log.keeper.restart('kafka', new Map())
     const present = log.keeper.next({ ...request, lane: 'backlog' })
-    expect(log.writer.offer('kafka', present.ranges, {}).flatMap((hole) => slicesOf(present).filter((it) => it.from < hole.to && hole.from < it.to))).toEqual([])
+    expect(
+      log.writer
+        .offer('kafka', present.ranges, {})
+        .flatMap((hole) => slicesOf(present).filter((it) => it.from < hole.to && hole.from < it.to)),
+    ).toEqual([])
     fill(100)
     const stored = books(temp.dir)[0]?.stored ?? []
     for (const slice of slicesOf(present)) expect(stored.some((it) => it.from <= slice.from && slice.to <= it.to)).toBe(true)

@@ -38,7 +38,11 @@ function restart(uplink: string, position: Position | 'none') {
 const all = { ...NEXT, readingsMax: 1e6 }
 const rangesOf = (taken: { ranges: readonly StreamRange[] }) => taken.ranges.map((it) => [it.from, it.to])
 const account = () => {
-  const { accepted, stored, delivered } = log.writer.figures().classes[0] as { accepted: number; stored: number; delivered: number }
+  const { accepted, stored, delivered } = log.writer.figures().classes[0] as {
+    accepted: number
+    stored: number
+    delivered: number
+  }
   return { accepted, stored, delivered }
 }
 
@@ -83,7 +87,11 @@ describe('the rule of delivery', () => {
     restart('a', 'none')
     restart('b', 'none')
     drain('a', 1)
-    log.writer.offer('b', [{ stream: log.keeper.next({ ...all, uplink: 'b', lane: 'backlog' }).ranges[0]?.stream ?? '', from: 0, to: 40 }], {})
+    log.writer.offer(
+      'b',
+      [{ stream: log.keeper.next({ ...all, uplink: 'b', lane: 'backlog' }).ranges[0]?.stream ?? '', from: 0, to: 40 }],
+      {},
+    )
     log.close()
     open(1, { uplinks: ['a'] })
     expect(account()).toEqual({ accepted: 50, stored: 10, delivered: 40 })
@@ -115,7 +123,9 @@ describe('the rule of delivery', () => {
     log.close()
     open(0)
     expect(account()).toEqual({ accepted: 30, stored: 1, delivered: 29 })
-    expect(log.keeper.query({ tag: 'process/counter', from: 0, to: 2 ** 53, after: 0 }).rows.map((it) => it.sequence)).toContain(14)
+    expect(log.keeper.query({ tag: 'process/counter', from: 0, to: 2 ** 53, after: 0 }).rows.map((it) => it.sequence)).toContain(
+      14,
+    )
     log.close()
   })
 })
@@ -196,7 +206,11 @@ describe('after a doubt', () => {
     log.writer.offer('kafka', first.ranges, {})
     log.writer.commit('kafka', first.ranges, 1, [])
     const second = log.keeper.next({ ...NEXT, lane: 'backlog' })
-    log.writer.offer('kafka', second.ranges.map((it) => ({ ...it, to: it.to + 1000 })), { 'topic/0': '20' })
+    log.writer.offer(
+      'kafka',
+      second.ranges.map((it) => ({ ...it, to: it.to + 1000 })),
+      { 'topic/0': '20' },
+    )
     log.abandon()
     log = openTestLog(temp.dir)
     const resumed = restart('kafka', 'none')
@@ -235,7 +249,10 @@ describe('epochs', () => {
     log.abandon()
     open(1, { bootId: 'boot-3' })
     expect(epoch()).not.toBe(first)
-    expect(books(temp.dir).map((it) => [it.epoch === first, it.next])).toEqual([[true, 40], [false, 10]])
+    expect(books(temp.dir).map((it) => [it.epoch === first, it.next])).toEqual([
+      [true, 40],
+      [false, 10],
+    ])
     checkBooks(temp.dir, log.writer.figures())
     log.close()
   })
@@ -267,17 +284,32 @@ describe('epochs', () => {
       expect(log.writer.figures().epoch).toBe(books(temp.dir).at(-1)?.epoch)
       const taken = (['live', 'backlog'] as const).map((lane) => log.keeper.next({ ...all, lane }))
       expect(taken.flatMap(slicesOf).map((it) => it.to - it.from)).toEqual([10])
-      expect(taken.flatMap((it) => it.slices).filter((it) => it.form === 'gap').map((it) => it.to)).toEqual([1])
+      expect(
+        taken
+          .flatMap((it) => it.slices)
+          .filter((it) => it.form === 'gap')
+          .map((it) => it.to),
+      ).toEqual([1])
       const now = new Map(resumed.delivered)
       for (const it of taken.flatMap((lane) => lane.ranges)) now.set(it.stream, [{ from: 0, to: it.to }])
       delivered = now
-      log.writer.commit('kafka', taken.flatMap((it) => it.ranges), ++transaction, [])
+      log.writer.commit(
+        'kafka',
+        taken.flatMap((it) => it.ranges),
+        ++transaction,
+        [],
+      )
       log.clock.tick(1000)
       expect(delivered.size).toBeLessThanOrEqual(4)
       log.abandon()
     }
     log = openTestLog(temp.dir, { bootId: 'boot-80' })
-    expect(log.writer.figures().classes[0]).toMatchObject({ accepted: 80 * 11, stored: 0, delivered: 80 * 10, lost: { unreadable: 80 } })
+    expect(log.writer.figures().classes[0]).toMatchObject({
+      accepted: 80 * 11,
+      stored: 0,
+      delivered: 80 * 10,
+      lost: { unreadable: 80 },
+    })
     log.close()
   })
 })
@@ -296,13 +328,17 @@ describe('damage', () => {
     restart('kafka', 'none')
     const taken = log.keeper.next({ ...NEXT, lane: 'backlog' })
     expect(taken.damaged.map((it) => it.first)).toEqual([20])
-    expect(slicesOf(taken).flatMap((it) => [...decodeBlock(it.block).value])).toEqual([...Array(50).keys()].filter((it) => it < 20 || it >= 30))
+    expect(slicesOf(taken).flatMap((it) => [...decodeBlock(it.block).value])).toEqual(
+      [...Array(50).keys()].filter((it) => it < 20 || it >= 30),
+    )
     for (const it of taken.damaged) log.writer.damaged(it.stream, it.first)
     expect(log.writer.figures().classes[0]?.lost).toEqual({ damaged: 10 })
     checkBooks(temp.dir, log.writer.figures())
     log.writer.publish()
     const gap = log.keeper.next({ ...NEXT, lane: 'live' }).slices.find((it) => it.form === 'gap')
-    expect(gap?.form === 'gap' ? gap.rows.map((it) => [it.from, it.to, it.action, it.reason]) : []).toEqual([[20, 30, 'damaged', 'damaged']])
+    expect(gap?.form === 'gap' ? gap.rows.map((it) => [it.from, it.to, it.action, it.reason]) : []).toEqual([
+      [20, 30, 'damaged', 'damaged'],
+    ])
     log.close()
   })
 

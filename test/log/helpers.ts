@@ -13,10 +13,11 @@ import type { RawSlice, Taken } from '../../src/core/log.ts'
 import type { ClassSettings } from '../../src/core/settings.ts'
 import type { Keeper } from '../../src/log/keeper.ts'
 import { openKeeper } from '../../src/log/keeper.ts'
-import type { LogFigures, Writer, WriterOptions } from '../../src/log/writer.ts'
+import type { LogFigures } from '../../src/log/figures.ts'
+import type { Writer, WriterOptions } from '../../src/log/writer.ts'
 import { openWriter } from '../../src/log/writer.ts'
 
-export const DEVICE = 'box-1'
+const DEVICE = 'box-1'
 export const T0 = 1_700_000_000_000_000
 
 export function classNamed(name: string, more: Partial<ClassSettings> = {}): ClassSettings {
@@ -173,20 +174,50 @@ export interface Book {
 export function books(dir: string, uplink = 'kafka'): Book[] {
   const db = new Database(join(dir, 'journal.db'), { readonly: true })
   try {
-    const streams = db.prepare("SELECT * FROM stream WHERE form = 'raw'").all() as { id: number; device: string; epoch: string; class: string; form: string; next: number }[]
+    const streams = db.prepare("SELECT * FROM stream WHERE form = 'raw'").all() as {
+      id: number
+      device: string
+      epoch: string
+      class: string
+      form: string
+      next: number
+    }[]
     const position = db.prepare('SELECT delivered FROM position WHERE uplink = ?').pluck().get(uplink) as string | undefined
     const ended = new Set(db.prepare('SELECT stream FROM ended').pluck().all() as number[])
     const delivered = new Map(JSON.parse(position ?? '[]') as [string, Intervals][])
     return streams.map((it) => {
       const stream = `${it.device}:${it.epoch}:${it.class}:${it.form}`
-      const held = db.prepare('SELECT first, first + count AS end FROM block WHERE stream = ? AND pending > 0').all(it.id) as { first: number; end: number }[]
-      const named = db.prepare('SELECT first, end, count FROM ledger WHERE stream = ?').all(it.id) as { first: number; end: number; count: number }[]
+      const held = db.prepare('SELECT first, first + count AS end FROM block WHERE stream = ? AND pending > 0').all(it.id) as {
+        first: number
+        end: number
+      }[]
+      const named = db.prepare('SELECT first, end, count FROM ledger WHERE stream = ?').all(it.id) as {
+        first: number
+        end: number
+        count: number
+      }[]
       const stored = disjoint(`blocks of ${stream}`, held)
       const lost = disjoint(`ledger of ${stream}`, named)
-      for (const row of named) if (row.count !== row.end - row.first) throw new Error(`a ledger row of ${stream} counts ${row.count}`)
+      for (const row of named)
+        if (row.count !== row.end - row.first) throw new Error(`a ledger row of ${stream} counts ${row.count}`)
       if (countOf(intersection(stored, lost)) > 0) throw new Error(`${stream}: stored and lost`)
-      const rest = difference(difference([{ from: 0, to: it.next }].filter((all) => all.to > 0), stored), lost)
-      return { stream, class: it.class, epoch: it.epoch, next: it.next, stored, lost, rest, delivered: ended.has(it.id) ? rest : (delivered.get(stream) ?? []) }
+      const rest = difference(
+        difference(
+          [{ from: 0, to: it.next }].filter((all) => all.to > 0),
+          stored,
+        ),
+        lost,
+      )
+      return {
+        stream,
+        class: it.class,
+        epoch: it.epoch,
+        next: it.next,
+        stored,
+        lost,
+        rest,
+        delivered: ended.has(it.id) ? rest : (delivered.get(stream) ?? []),
+      }
     })
   } finally {
     db.close()
@@ -211,8 +242,14 @@ export function checkBooks(dir: string, figures: LogFigures): void {
     const mine = all.filter((it) => it.class === account.name)
     const sum = (of: (it: Book) => number) => mine.reduce((total, it) => total + of(it), 0)
     const lost = Object.values(account.lost).reduce((total, n) => total + n, 0)
-    const found = { accepted: sum((it) => it.next), lost: sum((it) => countOf(it.lost)), delivered: sum((it) => countOf(it.rest)), stored: sum((it) => countOf(it.stored)) }
+    const found = {
+      accepted: sum((it) => it.next),
+      lost: sum((it) => countOf(it.lost)),
+      delivered: sum((it) => countOf(it.rest)),
+      stored: sum((it) => countOf(it.stored)),
+    }
     const said = { accepted: account.accepted, lost, delivered: account.delivered, stored: account.stored }
-    if (JSON.stringify(found) !== JSON.stringify(said)) throw new Error(`${account.name}: the file says ${JSON.stringify(found)}, the account ${JSON.stringify(said)}`)
+    if (JSON.stringify(found) !== JSON.stringify(said))
+      throw new Error(`${account.name}: the file says ${JSON.stringify(found)}, the account ${JSON.stringify(said)}`)
   }
 }

@@ -8,7 +8,9 @@ import { tempDir } from './helpers.ts'
 
 test('one opener at a time: the second is told by whom, and a kill frees the lock', async () => {
   const { dir, remove } = tempDir()
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./lock.main.ts', import.meta.url)), dir], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./lock.main.ts', import.meta.url)), dir], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   try {
     await once(child.stdout, 'data')
     let said: unknown

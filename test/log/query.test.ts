@@ -51,7 +51,16 @@ test('windows: count, least, greatest, mean, first, last of the good numbers', a
   }
   const request = { tag: 'process/counter', from: 0, to: 1e18, every: 10_000, limit: 100 }
   const windows = []
-  for await (const row of queryWindows(rows(), request)) windows.push([(row.time - T0) / 1000, row.value, row.window?.count, row.window?.min, row.window?.max, row.window?.first, row.window?.last])
+  for await (const row of queryWindows(rows(), request))
+    windows.push([
+      (row.time - T0) / 1000,
+      row.value,
+      row.window?.count,
+      row.window?.min,
+      row.window?.max,
+      row.window?.first,
+      row.window?.last,
+    ])
   expect(windows).toEqual([
     [0, 7, 5, 5, 9, 5, 9],
     [10, 14.5, 10, 10, 19, 10, 19],

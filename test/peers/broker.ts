@@ -1,6 +1,9 @@
 // The drill's MQTT broker (mosquitto), set so that it drops nothing, and its own count of the messages that it still holds.
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import mqtt from 'mqtt'
 import type { Child } from '../run/child.ts'
 import { startChild } from '../run/child.ts'
@@ -28,6 +31,7 @@ export interface Broker {
 }
 
 export async function startBroker(dir: string, port: number): Promise<Broker> {
+  await refuseTaken(port)
   const file = join(dir, 'mosquitto.conf')
   writeFileSync(
     file,
@@ -47,6 +51,7 @@ export async function startBroker(dir: string, port: number): Promise<Broker> {
   const child = startChild(dir, 'mosquitto', 'mosquitto', ['-c', file])
   const seen = { store: Number.NaN, subscriptions: Number.NaN, base: 0, consumed: 0, perSecond: 0, ticks: 0 }
   let sent = () => 0
+  await listens(port)
   const watcher = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`)
   watcher.on('message', (topic, payload) => {
     if (topic.endsWith('subscriptions/count')) seen.subscriptions = Number(payload)
@@ -86,4 +91,30 @@ export async function startBroker(dir: string, port: number): Promise<Broker> {
       await child.end()
     },
   }
+}
+
+/** Rejects with what the last try said. */
+async function listens(port: number): Promise<void> {
+  for (const end = performance.now() + READY_MS_MAX; ; await sleep(50)) {
+    const socket = connect(port, '127.0.0.1')
+    try {
+      await once(socket, 'connect')
+      return
+    } catch (error) {
+      if (performance.now() > end) throw error
+    } finally {
+      socket.destroy()
+    }
+  }
+}
+
+/** What an earlier run left would be measured in our broker's place. */
+async function refuseTaken(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1')
+  const isTaken = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  )
+  socket.destroy()
+  if (isTaken) throw new Error(`port ${port} is taken: end the program that listens there`)
 }

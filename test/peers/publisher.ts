@@ -31,6 +31,7 @@ export function startPublisher(port: number, shape: Shape, allowed: () => number
   let next = 0
   let acked = 0
   let isStopping = false
+  let isOver = false
   let finish: (sent: number) => void = () => {}
   const finished = new Promise<number>((resolve) => (finish = resolve))
   const lines = Array.from({ length: CONNECTIONS }, (_, n) => open(n))
@@ -66,10 +67,11 @@ export function startPublisher(port: number, shape: Shape, allowed: () => number
       packets.push(publishPacket(...message(shape, next++), line.packetId))
     }
     if (packets.length > 0) line.socket.write(Buffer.concat(packets))
-    if (isStopping && acked === next) end()
+    if (isStopping && !isOver && acked === next) end()
   }
 
   function end(): void {
+    isOver = true
     clearInterval(timer)
     for (const { socket } of lines) socket.end(Buffer.from([0xe0, 0]))
     finish(next)

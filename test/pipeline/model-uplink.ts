@@ -38,10 +38,12 @@ export function modelDestination(faults: Faults) {
   let failures = 0
 
   function apply(batch: UplinkBatch, next: Position): void {
-    if (position !== 'none' && next.transaction <= position.transaction) wrong.push(`transaction ${next.transaction} after ${position.transaction}`)
+    if (position !== 'none' && next.transaction <= position.transaction)
+      wrong.push(`transaction ${next.transaction} after ${position.transaction}`)
     for (const slice of batch.slices) {
       const stream = streamKey(slice.stream)
-      if (!contains(next.delivered.get(stream) ?? [], slice.from, slice.to)) wrong.push(`${stream} ${slice.from}: sent but not in the position`)
+      if (!contains(next.delivered.get(stream) ?? [], slice.from, slice.to))
+        wrong.push(`${stream} ${slice.from}: sent but not in the position`)
       order.push({ stream, from: slice.from })
       if (slice.form === 'raw') applyBlock(stream, slice.block, batch.maybeDuplicate)
       else
@@ -104,7 +106,9 @@ export function modelDestination(faults: Faults) {
     },
     /** What of [0, next) of a raw stream is neither here nor named, and what is both. */
     missing(stream: string, next: number): { missing: number; both: number } {
-      const here = [...(values.get(stream)?.keys() ?? [])].sort((a, b) => a - b).reduce<Intervals>((set, it) => withInterval(set, it, it + 1), [])
+      const here = [...(values.get(stream)?.keys() ?? [])]
+        .sort((a, b) => a - b)
+        .reduce<Intervals>((set, it) => withInterval(set, it, it + 1), [])
       const lost = named.get(stream) ?? []
       const all = next > 0 ? [{ from: 0, to: next }] : []
       const missing = countOf(difference(difference(all, here), lost))

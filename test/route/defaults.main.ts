@@ -12,7 +12,9 @@ const kafka = await startBroker({ portFrom: PORT })
 try {
   await createTopics(kafka.bootstrap, 3)
   const { acknowledgedPerSecond, window } = await measureMqtt(dir, kafka.bootstrap)
-  console.log(`MQTT 3.1.1, window 20 (${window ?? 'not'} learned): ${acknowledgedPerSecond} messages acknowledged a second (expected on an idle machine: 1,500)`)
+  console.log(
+    `MQTT 3.1.1, window 20 (${window ?? 'not'} learned): ${acknowledgedPerSecond} messages acknowledged a second (expected on an idle machine: 1,500)`,
+  )
   const { pollsPerSecond, leftOut } = await measureModbus(dir, kafka.bootstrap)
   console.log(`Modbus at 50 ms: ${pollsPerSecond} polls a second, left out: ${JSON.stringify(leftOut)} (expected: 20, none)`)
 } finally {

@@ -3,7 +3,15 @@
 // Says `ready`; then each line of its input is a value for Speed, answered by the source time that it was given in ms.
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { DataType, MessageSecurityMode, OPCUACertificateManager, OPCUAServer, SecurityPolicy, StatusCodes, Variant } from 'node-opcua'
+import {
+  DataType,
+  MessageSecurityMode,
+  OPCUACertificateManager,
+  OPCUAServer,
+  SecurityPolicy,
+  StatusCodes,
+  Variant,
+} from 'node-opcua'
 
 interface Options {
   readonly port: number
@@ -14,7 +22,11 @@ interface Options {
 
 const { port, dir, user, password } = JSON.parse(process.argv[2] as string) as Options
 const manager = (name: string) =>
-  new OPCUACertificateManager({ rootFolder: join(dir, name), automaticallyAcceptUnknownCertificate: true, disableFileWatchers: true })
+  new OPCUACertificateManager({
+    rootFolder: join(dir, name),
+    automaticallyAcceptUnknownCertificate: true,
+    disableFileWatchers: true,
+  })
 const server = new OPCUAServer({
   port,
   host: '127.0.0.1',
@@ -47,3 +59,5 @@ for await (const text of createInterface({ input: process.stdin })) {
   speed.setValueFromSource(new Variant({ dataType: DataType.Double, value: Number(text) }), StatusCodes.Good, time)
   process.stdout.write(`${time.getTime()}\n`)
 }
+// Whoever started it is gone.
+process.exit(0)

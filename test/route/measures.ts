@@ -17,7 +17,7 @@ import { until } from './until.ts'
 
 const WINDOW = 20
 /** On a busy machine the source may take a while to be sure of the window. */
-const LEARN_MS_MAX = 30_000
+const LEARN_MS_MAX = 15_000
 const MEASURE_MS = 8_000
 /** So many messages wait in the broker at least, so that the window is what limits. */
 const AHEAD = 2_000
@@ -130,10 +130,7 @@ export async function measureModbus(dir: string, bootstrap: string): Promise<Mod
     // Without it there comes an end: a bad reading now and then, further and further apart.
     await device.stop()
     await drained(agent)
-    const records = of(
-      await readTopics(bootstrap, [TOPICS.telemetry], (it) => good(it).length >= asked),
-      'hf-modbus',
-    )
+    const records = of(await readTopics(bootstrap, [TOPICS.telemetry], (it) => good(it).length >= asked), 'hf-modbus')
     return { site, leftOut, pollsPerSecond: rateOf(good(records)), records: good(records) }
   } finally {
     await agent.end()

@@ -108,8 +108,7 @@ async function sendControl(): Promise<() => Promise<boolean>> {
 async function publish(tags: Readonly<Record<string, string>>): Promise<void> {
   const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${mosquitto.port}`)
   for (const [name, [text]] of Object.entries(TIMES))
-    for (let v = 0; v < EACH; v++)
-      await client.publishAsync(`old/${tags[name]}`, JSON.stringify({ v, t: text }), { qos: 1 })
+    for (let v = 0; v < EACH; v++) await client.publishAsync(`old/${tags[name]}`, JSON.stringify({ v, t: text }), { qos: 1 })
   await client.endAsync()
 }
 

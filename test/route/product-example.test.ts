@@ -67,10 +67,7 @@ beforeAll(async () => {
     },
   })
   const modbus = await freePort()
-  device = await startDevice(
-    { tcp: modbus },
-    { 1: { holding: [[100, { type: 'FLOAT32', value: TEMPERATURE, order: 'CDAB' }]] } },
-  )
+  device = await startDevice({ tcp: modbus }, { 1: { holding: [[100, { type: 'FLOAT32', value: TEMPERATURE, order: 'CDAB' }]] } })
   line = await startLine({ port: await freePort(), dir: join(dir, 'line'), user: 'gateway', password: PASSWORDS.line })
   const authorities = join(dir, 'authorities.pem')
   writeFileSync(authorities, `${await kafka.pem('ca.pem')}${certificates.ca}`)
@@ -109,7 +106,11 @@ function at(ports: { modbus: number; line: number; mqtts: number; kafka: string 
 
 test('check takes it, and names each key that does nothing yet', async () => {
   const { code, out } = await holdfast(site, ['check', site.settings, '--data', site.data, '--json'])
-  const checked = JSON.parse(out) as { ok: boolean; notInForce: { path: string; line: number; text: string }[]; issues: unknown[] }
+  const checked = JSON.parse(out) as {
+    ok: boolean
+    notInForce: { path: string; line: number; text: string }[]
+    issues: unknown[]
+  }
   expect({ code, ...checked }).toMatchObject({ code: 0, ok: true, issues: [] })
   expect(checked.notInForce.map((it) => it.path)).toEqual(NOT_IN_FORCE)
   const lines = readFileSync(site.settings, 'utf8').split('\n')
@@ -214,7 +215,8 @@ async function publish(): Promise<Record<string, unknown>[]> {
 function expectModbus(records: readonly Kept[]): void {
   const good = records.filter((it) => it.value['quality'] === 'good')
   expect(good.length).toBeGreaterThanOrEqual(3)
-  for (const { value } of good) expect(value).toMatchObject({ unit: '°C', value_double: Math.fround(TEMPERATURE), status_code: 0 })
+  for (const { value } of good)
+    expect(value).toMatchObject({ unit: '°C', value_double: Math.fround(TEMPERATURE), status_code: 0 })
   const times = good.map((it) => Number(it.value['ts'])).sort((a, b) => a - b)
   expect(new Set(times).size).toBe(times.length)
 }

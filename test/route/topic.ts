@@ -13,8 +13,9 @@ export interface Kept {
   readonly value: Record<string, unknown>
 }
 
-/** After so long without a record, what is there has been read. */
+/** After so long without a record, what is there has been read; where readings go on coming, after so long at most. */
 const QUIET_MS = 1_500
+const QUIET_WAIT_MS_MAX = 4_000
 const READ_MS_MAX = 90_000
 
 /** Every committed record of the topics from the beginning: reads until `enough` and then on until nothing more comes. */
@@ -52,7 +53,8 @@ export async function readTopics(
     await until(`enough records of ${topics.join(', ')}`, () => enough(records), READ_MS_MAX).catch((error: Error) => {
       throw new Error(`${error.message}; ${records.length} are there`)
     })
-    while (performance.now() - lastAt < QUIET_MS) await sleep(100)
+    const end = performance.now() + QUIET_WAIT_MS_MAX
+    while (performance.now() - lastAt < QUIET_MS && performance.now() < end) await sleep(100)
   } finally {
     await consumer.disconnect()
   }

@@ -1,0 +1,57 @@
+// A table of protocols as src/sources/index.ts has one: sources that count up, and do what their settings say after some readings.
+import { BatchBuilder } from '../../src/core/batch.ts'
+import type { Protocol, Source, SourceContext } from '../../src/core/source.ts'
+
+export interface CounterSettings {
+  /** Readings of this run before the trouble; none in runs after the first of the source's folder. */
+  readonly after: number
+  readonly trouble: 'none' | 'throw-from-callback' | 'throw-from-read' | 'hang' | 'exit' | 'end'
+}
+
+const TROUBLES: Readonly<Record<CounterSettings['trouble'], () => void>> = {
+  none() {},
+  'throw-from-callback': () =>
+    void setImmediate(() => {
+      throw new Error('thrown by a library')
+    }),
+  'throw-from-read'() {
+    throw new Error('thrown while reading')
+  },
+  hang() {
+    for (;;);
+  },
+  exit: () => process.exit(3),
+  end() {},
+}
+
+function open({ after, trouble }: CounterSettings, { name, origin, clock }: SourceContext): Source {
+  let next = 0
+  return {
+    status: () => ({ state: 'up', details: { durable: next } }),
+    async *read(signal) {
+      const builder = new BatchBuilder(origin)
+      const series = builder.series({ tag: name, class: 'process', kind: 'double' })
+      while (!signal.aborted) {
+        builder.add(series, clock.now(), next++)
+        yield { batch: builder.take(clock.now()), durable() {} }
+        if (next === after && trouble === 'end') return
+        if (next === after) TROUBLES[trouble]()
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      // What was held when the stop came.
+      builder.add(series, clock.now(), -1)
+      yield { batch: builder.take(clock.now()), durable() {} }
+    },
+  }
+}
+
+const counter: Protocol<CounterSettings> = {
+  name: 'counter',
+  open,
+  async *test() {
+    yield { step: 'connect', ok: true, detail: 'there' }
+    yield { step: 'read', ok: false, detail: 'nothing', remedy: 'wait' }
+  },
+}
+
+export const protocols = { counter: { worker: 'counter', load: async () => counter } }
