@@ -17,6 +17,8 @@ export interface LogFigures {
   readonly commitMs: { readonly p50: number; readonly p99: number }
   readonly classes: readonly ClassStatus[]
   readonly parked: number
+  /** 0 to 1: pages in use of those that the journal may have. At 1 something must be given up. */
+  readonly fill: number
 }
 
 export interface FigureParts {
@@ -45,9 +47,10 @@ export function figuresOf(
     .all()
     .map((it) => oldest.get(it.id) as number | null)
     .filter((it) => it !== null)
+  const used = (db.pragma('page_count', { simple: true }) as number) * PAGE_BYTES - freeBytes(db)
   return {
     epoch: streams.epoch(),
-    bytes: (db.pragma('page_count', { simple: true }) as number) * PAGE_BYTES - freeBytes(db) + walBytes(db),
+    bytes: used + walBytes(db),
     bytesMax: bytesMax,
     oldest: oldestOf.length > 0 ? Math.min(...oldestOf) : null,
     sequence: present.reduce((sum, it) => sum + it.next, 0),
@@ -55,6 +58,7 @@ export function figuresOf(
     commitMs: { p50: at(0.5), p99: at(0.99) },
     classes: classes.map(({ name }) => classStatus(accounts.of(name))),
     parked: db.prepare('SELECT count(*) FROM parked').pluck().get() as number,
+    fill: used / ((db.pragma('max_page_count', { simple: true }) as number) * PAGE_BYTES),
   }
 }
 

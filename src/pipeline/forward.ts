@@ -126,6 +126,7 @@ async function session(parts: ForwardParts, report: ForwardReport, well: () => v
   if (report.state === 'stopped') report.state = 'connecting'
   const uplink = await parts.open(signal)
   try {
+    signal.throwIfAborted()
     const resumed = await parts.log.restart(parts.uplink, await uplink.position(signal))
     await run(parts, uplink, resumed, report, well, signal)
   } finally {
@@ -210,6 +211,8 @@ function send(
   checkpoint: Checkpoint | undefined,
   signal: AbortSignal,
 ): Promise<readonly Refusal[]> {
+  // A stop that came meanwhile: an abort that is over already would be heard by nobody.
+  signal.throwIfAborted()
   const batch = {
     slices: [...live.slices, ...backlog.slices],
     series: new Map([...live.series, ...backlog.series]),

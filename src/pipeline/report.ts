@@ -25,12 +25,14 @@ export interface LogPart extends LogStatus {
   readonly epoch: string
   readonly classes: readonly ClassStatus[]
   readonly parked: number
+  /** 0 to 1, of what the log may use of its bound. */
+  readonly fill: number
 }
 
 const FILL_WARNING = 0.8
 
 export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: Status['clock'], now: number): Status {
-  const { epoch, classes, parked, ...figures } = log
+  const { epoch, classes, parked, fill: _, ...figures } = log
   const sources = parts.sources.map(
     (it): SourceReport => ({
       ...it.source.status(),
@@ -138,13 +140,13 @@ function uplinkIssues(it: UplinkReport): Issue[] {
   ]
 }
 
-function logIssues({ bytes, bytesMax, parked, classes }: LogPart): Issue[] {
+function logIssues({ fill, parked, classes }: LogPart): Issue[] {
   const issues: Issue[] = []
-  if (bytes > bytesMax * FILL_WARNING)
+  if (fill > FILL_WARNING)
     issues.push({
       code: 'log-full',
       severity: 'problem',
-      text: `The log is ${Math.round((bytes / bytesMax) * 100)} % full`,
+      text: `The log is ${Math.round(fill * 100)} % full`,
       remedy: 'Restore the uplink, or raise log.bytesMax; the oldest of the lowest class goes first.',
     })
   if (parked > 0)

@@ -24,6 +24,8 @@ export interface OpenLog {
 
 /** The ledger's new lines are given their numbers at most so often: until then those that join on become one line. */
 const PUBLISH_EVERY_MS = 1000
+/** Handing a buffer over costs more than copying a small one. */
+const COPIED_READINGS_MAX = 128
 const WRITER_HEAP_MB = 256
 const KEEPER_HEAP_MB = 256
 
@@ -124,7 +126,7 @@ export async function openLog(options: WriterOptions, failed: (error: Error) => 
         new Promise<void>((resolve) => {
           const id = nextId++
           waiting.set(id, resolve)
-          writer.tell('append', [id, batch], transferables(batch))
+          writer.tell('append', [id, batch], batch.count > COPIED_READINGS_MAX ? transferables(batch) : [])
         }),
       hurry: () => writer.tell('hurry', []),
       forget: (origin) => writer.tell('forget', [origin]),

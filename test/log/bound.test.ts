@@ -1,3 +1,7 @@
+import { statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
 import { countOf } from '../../src/core/intervals.ts'
@@ -7,8 +11,16 @@ import { books, bytesOnDisk, checkBooks, classNamed, NEXT, noise, openTestLog, s
 const MB = 1_000_000
 let temp: ReturnType<typeof tempDir>
 let log: OpenedLog
-beforeEach(() => void (temp = tempDir()))
-afterEach(() => temp.remove())
+let walBytesMax = 0
+beforeEach(() => {
+  temp = tempDir()
+  walBytesMax = 0
+})
+afterEach(() => {
+  temp.remove()
+  // The bound of the write-ahead log, and what one transaction may add.
+  expect(walBytesMax).toBeLessThanOrEqual(12 * MB)
+})
 
 const CLASSES = [classNamed('alarms', { floorBytes: 4 * MB }), classNamed('process', { floorBytes: 2 * MB }), classNamed('debug')]
 
@@ -27,7 +39,10 @@ function noisySource(className: string, valueBytes: number) {
 }
 
 function open(bytesMax: number, sizes: number[], more = {}): void {
-  log = openTestLog(temp.dir, { bytesMax, classes: CLASSES, ...more }, () => sizes.push(bytesOnDisk(temp.dir)))
+  log = openTestLog(temp.dir, { bytesMax, classes: CLASSES, ...more }, () => {
+    sizes.push(bytesOnDisk(temp.dir))
+    walBytesMax = Math.max(walBytesMax, statSync(join(temp.dir, 'journal.db-wal')).size)
+  })
 }
 
 const bytesOf = (name: string) => log.writer.figures().classes.find((it) => it.name === name)?.bytes ?? 0
@@ -151,6 +166,37 @@ describe('the bound', () => {
     for (const slice of slicesOf(present)) expect(stored.some((it) => it.from <= slice.from && slice.to <= it.to)).toBe(true)
     checkBooks(temp.dir, log.writer.figures())
     expect(Math.max(...sizes)).toBeLessThanOrEqual(32 * MB)
+    log.close()
+  })
+
+  test('a reader that is at work three quarters of the time does not let the write-ahead log grow', async () => {
+    const sizes: number[] = []
+    open(40 * MB, sizes)
+    const reader = new Worker(
+      `const { parentPort, workerData } = require('node:worker_threads')
+       const db = new (require(workerData.sqlite))(workerData.file, { readonly: true })
+       const nap = new Int32Array(new SharedArrayBuffer(4))
+       for (let n = 0; ; n++) {
+         db.exec('BEGIN'); db.prepare('SELECT count(*) FROM stream').get()
+         if (n === 0) parentPort.postMessage('reading')
+         Atomics.wait(nap, 0, 0, 30)
+         db.exec('COMMIT')
+         Atomics.wait(nap, 0, 0, 10)
+       }`,
+      {
+        eval: true,
+        workerData: { file: join(temp.dir, 'journal.db'), sqlite: createRequire(import.meta.url).resolve('better-sqlite3') },
+      },
+    )
+    await new Promise((resolve) => reader.once('message', resolve))
+    const source = noisySource('process', 4000)
+    for (let i = 0; i < 80; i++) {
+      log.append(source.batch(200))
+      log.clock.tick(1000)
+    }
+    await reader.terminate()
+    expect(log.failures).toEqual([])
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(40 * MB)
     log.close()
   })
 

@@ -113,6 +113,28 @@ describe('the rule of delivery', () => {
     log.close()
   })
 
+  test('what an uplink has had is not handed out again after a restart, though the block is still there', () => {
+    open(4, { uplinks: ['a', 'b', 'c'] })
+    restart('a', 'none')
+    restart('b', 'none')
+    drain('a', 1)
+    log.close()
+    open(0, { uplinks: ['a', 'b', 'c'] })
+    for (const [uplink, count] of [
+      ['a', 0],
+      ['b', 4],
+    ] as const) {
+      restart(uplink, 'none')
+      expect((['live', 'backlog'] as const).flatMap((lane) => slicesOf(log.keeper.next({ ...all, uplink, lane })))).toHaveLength(
+        count,
+      )
+    }
+    const stream = books(temp.dir)[0]?.stream as string
+    restart('b', { transaction: 3, delivered: new Map([[stream, [{ from: 10, to: 30 }]]]) })
+    expect(slicesOf(log.keeper.next({ ...all, uplink: 'b', lane: 'backlog' })).map((it) => it.from)).toEqual([0, 30])
+    log.close()
+  })
+
   test('a parked reading stays stored and raw, its neighbours are delivered', () => {
     open(3)
     restart('kafka', 'none')

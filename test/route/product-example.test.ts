@@ -29,6 +29,7 @@ const NOT_IN_FORCE = [
   'classes[0].whenFull',
   'classes[2].ladder',
   'classes[3].ladder',
+  'uplinks[0].lanes.liveShare',
   'uplinks[0].links',
   'uplinks[0].windows',
   'failoverAfter',

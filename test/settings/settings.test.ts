@@ -83,6 +83,7 @@ describe("the product's example", () => {
       'classes[0].whenFull',
       'classes[2].ladder',
       'classes[3].ladder',
+      'uplinks[0].lanes.liveShare',
       'uplinks[0].links',
       'uplinks[0].windows',
       'failoverAfter',

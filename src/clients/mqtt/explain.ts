@@ -22,7 +22,7 @@ const LOGIN: Row = [
 const FORBIDDEN: Row = [
   'not-authorised',
   'the broker does not let this client in',
-  "check user, client id and the broker's access list",
+  "check user, password, client id and the broker's access list",
 ]
 const PROTOCOL: Row = ['protocol-version', 'the broker does not speak this version of MQTT', 'set version: 3.1.1 or version: 5']
 const CLIENT_ID: Row = [

@@ -3,12 +3,13 @@
 //   grid (every) ─► poll: block reads ─► one batch ─► slot (one) ─► whoever reads
 //
 // - All readings of a poll have one time: the start of the poll, before its first request goes out.
-// - Nobody takes the last batch yet: the poll is skipped ('poll-skipped'). A poll took so long that points of the grid went by: 'poll-late'.
+// - Nobody takes the last batch yet: polls are held together; beyond a bound they are skipped ('poll-skipped'). A poll took so long that points of the grid went by: 'poll-late'.
 // - A device that does not answer: one bad reading without a value for each tag (status 256, or the gateway's exception), then nothing until
 //   it answers again; the status says so all the while. It is asked again after 500 ms, doubled each time up to 30 s, with jitter.
 // - A device that answers with an exception is up: its tags are bad, with the exception as status, in every poll.
 import type { ReadingBatch } from '../../core/batch.ts'
 import { BatchBuilder } from '../../core/batch.ts'
+import { SOURCE_QUEUE_READINGS_MAX } from '../../core/bounds.ts'
 import { Unreachable } from '../../core/errors.ts'
 import type { Protocol, Source, SourceContext, SourceItem, SourceStatus } from '../../core/source.ts'
 import { createGrid, phaseMs, retryMs, sleep } from './cadence.ts'
@@ -78,6 +79,8 @@ function openSource(settings: Polled, transport: Transport, context: SourceConte
       polling.catch(() => {})
       try {
         for (let batch = await slot.take(stop.signal); batch; batch = await slot.take(stop.signal)) yield itemOf(batch)
+        await polling
+        if (!builder.isEmpty) yield itemOf(builder.take(context.clock.now()))
       } finally {
         signal.removeEventListener('abort', abort)
         abort()
@@ -116,12 +119,13 @@ async function pollForEver({ everyMs, device, builder, slot, context, note }: Po
       await sleep(waitMs, signal)
     }
     if (signal.aborted) return
-    if (slot.isFull) {
+    // Polls keep their own pace: while nobody takes them they are held together, and skipped only beyond the bound.
+    if (slot.isFull && builder.count >= SOURCE_QUEUE_READINGS_MAX) {
       note('poll-skipped')
       continue
     }
     failures = (await device.poll(signal)) ? 0 : failures + 1
-    if (!signal.aborted && !builder.isEmpty) slot.put(builder.take(clock.now()))
+    if (!signal.aborted && !builder.isEmpty && !slot.isFull) slot.put(builder.take(clock.now()))
   }
 }
 
