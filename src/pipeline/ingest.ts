@@ -13,7 +13,7 @@ export async function ingest(
   taken: (batch: ReadingBatch) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  // What stalls may be a batch that is still on its way here: the one after is hurried too.
+  // What stalls may be a batch that is still on its way here: the one after is hurried too, unless a commit has answered first.
   let isStalled = false
   source.onStalled?.(() => {
     isStalled = true
@@ -26,7 +26,10 @@ export async function ingest(
   for await (const { batch, durable } of source.read(signal)) {
     taken(batch)
     // A batch of a class with a short commit interval may be on disk before an older one: the source hears of both in their order.
-    last = Promise.all([last, log.append(batch)]).then(durable)
+    last = Promise.all([last, log.append(batch)]).then(() => {
+      isStalled = false
+      durable()
+    })
     if (isStalled || signal.aborted) log.hurry()
     isStalled = false
     inFlight.push(last)

@@ -16,8 +16,16 @@ const entry = <Settings>(it: Entry<Settings>) => it as unknown as Entry<never>
 
 /** By the word that stands after `protocol:` in the settings. */
 export const protocols: Readonly<Record<string, Entry<never>>> = {
-  'modbus-tcp': entry({ settings: modbusTcpSettings, worker: 'modbus', load: async () => (await import('./modbus/source.ts')).modbusTcp }),
-  'modbus-rtu': entry({ settings: modbusRtuSettings, worker: 'modbus', load: async () => (await import('./modbus/source.ts')).modbusRtu }),
+  'modbus-tcp': entry({
+    settings: modbusTcpSettings,
+    worker: 'modbus',
+    load: async () => (await import('./modbus/source.ts')).modbusTcp,
+  }),
+  'modbus-rtu': entry({
+    settings: modbusRtuSettings,
+    worker: 'modbus',
+    load: async () => (await import('./modbus/source.ts')).modbusRtu,
+  }),
   mqtt: entry({ settings: mqttSettings, worker: 'mqtt', load: async () => (await import('./mqtt/source.ts')).mqttProtocol }),
   opcua: entry({ settings: opcuaSettings, worker: 'opcua', load: async () => (await import('./opcua/source.ts')).opcua }),
 }

@@ -5,17 +5,7 @@ import { SOURCE_QUEUE_READINGS_MAX } from '../../../src/core/bounds.ts'
 import { modbusTcpSettings } from '../../../src/sources/modbus/settings.ts'
 import { modbusTcp } from '../../../src/sources/modbus/source.ts'
 import type { Asked, Seen } from './help.ts'
-import {
-  addressesAsData,
-  answerFrame,
-  clock,
-  contextOf,
-  exceptionFrame,
-  serve,
-  start,
-  stepsOf,
-  until,
-} from './help.ts'
+import { addressesAsData, answerFrame, clock, contextOf, exceptionFrame, serve, start, stepsOf, until } from './help.ts'
 
 const tags = [{ tag: 'r{n}', register: 'holding:0', type: 'uint16', count: 10, class: 'process' }]
 const settingsOf = (port: number, more: object = {}) =>
