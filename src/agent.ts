@@ -7,6 +7,7 @@
 // SIGTERM: sources stop, the open group commit is written, the uplinks are left to their next start; all within 5 s.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AgentApi } from './core/agent-api.ts'
 import { BadInput } from './core/errors.ts'
 import type { Settings } from './core/settings.ts'
@@ -47,6 +48,8 @@ export interface AgentOptions {
 /** The journal cannot be written or a thread of the log died: started again, the agent reads what is on disk. */
 const EXIT_LOG_FAILED = 74
 const STOP_MS_MAX = 4_500
+const ENDS_MS_MAX = 3_000
+const EXIT_STOPPED_LATE = 1
 
 const clock = systemClock()
 
@@ -80,10 +83,11 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
   )
   logger.info({}, 'stopping')
-  const late = setTimeout(() => process.exit(0), STOP_MS_MAX)
-  await Promise.allSettled(ends)
-  await api.close()
+  const late = setTimeout(() => process.exit(EXIT_STOPPED_LATE), STOP_MS_MAX)
+  // Whatever hangs, the log is closed in time: a stop without its mark would begin a new epoch at the next boot.
+  await Promise.race([Promise.allSettled(ends), sleep(ENDS_MS_MAX, undefined, { ref: false })])
   await log.close()
+  await api.close()
   lock.release()
   await Promise.all(agent.uplinkHosts.map((it) => it.close()))
   clearTimeout(late)

@@ -43,7 +43,6 @@
 // Imports core only, and as the one exception node:zlib, for zstd and CRC-32: a pure function of its input here.
 export type { DecodedBlock } from './decode.ts'
 export { decodeBlock } from './decode.ts'
-export type { BlockInput, Encoder } from './encode.ts'
+export type { BlockInput } from './encode.ts'
 export { createEncoder, encodeBlock } from './encode.ts'
-export type { BlockHeader } from './header.ts'
 export { DamagedBlock, READINGS_MAX, readHeader } from './header.ts'

@@ -2,7 +2,7 @@
 import type { ReadingBatch } from './batch.ts'
 import type { Micros, SeriesDescriptor } from './reading.ts'
 import type { Stream, StreamIntervals, StreamRange } from './stream.ts'
-import type { Position, Refusal } from './uplink.ts'
+import type { Position, Refusal } from './position.ts'
 
 export interface LogWriter {
   /** Resolves once the batch is on disk by fsync and the log is within its bound. Batches of one origin in their order. */

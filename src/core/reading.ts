@@ -1,4 +1,4 @@
-// The nouns: series, quality, reading. Nothing here allocates per reading but `Reading`, which exists only at the edges.
+// The nouns: series, quality, value. A reading as an object exists only at the edges (a query's row), never on the route.
 
 /** What a series' values are. One series has one kind; a tag whose values change kind goes on in another series. */
 export type ValueKind = 'double' | 'long' | 'bool' | 'string' | 'bytes'
@@ -26,15 +26,3 @@ export interface SeriesDescriptor {
 export type Micros = number
 
 export type Value = number | bigint | boolean | string | Uint8Array
-
-/** One reading as an object: a decoder's line, a query's row. Never on the route. */
-export interface Reading {
-  readonly tag: string
-  readonly time: Micros
-  readonly value: Value | undefined
-  readonly quality: Quality
-  readonly status: number
-  readonly received: Micros
-  readonly sequence: number
-  readonly unit?: string
-}

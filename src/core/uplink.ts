@@ -1,6 +1,7 @@
 import type { EndOffsets, LogSeries, Slice } from './log.ts'
 import type { Clock, Logger, TestStep } from './source.ts'
-import type { StreamIntervals, StreamRange } from './stream.ts'
+import type { Position, Refusal } from './position.ts'
+import type { StreamRange } from './stream.ts'
 
 /** What goes into one transaction. Everything in it is committed together with `position`, or nothing is. */
 export interface UplinkBatch {
@@ -16,19 +17,6 @@ export interface UplinkBatch {
 export interface Checkpoint {
   readonly reason: 'interval' | 'drained'
   readonly streams: Readonly<Record<string, { readonly next: number; readonly lost: number }>>
-}
-
-/** What is stored at the destination in the same transaction. `transaction` only ever grows over the life of the device. */
-export interface Position {
-  readonly transaction: number
-  readonly delivered: StreamIntervals
-}
-
-/** A reading that no setting can mend (too large by itself): parked, counted as stored. */
-export interface Refusal {
-  readonly stream: string
-  readonly sequence: number
-  readonly code: string
 }
 
 /** An open connection to one destination. It retries nothing, keeps no schedule; after a doubt it is thrown away. One call at a time. */

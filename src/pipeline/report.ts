@@ -154,7 +154,7 @@ function logIssues({ fill, parked, classes }: LogPart): Issue[] {
       code: 'parked',
       severity: 'warning',
       text: `${parked} readings were refused by the destination for good and are kept here`,
-      remedy: 'Raise what the topic takes (max.message.bytes), then restart the agent.',
+      remedy: 'They stay in the log and can be queried; sending them once more is not built yet.',
     })
   for (const it of classes)
     if ((it.lost['unaccounted'] ?? 0) !== 0)

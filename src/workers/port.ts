@@ -1,5 +1,7 @@
 // Calls between threads: a request with a number, an answer with the same number. Arguments and results go by structured clone, buffers by transfer.
 import type { MessagePort, Worker } from 'node:worker_threads'
+import type { Problem } from '../core/errors.ts'
+import { BadInput, Blocked, Unreachable } from '../core/errors.ts'
 
 type Link = MessagePort | Worker
 
@@ -81,24 +83,45 @@ export function caller(link: Link): Caller {
   }
 }
 
-// Structured clone keeps an error's message only; our errors say more, and the reaction depends on it.
+// Structured clone keeps an error's message only; our errors say more, and the reaction depends on their class.
 
-/** An error as plain data. */
-export function packed(error: unknown): object {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error), fields: {} }
-  const fields = Object.fromEntries(Object.entries(error).filter(([, value]) => isPlain(value)))
-  return { name: error.name, message: error.message, stack: error.stack, fields }
+interface Packed {
+  readonly name: string
+  readonly message: string
+  readonly stack?: string | undefined
+  readonly fields: Readonly<Record<string, unknown>>
 }
 
-const isPlain = (value: unknown) =>
-  ['string', 'number', 'boolean'].includes(typeof value) || (Array.isArray(value) && value.every((it) => typeof it === 'string'))
+/** An error as plain data: its name, and those of its fields that JSON can carry. */
+export function packed(error: unknown): Packed {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error), fields: {} }
+  const { cause: _, ...fields } = error as Error & Record<string, unknown>
+  return { name: error.name, message: error.message, stack: error.stack, fields: plainFields(fields) }
+}
 
-/** The error again, with its name and fields; told apart by `name`, since its class stayed in the other thread. */
+function plainFields(fields: object): Record<string, unknown> {
+  try {
+    return JSON.parse(JSON.stringify(fields)) as Record<string, unknown>
+  } catch {
+    return {}
+  }
+}
+
+/** The error again, of its class where it is one of ours. */
 export function unpacked(data: unknown): Error {
-  const { name, message, stack, fields } = data as { name: string; message: string; stack?: string; fields: object }
-  const error = new Error(message)
+  const { name, message, stack, fields } = data as Packed
+  const error = ofClass(name, message, fields)
   Object.assign(error, fields)
-  Object.defineProperty(error, 'name', { value: name, enumerable: false })
   if (stack !== undefined) error.stack = stack
+  return error
+}
+
+function ofClass(name: string, message: string, fields: Readonly<Record<string, unknown>>): Error {
+  const { code, topics, classes, problems } = fields as { code: string; topics: string[]; classes: string[]; problems: Problem[] }
+  if (name === 'BadInput') return new BadInput(problems)
+  if (name === 'Unreachable') return new Unreachable(code, message)
+  if (name === 'Blocked') return new Blocked(code, message, { topics, classes })
+  const error = new Error(message)
+  Object.defineProperty(error, 'name', { value: name, enumerable: false })
   return error
 }

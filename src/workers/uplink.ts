@@ -1,7 +1,8 @@
 // An uplink's thread: encodes and sends, so that neither costs the rest of the agent a beat.
 import type { MessagePort } from 'node:worker_threads'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { Uplink, UplinkBatch, UplinkKind, Position } from '../core/uplink.ts'
+import type { Position } from '../core/position.ts'
+import type { Uplink, UplinkBatch, UplinkKind } from '../core/uplink.ts'
 import { uplinkKinds } from '../uplinks/index.ts'
 import { systemClock } from './clock.ts'
 import { caller, serve } from './port.ts'

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
-import type { WriterOptions } from '../log/writer.ts'
+import type { Writer, WriterOptions, WriterWorld } from '../log/writer.ts'
 import { openWriter } from '../log/writer.ts'
 import { systemClock } from './clock.ts'
 import { caller, packed, serve } from './port.ts'
@@ -11,7 +11,7 @@ const port = parentPort as MessagePort
 const main = caller(port)
 const clock = systemClock()
 
-const writer = openWriter(workerData as WriterOptions, {
+const world: WriterWorld = {
   now: clock.now,
   monotonic: clock.monotonic,
   after(ms, run) {
@@ -25,7 +25,19 @@ const writer = openWriter(workerData as WriterOptions, {
   randomEpoch: () => randomBytes(16).toString('hex'),
   durable: (ids, unpublished) => main.tell('durable', [ids, unpublished]),
   failed: (error) => main.tell('failed', [packed(error)]),
-})
+}
+
+/** What is thrown out of a thread loses its class on the way: a log that cannot be opened is told as what it is. */
+function opened(): Writer {
+  try {
+    return openWriter(workerData as WriterOptions, world)
+  } catch (error) {
+    world.failed(error)
+    throw error
+  }
+}
+
+const writer = opened()
 
 serve(port, {
   append: writer.append,

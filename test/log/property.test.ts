@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 import { decodeBlock } from '../../src/columns/index.ts'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
 import type { StreamRange } from '../../src/core/stream.ts'
-import type { Position } from '../../src/core/uplink.ts'
+import type { Position } from '../../src/core/position.ts'
 import type { OpenedLog } from './helpers.ts'
 import { bytesOnDisk, checkBooks, classNamed, NEXT, noise, openTestLog, T0, tempDir } from './helpers.ts'
 

@@ -5,7 +5,8 @@ import type { Intervals } from '../../src/core/intervals.ts'
 import { contains, countOf, difference, overlaps, withInterval } from '../../src/core/intervals.ts'
 import type { StreamRange } from '../../src/core/stream.ts'
 import { streamKey } from '../../src/core/stream.ts'
-import type { Position, Uplink, UplinkBatch } from '../../src/core/uplink.ts'
+import type { Position } from '../../src/core/position.ts'
+import type { Uplink, UplinkBatch } from '../../src/core/uplink.ts'
 
 export type Fault = 'lost-before' | 'lost-after' | 'blocked' | 'hang-before' | 'hang-after' | 'fenced' | 'slow'
 

@@ -31,7 +31,7 @@ export interface Seen {
 }
 
 /** Batches of one source to readings; keeps the series between them. */
-export function createReader(): (batch: ReadingBatch) => Seen[] {
+function createReader(): (batch: ReadingBatch) => Seen[] {
   const known: SeriesDescriptor[] = []
   return (batch) => {
     if (batch.seriesFrom !== known.length) throw new Error(`series from ${batch.seriesFrom}, known ${known.length}`)

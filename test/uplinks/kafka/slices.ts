@@ -6,7 +6,8 @@ import type { SeriesDescriptor } from '../../../src/core/reading.ts'
 import type { Stream } from '../../../src/core/stream.ts'
 import { streamKey } from '../../../src/core/stream.ts'
 import type { Clock, Logger } from '../../../src/core/source.ts'
-import type { Position, UplinkBatch, UplinkContext } from '../../../src/core/uplink.ts'
+import type { Position } from '../../../src/core/position.ts'
+import type { UplinkBatch, UplinkContext } from '../../../src/core/uplink.ts'
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 export const CLOCK: Clock = { now: () => Date.now() * 1000, monotonic: () => performance.now() }

@@ -1,0 +1,14 @@
+import type { StreamIntervals } from './stream.ts'
+
+/** What is stored at the destination in the same transaction. `transaction` only ever grows over the life of the device. */
+export interface Position {
+  readonly transaction: number
+  readonly delivered: StreamIntervals
+}
+
+/** A reading that no setting can mend (too large by itself): parked, counted as stored. */
+export interface Refusal {
+  readonly stream: string
+  readonly sequence: number
+  readonly code: string
+}
