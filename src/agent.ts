@@ -9,6 +9,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AgentApi } from './core/agent-api.ts'
+import { SMALL_BATCHES_IN_FLIGHT_MAX } from './core/bounds.ts'
 import { BadInput } from './core/errors.ts'
 import type { Settings } from './core/settings.ts'
 import type { Logger } from './core/source.ts'
@@ -149,7 +150,9 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, options: 
     hosts: [...hosts.values()],
     uplinkHosts: uplinks.map((it): UplinkHost => it.host),
     ingests: (signal: AbortSignal) =>
-      sources.map(({ source, tally }) => ingest(source, log.writer, (batch) => tally.add(batch.count, batch.received), signal)),
+      sources.map(({ source, tally }) =>
+        ingest(source, log.writer, (batch) => tally.add(batch.count, batch.received), signal, SMALL_BATCHES_IN_FLIGHT_MAX),
+      ),
     forwards: (signal: AbortSignal) =>
       uplinks.map(({ name, host, report }) =>
         forward(

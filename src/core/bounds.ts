@@ -2,6 +2,10 @@
 
 /** Batches of one source that may wait for the disk at a time. */
 export const BATCHES_IN_FLIGHT_MAX = 2
+/** … and while they hold few readings in all, one more each pace up to this: a class that is seldom committed holds up none that is committed often. */
+export const SMALL_BATCHES_IN_FLIGHT_MAX = 64
+export const SMALL_READINGS_IN_FLIGHT_MAX = 4_096
+export const SMALL_BATCH_PACE_MS = 25
 /** Readings in one block: what damage can cost, and the least that a transaction carries. */
 export const BLOCK_READINGS_MAX = 16_384
 /** Bytes of strings and byte values in one block, uncompressed. */

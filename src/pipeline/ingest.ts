@@ -6,12 +6,13 @@ import { BATCHES_IN_FLIGHT_MAX } from '../core/bounds.ts'
 import type { LogWriter } from '../core/log.ts'
 import type { Source } from '../core/source.ts'
 
-/** Reads a source into the log until the signal aborts. `taken` sees each batch before it is handed over. */
+/** Reads a source into the log until the signal aborts. `taken` sees each batch before it is handed over. At most `batchesMax` wait for the disk. */
 export async function ingest(
   source: Source,
   log: LogWriter,
   taken: (batch: ReadingBatch) => void,
   signal: AbortSignal,
+  batchesMax = BATCHES_IN_FLIGHT_MAX,
 ): Promise<void> {
   // What stalls may be a batch that is still on its way here: the one after is hurried too, unless a commit has answered first.
   let isStalled = false
@@ -33,7 +34,7 @@ export async function ingest(
     if (isStalled || signal.aborted) log.hurry()
     isStalled = false
     inFlight.push(last)
-    if (inFlight.length >= BATCHES_IN_FLIGHT_MAX) await inFlight.shift()
+    if (inFlight.length >= batchesMax) await inFlight.shift()
   }
   await last
 }

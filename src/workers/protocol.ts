@@ -5,7 +5,12 @@ import { join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
 import { newOrigin, transferables } from '../core/batch.ts'
-import { BATCHES_IN_FLIGHT_MAX } from '../core/bounds.ts'
+import {
+  BATCHES_IN_FLIGHT_MAX,
+  SMALL_BATCH_PACE_MS,
+  SMALL_BATCHES_IN_FLIGHT_MAX,
+  SMALL_READINGS_IN_FLIGHT_MAX,
+} from '../core/bounds.ts'
 import type { Protocol, Source, SourceContext, SourceItem } from '../core/source.ts'
 import { systemClock } from './clock.ts'
 import { caller, serve } from './port.ts'
@@ -54,11 +59,32 @@ const { protocols } = (await import(data.protocols ?? '../sources/index.ts')) as
 const load = (protocol: string) =>
   (protocols[protocol] as NonNullable<(typeof protocols)[string]>).load() as Promise<Protocol<unknown>>
 
+/** Resolves when the next batch may be handed over. */
+async function roomIn(running: Running): Promise<void> {
+  const { inFlight } = running
+  while (inFlight.length >= BATCHES_IN_FLIGHT_MAX) {
+    const readings = inFlight.reduce((sum, it) => sum + it.batch.count, 0)
+    const isSmall = inFlight.length < SMALL_BATCHES_IN_FLIGHT_MAX && readings < SMALL_READINGS_IN_FLIGHT_MAX
+    if (!(await durableOr(running, isSmall ? SMALL_BATCH_PACE_MS : undefined))) return
+  }
+}
+
+/** True when a batch became durable, false when the time was up first. */
+function durableOr(running: Running, ms: number | undefined): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = ms === undefined ? undefined : setTimeout(() => resolve(false), ms)
+    running.room = () => {
+      clearTimeout(timer)
+      resolve(true)
+    }
+  })
+}
+
 async function run(name: string, running: Running): Promise<void> {
   for await (const item of running.source.read(stop.signal)) {
     running.inFlight.push(item)
     main.tell('batch', [name, item.batch], transferables(item.batch))
-    while (running.inFlight.length >= BATCHES_IN_FLIGHT_MAX) await new Promise<void>((resolve) => (running.room = resolve))
+    await roomIn(running)
   }
   if (!stop.signal.aborted) throw new Error(`source ${name} ended by itself`)
 }

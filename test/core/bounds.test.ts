@@ -18,6 +18,9 @@ test('how bounds relate', () => {
   expect(bounds.SOURCE_QUEUE_READINGS_MAX * BYTES_PER_READING).toBeLessThan(LEAST_LOG_BYTES / 8)
   // Two batches: one is written while the next one is filled.
   expect(bounds.BATCHES_IN_FLIGHT_MAX).toBeGreaterThanOrEqual(2)
+  // More of them only while all together are less than one block.
+  expect(bounds.SMALL_BATCHES_IN_FLIGHT_MAX).toBeGreaterThan(bounds.BATCHES_IN_FLIGHT_MAX)
+  expect(bounds.SMALL_READINGS_IN_FLIGHT_MAX).toBeLessThan(bounds.BLOCK_READINGS_MAX)
   // An interval in a position takes up to 16 bytes as varints: all of them and a few stream names fit.
   expect(bounds.POSITION_INTERVALS_MAX * 16).toBeLessThan(bounds.POSITION_BYTES_MAX / 2)
   // The smallest log that settings allow leaves room for data beside the write-ahead log.

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ReadingBatch } from '../../src/core/batch.ts'
+import { BATCHES_IN_FLIGHT_MAX, SMALL_BATCHES_IN_FLIGHT_MAX } from '../../src/core/bounds.ts'
 import type { Source, TestStep } from '../../src/core/source.ts'
 import { ingest } from '../../src/pipeline/ingest.ts'
 import type { ProtocolHost } from '../../src/workers/protocol-host.ts'
@@ -22,8 +23,7 @@ function memoryLog() {
   }
 }
 
-function start(sources: Readonly<Record<string, CounterSettings>>) {
-  const log = memoryLog()
+function start(sources: Readonly<Record<string, CounterSettings>>, log = memoryLog()) {
   const stop = new AbortController()
   const host: ProtocolHost = protocolHost(
     'counter',
@@ -39,7 +39,10 @@ function start(sources: Readonly<Record<string, CounterSettings>>) {
     Math.random,
     WAITS,
   )
-  const ends = [host.run(stop.signal), ...[...host.sources.values()].map((it) => ingest(it, log, () => {}, stop.signal))]
+  const ends = [
+    host.run(stop.signal),
+    ...[...host.sources.values()].map((it) => ingest(it, log, () => {}, stop.signal, SMALL_BATCHES_IN_FLIGHT_MAX)),
+  ]
   return {
     host,
     log,
@@ -120,4 +123,23 @@ test('sources test: each step comes over, and a thread that is not there says so
   ])
   await it.stop()
   expect(() => it.host.test('a', new AbortController().signal)).toThrow(/being started/)
+})
+
+test('a disk that is slow for one class: small batches go on to come, one a pace, up to the bound', async () => {
+  const log = memoryLog()
+  let release = () => {}
+  const durable = new Promise<undefined>((resolve) => (release = () => resolve(undefined)))
+  const it = start({ a: steady }, { ...log, append: (batch) => log.append(batch).then(() => durable) })
+  await until(
+    () => log.batches.length > BATCHES_IN_FLIGHT_MAX * 4,
+    () => log.batches.length,
+  )
+  await until(
+    () => log.batches.length === SMALL_BATCHES_IN_FLIGHT_MAX,
+    () => log.batches.length,
+  )
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(log.batches.length).toBe(SMALL_BATCHES_IN_FLIGHT_MAX)
+  release()
+  await it.stop()
 })
