@@ -2,14 +2,14 @@
 MAKEFLAGS += --no-print-directory
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench demo-outage soak newcomer set-up clean
+.PHONY: help run test check format bench bench-defaults demo-outage soak newcomer set-up clean
 
 # Programs are npm scripts, so that they run on the Node of node_modules, never on the machine's own.
 npm := npm run --silent
 
 help: ## This list
 	@echo 'Targets:'
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 	@echo 'Variables (each optional):'
 	@sed -nE 's/^## ([A-Z]+=[^ ]*) (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  %-17s %s\n' "$$name" "$$text"; done
 
@@ -38,6 +38,10 @@ format: ## Format every file
 bench: ## Durable ingest and drain into Kafka, beside other gateways on the same work
 	@bash test/ground/setup.sh test
 	@$(npm) bench -- $(ONLY)
+
+bench-defaults: ## What default settings reach: MQTT at a window of 20, Modbus every 50 ms
+	@bash test/ground/setup.sh test
+	@$(npm) bench-defaults
 
 demo-outage: ## Kills the agent and Kafka again and again, then proves that nothing is lost or doubled
 	@bash test/ground/setup.sh run
