@@ -77,7 +77,24 @@ fingerprint() { cat "$@" | sha256sum | cut -c1-64; }
 is_stamped() { [ -e "$cache/$1.stamp" ] && [ "$(< "$cache/$1.stamp")" = "$2" ]; }
 stamp() { echo "$2" > "$cache/$1.stamp"; }
 
+# Node 24 and an npm of its own, beside the tree: the Debian ones are older, and an npm leaves out optional packages whose `engines` do not
+# name the Node that it runs on itself (rolldown's binding), and the commands of optional packages (node).
+first_node() {
+  local arch=x64 version
+  [ "$(uname -m)" = x86_64 ] || arch=arm64
+  version=$(sed -n "s/.*\"node-linux-$arch\": \"\(.*\)\".*/\1/p" package.json)
+  first=$cache/first-node/$version/node_modules
+  node24=$first/node-linux-$arch/bin/node
+  [ -x "$node24" ] && [ -e "$first/npm/bin/npm-cli.js" ] && return
+  npm install --prefix "$cache/first-node/$version" --ignore-scripts --no-save --no-package-lock --no-audit --no-fund --loglevel=error \
+    "node-linux-$arch@$version" npm@11.19.1
+}
 fetch_npm_packages() {
+  first_node || return
+  "$node24" "$first/npm/bin/npm-cli.js" ci --ignore-scripts --no-audit --no-fund --loglevel=error || return
+  node_modules/.bin/node --version
+}
+npm_packages() {
   npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || return
   # Debian's npm 9 leaves out the commands of optional packages, and Node is one: `npm run` would find the machine's own.
   [ -x node_modules/.bin/node ] || npm rebuild --ignore-scripts || return

@@ -161,7 +161,8 @@ test('it drives the route', { timeout: 240_000 }, async () => {
   for (const name of ['press-3', 'line-1', 'hall-broker', 'cloud', 'process']) expect(page.out).toContain(name)
 
   const records = await readTopics(kafka.bootstrap, [TOPICS.telemetry], (it) => it.length >= sums.delivered)
-  expect(records).toHaveLength(sums.delivered)
+  // What came since the status was asked for may be there already.
+  expect(records.length).toBeGreaterThanOrEqual(sums.delivered)
   for (const sequences of sequencesOf(records).values()) expect(sequences).toEqual(sequences.map((_, n) => n))
   for (const it of records) expect(it.value).toMatchObject({ device: 'hf-7f3a', site: 'plant-1', class: 'process' })
   expectModbus(records.filter((it) => it.key === 'hf-7f3a/hall-1/press-3/temperature'))
