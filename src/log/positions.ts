@@ -216,7 +216,7 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
       let inDoubt: readonly StreamRange[] = []
       if (position === 'none') {
         // Whatever was given out while the doubt lasted was surely not sent; it is marked with the rest.
-        if (intent && state.transaction > 0) inDoubt = notDelivered(clipped(intent.ranges, streams), state.delivered)
+        if (intent) inDoubt = notDelivered(clipped(intent.ranges, streams), state.delivered)
       } else {
         const news = newRanges(position.delivered, state.delivered, streams)
         state.transaction = Math.max(state.transaction, position.transaction)

@@ -50,7 +50,10 @@ export function modelDestination(faults: Faults) {
       else
         for (const row of slice.rows) {
           const at = gapRows.get(stream) ?? []
-          if (overlaps(at, row.sequence, row.sequence + 1)) wrong.push(`${stream} ${row.sequence} twice`)
+          const isMarked = batch.maybeDuplicate.some(
+            (it) => it.stream === stream && it.from <= row.sequence && row.sequence < it.to,
+          )
+          if (overlaps(at, row.sequence, row.sequence + 1) && !isMarked) wrong.push(`${stream} ${row.sequence} twice`)
           gapRows.set(stream, withInterval(at, row.sequence, row.sequence + 1))
           const of = streamKey(row.stream)
           named.set(of, withInterval(named.get(of) ?? [], row.from, row.to))
