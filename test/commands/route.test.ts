@@ -121,5 +121,5 @@ test('what a plant serves is in Kafka once, and every command agrees', { timeout
   expect(await once(agent, 'close')).toEqual([0, null])
   expect((await holdfast(['status', '--data', data])).status).toBe(3)
   const served = await holdfast(['plant', 'verify', '--brokers', broker.bootstrap, '--dir', books])
-  expect(served).toMatchObject({ status: 0 })
+  expect(served, served.out).toMatchObject({ status: 0 })
 })
