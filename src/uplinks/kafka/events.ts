@@ -15,7 +15,7 @@ export interface EventRecord {
 }
 
 /** A line of the ledger. `seq_to` and `to` are inclusive: the last sequence and the last time. */
-export function gapRecord(stream: Stream, row: LedgerRow, style: RecordStyle, now: number): EventRecord {
+export function gapRecord(stream: Stream, row: LedgerRow, style: RecordStyle, now: number, maybeDuplicate: boolean): EventRecord {
   const value = {
     ts: row.at,
     device: row.stream.device,
@@ -35,7 +35,7 @@ export function gapRecord(stream: Stream, row: LedgerRow, style: RecordStyle, no
     ingest_ts: now,
   }
   const name = { type: 'holdfast.gap', subject: row.stream.class, idPrefix: `${streamKey(stream)}:`, sequence: row.sequence }
-  return eventRecord(stream, `${stream.device}/${row.stream.class}`, name, value, style, now)
+  return eventRecord(stream, `${stream.device}/${row.stream.class}`, name, value, style, now, maybeDuplicate)
 }
 
 /** What `verify` works from: what is delivered with this transaction, and what the log has beyond. */
@@ -108,6 +108,7 @@ function eventRecord(
   value: object,
   style: RecordStyle,
   now: number,
+  maybeDuplicate = false,
 ): EventRecord {
   const key = Buffer.from(keyText, 'utf8')
   const template = {
@@ -115,5 +116,5 @@ function eventRecord(
     idPrefix: binary(name.idPrefix),
     ...headersOf(stream, style, name.type, name.subject),
   }
-  return { key, rest: recordText(template, binary(JSON.stringify(value)), String(name.sequence), now, false) }
+  return { key, rest: recordText(template, binary(JSON.stringify(value)), String(name.sequence), now, maybeDuplicate) }
 }

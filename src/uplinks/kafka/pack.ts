@@ -32,7 +32,7 @@ export interface Packer {
   /** Forgets what a packing that failed half-way left behind. */
   begin(now: number): void
   addReadings(slice: RawSlice, series: ReadonlyMap<number, LogSeries>, topic: Topic, maybeDuplicate: Intervals): void
-  addGaps(slice: GapSlice, topic: Topic): void
+  addGaps(slice: GapSlice, topic: Topic, maybeDuplicate: Intervals): void
   addEvent(record: EventRecord, topic: Topic): void
   readonly refusals: readonly Refusal[]
   take(): Packed
@@ -125,8 +125,11 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
       }
     },
     addReadings,
-    addGaps(slice, topic) {
-      for (const row of slice.rows) addEvent(gapRecord(slice.stream, row, style, nowMs * 1000), topic)
+    addGaps(slice, topic, maybeDuplicate) {
+      for (const row of slice.rows) {
+        const isMarked = contains(maybeDuplicate, row.sequence, row.sequence + 1)
+        addEvent(gapRecord(slice.stream, row, style, nowMs * 1000, isMarked), topic)
+      }
     },
     addEvent,
     take() {
