@@ -23,3 +23,7 @@ export const SOURCE_QUEUE_READINGS_MAX = 100_000
 export const INTENT_MS_MAX = 10_000
 /** One step of `sources test` or `uplinks test`. */
 export const TEST_STEP_MS_MAX = 10_000
+/** Readings in one sealed block: series by series, so longer runs compress better; damage costs one block. */
+export const SEALED_READINGS_MAX = 131_072
+/** Uncompressed bytes of strings and byte values in one sealed block. */
+export const SEALED_BYTES_MAX = 4_000_000

@@ -18,13 +18,34 @@ export interface LogSeries extends SeriesDescriptor {
   readonly id: number
 }
 
-/** Whole blocks of one raw stream. `block` is what `columns` decodes; readings are numbered in block order from `from`. */
+/**
+ * How far the times of a slice can be trusted, and what to add to those that this box's clock gave.
+ * synchronised: the clock was trusted · corrected: it was not, but is now: `shiftUs` mends it · relative: it never was: only distances mean something.
+ */
+export interface SliceTime {
+  readonly quality: 'synchronised' | 'corrected' | 'relative'
+  readonly shiftUs: number
+}
+
+/** Readings [from, to) of one raw stream. `block` is what `columns` decodes; it may hold more than these: what lies outside is not meant. */
 export interface RawSlice {
   readonly form: 'raw'
   readonly stream: Stream
   readonly from: number
   readonly to: number
   readonly block: Uint8Array
+  /** Absent: synchronised. */
+  readonly time?: SliceTime
+}
+
+/** Aggregates [from, to) of one stream; `block` is what `columns` decodes as aggregates, and may hold more than these. */
+export interface AggregateSlice {
+  readonly form: 'aggregate'
+  readonly stream: Stream
+  readonly from: number
+  readonly to: number
+  readonly block: Uint8Array
+  readonly time?: SliceTime
 }
 
 /** Lines of the ledger, each a record of the class's gap stream. */
@@ -36,7 +57,7 @@ export interface GapSlice {
   readonly rows: readonly LedgerRow[]
 }
 
-export type Slice = RawSlice | GapSlice
+export type Slice = RawSlice | AggregateSlice | GapSlice
 
 export type LossAction = 'dropped' | 'aggregated' | 'refused' | 'damaged' | 'overflowed' | 'elsewhere'
 
@@ -48,7 +69,9 @@ export interface LedgerRow {
   readonly to: number
   readonly timeFrom: Micros
   readonly timeTo: Micros
+  /** Readings of [from, to) that it names; less than to − from where `exact` is false: then lines were merged into this span. */
   readonly count: number
+  readonly exact: boolean
   readonly action: LossAction
   readonly reason: string
   /** When it was given up. */

@@ -1,6 +1,8 @@
 // Settings as the agent uses them: checked, defaults filled in, units gone (ms, bytes), secrets and variables still by name until resolved.
 // The YAML file and its schema are src/settings' business; the part that a protocol or an uplink kind owns is `unknown` here and typed there.
 
+import type { LadderStep } from './retention.ts'
+
 export interface Settings {
   readonly device: { readonly id: string; readonly site: string }
   readonly log: LogSettings
@@ -28,7 +30,10 @@ export interface ClassSettings {
   readonly name: string
   readonly floorBytes: number
   readonly commitEveryMs: number
+  /** 'wait': nothing of it is given up; at its bound its sources are not acknowledged any more. */
   readonly whenFull: 'reduce' | 'wait'
+  /** In any order; empty: kept raw until space is needed, then the oldest goes. */
+  readonly ladder: readonly LadderStep[]
 }
 
 export interface SourceSettings {

@@ -228,7 +228,19 @@ interface GapRow extends Stream {
 
 function ledgerRow(row: GapRow): LedgerRow {
   const { sequence, first, end, count, time_from, time_to, action, reason, at } = row
-  return { sequence, stream: plain(row), from: first, to: end, timeFrom: time_from, timeTo: time_to, count, action, reason, at }
+  return {
+    sequence,
+    stream: plain(row),
+    from: first,
+    to: end,
+    timeFrom: time_from,
+    timeTo: time_to,
+    count,
+    exact: true,
+    action,
+    reason,
+    at,
+  }
 }
 
 const plain = ({ device, epoch, class: name, form }: Stream): Stream => ({ device, epoch, class: name, form })

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Problem } from '../core/errors.ts'
 import { BadInput } from '../core/errors.ts'
+import type { LadderStep } from '../core/retention.ts'
 import type { DeliveryRule, Settings } from '../core/settings.ts'
 import type { Issue } from '../core/status.ts'
 import { crossChecks } from './cross-checks.ts'
@@ -146,10 +147,19 @@ function toSettings(file: SettingsFile, deviceId: string): Settings {
       floorBytes: it.floor,
       commitEveryMs: it.commitEvery ?? commitEvery,
       whenFull: it.whenFull,
+      ladder: (it.ladder ?? []).map(ladderStep),
     })),
     sources: file.sources.filter((it) => !(PROTOCOLS_NOT_BUILT as readonly string[]).includes(it.protocol)),
     uplinks: file.uplinks,
     delivery: Object.fromEntries(file.classes.map((it) => [it.name, (file.delivery[it.name] ?? 'all-uplinks') as DeliveryRule])),
+  }
+}
+
+function ladderStep({ offlineFor, filledTo, keep }: NonNullable<SettingsFile['classes'][number]['ladder']>[number]): LadderStep {
+  return {
+    ...(offlineFor === undefined ? {} : { offlineForMs: offlineFor }),
+    ...(filledTo === undefined ? {} : { filledTo }),
+    keep: typeof keep === 'string' ? keep : { windowMs: keep.aggregate },
   }
 }
 

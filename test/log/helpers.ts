@@ -21,7 +21,7 @@ const DEVICE = 'box-1'
 export const T0 = 1_700_000_000_000_000
 
 export function classNamed(name: string, more: Partial<ClassSettings> = {}): ClassSettings {
-  return { name, floorBytes: 0, commitEveryMs: 1000, whenFull: 'reduce', ...more }
+  return { name, floorBytes: 0, commitEveryMs: 1000, whenFull: 'reduce', ladder: [], ...more }
 }
 
 export function tempDir(): { dir: string; remove(): void } {

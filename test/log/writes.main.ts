@@ -19,6 +19,7 @@ const log = await openLog(
       floorBytes: 0,
       commitEveryMs: 2 + n * 5,
       whenFull: 'reduce' as const,
+      ladder: [],
     })),
     delivery: {},
     uplinks: ['kafka'],

@@ -47,7 +47,7 @@ export function modelDestination(faults: Faults) {
         wrong.push(`${stream} ${slice.from}: sent but not in the position`)
       order.push({ stream, from: slice.from })
       if (slice.form === 'raw') applyBlock(stream, slice.block, batch.maybeDuplicate)
-      else
+      else if (slice.form === 'gap')
         for (const row of slice.rows) {
           const at = gapRows.get(stream) ?? []
           const isMarked = batch.maybeDuplicate.some(

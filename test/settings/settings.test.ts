@@ -64,7 +64,7 @@ describe("the product's example", () => {
       commitBytes: 64_000,
       keepDeliveredMs: 0,
     })
-    expect(settings.classes[1]).toEqual({ name: 'alarm', floorBytes: 1e8, commitEveryMs: 50, whenFull: 'reduce' })
+    expect(settings.classes[1]).toEqual({ name: 'alarm', floorBytes: 1e8, commitEveryMs: 50, whenFull: 'reduce', ladder: [] })
     expect(settings.sources.map((it) => [it.name, it.protocol])).toEqual([
       ['press-3', 'modbus-tcp'],
       ['line-1', 'opcua'],
@@ -102,7 +102,7 @@ describe('defaults', () => {
     expect(settings).toEqual({
       device: { id: 'hf-1', site: '' },
       log: { bytesMax: 1e9, commitEveryMs: 250, commitEveryMinMs: 5, commitBytes: 64_000, keepDeliveredMs: 0 },
-      classes: [{ name: 'default', floorBytes: 0, commitEveryMs: 250, whenFull: 'reduce' }],
+      classes: [{ name: 'default', floorBytes: 0, commitEveryMs: 250, whenFull: 'reduce', ladder: [] }],
       sources: [],
       uplinks: [],
       delivery: { default: 'all-uplinks' },

@@ -30,7 +30,7 @@ export function gapRecord(stream: Stream, row: LedgerRow, style: RecordStyle, no
     count: row.count,
     action: row.action,
     reason: row.reason,
-    exact: row.count === row.to - row.from,
+    exact: row.exact,
     seq: row.sequence,
     ingest_ts: now,
   }

@@ -96,6 +96,7 @@ function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, co
     for (const slice of batch.slices) {
       const topic = found.get(topicOf(slice, settings, context.site)) as Topic
       if (slice.form === 'gap') pack.addGaps(slice, topic, duplicatesOf(batch, slice))
+      else if (slice.form === 'aggregate') throw new Error('aggregates are not built')
       else pack.addReadings(slice, batch.series, topic, duplicatesOf(batch, slice))
     }
     if (pack.refusals.length > 0) pack.addEvent(refusedRecord(pack.refusals, position, about, style, now), eventsTopic)

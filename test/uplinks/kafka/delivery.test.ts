@@ -140,6 +140,7 @@ test('gap records and a checkpoint travel with the readings', async () => {
         timeFrom: 1,
         timeTo: 2,
         count: 50,
+        exact: true,
         action: 'dropped',
         reason: 'log-full',
         at: 3,
@@ -163,9 +164,9 @@ test('gap records and a checkpoint travel with the readings', async () => {
     seq_from: 100,
     seq_to: 149,
     count: 50,
+    exact: true,
     action: 'dropped',
     reason: 'log-full',
-    exact: true,
     seq: 0,
   })
   const report = await verifyTopics({ brokers: [broker.bootstrap], device })

@@ -11,6 +11,7 @@ const row: LedgerRow = {
   timeFrom: 1,
   timeTo: 2,
   count: 2,
+  exact: true,
   action: 'refused',
   reason: 'unreadable',
   at: 3,
