@@ -25,6 +25,7 @@ export interface DecodedBlock extends BlockHeader {
 /** Throws DamagedBlock when anything is off. */
 export function decodeBlock(block: Uint8Array): DecodedBlock {
   const { stored, compressed, ...header } = open(block)
+  if (header.version === 3) throw new DamagedBlock('version', 'aggregates where readings are expected')
   const reader: Reader = { bytes: compressed ? unpack(stored, header) : stored, at: 0 }
   const runs = readSeries(reader, header.count)
   const quality = new Uint8Array(header.count)

@@ -15,6 +15,7 @@ export class DamagedBlock extends Error {
 
 /** What a block says of itself before it is decoded. */
 export interface BlockHeader {
+  readonly version: Version
   /** The log's number of the stream, uint32. */
   readonly stream: number
   /** Sequence of the first reading; the others follow. */
@@ -43,15 +44,22 @@ export const READINGS_MAX = 1_048_576
 /** Payload before compression. Holds the worst case of READINGS_MAX numbers, and bounds what decoding allocates. */
 export const PAYLOAD_BYTES_MAX = 64 * 1024 * 1024
 const MAGIC = 0x4648
-const VERSION = 1
+/** Of a block: 1 raw, 2 raw with an order column, 3 aggregates. */
+export type Version = 1 | 2 | 3
+const VERSION_MAX = 3
 const CRC_AT = HEADER_BYTES - 4
 
 /** The whole block: header, then a copy of the payload. */
-export function assemble(header: BlockHeader, stored: Uint8Array, compressed: boolean): Uint8Array<ArrayBuffer> {
+export function assemble(
+  header: Omit<BlockHeader, 'version'>,
+  stored: Uint8Array,
+  compressed: boolean,
+  version: Version = 1,
+): Uint8Array<ArrayBuffer> {
   const block = new Uint8Array(HEADER_BYTES + stored.length)
   const view = new DataView(block.buffer)
   view.setUint16(0, MAGIC, true)
-  view.setUint8(2, VERSION)
+  view.setUint8(2, version)
   view.setUint8(3, compressed ? 1 : 0)
   view.setUint32(4, header.stream, true)
   view.setFloat64(8, header.first, true)
@@ -72,6 +80,7 @@ export function assemble(header: BlockHeader, stored: Uint8Array, compressed: bo
 export function readHeader(block: Uint8Array): BlockHeader {
   const view = checkedView(block)
   const header: BlockHeader = {
+    version: view.getUint8(2) as Version,
     stream: view.getUint32(4, true),
     first: view.getFloat64(8, true),
     count: view.getUint32(16, true),
@@ -105,7 +114,7 @@ function checkedView(block: Uint8Array): DataView {
   // Before the version: a flipped bit there is damage, not another version.
   if (crc32(block.subarray(0, CRC_AT)) !== view.getUint32(CRC_AT, true)) throw new DamagedBlock('crc', 'the header has changed')
   const version = view.getUint8(2)
-  if (version !== VERSION) throw new DamagedBlock('version', `version ${version}, known is ${VERSION}`)
+  if (version < 1 || version > VERSION_MAX) throw new DamagedBlock('version', `version ${version}, known are 1 to ${VERSION_MAX}`)
   return view
 }
 
