@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-defaults demo-outage soak newcomer set-up clean
+.PHONY: help run test check format bench bench-defaults demo-outage soak prove prove-short newcomer set-up clean
 
 # Programs are npm scripts, so that they run on the Node of node_modules, never on the machine's own.
 npm := npm run --silent
@@ -16,6 +16,10 @@ help: ## This list
 ## FOR=60 run: end by itself after so many seconds; demo-outage: length of the outage; soak: length in all
 ## FRESH=1 run: forget what an earlier run kept
 ## ONLY=PATH test: only these files or folders; bench: only this figure (P1, P3); newcomer: only this Debian
+## PART=S2,S7 prove, prove-short: only these campaigns
+## MINUTES=20 prove, prove-short: time for all of them together
+## CASES=1000 prove, prove-short: cases of each
+## ROUND=3 prove: this round once more, with its SEED=…, and AGAIN=FOLDER to use what it recorded
 ## PORTS=29600 first of the ten loopback ports that run, demo-outage and soak use
 options = $(if $(FOR),--for $(FOR)) $(if $(FRESH),--fresh) $(if $(PORTS),--ports $(PORTS))
 
@@ -50,6 +54,17 @@ demo-outage: ## Kills the agent and Kafka again and again, then proves that noth
 soak: ## Five minutes of full load: loss, memory, CPU
 	@bash test/ground/setup.sh run
 	@$(npm) soak -- $(options)
+
+proof = $(if $(PART),--part $(PART)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CASES),--cases $(CASES)) \
+  $(if $(SEED),--seed $(SEED)) $(if $(ROUND),--round $(ROUND)) $(if $(AGAIN),--again $(AGAIN))
+
+prove-short: ## Campaigns against the log: crashes, failing and full disks, within MINUTES, another seed each time
+	@bash test/ground/setup.sh test
+	@$(npm) prove -- --short $(proof)
+
+prove: ## The same to their long figures, going on where they were left; writes test/PROOF.md
+	@bash test/ground/setup.sh test
+	@$(npm) prove -- $(proof)
 
 newcomer: ## make run and make test in bare Debian roots (needs root)
 	@bash test/newcomer/newcomer.sh $(ONLY)

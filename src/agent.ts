@@ -13,9 +13,11 @@ import { SMALL_BATCHES_IN_FLIGHT_MAX } from './core/bounds.ts'
 import { BadInput } from './core/errors.ts'
 import type { Settings } from './core/settings.ts'
 import type { Logger } from './core/source.ts'
+import type { ClassStatus } from './core/status.ts'
 import { serveLocalApi } from './local-api/server.ts'
 import { takeLock } from './log/lock.ts'
-import { bootId, clockStatus, hostWatch } from './machine/host.ts'
+import { spaceOf } from './log/space.ts'
+import { bytesWrittenPerDay, clockStatus, hostWatch } from './machine/host.ts'
 import { openLogger } from './machine/logger.ts'
 import { keepHeapsSmall } from './machine/memory.ts'
 import { forward, newReport } from './pipeline/forward.ts'
@@ -23,6 +25,7 @@ import { ingest } from './pipeline/ingest.ts'
 import type { Parts } from './pipeline/report.ts'
 import { serves, statusOf } from './pipeline/report.ts'
 import { createTally } from './pipeline/tally.ts'
+import { forecast } from './retention/forecast.ts'
 import { settingsSchemas } from './schemas.ts'
 import { deviceIdentity } from './settings/identity.ts'
 import type { CheckedSettings } from './settings/read.ts'
@@ -34,7 +37,9 @@ import type { OpenLog } from './workers/open-log.ts'
 import { openLog } from './workers/open-log.ts'
 import type { ProtocolHost } from './workers/protocol-host.ts'
 import { protocolHost } from './workers/protocol-host.ts'
-import { queryWindows } from './pipeline/query-windows.ts'
+import type { ForecastParts } from './pipeline/forecast-request.ts'
+import { forecastRequest } from './pipeline/forecast-request.ts'
+import { query } from './pipeline/query.ts'
 import type { UplinkHost } from './workers/uplink-host.ts'
 import { uplinkHost } from './workers/uplink-host.ts'
 
@@ -107,7 +112,6 @@ function writerOptions(dir: string, { device, log, classes, delivery, uplinks }:
     classes,
     delivery,
     uplinks: uplinks.map((it) => it.name),
-    bootId: bootId(),
   }
 }
 
@@ -132,6 +136,8 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, options: 
   })
   const parts: Parts = { settings, version: options.version, startedAt: clock.now(), standingIssues: issues, sources, uplinks }
   const host = hostWatch(options.dir)
+  const rates = classRates(settings)
+  void log.figures().then((it) => rates(it.classes))
   const api: AgentApi = {
     async status() {
       const [figures, machine, time] = await Promise.all([log.figures(), host(), clockStatus()])
@@ -140,10 +146,8 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, options: 
     },
     testSource: (name, signal) => named(sources, name, 'source').host.test(name, signal),
     testUplink: (name, signal) => named(uplinks, name, 'uplink').host.test(signal),
-    query: (request, signal) =>
-      request.every === undefined
-        ? log.query(request, signal)
-        : queryWindows(log.query({ ...request, limit: Infinity }, signal), request),
+    forecast: async (offlineMs) => forecast(forecastRequest(await forecastParts(settings, log, rates), offlineMs)),
+    query: (request, signal) => query(request, log.query, signal),
   }
   return {
     api,
@@ -173,6 +177,36 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, options: 
           signal,
         ),
       ),
+  }
+}
+
+/** Readings accepted a second, by class, since the agent began. */
+function classRates({ classes }: Settings) {
+  const begun = clock.monotonic()
+  const first = new Map<string, number>()
+  return (figures: readonly ClassStatus[]): ReadonlyMap<string, number> =>
+    new Map(
+      classes.map(({ name }) => {
+        const accepted = figures.find((it) => it.name === name)?.accepted ?? 0
+        if (!first.has(name)) first.set(name, accepted)
+        return [name, ((accepted - (first.get(name) ?? 0)) * 1000) / Math.max(1000, clock.monotonic() - begun)]
+      }),
+    )
+}
+
+async function forecastParts(settings: Settings, log: OpenLog, rates: ReturnType<typeof classRates>): Promise<ForecastParts> {
+  const [state, figures, bands] = await Promise.all([log.state(), log.figures(), log.bands()])
+  const { bytesMax } = settings.log
+  const { segmentsBytesMax, journalBytesMax } = spaceOf(bytesMax)
+  return {
+    bytesMax,
+    blockBytesMax: segmentsBytesMax + journalBytesMax / 2,
+    classes: state.classes,
+    figures: figures.classes,
+    bands,
+    rates: rates(figures.classes),
+    bytesWrittenPerDay: bytesWrittenPerDay(),
+    flashEnduranceBytes: null,
   }
 }
 

@@ -1,4 +1,5 @@
 // What the settings know of protocols and of kinds of uplinks. zod alone: no protocol library is loaded.
+import { spaceOf } from './log/space.ts'
 import type { SettingsSchemas } from './settings/schema.ts'
 import { protocols } from './sources/index.ts'
 import { kafkaSettingsSchema } from './uplinks/kafka/settings.ts'
@@ -6,4 +7,5 @@ import { kafkaSettingsSchema } from './uplinks/kafka/settings.ts'
 export const settingsSchemas: SettingsSchemas = {
   protocols: Object.fromEntries(Object.entries(protocols).map(([name, it]) => [name, it.settings])),
   uplinkKinds: { kafka: kafkaSettingsSchema },
+  readingBytesMax: (bytesMax) => spaceOf(bytesMax).segmentsBytesMax,
 }

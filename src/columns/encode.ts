@@ -1,13 +1,15 @@
 // Readings to a block.
-import { constants, zstdCompressSync } from 'node:zlib'
 import type { ValueKind } from '../core/reading.ts'
 import type { GroupScratch } from './group.ts'
 import { group, groupScratch } from './group.ts'
 import { assemble, PAYLOAD_BYTES_MAX, READINGS_MAX } from './header.ts'
 import { writeReceived, writeRuns, writeSeries } from './runs.ts'
+import { compress } from './sections.ts'
 import { writeTimes } from './times.ts'
 import { writeValues } from './values.ts'
 import type { Writer } from './varint.ts'
+
+export { compress }
 
 /** Columns of readings that will become one block, any order; value slots as in core/batch.ts. Arrays may be longer than `count`. */
 export interface BlockInput {
@@ -22,7 +24,7 @@ export interface BlockInput {
   readonly quality: Uint8Array
   readonly status: Uint32Array
   /** Index into `received`, per reading. */
-  readonly batch: Uint16Array
+  readonly batch: Uint16Array | Uint32Array
   /** Receive time of each source batch, microseconds. */
   readonly received: Float64Array
   /** What strings and bytes point into. */
@@ -49,9 +51,6 @@ export type Encoder = (input: BlockInput, place: Place) => EncodedBlock
 
 /** zstd's fastest level proper: the rest of the work is done before it. */
 const LEVEL = 1
-/** zstd cannot win below this and would cost more than all else. */
-const COMPRESSED_BYTES_MIN = 64
-
 interface Scratch {
   readonly writer: Writer
   group: GroupScratch
@@ -104,16 +103,4 @@ function encode(input: BlockInput, place: Place, { writer, group: buffers, scale
   const packed = compress(raw, level)
   const header = { ...place, count: input.count, timeFrom, timeTo, receivedFrom, receivedTo, rawBytes: raw.length }
   return { block: assemble(header, packed ?? raw, packed !== undefined), timeFrom, timeTo }
-}
-
-/** Undefined where it does not get smaller. */
-function compress(raw: Uint8Array, level: number): Uint8Array | undefined {
-  if (raw.length < COMPRESSED_BYTES_MIN) return undefined
-  const packed = zstdCompressSync(raw, {
-    params: { [constants.ZSTD_c_compressionLevel]: level },
-    // Known in advance, so that zstd takes tables that fit, and the answer comes in one piece.
-    pledgedSrcSize: raw.length,
-    chunkSize: raw.length + (raw.length >>> 7) + 128,
-  })
-  return packed.length < raw.length ? packed : undefined
 }

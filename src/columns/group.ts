@@ -1,5 +1,6 @@
 // Readings ordered by series: a counting sort, since a comparison sort would cost more than all the rest of encoding.
 import type { BlockInput } from './encode.ts'
+import type { Batches } from './runs.ts'
 
 /** Runs of one series each: run i has the readings [starts[i], starts[i + 1]) of the block. */
 export interface SeriesRuns {
@@ -18,7 +19,7 @@ export interface Grouped {
   readonly quality: Uint8Array | undefined
   readonly status: Uint32Array | undefined
   /** Absent where all are of source batch 0. */
-  readonly batch: Uint16Array | undefined
+  readonly batch: Uint16Array | Uint32Array | undefined
 }
 
 /** Buffers that live from block to block. */
@@ -34,7 +35,7 @@ export interface GroupScratch {
   value: Float64Array
   quality: Uint8Array
   status: Uint32Array
-  batch: Uint16Array
+  batch: Uint32Array
 }
 
 export function groupScratch(capacity: number): GroupScratch {
@@ -49,7 +50,7 @@ export function groupScratch(capacity: number): GroupScratch {
     value: new Float64Array(capacity),
     quality: new Uint8Array(capacity),
     status: new Uint32Array(capacity),
-    batch: new Uint16Array(capacity),
+    batch: new Uint32Array(capacity),
   }
 }
 
@@ -176,11 +177,16 @@ function scatter(columns: Omit<Grouped, 'runs'>, count: number, runs: SeriesRuns
     value: scratch.value,
     quality: columns.quality && place(columns.quality, scratch.quality, runOf, count),
     status: columns.status && place(columns.status, scratch.status, runOf, count),
-    batch: columns.batch && place(columns.batch, scratch.batch, runOf, count),
+    batch: columns.batch && placeCodes(columns.batch, scratch.batch, runOf, count),
   }
 }
 
-function place<T extends Float64Array | Uint8Array | Uint16Array | Uint32Array>(
+function placeCodes(from: Batches, to: Uint32Array, places: Uint32Array, count: number): Uint32Array {
+  for (let i = 0; i < count; i++) to[places[i] as number] = from[i] as number
+  return to
+}
+
+function place<T extends Float64Array | Uint8Array | Uint32Array>(
   from: T,
   to: T,
   places: Uint32Array,

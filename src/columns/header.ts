@@ -31,9 +31,16 @@ export interface BlockHeader {
   readonly rawBytes: number
 }
 
+/** The header's byte for the payload: columns as they are, the same by zstd, sections. */
+const PLAIN = 0
+const COMPRESSED = 1
+const SEALED = 2
+
 /** What is between header and decoded columns. */
 export interface Envelope extends BlockHeader {
   readonly compressed: boolean
+  /** In sections. */
+  readonly sealed: boolean
   /** The payload as stored; its CRC holds. */
   readonly stored: Uint8Array
 }
@@ -55,12 +62,13 @@ export function assemble(
   stored: Uint8Array,
   compressed: boolean,
   version: Version = 1,
+  sealed = false,
 ): Uint8Array<ArrayBuffer> {
   const block = new Uint8Array(HEADER_BYTES + stored.length)
   const view = new DataView(block.buffer)
   view.setUint16(0, MAGIC, true)
   view.setUint8(2, version)
-  view.setUint8(3, compressed ? 1 : 0)
+  view.setUint8(3, sealed ? SEALED : compressed ? COMPRESSED : PLAIN)
   view.setUint32(4, header.stream, true)
   view.setFloat64(8, header.first, true)
   view.setUint32(16, header.count, true)
@@ -94,6 +102,11 @@ export function readHeader(block: Uint8Array): BlockHeader {
   return header
 }
 
+/** Bytes of the whole block, by its first 68; for walking a file of blocks. Throws DamagedBlock. */
+export function lengthOf(header: Uint8Array): number {
+  return HEADER_BYTES + checkedView(header).getUint32(20, true)
+}
+
 /** Header and stored payload, both CRCs checked. Throws DamagedBlock. */
 export function open(block: Uint8Array): Envelope {
   const header = readHeader(block)
@@ -103,8 +116,8 @@ export function open(block: Uint8Array): Envelope {
   if (stored.length !== expected) throw new DamagedBlock('truncated', `${stored.length} of ${expected} payload bytes are there`)
   if (crc32(stored) !== view.getUint32(60, true)) throw new DamagedBlock('crc', 'the payload has changed')
   const form = view.getUint8(3)
-  if (form > 1 || (form === 0 && expected !== header.rawBytes)) throw new DamagedBlock('header', 'the header contradicts itself')
-  return { ...header, compressed: form === 1, stored }
+  if (form > SEALED || (form === PLAIN && expected !== header.rawBytes)) throw new DamagedBlock('header', 'the header contradicts itself')
+  return { ...header, compressed: form === COMPRESSED, sealed: form === SEALED, stored }
 }
 
 function checkedView(block: Uint8Array): DataView {

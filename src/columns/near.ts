@@ -12,7 +12,7 @@ const ULPS_MAX = 64
 const INTEGER_MAX = 2 ** 40
 const WORD = 0x1_0000_0000
 /** Not a distance. */
-const FAR = 127
+export const FAR = 127
 
 /** Buffers for one block. */
 export interface NearScratch {
@@ -27,7 +27,7 @@ export function nearScratch(count: number): NearScratch {
 }
 
 /** From k ÷ 10^decimals to slot `i`, in units of the last place; FAR where that is too many. */
-function distance(slots: Slots, i: number, k: number, power: number, probe: Slots): number {
+export function distance(slots: Slots, i: number, k: number, power: number, probe: Slots): number {
   // Also where k is NaN.
   if (!(k < INTEGER_MAX && k > -INTEGER_MAX)) return FAR
   probe.value[0] = k / power
@@ -92,7 +92,8 @@ export function readNear(reader: Reader, slots: Slots, from: number, to: number,
   }
 }
 
-function move(words: Int32Array, at: number, ulps: number): void {
+/** Moves a slot, given by its words, by units of the last place. */
+export function move(words: Int32Array, at: number, ulps: number): void {
   if (ulps > ULPS_MAX || ulps < -ULPS_MAX) throw new DamagedBlock('header', 'a value is too far from its decimal')
   const low = ((words[at] as number) >>> 0) + ulps
   words[at] = low

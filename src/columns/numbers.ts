@@ -4,6 +4,8 @@ import type { Reader, Writer } from './varint.ts'
 import { readSigned, readSigned64, signed64At, signedAt } from './varint.ts'
 
 export const POWERS_OF_TEN = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9] as const
+/** As doubles all of them, which reads faster than a list that begins with small integers. */
+const POWERS = Float64Array.from(POWERS_OF_TEN)
 const DECIMALS_MAX = POWERS_OF_TEN.length - 1
 /** Adding and taking it away rounds to an integer, several times faster than Math.round; right for |x| < 2^51. */
 export const ROUNDER = 1.5 * 2 ** 52
@@ -26,7 +28,7 @@ export function slotsOf(value: Float64Array): Slots {
   }
 }
 
-function isDecimal(value: number, decimals: number, single: boolean): boolean {
+export function isDecimal(value: number, decimals: number, single: boolean): boolean {
   const power = POWERS_OF_TEN[decimals] as number
   const k = value * power + ROUNDER - ROUNDER
   const max = single ? SINGLE_INTEGER_MAX : INTEGER_MAX
@@ -109,6 +111,11 @@ export function writeScaled(writer: Writer, scaled: Float64Array, count: number)
   writer.at = at
 }
 
+export function powerOf(decimals: number): number {
+  if (decimals > DECIMALS_MAX) throw new DamagedBlock('header', 'too many decimals')
+  return POWERS[decimals] as number
+}
+
 export function readScaled(
   reader: Reader,
   value: Float64Array,
@@ -117,8 +124,7 @@ export function readScaled(
   decimals: number,
   single: boolean,
 ): void {
-  const power = POWERS_OF_TEN[decimals]
-  if (power === undefined) throw new DamagedBlock('header', 'too many decimals')
+  const power = powerOf(decimals)
   let k = 0
   for (let i = from; i < to; i++) {
     k += readSigned(reader)

@@ -6,6 +6,9 @@ import { isSignedRange, putByte, putSigned, putVarint, readByte, readSigned, rea
 
 const SAME = 1
 
+/** Indexes of receive times. */
+export type Batches = Uint16Array | Uint32Array
+
 /** Series and sizes of the runs. */
 export function writeSeries(writer: Writer, runs: SeriesRuns): void {
   putVarint(writer, runs.length)
@@ -55,11 +58,23 @@ export function writeRuns(writer: Writer, column: Uint8Array | Uint32Array | und
   }
 }
 
-/** Fills `column`, whose length is the count of readings. */
-export function readRuns(reader: Reader, column: Uint8Array | Uint32Array, whatMax: number): void {
+/** Undefined where all are 0. */
+export function readQuality(reader: Reader, count: number): Uint8Array<ArrayBuffer> | undefined {
+  return readIsZero(reader) ? undefined : fillRuns(reader, new Uint8Array(count), 0xff)
+}
+
+/** Undefined where all are 0. */
+export function readStatus(reader: Reader, count: number): Uint32Array<ArrayBuffer> | undefined {
+  return readIsZero(reader) ? undefined : fillRuns(reader, new Uint32Array(count), 0xffff_ffff)
+}
+
+function readIsZero(reader: Reader): boolean {
   const form = readByte(reader)
   if (form > 1) throw new DamagedBlock('header', 'an unknown form of column')
-  if (form === 0) return
+  return form === 0
+}
+
+function fillRuns<T extends Uint8Array | Uint32Array>(reader: Reader, column: T, whatMax: number): T {
   for (let from = 0; from < column.length; ) {
     const what = readVarint(reader)
     if (what > whatMax) throw new DamagedBlock('header', 'a code is too large')
@@ -67,25 +82,26 @@ export function readRuns(reader: Reader, column: Uint8Array | Uint32Array, whatM
     column.fill(what, from, to)
     from = to
   }
+  return column
 }
 
 /** Receive times: those that are used, then their numbers along the runs. `batch` absent: the first is that of all readings. */
 export function writeReceived(
   writer: Writer,
   runs: SeriesRuns,
-  batch: Uint16Array | undefined,
+  batch: Batches | undefined,
   received: Float64Array,
 ): [number, number] {
   const count = runs.starts[runs.length] as number
   const numbers = new Int32Array(received.length).fill(-1)
   const used = batch ? numberUsed(batch, count, numbers, received) : [received[0] as number]
   writeReceiveTimes(writer, used)
-  if (used.length > 1 && batch) writeBatches(writer, runs, batch, numbers)
+  if (used.length > 1 && batch) writeBatches(writer, runs, renumber(batch, count, numbers))
   return used.reduce(([from, to], it) => [Math.min(from, it), Math.max(to, it)], [used[0] as number, used[0] as number])
 }
 
 /** In the order of batches, so that times ascend and numbers step by one. */
-function numberUsed(batch: Uint16Array, count: number, numbers: Int32Array, received: Float64Array): number[] {
+export function numberUsed(batch: Batches, count: number, numbers: Int32Array, received: Float64Array): number[] {
   for (let i = 0; i < count; i++) {
     const it = batch[i] as number
     if (it >= numbers.length) throw new RangeError(`source batch ${it} of ${numbers.length}`)
@@ -109,29 +125,37 @@ function writeReceiveTimes(writer: Writer, times: readonly number[]): void {
   else for (const byte of new Uint8Array(Float64Array.from(times).buffer)) putByte(writer, byte)
 }
 
-function writeBatches(writer: Writer, runs: SeriesRuns, batch: Uint16Array, numbers: Int32Array): void {
+/** What batches are called in the block: `numbers` of what the input calls them. */
+export function renumber(batch: Batches, count: number, numbers: Int32Array): Batches {
+  if (numbers.every((it, i) => it === i)) return batch
+  const renumbered = new Uint32Array(count)
+  for (let i = 0; i < count; i++) renumbered[i] = numbers[batch[i] as number] as number
+  return renumbered
+}
+
+export function writeBatches(writer: Writer, runs: SeriesRuns, batch: Batches): void {
   for (let run = 0; run < runs.length; run++) {
     const same = equalsRunBefore(runs, run, batch)
     putByte(writer, same ? SAME : 0)
-    if (!same) writeBatchRun(writer, batch, runs.starts[run] as number, runs.starts[run + 1] as number, numbers)
+    if (!same) writeBatchRun(writer, batch, runs.starts[run] as number, runs.starts[run + 1] as number)
   }
 }
 
-function writeBatchRun(writer: Writer, batch: Uint16Array, start: number, end: number, numbers: Int32Array): void {
+function writeBatchRun(writer: Writer, batch: Batches, start: number, end: number): void {
   let before = 0
   for (let from = start; from < end; ) {
     const what = batch[from] as number
     let to = from + 1
     while (to < end && batch[to] === what) to++
-    putSigned(writer, (numbers[what] as number) - before)
+    putSigned(writer, what - before)
     putVarint(writer, to - from - 1)
-    before = numbers[what] as number
+    before = what
     from = to
   }
 }
 
 /** Whether a run's entries are those of the run before it. */
-export function equalsRunBefore(runs: SeriesRuns, run: number, column: Float64Array | Uint16Array): boolean {
+export function equalsRunBefore(runs: SeriesRuns, run: number, column: Float64Array | Batches): boolean {
   if (run === 0) return false
   const before = runs.starts[run - 1] as number
   const start = runs.starts[run] as number
@@ -144,7 +168,7 @@ export function equalsRunBefore(runs: SeriesRuns, run: number, column: Float64Ar
 
 /** Whether a run is marked as equal to the run before it, which must then be there and as long. */
 export function readSame(reader: Reader, runs: SeriesRuns, run: number): boolean {
-  const form = readByte(reader)
+  const form = reader.bytes[reader.at++]
   if (form === 0) return false
   const start = runs.starts[run] as number
   const matches = run > 0 && (runs.starts[run + 1] as number) - start === start - (runs.starts[run - 1] as number)
@@ -152,18 +176,35 @@ export function readSame(reader: Reader, runs: SeriesRuns, run: number): boolean
   return true
 }
 
-/** Receive time of each reading. */
-export function readReceived(reader: Reader, runs: SeriesRuns): Float64Array<ArrayBuffer> {
+/** A loop: most runs are short, and a call of copyWithin takes as long as 20 readings. */
+export function copyRunBefore(column: Float64Array | Uint32Array, runs: SeriesRuns, run: number): void {
+  let from = runs.starts[run - 1] as number
+  const end = runs.starts[run + 1] as number
+  for (let i = runs.starts[run] as number; i < end; i++) column[i] = column[from++] as number
+}
+
+/** Receive times, and which of them each reading has. */
+export interface Received {
+  readonly times: Float64Array<ArrayBuffer>
+  /** Index into `times`, by reading; absent: all have the first. */
+  readonly batch: Uint32Array<ArrayBuffer> | undefined
+}
+
+export function readReceived(reader: Reader, runs: SeriesRuns): Received {
   const count = runs.starts[runs.length] as number
-  const received = new Float64Array(count)
-  const times = readReceiveTimes(reader, count)
-  if (times.length === 1) return received.fill(times[0] as number)
+  const times = Float64Array.from(readReceiveTimes(reader, count))
+  return { times, batch: times.length === 1 ? undefined : readBatches(reader, runs, times.length) }
+}
+
+/** An index below `length` for each reading. */
+export function readBatches(reader: Reader, runs: SeriesRuns, length: number): Uint32Array<ArrayBuffer> {
+  const batch = new Uint32Array(runs.starts[runs.length] as number)
   for (let run = 0; run < runs.length; run++) {
     const start = runs.starts[run] as number
-    if (readSame(reader, runs, run)) received.copyWithin(start, runs.starts[run - 1] as number, start)
-    else readBatchRun(reader, received, start, runs.starts[run + 1] as number, times)
+    if (readSame(reader, runs, run)) copyRunBefore(batch, runs, run)
+    else readBatchRun(reader, batch, start, runs.starts[run + 1] as number, length)
   }
-  return received
+  return batch
 }
 
 function readReceiveTimes(reader: Reader, count: number): number[] {
@@ -180,14 +221,13 @@ function readDoubles(reader: Reader, length: number): number[] {
   return [...new Float64Array(bytes.buffer)]
 }
 
-function readBatchRun(reader: Reader, received: Float64Array, start: number, end: number, times: readonly number[]): void {
+function readBatchRun(reader: Reader, batch: Uint32Array, start: number, end: number, length: number): void {
   let number = 0
   for (let from = start; from < end; ) {
     number += readSigned(reader)
-    const time = times[number]
-    if (time === undefined) throw new DamagedBlock('header', 'an unknown receive time')
+    if (number < 0 || number >= length) throw new DamagedBlock('header', 'an unknown receive time')
     const to = runEnd(from, readVarint(reader), end)
-    received.fill(time, from, to)
+    for (let i = from; i < to; i++) batch[i] = number
     from = to
   }
 }

@@ -1,7 +1,7 @@
 // Source times: delta of delta, in the largest unit that all have, once for series with equal times.
 import type { SeriesRuns } from './group.ts'
 import { DamagedBlock } from './header.ts'
-import { equalsRunBefore, readSame } from './runs.ts'
+import { copyRunBefore, equalsRunBefore, readSame } from './runs.ts'
 import type { Reader, Writer } from './varint.ts'
 import { isSignedRange, putByte, readByte, readSigned, reserve, signedAt, VARINT_BYTES_MAX } from './varint.ts'
 
@@ -107,7 +107,8 @@ function readDeltas(reader: Reader, runs: SeriesRuns, time: Float64Array, unit: 
     const start = runs.starts[run] as number
     const end = runs.starts[run + 1] as number
     if (readSame(reader, runs, run)) {
-      time.copyWithin(start, runs.starts[run - 1] as number, start)
+      if (end - start === 1) time[start] = time[start - 1] as number
+      else copyRunBefore(time, runs, run)
       continue
     }
     first += readSigned(reader)

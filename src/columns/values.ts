@@ -10,6 +10,7 @@ import type { Slots } from './numbers.ts'
 import {
   areBools,
   areSingles,
+  powerOf,
   readBools,
   readLongs,
   readPlanes,
@@ -22,7 +23,7 @@ import {
   writeScaled,
 } from './numbers.ts'
 import type { Reader, Writer } from './varint.ts'
-import { readByte, reserve, VARINT_BYTES_MAX } from './varint.ts'
+import { readByte, readSigned, reserve, VARINT_BYTES_MAX } from './varint.ts'
 
 const DECIMAL = 0
 const DECIMAL_SINGLE = 1
@@ -136,6 +137,11 @@ export function readValues(
 function readRun(reader: Reader, slots: Slots, from: number, to: number, spans: SpanRuns): void {
   const form = readByte(reader)
   const kind = form & 0xf
+  if (kind === DECIMAL && to - from === 1) {
+    // Most of what comes in has one reading of each series a block: without the call of a loop.
+    slots.value[from] = readSigned(reader) / powerOf(form >>> 4)
+    return
+  }
   if (kind === DECIMAL) return readScaled(reader, slots.value, from, to, form >>> 4, false)
   if (kind === DECIMAL_SINGLE) return readScaled(reader, slots.value, from, to, form >>> 4, true)
   if (kind === NEAR_DECIMAL) return readNear(reader, slots, from, to, form >>> 4)

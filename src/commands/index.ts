@@ -2,6 +2,7 @@
 import { agent } from './agent.ts'
 import { check } from './check.ts'
 import type { Command } from './command.ts'
+import { forecast } from './forecast.ts'
 import { plant } from './plant.ts'
 import { query } from './query.ts'
 import { schema } from './schema.ts'
@@ -20,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
   sources,
   sourcesTest,
   query,
+  forecast,
   uplinks,
   uplinksTest,
   verify,
@@ -31,7 +33,6 @@ export const NOT_BUILT: readonly string[] = [
   'panel',
   'console',
   'sources browse',
-  'forecast',
   'log check',
   'log inspect',
   'log repair',

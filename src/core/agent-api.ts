@@ -1,49 +1,93 @@
 // What the agent offers on its local sockets, as functions. The server hands them out, the client calls them, commands see only this.
-import type { Quality, Value } from './reading.ts'
+import type { SliceTime } from './log.ts'
+import type { Quality, Value, ValueKind } from './reading.ts'
+import type { Forecast } from './retention.ts'
 import type { TestStep } from './source.ts'
 import type { Status } from './status.ts'
 
 export interface QueryRequest {
-  readonly tag: string
+  /** A tag, or several; in each `*` stands for any characters, `/` too. */
+  readonly tag: string | readonly string[]
   /** Microseconds since 1970 UTC, by source time, [from, to). */
   readonly from: number
   readonly to: number
-  /** Cut into windows of so many microseconds: one row a window. */
+  /** Cut into windows of so many microseconds: one row a window and series, in the order of time. */
   readonly every?: number
+  /** Without `every`: windows of a length that makes at most so many of the range. */
+  readonly points?: number
   readonly limit: number
 }
 
+/** A reading; with `window`, what is left of readings, or what `every` makes of them. */
 export interface QueryRow {
+  readonly tag: string
+  /** Source time; of a window, its start. Corrected already where `clock` has a shift. */
   readonly time: number
+  /** What the series holds, whatever this row's value is. */
+  readonly kind: ValueKind
+  /** Of a window: the mean, and of strings and bytes the last one; null where nothing has a value. */
   readonly value: Value | null
   readonly quality: Quality
   readonly status: number
+  /** In the stream of its form; of windows that `every` made, the greatest in it. */
   readonly sequence: number
+  /** Of a window: the greatest. Corrected as `time` is. */
   readonly received: number
   readonly class: string
   readonly unit?: string
-  /** With `every`: over the numbers of good quality in the window that begins at `time`. */
-  readonly window?: {
-    readonly count: number
-    readonly min: number
-    readonly max: number
-    readonly mean: number
-    readonly first: number
-    readonly last: number
-  }
+  /** Absent: the clock was trusted. Else how far the times can be, and what has been added to those that this box's clock gave. */
+  readonly clock?: SliceTime
+  readonly window?: QueryWindow
 }
+
+/** Readings of one series in one window. Several may share a window (late readings, parts that were reduced apart): they merge. */
+export interface QueryWindow {
+  /** Microseconds. */
+  readonly length: number
+  /** Readings: good + uncertain + bad. */
+  readonly count: number
+  readonly good: number
+  readonly uncertain: number
+  readonly bad: number
+  /** Values that all below is over: good ones, and uncertain ones where there is no good one. */
+  readonly valued: number
+  /** Of numbers, and of bools as 0 and 1; `m2` is the sum of squared distances to the mean. 0 and null for strings and bytes. */
+  readonly sum: number
+  readonly m2: number
+  readonly mean: number | null
+  /** Of the values at hand, not of a sample: the root of m2 ÷ valued. */
+  readonly std: number | null
+  readonly min: number | bigint | null
+  readonly max: number | bigint | null
+  /** By source time. */
+  readonly first: WindowValue | null
+  readonly last: WindowValue | null
+  readonly firstTime: number | null
+  readonly lastTime: number | null
+  /** Strings and bytes: how often the value differed from the one before it. */
+  readonly changes: number
+  /** Least and greatest sequence of the readings, both inclusive. */
+  readonly sequenceFrom: number
+  readonly sequenceTo: number
+}
+
+/** A bool is 0 or 1. */
+export type WindowValue = number | bigint | string | Uint8Array
 
 export interface AgentApi {
   status(): Promise<Status>
   testSource(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   testUplink(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   query(request: QueryRequest, signal: AbortSignal): AsyncIterable<QueryRow>
+  /** What would be kept at today's rates if nothing were delivered for so long. */
+  forecast(offlineMs: number): Promise<Forecast>
 }
 
 /** view.sock or operate.sock: which of the two sockets offers a call. */
 export const ROLES = {
   status: 'view',
   query: 'view',
+  forecast: 'view',
   testSource: 'operate',
   testUplink: 'operate',
 } as const satisfies Record<keyof AgentApi, 'view' | 'operate'>

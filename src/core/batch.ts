@@ -9,6 +9,7 @@
 //
 // Series numbers are local to an `origin` (one run of one source): a batch brings the descriptors that it uses for the first time,
 // and the log keeps the rest. Batches of one origin must therefore reach the log in their order, each once.
+import type { Clock, HeldClock } from './clock.ts'
 import type { Micros, SeriesDescriptor, ValueKind } from './reading.ts'
 import { NO_VALUE } from './reading.ts'
 
@@ -36,6 +37,8 @@ export interface ReadingBatch {
   /** What strings and bytes point into. */
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly received: Micros
+  /** Version of the clock that gave `received` and the times of series with `boxTime`: one for all of the batch. Absent: the present one. */
+  readonly clock?: number
   readonly refused: readonly Refused[]
 }
 
@@ -79,15 +82,26 @@ export class BatchBuilder {
   #status = new Uint32Array(INITIAL)
   #bytes: Uint8Array<ArrayBuffer> = NO_BYTES
   #bytesUsed = 0
+  readonly #clock: Clock | undefined
+  #held: HeldClock | undefined
   count = 0
 
-  constructor(origin: number) {
+  /** With a clock, times of `now` belong together: see there. */
+  constructor(origin: number, clock?: Clock) {
     this.#origin = origin
+    this.#clock = clock
+  }
+
+  /** The time for what is added and for `take`. While readings wait here a step of the clock waits too, so that one batch has times of one stretch. */
+  now(): Micros {
+    if (!this.#clock) throw new Error('a builder without a clock has no time')
+    if (this.isEmpty || !this.#held) this.#held = this.#clock.held?.()
+    return (this.#held ?? this.#clock).now()
   }
 
   /** The number of a series, for `add…`. Remember it: looking it up costs more than adding a reading. */
   series(descriptor: SeriesDescriptor): number {
-    const key = `${descriptor.kind}\0${descriptor.class}\0${descriptor.tag}\0${descriptor.unit ?? ''}`
+    const key = `${descriptor.kind}\0${descriptor.class}\0${descriptor.tag}\0${descriptor.unit ?? ''}\0${descriptor.boxTime ?? ''}`
     let number = this.#numbers.get(key)
     if (number === undefined) {
       number = this.#numbers.size
@@ -163,6 +177,7 @@ export class BatchBuilder {
       status: this.#status.slice(0, n),
       bytes: this.#bytesUsed > 0 ? this.#bytes.slice(0, this.#bytesUsed) : NO_BYTES,
       received,
+      ...(this.#held && { clock: this.#held.version }),
       refused: [...this.#refused.values()],
     }
     this.#newSeries = []

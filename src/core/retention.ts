@@ -109,10 +109,14 @@ export interface ForecastClass {
   readonly steps: readonly { readonly step: LadderStep; readonly atMs: number | null }[]
   /** When the first stored reading of it is given up for lack of space, ms from now; null: never within the outage. */
   readonly fullAtMs: number | null
+  /** When a class that gives nothing up has no more room and its sources begin to wait, ms from now; null: never within the outage. */
+  readonly waitsAtMs: number | null
 }
 
 export interface Forecast {
   readonly offlineMs: number
+  /** Of log.bytesMax, what blocks may take. */
+  readonly blockBytesMax: number
   readonly classes: readonly ForecastClass[]
   /** When space first has to be made, ms from now; null: not within the outage. */
   readonly fullAtMs: number | null

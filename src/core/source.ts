@@ -1,4 +1,7 @@
 import type { ReadingBatch } from './batch.ts'
+import type { Clock } from './clock.ts'
+
+export type { Clock }
 
 /** A batch and its acknowledgement in one: `durable` is called once, in order, after the fsync. */
 export interface SourceItem {
@@ -56,13 +59,6 @@ export interface Protocol<Settings> {
   readonly name: string
   open(settings: Settings, context: SourceContext): Source
   test(settings: Settings, context: SourceContext, signal: AbortSignal): AsyncIterable<TestStep>
-}
-
-export interface Clock {
-  /** Microseconds since 1970 UTC. */
-  now(): number
-  /** Monotonic milliseconds. */
-  monotonic(): number
 }
 
 export interface Logger {

@@ -1,4 +1,5 @@
 // What `status --json` holds: the contract of product.md. Times in microseconds since 1970 UTC unless the name has a unit.
+import type { ClockTrust } from './clock.ts'
 import type { SourceStatus } from './source.ts'
 
 export interface Status {
@@ -7,13 +8,24 @@ export interface Status {
   readonly version: string
   readonly epoch: string
   readonly startedAt: number
-  readonly clock: { readonly synchronised: boolean; readonly offsetMs: number | null }
+  readonly clock: ClockStatus
   readonly host: HostStatus
   readonly log: LogStatus
   readonly classes: readonly ClassStatus[]
   readonly sources: readonly SourceReport[]
   readonly uplinks: readonly UplinkReport[]
   readonly issues: readonly Issue[]
+}
+
+/** `offsetMs`: the system's clock less the agent's time. */
+export interface ClockStatus {
+  /** Somebody vouches for the system's clock now. */
+  readonly synchronised: boolean
+  readonly offsetMs: number | null
+  /** The agent's time is right: somebody has vouched for it in this boot. */
+  readonly trusted?: boolean
+  /** Who did. */
+  readonly source?: ClockTrust | null
 }
 
 export interface HostStatus {

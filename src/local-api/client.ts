@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import type { AgentApi, QueryRow } from '../core/agent-api.ts'
 import { ROLES } from '../core/agent-api.ts'
 import { Unreachable } from '../core/errors.ts'
+import type { Forecast } from '../core/retention.ts'
 import type { Status } from '../core/status.ts'
 import type { TestStep } from '../core/source.ts'
 import { fromJson, toJson } from './json.ts'
@@ -22,6 +23,7 @@ export function connectAgent(dir: string): AgentApi {
     testSource: (name, signal) => stream<TestStep>(dir, 'testSource', { name }, signal),
     testUplink: (name, signal) => stream<TestStep>(dir, 'testUplink', { name }, signal),
     query: (input, signal) => stream<QueryRow>(dir, 'query', input, signal),
+    forecast: (offlineMs) => ask<Forecast>(dir, 'forecast', { offlineMs }),
   }
 }
 

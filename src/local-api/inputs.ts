@@ -4,18 +4,29 @@ import type { Call } from './wire.ts'
 
 /** Rows of one query; who wants more asks in parts. */
 const QUERY_ROWS_MAX = 100_000_000
+const QUERY_TAGS_MAX = 256
+const QUERY_POINTS_MAX = 100_000
+/** Ten years. */
+const OFFLINE_MS_MAX = 3_660 * 86_400_000
 
 const named = z.strictObject({ name: z.string().min(1).max(256) })
 const micros = z.int()
+const tag = z.string().min(1).max(4_096)
 const query = z.strictObject({
-  tag: z.string().min(1).max(4_096),
+  tag: z.union([tag, z.array(tag).min(1).max(QUERY_TAGS_MAX)]),
   from: micros,
   to: micros,
   every: z.int().min(1).optional(),
+  points: z.int().min(1).max(QUERY_POINTS_MAX).optional(),
   limit: z.int().min(1).max(QUERY_ROWS_MAX),
 })
 
-export const INPUTS = { status: z.strictObject({}), testSource: named, testUplink: named, query } as const satisfies Record<
-  Call,
-  z.ZodType
->
+const forecast = z.strictObject({ offlineMs: z.int().min(0).max(OFFLINE_MS_MAX) })
+
+export const INPUTS = {
+  status: z.strictObject({}),
+  testSource: named,
+  testUplink: named,
+  query,
+  forecast,
+} as const satisfies Record<Call, z.ZodType>

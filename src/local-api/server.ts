@@ -161,6 +161,8 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return many(api.testUplink(name, signal), response, signal)
     case 'query':
       return many(api.query(input as Parameters<AgentApi['query']>[0], signal), response, signal)
+    case 'forecast':
+      return one(api.forecast((input as { offlineMs: number }).offlineMs), response)
   }
 }
 

@@ -1,4 +1,4 @@
-// What became of every reading, by class, over the life of the log: accepted = delivered + stored + lost, at every commit.
+// What became of every reading, by class, over the life of the log: accepted = delivered + stored + aggregated + lost, at every commit.
 // `stored` is counted by itself, never as the rest of the others; each open checks it against the blocks.
 import type { Journal } from './journal.ts'
 import type { Streams } from './streams.ts'
@@ -8,8 +8,10 @@ export interface Account {
   accepted: number
   delivered: number
   stored: number
+  /** Given up, but an aggregate of it is stored or delivered. */
+  aggregated: number
   readonly lost: Record<string, number>
-  /** Bytes of the blocks whose readings are stored or kept. */
+  /** Bytes of all its blocks. */
   bytes: number
 }
 
@@ -30,22 +32,30 @@ export function lose(account: Account, reason: string, count: number): void {
   account.lost[reason] = (account.lost[reason] ?? 0) + count
 }
 
-export function lostOf(account: Account): number {
+/** 0 when they add up. */
+export function imbalanceOf(account: Account): number {
+  return account.accepted - account.delivered - account.stored - account.aggregated - lostOf(account)
+}
+
+function lostOf(account: Account): number {
   return Object.values(account.lost).reduce((sum, n) => sum + n, 0)
 }
 
 export function loadAccounts(db: Journal, streams: Streams): Accounts {
   const accounts = new Map<string, Account>()
   const upsert = db.prepare(
-    'INSERT INTO account (class, accepted, delivered, stored, lost) VALUES (@class, @accepted, @delivered, @stored, @lost) ON CONFLICT (class) DO UPDATE SET accepted = excluded.accepted, delivered = excluded.delivered, stored = excluded.stored, lost = excluded.lost',
+    'INSERT INTO account (class, accepted, delivered, stored, aggregated, lost) VALUES (@class, @accepted, @delivered, @stored, @aggregated, @lost) ON CONFLICT (class) DO UPDATE SET accepted = excluded.accepted, delivered = excluded.delivered, stored = excluded.stored, aggregated = excluded.aggregated, lost = excluded.lost',
   )
   const of = (className: string): Account => {
     let account = accounts.get(className)
     if (!account)
-      accounts.set(className, (account = { class: className, accepted: 0, delivered: 0, stored: 0, lost: {}, bytes: 0 }))
+      accounts.set(
+        className,
+        (account = { class: className, accepted: 0, delivered: 0, stored: 0, aggregated: 0, lost: {}, bytes: 0 }),
+      )
     return account
   }
-  const rows = db.prepare('SELECT class, accepted, delivered, stored, lost FROM account').all() as (Omit<
+  const rows = db.prepare('SELECT class, accepted, delivered, stored, aggregated, lost FROM account').all() as (Omit<
     Account,
     'lost' | 'bytes'
   > & { lost: string })[]
@@ -65,6 +75,7 @@ export function loadAccounts(db: Journal, streams: Streams): Accounts {
           accepted: it.accepted,
           delivered: it.delivered,
           stored: it.stored,
+          aggregated: it.aggregated,
           lost: JSON.stringify(it.lost),
         })
     },
@@ -75,7 +86,8 @@ export function loadAccounts(db: Journal, streams: Streams): Accounts {
 function checkStored(accounts: ReadonlyMap<string, Account>, held: readonly Held[], streams: Streams): void {
   const pending = new Map<string, number>()
   for (const row of held)
-    pending.set(streams.byId(row.stream).class, (pending.get(streams.byId(row.stream).class) ?? 0) + row.pending)
+    if (streams.byId(row.stream).form === 'raw')
+      pending.set(streams.byId(row.stream).class, (pending.get(streams.byId(row.stream).class) ?? 0) + row.pending)
   for (const account of accounts.values()) {
     const found = pending.get(account.class) ?? 0
     if (found === account.stored) continue

@@ -2,7 +2,8 @@
 import type { ClassSettings } from '../core/settings.ts'
 import type { ClassStatus } from '../core/status.ts'
 import type { Account, Accounts } from './accounts.ts'
-import { lostOf } from './accounts.ts'
+import { imbalanceOf } from './accounts.ts'
+import type { Catalogue } from './catalogue.ts'
 import type { Journal } from './journal.ts'
 import { PAGE_BYTES, walBytes } from './journal.ts'
 import type { Streams } from './streams.ts'
@@ -17,7 +18,7 @@ export interface LogFigures {
   readonly commitMs: { readonly p50: number; readonly p99: number }
   readonly classes: readonly ClassStatus[]
   readonly parked: number
-  /** 0 to 1: pages in use of those that the journal may have. At 1 something must be given up. */
+  /** 0 to 1: bytes not yet delivered, of what blocks may take. At 1 something must be given up. */
   readonly fill: number
 }
 
@@ -27,11 +28,17 @@ export interface FigureParts {
   readonly classes: readonly ClassSettings[]
   readonly streams: Streams
   readonly accounts: Accounts
+  readonly catalogue: Catalogue
+  readonly ballastBytes: number
+  /** By class: what is kept of its readings at present. */
+  readonly stepOf: (className: string) => string
+  /** 0 to 1: bytes not yet delivered, of what blocks may take. */
+  readonly fill: number
 }
 
 /** Throws when the accounts do not add up. `commitMs`: what the last commits took. */
 export function figuresOf(
-  { db, bytesMax, classes, streams, accounts }: FigureParts,
+  { db, bytesMax, classes, streams, accounts, catalogue, ballastBytes, stepOf, fill }: FigureParts,
   commits: number,
   commitMs: readonly number[],
 ): LogFigures {
@@ -47,28 +54,23 @@ export function figuresOf(
     .all()
     .map((it) => oldest.get(it.id) as number | null)
     .filter((it) => it !== null)
-  const used = (db.pragma('page_count', { simple: true }) as number) * PAGE_BYTES - freeBytes(db)
+  const journal = (db.pragma('page_count', { simple: true }) as number) * PAGE_BYTES
   return {
     epoch: streams.epoch(),
-    bytes: used + walBytes(db),
+    bytes: journal + walBytes(db) + catalogue.segmentBytes() + ballastBytes,
     bytesMax: bytesMax,
     oldest: oldestOf.length > 0 ? Math.min(...oldestOf) : null,
     sequence: present.reduce((sum, it) => sum + it.next, 0),
     commits,
     commitMs: { p50: at(0.5), p99: at(0.99) },
-    classes: classes.map(({ name }) => classStatus(accounts.of(name))),
+    classes: classes.map(({ name }) => classStatus(accounts.of(name), stepOf(name))),
     parked: db.prepare('SELECT count(*) FROM parked').pluck().get() as number,
-    fill: used / ((db.pragma('max_page_count', { simple: true }) as number) * PAGE_BYTES),
+    fill,
   }
 }
 
-function classStatus(account: Account): ClassStatus {
-  const { accepted, delivered, stored, lost, bytes } = account
-  if (accepted !== delivered + stored + lostOf(account))
-    throw new Error(`class ${account.class}: accounts do not add up: ${JSON.stringify(account)}`)
-  return { name: account.class, accepted, stored, delivered, aggregated: 0, lost: { ...lost }, bytes, step: 'raw' }
-}
-
-function freeBytes(db: Journal): number {
-  return (db.pragma('freelist_count', { simple: true }) as number) * PAGE_BYTES
+function classStatus(account: Account, step: string): ClassStatus {
+  const { accepted, delivered, stored, aggregated, lost, bytes } = account
+  if (imbalanceOf(account) !== 0) throw new Error(`class ${account.class}: accounts do not add up: ${JSON.stringify(account)}`)
+  return { name: account.class, accepted, stored, delivered, aggregated, lost: { ...lost }, bytes, step }
 }

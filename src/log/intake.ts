@@ -9,6 +9,8 @@ import type { SeriesTable } from './series.ts'
 /** What one class has for its next commit. */
 export interface Waiting {
   readonly gather: Gather
+  /** The clock's period in which its times were taken: a block is of one. */
+  period: number
   /** By reason: one line of the ledger each. */
   readonly refused: Map<string, Refused>
   /** Appends that end in this class's next commit. */
@@ -28,12 +30,24 @@ export interface Intake {
   forget(origin: number): void
 }
 
-/** `makeRoom` empties a class's gather into a block. */
-export function createIntake(classes: readonly ClassSettings[], series: SeriesTable, makeRoom: (place: number) => void): Intake {
+/** `makeRoom` empties a class's gather into a block; `periodOf` says in which period of the clock a batch was taken. */
+export function createIntake(
+  classes: readonly ClassSettings[],
+  series: SeriesTable,
+  periodOf: (clock: number | undefined) => number,
+  makeRoom: (place: number) => void,
+): Intake {
   const origins = new Map<number, SeriesMap>()
   const placeOf = new Map(classes.map((it, place) => [it.name, place]))
   const waiting = classes.map(
-    (): Waiting => ({ gather: newGather(), refused: new Map<string, Refused>(), appends: [], bytes: 0, dueAt: Infinity }),
+    (): Waiting => ({
+      gather: newGather(),
+      period: -1,
+      refused: new Map<string, Refused>(),
+      appends: [],
+      bytes: 0,
+      dueAt: Infinity,
+    }),
   )
   const waitingOf = (place: number) => waiting[place] as Waiting
 
@@ -53,7 +67,15 @@ export function createIntake(classes: readonly ClassSettings[], series: SeriesTa
     return map
   }
 
+  /** The gather of a class, empty when what it holds is of another period. */
+  function enter(place: number, period: number): void {
+    const it = waitingOf(place)
+    if (it.period !== period && it.gather.count > 0) makeRoom(place)
+    it.period = period
+  }
+
   function appendRuns(place: number, batch: ReadingBatch, map: SeriesMap): void {
+    enter(place, periodOf(batch.clock))
     const gather = waitingOf(place).gather
     for (let from = 0, to = 0; from < batch.count; from = to) {
       to = runEnd(batch, map, from)
@@ -65,6 +87,7 @@ export function createIntake(classes: readonly ClassSettings[], series: SeriesTa
   function appendEach(batch: ReadingBatch, map: SeriesMap, touched: Set<number>): void {
     const indices = new Map<number, number>()
     const words = wordsOf(batch)
+    const period = periodOf(batch.clock)
     for (let row = 0; row < batch.count; row++) {
       const place = map.classes[batch.series[row] as number]
       if (place === undefined) throw new Error(`origin ${batch.origin}: series ${batch.series[row]} was never described`)
@@ -72,6 +95,7 @@ export function createIntake(classes: readonly ClassSettings[], series: SeriesTa
         refuseUnknown(batch, row, touched)
         continue
       }
+      if (!touched.has(place)) enter(place, period)
       const { gather } = waitingOf(place)
       if (!hasRoom(gather, 1, 0) || gather.bytesUsed > BLOCK_BYTES_MAX) {
         makeRoom(place)

@@ -2,13 +2,19 @@
 //
 //   stream    one row per (device, epoch, class, form), with the next sequence: sequences are dense from 0 and never used twice
 //   series    what the numbers in blocks mean; rows are only ever added
-//   block     columns of readings (see columns/): `count` readings from `first` on; `pending` of them still count as stored
+//   block     columns of readings or aggregates (see columns/): `count` sequences from `first` on, no holes; `pending` of them still count as stored.
+//             Fresh blocks have `data`; sealed ones stand in a segment file, at `offset`. `readings`: those it holds or, of aggregates, stands for;
+//             `series`: how many are in it; `window_ms`: of aggregates, else 0
+//   segment   the files of sealed blocks: `end` bytes of each are recorded here, what lies behind is of a change that never came to pass
+//   period    stretches of one boot's clock (periods.ts)
 //   position  by uplink: the intervals that it has, and the number of its last transaction
 //   intent    by uplink: what may be under way; retention does not touch it
 //   parked    readings that an uplink refused for good: kept raw in their block
 //   ledger    readings that were given up, with why; `sequence` is the row's place in the class's gap stream, null until published
-//   account   by class, over the life of the log: accepted = delivered + stored + lost, checked at each open against the blocks
+//   account   by class, over the life of the log: accepted = delivered + stored + aggregated + lost, checked at each open against the blocks
+//   offline   by class: running time since it was last caught up
 //   ended     streams of epochs that are over, of which nothing is left to store, send or say
+//   (Numbers of blocks and of lines of the ledger are never used twice: the keeper names by them what it has seen.)
 //   meta      format version, epoch, boot id, clean-stop mark
 //
 // What must hold: all that one group commit changes (blocks, sequences, ledger, accounts, positions) is one transaction with one fsync.
@@ -18,46 +24,49 @@ import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { BadInput } from '../core/errors.ts'
+import { PERIOD_SCHEMA } from './periods.ts'
+import { spaceOf } from './space.ts'
 
 export type Journal = Database.Database
 
-const FORMAT = 1
+/** Raised when an older version could not read what this one writes. */
+const FORMAT = 2
 export const PAGE_BYTES = 4096
 const SQLITE_MIN = [3, 51, 3]
-/** Checkpoints begin here; one transaction may go beyond by what it writes itself. */
-const WAL_PAGES_AUTOCHECKPOINT = 900
-const WAL_BYTES_MAX = 8_000_000
-/** Blocks in one transaction: with a checkpoint due before it, the write-ahead log stays below its bound. */
-export const COMMIT_BYTES_MAX = 3_000_000
-const CACHE_KIB = 8_000
+/** Checkpoints begin at this share of the write-ahead log's bound; one transaction may go beyond by what it writes itself. */
+const WAL_SHARE_AUTOCHECKPOINT = 0.45
+const CACHE_KIB = 4_000
 
 const SCHEMA = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE stream (id INTEGER PRIMARY KEY, device TEXT NOT NULL, epoch TEXT NOT NULL, class TEXT NOT NULL, form TEXT NOT NULL, next INTEGER NOT NULL,
   UNIQUE (device, epoch, class, form)) STRICT;
 CREATE TABLE series (id INTEGER PRIMARY KEY, device TEXT NOT NULL, tag TEXT NOT NULL, class TEXT NOT NULL, kind TEXT NOT NULL, unit TEXT,
-  added_at INTEGER NOT NULL) STRICT;
+  box_time INTEGER NOT NULL DEFAULT 0, added_at INTEGER NOT NULL) STRICT;
 CREATE INDEX series_tag ON series (tag);
-CREATE TABLE block (id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, pending INTEGER NOT NULL,
-  time_from INTEGER NOT NULL, time_to INTEGER NOT NULL, received_from INTEGER NOT NULL, received_to INTEGER NOT NULL, bytes INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
-CREATE UNIQUE INDEX block_place ON block (stream, first, count, pending, received_to, bytes);
+CREATE TABLE block (id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, pending INTEGER NOT NULL,
+  readings INTEGER NOT NULL, time_from INTEGER NOT NULL, time_to INTEGER NOT NULL, received_from INTEGER NOT NULL, received_to INTEGER NOT NULL,
+  bytes INTEGER NOT NULL, period INTEGER NOT NULL, series INTEGER NOT NULL, window_ms INTEGER NOT NULL, segment INTEGER, "offset" INTEGER, data BLOB) STRICT;
+CREATE UNIQUE INDEX block_place ON block (stream, first, count, pending, bytes, received_to);
+CREATE INDEX block_segment ON block (segment, stream, first) WHERE segment IS NOT NULL;
+CREATE INDEX block_fresh ON block (stream, first, count, pending, bytes, period, received_from, received_to) WHERE segment IS NULL;
+CREATE INDEX block_kept ON block (stream, first) WHERE pending = 0;
+CREATE TABLE segment (id INTEGER PRIMARY KEY AUTOINCREMENT, class TEXT NOT NULL, form TEXT NOT NULL, "end" INTEGER NOT NULL) STRICT;
 CREATE TABLE position (uplink TEXT PRIMARY KEY, number INTEGER NOT NULL, delivered TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE intent (uplink TEXT PRIMARY KEY, ranges TEXT NOT NULL, end_offsets TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE parked (uplink TEXT NOT NULL, stream INTEGER NOT NULL, sequence INTEGER NOT NULL, code TEXT NOT NULL, at INTEGER NOT NULL,
   PRIMARY KEY (stream, sequence, uplink)) STRICT, WITHOUT ROWID;
-CREATE TABLE ledger (id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, first INTEGER NOT NULL, end INTEGER NOT NULL, count INTEGER NOT NULL,
+CREATE TABLE ledger (id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, first INTEGER NOT NULL, end INTEGER NOT NULL, count INTEGER NOT NULL,
   time_from INTEGER NOT NULL, time_to INTEGER NOT NULL, action TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL,
-  gap_stream INTEGER, sequence INTEGER) STRICT;
+  exact INTEGER NOT NULL DEFAULT 1, gap_stream INTEGER, sequence INTEGER) STRICT;
 CREATE UNIQUE INDEX ledger_gap ON ledger (gap_stream, sequence) WHERE sequence IS NOT NULL;
+CREATE INDEX ledger_stream ON ledger (stream, first);
 CREATE INDEX ledger_unpublished ON ledger (id) WHERE sequence IS NULL;
-CREATE TABLE account (class TEXT PRIMARY KEY, accepted INTEGER NOT NULL, delivered INTEGER NOT NULL, stored INTEGER NOT NULL, lost TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE account (class TEXT PRIMARY KEY, accepted INTEGER NOT NULL, delivered INTEGER NOT NULL, stored INTEGER NOT NULL, aggregated INTEGER NOT NULL,
+  lost TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE offline (class TEXT PRIMARY KEY, ms INTEGER NOT NULL, stored INTEGER NOT NULL, delivered INTEGER NOT NULL, at INTEGER NOT NULL, trusted INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE ended (stream INTEGER PRIMARY KEY) STRICT;
 `
-/** What logs of the same format may lack: added at each open. */
-const SCHEMA_ADDED = `
-CREATE TABLE IF NOT EXISTS ended (stream INTEGER PRIMARY KEY) STRICT;
-CREATE INDEX IF NOT EXISTS block_kept ON block (stream, first) WHERE pending = 0;
-`
-
 function common(db: Journal): void {
   db.pragma('temp_store = MEMORY')
   db.pragma('mmap_size = 0')
@@ -88,12 +97,13 @@ export function openJournal(dir: string, bytesMax: number): Journal {
   common(db)
   db.pragma('journal_mode = WAL')
   db.pragma('synchronous = FULL')
-  db.pragma(`wal_autocheckpoint = ${WAL_PAGES_AUTOCHECKPOINT}`)
-  db.pragma(`journal_size_limit = ${WAL_BYTES_MAX}`)
+  const space = spaceOf(bytesMax)
+  db.pragma(`wal_autocheckpoint = ${Math.floor((space.walBytesMax * WAL_SHARE_AUTOCHECKPOINT) / PAGE_BYTES)}`)
+  db.pragma(`journal_size_limit = ${space.walBytesMax}`)
   db.pragma(`max_page_count = ${pagesMax(bytesMax)}`)
   db.transaction(() => {
     const fresh = !db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'meta'").get()
-    if (fresh) db.exec(SCHEMA)
+    if (fresh) db.exec(SCHEMA + PERIOD_SCHEMA)
     if (fresh) writeMeta(db, 'format', String(FORMAT))
     const format = Number(readMeta(db, 'format'))
     if (format !== FORMAT)
@@ -104,7 +114,6 @@ export function openJournal(dir: string, bytesMax: number): Journal {
           remedy: 'start the version that wrote it',
         },
       ])
-    db.exec(SCHEMA_ADDED)
     // The first write of this open: after it the pragma must still say FULL (2).
     writeMeta(db, 'opened', String(Date.now()))
   })()
@@ -121,9 +130,14 @@ export function openReader(dir: string): Journal {
   return db
 }
 
-/** Pages that the journal may have, so that with WAL (at its bound and one transaction), its index and the lock file all stays within the bound. */
+/** Pages that the journal may have. */
 export function pagesMax(bytesMax: number): number {
-  return Math.floor((bytesMax - 2 * WAL_BYTES_MAX - 256_000) / PAGE_BYTES)
+  return Math.floor(spaceOf(bytesMax).journalBytesMax / PAGE_BYTES)
+}
+
+/** Pages in use. */
+export function pagesUsed(db: Journal): number {
+  return (db.pragma('page_count', { simple: true }) as number) - (db.pragma('freelist_count', { simple: true }) as number)
 }
 
 function readMeta(db: Journal, key: string): string | undefined {
@@ -148,8 +162,8 @@ export function presentEpoch(db: Journal, bootId: string, randomEpoch: () => str
 }
 
 /** A reader at work keeps SQLite from beginning the write-ahead log anew: then this waits for it, for reads are short. */
-export function boundWal(db: Journal): void {
-  if (walBytes(db) > WAL_BYTES_MAX) db.pragma('wal_checkpoint(TRUNCATE)')
+export function boundWal(db: Journal, walBytesMax: number): void {
+  if (walBytes(db) > walBytesMax) db.pragma('wal_checkpoint(TRUNCATE)')
 }
 
 /** Bytes of the write-ahead log's file. */

@@ -19,6 +19,8 @@ export interface Loss {
 export interface Ledger {
   /** Inside the commit's transaction. */
   add(loss: Loss): void
+  /** Takes out lines that have no place yet, because others will stand for the same readings. Inside a transaction. */
+  remove(ids: readonly number[]): void
   /** Gives the oldest rows that have none their places in their gap streams, at most `max`. Inside a transaction. */
   publish(max: number): void
   unpublished(): number
@@ -37,6 +39,7 @@ export function loadLedger(db: Journal, streams: Streams): Ledger {
     'UPDATE ledger SET end = ?, count = count + ?, time_from = min(time_from, ?), time_to = max(time_to, ?), at = ? WHERE id = ?',
   )
   const pending = db.prepare('SELECT id, stream, end, action, reason FROM ledger WHERE sequence IS NULL ORDER BY id LIMIT ?')
+  const remove = db.prepare('DELETE FROM ledger WHERE id = ? AND sequence IS NULL')
   const place = db.prepare('UPDATE ledger SET gap_stream = ?, sequence = ? WHERE id = ?')
   const open = new Map<string, OpenRow>()
   let unpublished = 0
@@ -70,6 +73,13 @@ export function loadLedger(db: Journal, streams: Streams): Ledger {
       )
       open.set(key, { id: Number(lastInsertRowid), to: loss.to })
       unpublished++
+    },
+    remove(ids) {
+      for (const id of ids) {
+        remove.run(id)
+        unpublished--
+        for (const [key, row] of open) if (row.id === id) open.delete(key)
+      }
     },
     publish(max) {
       for (const row of rows(max)) {

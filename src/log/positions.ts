@@ -1,13 +1,14 @@
 // What each uplink has, what may be under way to it, and when a reading counts as delivered.
 // In memory at once; on disk with the next group commit. A lost local commit costs one read of the uplink's own position.
 import type { Intervals } from '../core/intervals.ts'
-import { contains, difference, intersection, union, withInterval } from '../core/intervals.ts'
+import { contains, countOf, difference, intersection, union, withInterval } from '../core/intervals.ts'
 import type { EndOffsets, Resumed } from '../core/log.ts'
 import type { DeliveryRule } from '../core/settings.ts'
-import type { StreamIntervals, StreamRange } from '../core/stream.ts'
+import type { Form, StreamIntervals, StreamRange } from '../core/stream.ts'
 import { streamKey } from '../core/stream.ts'
 import type { Position, Refusal } from '../core/position.ts'
 import type { Accounts } from './accounts.ts'
+import type { Catalogue } from './catalogue.ts'
 import type { Journal } from './journal.ts'
 import type { StreamRow, Streams } from './streams.ts'
 
@@ -37,6 +38,12 @@ export interface Positions {
   /** Whether `save` has anything to do. */
   isDirty(): boolean
   pinned(stream: StreamRow): Intervals
+  /** Sequences that somebody may have seen: any uplink has them, or they are under way to one. */
+  seen(stream: StreamRow): Intervals
+  /** Sequences of [from, to) that still count as stored. */
+  storedOf(stream: StreamRow, from: number, to: number): Intervals
+  /** They are given up: nothing of them is parked any more. Inside a transaction. */
+  unpark(stream: StreamRow, from: number, to: number): void
   /** Inside the commit's transaction: marks blocks as delivered, writes positions and intents. */
   save(at: number): void
 }
@@ -45,12 +52,13 @@ export interface PositionParts {
   readonly db: Journal
   readonly streams: Streams
   readonly accounts: Accounts
+  readonly catalogue: Catalogue
   readonly uplinks: readonly string[]
   readonly delivery: Readonly<Record<string, DeliveryRule>>
   readonly keepDelivered: boolean
 }
 
-export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDelivered }: PositionParts): Positions {
+export function loadPositions({ db, streams, accounts, catalogue, uplinks, delivery, keepDelivered }: PositionParts): Positions {
   const states = new Map<string, UplinkState>()
   let marks: Mark[] = []
   let endStreamsDue = false
@@ -62,18 +70,13 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
       'INSERT INTO intent (uplink, ranges, end_offsets) VALUES (?, ?, ?) ON CONFLICT (uplink) DO UPDATE SET ranges = excluded.ranges, end_offsets = excluded.end_offsets',
     ),
     noIntent: db.prepare('DELETE FROM intent WHERE uplink = ?'),
-    blocks: db.prepare(
-      'SELECT id, first, count, pending, bytes FROM block WHERE stream = ? AND first >= ? AND first < ? AND pending > 0 ORDER BY first',
-    ),
-    held: db.prepare(
-      'SELECT first, first + count AS end FROM block WHERE stream = ? AND first >= ? AND first < ? ORDER BY first',
-    ),
-    remove: db.prepare('DELETE FROM block WHERE id = ?'),
-    pending: db.prepare('UPDATE block SET pending = ? WHERE id = ?'),
     park: db.prepare('INSERT OR IGNORE INTO parked (uplink, stream, sequence, code, at) VALUES (?, ?, ?, ?, ?)'),
     anyBlock: db.prepare('SELECT 1 FROM block WHERE stream = ? LIMIT 1'),
     anyUnsaid: db.prepare('SELECT 1 FROM ledger WHERE sequence IS NULL AND stream = ? LIMIT 1'),
-    parked: db.prepare('SELECT count(DISTINCT sequence) FROM parked WHERE stream = ? AND sequence >= ? AND sequence < ?').pluck(),
+    parked: db
+      .prepare('SELECT DISTINCT sequence FROM parked WHERE stream = ? AND sequence >= ? AND sequence < ? ORDER BY sequence')
+      .pluck(),
+    unpark: db.prepare('DELETE FROM parked WHERE stream = ? AND sequence >= ? AND sequence < ?'),
   }
   const stateOf = (uplink: string): UplinkState => {
     let state = states.get(uplink)
@@ -107,32 +110,39 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
     return contains(stateOf(uplink).delivered.get(stream.key) ?? [], from, to)
   }
 
-  /** The rule of delivery of a class over readings [from, to) of a stream. */
-  function isDelivered(stream: StreamRow, from: number, to: number): boolean {
+  const hadBy = (uplink: string, stream: StreamRow): Intervals => stateOf(uplink).delivered.get(stream.key) ?? []
+
+  /** What counts as delivered of a stream, by its class's rule. */
+  function deliveredOf(stream: StreamRow): Intervals {
     const rule = delivery[stream.class] ?? 'all-uplinks'
-    if (rule === 'none') return false
-    if (rule === 'any-uplink') return uplinks.some((it) => has(it, stream, from, to))
-    return (rule === 'all-uplinks' ? uplinks : rule).every((it) => has(it, stream, from, to))
+    if (rule === 'none') return []
+    if (rule === 'any-uplink') return uplinks.reduce<Intervals>((set, it) => union(set, hadBy(it, stream)), [])
+    const [first, ...others] = rule === 'all-uplinks' ? uplinks : rule
+    if (first === undefined) return []
+    return others.reduce((set, it) => intersection(set, hadBy(it, stream)), hadBy(first, stream))
+  }
+
+  /** Sequences of [from, to) that still count as stored: not delivered, or parked. */
+  function storedOf(stream: StreamRow, from: number, to: number, delivered = deliveredOf(stream)): Intervals {
+    const parked = sql.parked.all(stream.id, from, to) as number[]
+    return parked.reduce<Intervals>((set, it) => withInterval(set, it, it + 1), difference([{ from, to }], delivered))
   }
 
   function deliver(stream: StreamRow, from: number, to: number): void {
     const account = accounts.of(stream.class)
-    for (const block of sql.blocks.all(stream.id, from, to) as {
-      id: number
-      first: number
-      count: number
-      pending: number
-      bytes: number
-    }[]) {
-      const end = block.first + block.count
-      if (!isDelivered(stream, block.first, end)) continue
-      const parked = sql.parked.get(stream.id, block.first, end) as number
-      account.delivered += block.pending - parked
-      account.stored -= block.pending - parked
-      if (parked === 0 && !keepDelivered) {
+    const delivered = deliveredOf(stream)
+    for (const block of catalogue.overlapping(stream.id, from, to)) {
+      if (block.pending === 0) continue
+      const pending = countOf(storedOf(stream, block.first, block.first + block.count, delivered))
+      if (pending === block.pending) continue
+      if (stream.form === 'raw') {
+        account.delivered += block.pending - pending
+        account.stored -= block.pending - pending
+      }
+      if (pending === 0 && !keepDelivered) {
         account.bytes -= block.bytes
-        sql.remove.run(block.id)
-      } else sql.pending.run(parked, block.id)
+        catalogue.remove(block)
+      } else catalogue.setPending(block.id, pending)
     }
   }
 
@@ -143,7 +153,7 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
     }
     for (const range of ranges) {
       const stream = streams.byKey(range.stream)
-      if (stream?.form === 'raw') deliver(stream, range.from, range.to)
+      if (stream?.form === 'raw' || stream?.form === 'aggregate') deliver(stream, range.from, range.to)
     }
   }
 
@@ -157,10 +167,12 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
   function endStreams(): void {
     for (const raw of streams.all()) {
       if (raw.form !== 'raw' || raw.epoch === streams.epoch() || streams.hasEnded(raw)) continue
-      const gap = streams.byKey(streamKey({ ...raw, form: 'gap' }))
+      const of = (form: Form) => streams.byKey(streamKey({ ...raw, form }))
+      const gap = of('gap')
       const isSaid = !gap || gap.next === 0 || uplinks.filter((it) => serves(it, raw)).every((it) => has(it, gap, 0, gap.next))
-      if (!isSaid || sql.anyBlock.get(raw.id) || sql.anyUnsaid.get(raw.id)) continue
-      streams.end(raw)
+      const held = [raw, of('aggregate')].filter((it) => it !== undefined)
+      if (!isSaid || held.some((it) => sql.anyBlock.get(it.id) || sql.anyUnsaid.get(it.id))) continue
+      for (const it of held) streams.end(it)
       if (gap) streams.end(gap)
     }
     for (const state of states.values())
@@ -170,6 +182,15 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
       }
   }
 
+  function pinnedOf(stream: StreamRow): Intervals {
+    let set: Intervals = []
+    // An uplink that is no longer in the settings holds nothing back.
+    for (const uplink of uplinks)
+      for (const it of stateOf(uplink).intent?.ranges ?? [])
+        if (it.stream === stream.key) set = union(set, [{ from: it.from, to: it.to }])
+    return set
+  }
+
   function serves(uplink: string, stream: StreamRow): boolean {
     const rule = delivery[stream.class] ?? 'all-uplinks'
     return rule !== 'none' && (typeof rule === 'string' || rule.includes(uplink))
@@ -177,11 +198,8 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
 
   function emptyPartsOf(range: StreamRange): StreamRange[] {
     const stream = streams.byKey(range.stream)
-    if (stream?.form !== 'raw') return []
-    const held = (sql.held.all(stream.id, range.from, range.to) as { first: number; end: number }[]).map((it) => ({
-      from: it.first,
-      to: it.end,
-    }))
+    if (stream?.form !== 'raw' && stream?.form !== 'aggregate') return []
+    const held = catalogue.overlapping(stream.id, range.from, range.to).map((it) => ({ from: it.first, to: it.first + it.count }))
     const given = { from: range.from, to: Math.min(range.to, stream.next) }
     return difference([given], held).map((it) => ({ stream: range.stream, ...it }))
   }
@@ -234,14 +252,10 @@ export function loadPositions({ db, streams, accounts, uplinks, delivery, keepDe
       return { transaction, delivered: new Map(delivered), inDoubt: intent?.ranges ?? [], endOffsets: intent?.endOffsets ?? {} }
     },
     isDirty: () => marks.length > 0 || [...states.values()].some((it) => it.positionDirty || it.intentDirty),
-    pinned(stream) {
-      let set: Intervals = []
-      // An uplink that is no longer in the settings holds nothing back.
-      for (const uplink of uplinks)
-        for (const it of stateOf(uplink).intent?.ranges ?? [])
-          if (it.stream === stream.key) set = union(set, [{ from: it.from, to: it.to }])
-      return set
-    },
+    pinned: pinnedOf,
+    seen: (stream) => [...states.keys()].reduce<Intervals>((set, it) => union(set, hadBy(it, stream)), pinnedOf(stream)),
+    storedOf: (stream, from, to) => storedOf(stream, from, to),
+    unpark: (stream, from, to) => void sql.unpark.run(stream.id, from, to),
     save(at) {
       for (const mark of marks) applyMark(mark, at)
       marks = []

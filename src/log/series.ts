@@ -19,17 +19,22 @@ interface SeriesRow {
   readonly class: string
   readonly kind: ValueKind
   readonly unit: string | null
+  readonly box_time: number
 }
 
-const keyOf = (it: SeriesDescriptor) => `${it.kind}\0${it.class}\0${it.tag}\0${it.unit ?? ''}`
+const COLUMNS = 'id, tag, class, kind, unit, box_time'
+
+const keyOf = (it: SeriesDescriptor) => `${it.kind}\0${it.class}\0${it.tag}\0${it.unit ?? ''}\0${it.boxTime ?? ''}`
 
 export function loadSeries(db: Journal, device: string, world: { now(): number }): SeriesTable {
   const ids = new Map<string, number>()
   const kinds = new Map<number, ValueKind>()
   const added: LogSeries[] = []
   let nextId = 1
-  const insert = db.prepare('INSERT INTO series (id, device, tag, class, kind, unit, added_at) VALUES (?, ?, ?, ?, ?, ?, ?)')
-  for (const row of db.prepare('SELECT id, tag, class, kind, unit FROM series').all() as SeriesRow[]) {
+  const insert = db.prepare(
+    'INSERT INTO series (id, device, tag, class, kind, unit, box_time, added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  )
+  for (const row of db.prepare(`SELECT ${COLUMNS} FROM series`).all() as SeriesRow[]) {
     ids.set(keyOf(descriptorOf(row)), row.id)
     kinds.set(row.id, row.kind)
     nextId = Math.max(nextId, row.id + 1)
@@ -49,21 +54,21 @@ export function loadSeries(db: Journal, device: string, world: { now(): number }
     kindOf: (id) => kinds.get(id) as ValueKind,
     unsaved: () => added.length,
     save() {
-      for (const it of added) insert.run(it.id, device, it.tag, it.class, it.kind, it.unit ?? null, world.now())
+      for (const it of added)
+        insert.run(it.id, device, it.tag, it.class, it.kind, it.unit ?? null, it.boxTime ? 1 : 0, world.now())
       added.length = 0
     },
   }
 }
 
-function descriptorOf(row: SeriesRow): LogSeries {
-  const { id, tag, class: name, kind, unit } = row
-  return unit === null ? { id, tag, class: name, kind } : { id, tag, class: name, kind, unit }
+function descriptorOf({ id, tag, class: name, kind, unit, box_time }: SeriesRow): LogSeries {
+  return { id, tag, class: name, kind, ...(unit !== null && { unit }), ...(box_time === 1 && { boxTime: true }) }
 }
 
 /** The keeper's side: descriptors by number, read from the journal as they are needed. */
 export function seriesReader(db: Journal): (id: number) => LogSeries | undefined {
   const known = new Map<number, LogSeries>()
-  const select = db.prepare('SELECT id, tag, class, kind, unit FROM series WHERE id = ?')
+  const select = db.prepare(`SELECT ${COLUMNS} FROM series WHERE id = ?`)
   return (id) => {
     let found = known.get(id)
     if (!found) {

@@ -26,8 +26,8 @@ export interface Streams {
   /** Nothing is left to store, send or say of this stream: no position names it any more. Inside the commit's transaction. */
   end(row: StreamRow): void
   hasEnded(row: StreamRow): boolean
-  /** Inside the commit's transaction. */
-  save(): void
+  /** Inside the commit's transaction. `nextOf`: the next number to be saved where it is not that in memory yet. */
+  save(nextOf: (row: StreamRow) => number | undefined): void
   /** The same for one form alone: numbers of raw streams whose blocks are not written yet stay in memory. */
   saveForm(form: Form): void
 }
@@ -55,11 +55,12 @@ export function loadStreams(db: Journal, device: string, presentEpoch: string): 
   })[])
     remember({ device: row.device, epoch: row.epoch, class: row.class, form: row.form }, row.id, row.next, false)
 
-  function saveAll(wanted: (row: StreamRow) => boolean): void {
+  function saveAll(wanted: (row: StreamRow) => boolean, nextOf: (row: StreamRow) => number | undefined = () => undefined): void {
     for (const row of rows.values()) {
       if (!row.dirty || !wanted(row)) continue
-      upsert.run({ id: row.id, device: row.device, epoch: row.epoch, class: row.class, form: row.form, next: row.next })
-      row.dirty = false
+      const next = nextOf(row)
+      upsert.run({ id: row.id, device: row.device, epoch: row.epoch, class: row.class, form: row.form, next: next ?? row.next })
+      row.dirty = next !== undefined
     }
   }
 
@@ -84,7 +85,7 @@ export function loadStreams(db: Journal, device: string, presentEpoch: string): 
       ended.add(row.id)
     },
     hasEnded: (row) => ended.has(row.id),
-    save: () => saveAll(() => true),
+    save: (nextOf) => saveAll(() => true, nextOf),
     saveForm: (form) => saveAll((row) => row.form === form),
   }
 }

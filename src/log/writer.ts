@@ -2,13 +2,15 @@
 //
 //   append ─► gather (by class) ─► block ─┐
 //   refused ──────────────► ledger ───────┤ one transaction, one fsync ─► durable(append ids)
-//   commit, offer (uplinks) ─► positions ─┘
+//   commit, offer (uplinks) ─► positions ─┤
+//   changes (keeper: sealed, reduced) ────┘
 //
 // A commit starts when a class's `commitEvery` is over, when `commitBytes` wait, or when somebody is stalled; one after another, and on
-// slow flash at least `commitEveryMin` apart. What must hold: a number is told to nobody before the commit that stores it; a failed
+// slow flash at least `commitEveryMin` apart. A commit gives nothing up: where there is no room (pressure.ts) it waits for the keeper. What must hold: a number is told to nobody before the commit that stores it; a failed
 // commit or fsync is never repeated: the error goes up, the process ends, the next start reads what is on disk.
 import type { ReadingBatch, Refused } from '../core/batch.ts'
 import { bytesOf } from '../core/batch.ts'
+import type { ClockState } from '../core/clock.ts'
 import type { EndOffsets, Resumed } from '../core/log.ts'
 import type { ClassSettings, DeliveryRule } from '../core/settings.ts'
 import type { StreamRange } from '../core/stream.ts'
@@ -17,14 +19,23 @@ import { createEncoder } from '../columns/index.ts'
 import { loadAccounts, lose } from './accounts.ts'
 import type { LogFigures } from './figures.ts'
 import { figuresOf } from './figures.ts'
+import { createExpiry } from './expiry.ts'
 import { emptyGather } from './gather.ts'
 import { createIntake } from './intake.ts'
-import { boundWal, COMMIT_BYTES_MAX, openJournal, presentEpoch, writeMeta } from './journal.ts'
+import type { Change } from './change.ts'
+import { createChanges, damageOf } from './change.ts'
+import { loadCatalogue } from './catalogue.ts'
+import { boundWal, openJournal, presentEpoch, writeMeta } from './journal.ts'
 import { loadLedger } from './ledger.ts'
+import { loadPeriods } from './periods.ts'
 import { loadPositions } from './positions.ts'
-import { createReclaimer } from './reclaim.ts'
-import type { StreamRow } from './streams.ts'
+import { loadOffline } from './offline.ts'
+import type { LogState } from './pressure.ts'
+import { createPressure } from './pressure.ts'
+import { segmentPath, unlinkSegment } from './segment.ts'
 import { loadSeries } from './series.ts'
+import { makeBallast, spaceOf } from './space.ts'
+import type { StreamRow } from './streams.ts'
 import { loadStreams } from './streams.ts'
 
 export interface WriterOptions {
@@ -39,8 +50,6 @@ export interface WriterOptions {
   readonly classes: readonly ClassSettings[]
   readonly delivery: Readonly<Record<string, DeliveryRule>>
   readonly uplinks: readonly string[]
-  /** Of this boot of the machine: a new one without a clean stop begins a new epoch. */
-  readonly bootId: string
 }
 
 /** What the log does not own: clock, dice, and who is told. */
@@ -50,10 +59,14 @@ export interface WriterWorld {
   /** Monotonic milliseconds. */
   monotonic(): number
   after(ms: number, run: () => void): { cancel(): void }
+  /** The clock as it is when the log is opened; every later step is told. */
+  clock(): ClockState
   /** 128 random bits as hexadecimal digits. */
   randomEpoch(): string
   /** After the fsync: these appends are on disk. `unpublished` lines of the ledger wait for a place in a gap stream. */
   durable(ids: readonly number[], unpublished: number): void
+  /** Appends wait for room: the keeper is needed now. */
+  held(): void
   /** The journal cannot be written: nothing more will be acknowledged, the process must end. */
   failed(error: unknown): void
 }
@@ -70,6 +83,12 @@ export interface Writer {
   publish(): number
   /** A block that the keeper could not read. */
   damaged(stream: string, first: number): void
+  /** The clock stepped, or became trusted. */
+  clockStepped(state: ClockState): void
+  /** What retention and sealing work from. */
+  state(): LogState
+  /** Makes true what the keeper has prepared; false when the log has moved on meanwhile. */
+  apply(change: Change): boolean
   figures(): LogFigures
   /** Commits what waits, checkpoints, leaves the clean-stop mark. */
   close(): void
@@ -81,6 +100,7 @@ interface Ready {
   readonly place: number
   readonly first: number
   readonly count: number
+  readonly period: number
   readonly timeFrom: number
   readonly timeTo: number
   readonly receivedFrom: number
@@ -88,43 +108,49 @@ interface Ready {
   readonly data: Uint8Array
 }
 
-const EXPIRE_EVERY_MS = 1000
-const EXPIRE_BLOCKS_MAX = 500
 const FSYNCS_REMEMBERED = 100
 /** On slow flash commits keep a distance of so many times the last fsync. */
 const FSYNC_DISTANCE = 4
 /** Lines of the ledger that get their places in one transaction. */
 const PUBLISHED_ROWS_MAX = 1000
-/** A line of the ledger or a series, with its entries in the indexes, and how many reasons a class is thought to have in a commit. */
-const ROW_BYTES = 300
-const REFUSED_REASONS = 8
+/** Appends that wait for room are tried again so often. */
+const HELD_RETRY_MS = 20
 
 export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const { classes } = options
+  const space = spaceOf(options.bytesMax)
   const db = openJournal(options.dir, options.bytesMax)
-  const streams = loadStreams(db, options.device, presentEpoch(db, options.bootId, world.randomEpoch))
+  makeBallast(options.dir, space.ballastBytes)
+  const streams = loadStreams(db, options.device, presentEpoch(db, world.clock().bootId, world.randomEpoch))
   const accounts = loadAccounts(db, streams)
   const ledger = loadLedger(db, streams)
+  const catalogue = loadCatalogue(db)
   const positions = loadPositions({
     db,
     streams,
     accounts,
+    catalogue,
     uplinks: options.uplinks,
     delivery: options.delivery,
     keepDelivered: options.keepDeliveredMs > 0,
   })
-  const reclaimer = createReclaimer({
+  const changes = createChanges({ db, streams, accounts, catalogue, ledger, positions })
+  let isTrusted = world.clock().trusted
+  const offline = loadOffline(db, classes, accounts, { ...world, isTrusted: () => isTrusted })
+  const pressure = createPressure({ ...options, db, accounts, catalogue, offline })
+  const expire = createExpiry({
     db,
-    bytesMax: options.bytesMax,
-    classes,
     streams,
     accounts,
-    ledger,
-    pinned: positions.pinned,
+    catalogue,
+    keepDeliveredMs: options.keepDeliveredMs,
+    monotonic: world.monotonic,
   })
   const encode = createEncoder()
   const series = loadSeries(db, options.device, world)
-  const intake = createIntake(classes, series, makeRoomIn)
+  const periods = loadPeriods(db, world.clock())
+  db.transaction(() => periods.save())()
+  const intake = createIntake(classes, series, periods.of, makeRoomIn)
   const { waiting } = intake
   /** Appends with parts in several classes: how many of them are still to be committed. */
   const parts = new Map<number, number>()
@@ -133,18 +159,12 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   let timer: { at: number; cancel(): void } | undefined
   let stalled = false
   let dead = false
+  /** The last commit left something waiting for room. */
+  let isHeld = false
   let lastCommitEnd = -Infinity
   let lastCommitMs = 0
-  let lastExpiry = -Infinity
   let commits = 0
   const commitMs: number[] = []
-  const insert = db.prepare(
-    'INSERT INTO block (stream, first, count, pending, time_from, time_to, received_from, received_to, bytes, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-  )
-  const expire = db.prepare('DELETE FROM block WHERE id = ?')
-  const expired = db.prepare(
-    'SELECT id, stream, bytes FROM block WHERE pending = 0 AND stream = ? AND received_to < ? ORDER BY first LIMIT ?',
-  )
   const begin = db.prepare('BEGIN IMMEDIATE')
   const end = db.prepare('COMMIT')
 
@@ -162,7 +182,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   /** A full gather becomes a block; blocks enough for a transaction are committed at once, with nobody's acknowledgement that is not due. */
   function makeRoomIn(place: number): void {
     makeBlock(place)
-    if (readyBytes >= COMMIT_BYTES_MAX) commitNow(world.monotonic())
+    if (readyBytes >= space.commitBytesMax) commitNow(world.monotonic())
   }
 
   function wait(place: number, id: number, bytes: number): void {
@@ -178,10 +198,12 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   function plan(): void {
     if (dead) return
     const now = world.monotonic()
-    const urgent = isUrgent()
-    const due = urgent
-      ? now
-      : Math.min(...waiting.map((it) => it.dueAt), positions.isDirty() ? lastCommitEnd + idleCommitMs() : Infinity)
+    const wanted = isUrgent() ? now : Math.min(...waiting.map((it) => it.dueAt))
+    const soonest = isHeld ? now + HELD_RETRY_MS : -Infinity
+    const due = Math.min(
+      Math.max(wanted, soonest),
+      positions.isDirty() || periods.isDirty() ? lastCommitEnd + idleCommitMs() : Infinity,
+    )
     if (due === Infinity) return
     const at = Math.max(due, lastCommitEnd + Math.min(options.commitEveryMinMs, lastCommitMs * FSYNC_DISTANCE))
     if (timer && timer.at <= at) return
@@ -202,7 +224,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   // --- the commit ---------------------------------------------------------------------------------------------------
 
   function makeBlock(place: number): void {
-    const { gather } = intake.of(place)
+    const { gather, period } = intake.of(place)
     if (gather.count === 0) return
     const name = (classes[place] as ClassSettings).name
     const stream = streams.current(name, 'raw')
@@ -223,6 +245,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       place,
       first,
       count: gather.count,
+      period,
       timeFrom,
       timeTo,
       receivedFrom: Math.min(...received.subarray(0, 1)),
@@ -235,32 +258,28 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     emptyGather(gather)
   }
 
-  /** Commits the classes that are due by `until` (monotonic ms), and all that uplinks have said. */
+  /** Commits the classes that are due by `until` (monotonic ms) and need not wait for room, and all that uplinks have said. */
   function commitNow(until: number): void {
     if (dead) return
-    const places = classes.map((_, place) => place).filter((place) => intake.of(place).dueAt <= until)
-    if (places.length === 0 && ready.length === 0 && !positions.isDirty()) {
-      stalled = false
+    const due = classes.map((_, place) => place).filter((place) => intake.of(place).dueAt <= until)
+    const bytes = readyBytes + due.reduce((sum, place) => sum + intake.of(place).bytes, 0)
+    const held = bytes > 0 ? heldPlaces(bytes) : new Set<number>()
+    const places = due.filter((it) => !held.has(it))
+    isHeld = due.some((it) => held.has(it)) || ready.some((it) => held.has(it.place))
+    if (isHeld) world.held()
+    if (places.length === 0 && ready.every((it) => held.has(it.place)) && !positions.isDirty() && !periods.isDirty()) {
+      stalled &&= isHeld
       return
     }
     for (const place of places) makeBlock(place)
     const acked: number[] = []
     const started = world.monotonic()
-    try {
-      boundWal(db)
-      begin.run()
-      write(places)
-      end.run()
-    } catch (error) {
-      dead = true
-      world.failed(error)
-      return
-    }
-    ready = []
-    readyBytes = 0
+    if (!attempt(() => write(places, held))) return
+    ready = ready.filter((it) => held.has(it.place))
+    readyBytes = ready.reduce((sum, it) => sum + it.data.length, 0)
     for (const place of places) settle(place, acked)
     // Who is stalled waits for all classes: a commit of some is not what was asked for.
-    if (until === Infinity) stalled = false
+    if (until === Infinity) stalled = isHeld
     lastCommitEnd = world.monotonic()
     lastCommitMs = lastCommitEnd - started
     commits++
@@ -269,53 +288,71 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     world.durable(acked, ledger.unpublished())
   }
 
+  const heldPlaces = (bytes: number) => new Set(classes.map((_, place) => place).filter((it) => pressure.isHeld(it, bytes)))
+
+  /** One transaction with its fsync. A failure is final: the process must end. */
+  function attempt(what: () => void): boolean {
+    try {
+      boundWal(db, space.walBytesMax)
+      begin.run()
+      what()
+      catalogue.settle()
+      end.run()
+    } catch (error) {
+      dead = true
+      world.failed(error)
+      return false
+    }
+    for (const it of catalogue.gone()) unlinkSegment(segmentPath(options.dir, it))
+    return true
+  }
+
   /** Inside the transaction: everything that must agree. */
-  function write(places: readonly number[]): void {
+  function write(places: readonly number[], held: ReadonlySet<number>): void {
     const at = world.now()
-    // Lines of the ledger, new series and positions need room too.
-    reclaimer.makeRoom((series.unsaved() + places.length * REFUSED_REASONS) * ROW_BYTES, 0, at)
     series.save()
-    // Highest class first, so that it finds the room.
-    for (const block of ready.sort((a, b) => a.place - b.place || a.first - b.first)) store(block, at)
+    periods.save()
+    for (const block of ready) if (!held.has(block.place)) store(block)
     for (const place of places) for (const it of intake.of(place).refused.values()) refuse(place, it, at)
     positions.save(at)
-    dropExpired(at)
-    streams.save()
+    expire(at)
+    offline.tick()
+    offline.save()
+    saveStreams(held)
     accounts.save()
   }
 
-  function store(block: Ready, at: number): void {
-    const { stream, first, count } = block
+  /** Numbers of blocks that still wait are not given out on disk. */
+  function saveStreams(held: ReadonlySet<number>): void {
+    const firstWaiting = new Map<number, number>()
+    for (const it of ready)
+      if (held.has(it.place)) firstWaiting.set(it.stream.id, Math.min(it.first, firstWaiting.get(it.stream.id) ?? Infinity))
+    streams.save((row) => firstWaiting.get(row.id))
+  }
+
+  function store({ stream, first, count, period, data, ...times }: Ready): void {
     const account = accounts.of(stream.class)
-    account.accepted += count
-    if (!reclaimer.makeRoom(block.data.length, block.place, at)) {
-      ledger.add({
-        stream,
-        from: first,
-        to: first + count,
-        timeFrom: block.timeFrom,
-        timeTo: block.timeTo,
-        action: 'dropped',
-        reason: 'full',
-        at,
-      })
-      lose(account, 'full', count)
-      return
-    }
-    insert.run(
-      stream.id,
-      first,
-      count,
-      count,
-      block.timeFrom,
-      block.timeTo,
-      block.receivedFrom,
-      block.receivedTo,
-      block.data.length,
-      block.data,
+    catalogue.addFresh(
+      {
+        stream: stream.id,
+        first,
+        count,
+        pending: count,
+        readings: count,
+        time_from: times.timeFrom,
+        time_to: times.timeTo,
+        received_from: times.receivedFrom,
+        received_to: times.receivedTo,
+        bytes: data.length,
+        period,
+        series: 0,
+        window_ms: 0,
+      },
+      data,
     )
+    account.accepted += count
     account.stored += count
-    account.bytes += block.data.length
+    account.bytes += data.length
   }
 
   /** Refused readings get the numbers after those of the stored: one line of the ledger each class and reason. */
@@ -347,32 +384,17 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     it.dueAt = Infinity
   }
 
-  function dropExpired(at: number): void {
-    if (options.keepDeliveredMs === 0 || world.monotonic() - lastExpiry < EXPIRE_EVERY_MS) return
-    lastExpiry = world.monotonic()
-    for (const stream of streams.all()) {
-      if (stream.form !== 'raw') continue
-      const rows = expired.all(stream.id, at - options.keepDeliveredMs * 1000, EXPIRE_BLOCKS_MAX) as {
-        id: number
-        bytes: number
-      }[]
-      for (const { id, bytes } of rows) {
-        expire.run(id)
-        accounts.of(stream.class).bytes -= bytes
-      }
-    }
-  }
-
-  /** A transaction of its own, beside the group commits. */
+  /** A transaction of its own, beside the group commits. The raw streams' numbers belong to blocks that may still be waiting: they are saved with them. */
   function change(what: () => void): void {
     if (dead) throw new Error('the log cannot be written any more')
-    try {
-      boundWal(db)
-      db.transaction(what).immediate()
-    } catch (error) {
-      dead = true
-      world.failed(error)
-    }
+    attempt(() => {
+      // What is delivered is no longer changed.
+      positions.save(world.now())
+      what()
+      streams.saveForm('gap')
+      streams.saveForm('aggregate')
+      accounts.save()
+    })
   }
 
   /** What uplinks say before they send has to be on disk when they go on. */
@@ -407,26 +429,36 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       return positions.resumed(uplink)
     },
     publish() {
-      if (ledger.unpublished() > 0)
-        change(() => {
-          reclaimer.makeRoom(PUBLISHED_ROWS_MAX * ROW_BYTES, 0, world.now())
-          ledger.publish(PUBLISHED_ROWS_MAX)
-          // The raw streams' numbers belong to blocks that may still be waiting: they are saved with them.
-          streams.saveForm('gap')
-          accounts.save()
-        })
+      if (ledger.unpublished() > 0) change(() => ledger.publish(PUBLISHED_ROWS_MAX))
       return ledger.unpublished()
     },
     damaged(key, first) {
       const stream = streams.byKey(key)
-      if (!stream) return
-      change(() => {
-        reclaimer.dropDamaged(stream, first, world.now())
-        accounts.save()
-      })
+      const row = stream && catalogue.overlapping(stream.id, first, first + 1)[0]
+      if (!stream || !row) return
+      change(() => changes.apply(damageOf(stream, row), world.now()))
       world.durable([], ledger.unpublished())
     },
-    figures: () => figuresOf({ db, bytesMax: options.bytesMax, classes, streams, accounts }, commits, commitMs),
+    clockStepped(state) {
+      periods.step(state)
+      isTrusted = state.trusted
+      plan()
+    },
+    state() {
+      offline.tick()
+      pressure.recover()
+      return pressure.state(world.now())
+    },
+    apply(it) {
+      let done = false
+      change(() => {
+        done = changes.apply(it, world.now())
+      })
+      if (done) world.durable([], ledger.unpublished())
+      plan()
+      return done
+    },
+    figures: () => figuresOf({ ...options, db, streams, accounts, catalogue, ...pressure.figures() }, commits, commitMs),
     close() {
       timer?.cancel()
       for (const it of waiting) if (it.appends.length > 0) it.dueAt = 0

@@ -39,3 +39,13 @@ export async function clockStatus(): Promise<{ synchronised: boolean; offsetMs: 
   const mark = await readFile('/run/systemd/timesync/synchronized').catch(() => undefined)
   return { synchronised: mark !== undefined, offsetMs: null }
 }
+
+/** What this process has written to the disk, at the rate since it began; 0 where the system does not say. */
+export function bytesWrittenPerDay(): number {
+  try {
+    const written = Number(/^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1] ?? 0)
+    return (written / Math.max(60, process.uptime())) * 86_400
+  } catch {
+    return 0
+  }
+}

@@ -201,7 +201,8 @@ async function take({ uplink, log, clock, except: never }: ForwardParts, report:
 }
 
 const NOTHING: Taken = { slices: [], ranges: [], series: new Map() }
-const readingsOf = (taken: Taken) => taken.slices.reduce((sum, it) => sum + (it.form === 'raw' ? it.to - it.from : 0), 0)
+/** Readings and aggregates. */
+const readingsOf = (taken: Taken) => taken.slices.reduce((sum, it) => sum + (it.form === 'gap' ? 0 : it.to - it.from), 0)
 const blockedNow = (report: ForwardReport, clock: Clock) => report.blocked.some((it) => it.until > clock.monotonic())
 
 function send(
@@ -238,7 +239,7 @@ function without({ live, backlog }: Lanes, empty: readonly StreamRange[]): Lanes
   if (empty.length === 0) return { live, backlog }
   const isGone = ({ stream, from, to }: Slice) =>
     empty.some((it) => it.stream === streamKey(stream) && it.from < to && from < it.to)
-  const rest = (taken: Taken): Taken => ({ ...taken, slices: taken.slices.filter((it) => it.form !== 'raw' || !isGone(it)) })
+  const rest = (taken: Taken): Taken => ({ ...taken, slices: taken.slices.filter((it) => it.form === 'gap' || !isGone(it)) })
   return { live: rest(live), backlog: rest(backlog) }
 }
 

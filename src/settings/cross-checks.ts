@@ -1,6 +1,8 @@
 // What no single key can tell: names that must exist, must be unique, must not meet; shares that must fit together; secrets in the clear.
 // They work on the values as they stand, whatever else is wrong, so that one run names every problem.
-import { parseBytes, parseDurationMs } from '../core/units.ts'
+import { classChecks } from './class-checks.ts'
+import type { Found } from './found.ts'
+import { listOf, mapOf } from './found.ts'
 import { nearest } from './nearest.ts'
 import { LOG_BYTES_MIN } from './schema.ts'
 import type { SecretStore } from './secrets.ts'
@@ -8,19 +10,12 @@ import { secretVariable } from './secrets.ts'
 import type { Path, Tree, TreeProblem } from './yaml-tree.ts'
 import { pathText } from './yaml-tree.ts'
 
-interface Found {
-  readonly path: Path
-  readonly at?: 'key' | 'value'
-  readonly text: string
-  readonly remedy?: string
-}
 type Named = readonly { readonly name: string; readonly path: Path }[]
 
-const FLOOR_SHARE_MAX = 0.8
 /** Names of keys whose value is a secret, wherever they stand. */
 export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'passphrase', 'privateKey', 'pin', 'token'])
 
-export function crossChecks(tree: Tree, secrets: SecretStore): TreeProblem[] {
+export function crossChecks(tree: Tree, secrets: SecretStore, readingBytesMax: (bytesMax: number) => number): TreeProblem[] {
   const file = mapOf(tree.value)
   const found = [
     ...twice('class', namesIn(file, 'classes')),
@@ -29,21 +24,12 @@ export function crossChecks(tree: Tree, secrets: SecretStore): TreeProblem[] {
     ...tagsTwice(file),
     ...unknownClasses(file),
     ...unknownUplinks(file),
-    ...floors(file),
-    ...ladders(file),
+    ...classChecks(file, LOG_BYTES_MIN, readingBytesMax),
     ...missingSecrets(tree, secrets),
     ...meetingSecrets(tree),
     ...secretsInTheClear(tree),
   ]
   return found.map((it) => ({ place: tree.placeOf(it.path, it.at ?? 'value'), ...it }))
-}
-
-function mapOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : []
 }
 
 function namesIn(file: Readonly<Record<string, unknown>>, key: string): Named {
@@ -118,45 +104,6 @@ function unknownUplinks(file: Readonly<Record<string, unknown>>): Found[] {
         : [],
     ),
   )
-}
-
-function floors(file: Readonly<Record<string, unknown>>): Found[] {
-  const { bytesMax: text } = mapOf(file.log)
-  const bytesMax = text === undefined ? 1e9 : bytesOf(text)
-  if (bytesMax === undefined || bytesMax < LOG_BYTES_MIN) return []
-  const entries = listOf(file.classes).map((it, index) => ({ index, bytes: bytesOf(mapOf(it).floor) ?? 0 }))
-  const sum = entries.reduce((total, it) => total + it.bytes, 0)
-  const last = entries.findLast((it) => it.bytes > 0)
-  if (!last || sum <= FLOOR_SHARE_MAX * bytesMax) return []
-  const allowed = Math.floor((FLOOR_SHARE_MAX * bytesMax) / 1e6)
-  return [
-    {
-      path: ['classes', last.index, 'floor'],
-      text: `the floors of all classes are ${Math.ceil(sum / 1e6)} MB; allowed are 80 % of log.bytesMax: ${allowed} MB`,
-    },
-  ]
-}
-
-function bytesOf(text: unknown): number | undefined {
-  return typeof text === 'string' ? parseBytes(text) : undefined
-}
-
-/** A coarser aggregate is made of finer ones: its window must be a multiple. */
-function ladders(file: Readonly<Record<string, unknown>>): Found[] {
-  return listOf(file.classes).flatMap((it, index) => {
-    const steps = listOf(mapOf(it).ladder).flatMap((entry, at) => {
-      const { aggregate } = mapOf(mapOf(entry).keep)
-      const ms = typeof aggregate === 'string' ? parseDurationMs(aggregate) : undefined
-      return ms ? [{ ms, text: aggregate as string, path: ['classes', index, 'ladder', at, 'keep', 'aggregate'] as Path }] : []
-    })
-    const sorted = steps.toSorted((a, b) => a.ms - b.ms)
-    return sorted.flatMap((coarse, at) => {
-      const fine = sorted[at - 1]
-      return fine && coarse.ms % fine.ms !== 0
-        ? [{ path: coarse.path, text: `${coarse.text} is not a multiple of the finer step ${fine.text} of this class` }]
-        : []
-    })
-  })
 }
 
 function missingSecrets(tree: Tree, secrets: SecretStore): Found[] {

@@ -23,12 +23,6 @@ interface Rule {
 
 const RULES: readonly Rule[] = [
   {
-    at: ['classes', '*', 'whenFull'],
-    unless: (it) => it === 'reduce',
-    text: 'a full log gives up the oldest of this class as of any other',
-  },
-  { at: ['classes', '*', 'ladder'], text: 'readings are kept raw until space is needed; then the lowest class loses its oldest' },
-  {
     at: ['sources', '*', 'protocol'],
     unless: (it) => !(PROTOCOLS_NOT_BUILT as readonly unknown[]).includes(it),
     text: 'the source is left out, its keys are not checked',

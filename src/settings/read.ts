@@ -89,7 +89,11 @@ export function parseSettings(text: string, file: string, context: SettingsConte
     refuse(file, [at(tree, [], 'must be a map that begins with "version: 1"')])
   }
   const parsed = settingsSchema(context.schemas).safeParse(tree.value, PARSE)
-  const problems = [...tree.problems, ...schemaProblems(tree, parsed.error?.issues ?? []), ...crossChecks(tree, context.secrets)]
+  const problems = [
+    ...tree.problems,
+    ...schemaProblems(tree, parsed.error?.issues ?? []),
+    ...crossChecks(tree, context.secrets, context.schemas.readingBytesMax),
+  ]
   refuse(file, problems, secretTexts(tree, context.secrets))
   const data = parsed.data as SettingsFile
   return { settings: toSettings(data, context.deviceId), notInForce: notInForce(tree), issues: insecureLinks(tree) }

@@ -10,6 +10,8 @@ import { PROTOCOLS_NOT_BUILT } from './not-in-force.ts'
 export interface SettingsSchemas {
   readonly protocols: Readonly<Record<string, z.ZodType>>
   readonly uplinkKinds: Readonly<Record<string, z.ZodType>>
+  /** Of a log.bytesMax, what readings may take: the rest is the log's own. */
+  readonly readingBytesMax: (bytesMax: number) => number
 }
 
 /** Journal, write-ahead log, one reduction and the reserve beside them: less than this the log cannot work in. */

@@ -12,5 +12,8 @@ serve(parentPort as MessagePort, {
   restart: keeper.restart,
   heads: keeper.heads,
   query: keeper.query,
+  work: keeper.work,
+  applied: keeper.applied,
+  bands: keeper.bands,
   close: keeper.close,
 })

@@ -2,12 +2,16 @@
 import { Worker } from 'node:worker_threads'
 import type { ReadingBatch } from '../core/batch.ts'
 import { transferables } from '../core/batch.ts'
-import type { QueryRequest, QueryRow } from '../core/agent-api.ts'
+import type { Band } from '../core/retention.ts'
+import type { ClockState } from '../core/clock.ts'
 import type { LogReader, LogWriter, Resumed, Taken } from '../core/log.ts'
-import type { DamagedPlace, KeeperOptions } from '../log/keeper.ts'
-import type { QueryPage } from '../log/query.ts'
+import type { Change } from '../log/change.ts'
+import type { KeeperOptions } from '../log/keeper.ts'
+import type { DamagedPlace } from '../log/lanes.ts'
+import type { LogState } from '../log/pressure.ts'
+import type { PageRequest, QueryPage } from '../core/query.ts'
 import type { LogFigures } from '../log/figures.ts'
-import type { WriterOptions } from '../log/writer.ts'
+import type { WriterData } from './writer.ts'
 import type { Caller } from './port.ts'
 import { YOUNG_GENERATION_MB } from '../machine/memory.ts'
 import { caller, serve, unpacked } from './port.ts'
@@ -16,21 +20,30 @@ export interface OpenLog {
   readonly writer: LogWriter
   readonly reader: LogReader
   figures(): Promise<LogFigures>
-  /** What the log holds of a tag, in the order in which it came. */
-  query(request: QueryRequest, signal: AbortSignal): AsyncIterable<QueryRow>
+  /** Seals whatever is fresh, and makes room: resolves when nothing is left to do. */
+  seal(): Promise<void>
+  /** What retention works from. */
+  state(): Promise<LogState>
+  bands(): Promise<readonly Band[]>
+  /** The clock stepped, or became trusted. */
+  clockStepped(state: ClockState): void
+  /** A page of what the log holds of some tags. */
+  query(request: PageRequest): Promise<QueryPage>
   /** Commits what waits and leaves the clean-stop mark. */
   close(): Promise<void>
 }
 
 /** The ledger's new lines are given their numbers at most so often: until then those that join on become one line. */
 const PUBLISH_EVERY_MS = 1000
+/** The keeper looks for work so often, and at once when appends wait for room. */
+const WORK_EVERY_MS = 500
 /** Handing a buffer over costs more than copying a small one. */
 const COPIED_READINGS_MAX = 128
 const WRITER_HEAP_MB = 256
 const KEEPER_HEAP_MB = 256
 
 /** Rejects when the log cannot be opened. `failed` is told when it cannot be written or one of its threads died: the process must end. */
-export async function openLog(options: WriterOptions, failed: (error: Error) => void): Promise<OpenLog> {
+export async function openLog(options: WriterData, failed: (error: Error) => void): Promise<OpenLog> {
   let closing = false
   const failing = (error: Error): void => {
     // Before it is open, the one who opens it is told.
@@ -59,13 +72,19 @@ export async function openLog(options: WriterOptions, failed: (error: Error) => 
       }
       wake()
     },
+    held: () => work.hurry(),
     failed: (error: unknown) => failing(unpacked(error)),
   })
   // The keeper opens what the writer has made.
   await writer.call('figures', [])
   const keeperThread = thread(
     'keeper',
-    { dir: options.dir, classes: options.classes.map((it) => it.name) } satisfies KeeperOptions,
+    {
+      dir: options.dir,
+      device: options.device,
+      bytesMax: options.bytesMax,
+      classes: options.classes.map((it) => it.name),
+    } satisfies KeeperOptions,
     KEEPER_HEAP_MB,
     (error) => failing(error),
   )
@@ -73,6 +92,7 @@ export async function openLog(options: WriterOptions, failed: (error: Error) => 
   keeper = reading
   await reading.call('heads', [])
   isOpen = true
+  const work = keepWorking(writer, reading, wake, (error) => failing(error as Error))
 
   function wake(): void {
     commits++
@@ -132,24 +152,74 @@ export async function openLog(options: WriterOptions, failed: (error: Error) => 
       forget: (origin) => writer.tell('forget', [origin]),
     },
     figures: () => writer.call('figures', []),
-    async *query(request, signal) {
-      let rows = 0
-      for (let after: number | undefined = 0; after !== undefined && !signal.aborted; ) {
-        const page: QueryPage = await reading.call<QueryPage>('query', [
-          { tag: request.tag, from: request.from, to: request.to, after },
-        ])
-        for (const row of page.rows) {
-          if (rows++ >= request.limit) return
-          yield row
-        }
-        after = page.next
-      }
-    },
+    seal: () => work.all(),
+    state: () => writer.call('state', []),
+    bands: () => reading.call('bands', []),
+    clockStepped: (state) => writer.tell('clockStepped', [state]),
+    query: (request) => reading.call<QueryPage>('query', [request]),
     async close() {
+      await work.stop()
       await reading.call('close', [])
       await writer.call('close', [])
       closing = true
       await Promise.all([keeperThread.terminate(), writerThread.terminate()])
+    },
+  }
+}
+
+interface Work {
+  hurry(): void
+  all(): Promise<void>
+  /** Resolves when no step is under way any more. */
+  stop(): Promise<void>
+}
+
+/** The keeper's steps one after another: it prepares, the writer makes it true. */
+function keepWorking(writer: Caller, keeper: Caller, wake: () => void, failed: (error: unknown) => void): Work {
+  let stopped = false
+  let timer: NodeJS.Timeout | undefined
+  let running: Promise<void> | undefined
+
+  async function step(all: boolean): Promise<boolean> {
+    const change = await keeper.call<Change | undefined>('work', [await writer.call<LogState>('state', []), all])
+    if (!change) return false
+    const done = await writer.call<boolean>('apply', [change])
+    await keeper.call('applied', [done])
+    // What was not handed out meanwhile can be now.
+    wake()
+    return done
+  }
+
+  async function run(all: boolean): Promise<void> {
+    while (!stopped && (await step(all)));
+  }
+
+  function start(all: boolean): Promise<void> {
+    clearTimeout(timer)
+    running = run(all)
+      .catch((error: unknown) => {
+        if (!stopped) failed(error)
+      })
+      .finally(() => {
+        running = undefined
+        if (!stopped) timer = setTimeout(() => void start(false), WORK_EVERY_MS)
+      })
+    return running
+  }
+
+  void start(false)
+  return {
+    hurry() {
+      if (!running && !stopped) void start(false)
+    },
+    async all() {
+      while (running) await running
+      await start(true)
+    },
+    async stop() {
+      stopped = true
+      clearTimeout(timer)
+      await running
     },
   }
 }

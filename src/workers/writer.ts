@@ -2,14 +2,19 @@
 import { randomBytes } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
+import type { ClockState } from '../core/clock.ts'
 import type { Writer, WriterOptions, WriterWorld } from '../log/writer.ts'
 import { openWriter } from '../log/writer.ts'
-import { systemClock } from './clock.ts'
+import { systemClock, systemState } from './clock.ts'
 import { caller, packed, serve } from './port.ts'
 
 const port = parentPort as MessagePort
 const main = caller(port)
-const clock = systemClock()
+const { clock: shared, ...options } = workerData as WriterData
+const clock = systemClock(shared?.cell)
+
+/** What the log's options and the agent's clock are handed over as. */
+export type WriterData = WriterOptions & { readonly clock?: { readonly cell: SharedArrayBuffer; readonly state: ClockState } }
 
 const world: WriterWorld = {
   now: clock.now,
@@ -22,15 +27,17 @@ const world: WriterWorld = {
     const later = setTimeout(run, ms)
     return { cancel: () => clearTimeout(later) }
   },
+  clock: () => shared?.state ?? systemState(),
   randomEpoch: () => randomBytes(16).toString('hex'),
   durable: (ids, unpublished) => main.tell('durable', [ids, unpublished]),
+  held: () => main.tell('held', []),
   failed: (error) => main.tell('failed', [packed(error)]),
 }
 
 /** What is thrown out of a thread loses its class on the way: a log that cannot be opened is told as what it is. */
 function opened(): Writer {
   try {
-    return openWriter(workerData as WriterOptions, world)
+    return openWriter(options, world)
   } catch (error) {
     world.failed(error)
     throw error
@@ -48,6 +55,9 @@ serve(port, {
   restart: writer.restart,
   publish: writer.publish,
   damaged: writer.damaged,
+  clockStepped: writer.clockStepped,
+  state: writer.state,
+  apply: writer.apply,
   figures: writer.figures,
   close: writer.close,
 })

@@ -1,14 +1,49 @@
 import { crc32, zstdCompressSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { DamagedBlock, decodeBlock, encodeBlock, readHeader } from '../../src/columns/index.ts'
+import { createMerger, DamagedBlock, decodeBlock, encodeBlock, lengthOf, readHeader } from '../../src/columns/index.ts'
 import type { Row } from './helpers.ts'
-import { row, toInput } from './helpers.ts'
+import { kindOf, row, toInput } from './helpers.ts'
 
 const HEADER_BYTES = 68
 const encoded = (rows: readonly Row[]): Uint8Array => encodeBlock(toInput(rows), { stream: 1, first: 0 }).block
 
+/** Sealed in two parts. Version 1 or, with 'kept', 2. */
+function sealedBlock(rows: readonly Row[], first: 0 | 'kept'): Uint8Array {
+  const half = Math.ceil(rows.length / 2)
+  const parts = [rows.slice(0, half), rows.slice(half)].filter((it) => it.length > 0)
+  const blocks = parts.map((it, n) => encodeBlock(toInput(it), { stream: 1, first: n * half }).block)
+  const merge = createMerger({ level: 3, readingsMax: 1_000, bytesMax: 100_000, kindOf })
+  return merge(blocks, { stream: 1, first })[0]?.block as Uint8Array
+}
+
+const MIXED = Array.from({ length: 40 }, (_, i) =>
+  row({
+    series: i % 5,
+    value: i % 2,
+    time: i * 1_000,
+    content: `c${i % 4}`,
+    quality: i % 3,
+    status: i,
+    received: i * 1_000 + (i % 7),
+  }),
+)
+/** Decimals with a NaN, near decimals, float32 and doubles that are nothing of it, one series each. */
+const DOUBLES = Array.from({ length: 64 }, (_, i) => {
+  const values = [i === 20 ? NaN : i / 8, i * 0.1, Math.fround(Math.sin(i)), Math.sin(i)]
+  return row({ series: 5 * (i % 4), value: values[i % 4] as number, time: i * 1_000_000, received: 7 + (i >> 4) })
+})
+
 const BLOCKS: Record<string, Uint8Array> = {
+  'sealed, one reading': sealedBlock([row({ value: 20.5 })], 0),
+  'sealed, all kinds': sealedBlock(MIXED, 0),
+  'sealed, all kinds, with its order': sealedBlock(MIXED, 'kept'),
+  'sealed, doubles': sealedBlock(DOUBLES, 0),
+  'sealed, doubles, with their order': sealedBlock(DOUBLES, 'kept'),
+  'sealed, long runs': sealedBlock(
+    Array.from({ length: 400 }, (_, i) => row({ value: ((i * 7_919) % 10_007) / 100, time: i * 1_000 + ((i * i) % 99) })),
+    'kept',
+  ),
   'one reading': encoded([row({ value: 20.5 })]),
   'all kinds': encoded(
     Array.from({ length: 15 }, (_, i) =>
@@ -51,6 +86,7 @@ describe.each(Object.entries(BLOCKS))('%s', (_, block) => {
       const flipped = block.slice(0, HEADER_BYTES)
       flipped[bit >>> 3] = (flipped[bit >>> 3] as number) ^ (1 << (bit & 7))
       expect(damageOf(() => readHeader(flipped))).not.toBe('none')
+      expect(damageOf(() => lengthOf(flipped))).not.toBe('none')
     }
   })
   test('every cut, and bytes too many, are found', () => {
@@ -68,7 +104,7 @@ test('any bytes are no block', () => {
 })
 
 test('a block of another version says so', () => {
-  expect(damageOf(() => decodeBlock(sealed(BLOCKS['all kinds'] as Uint8Array, (view) => view.setUint8(2, 2))))).toBe('version')
+  expect(damageOf(() => decodeBlock(sealed(BLOCKS['all kinds'] as Uint8Array, (view) => view.setUint8(2, 4))))).toBe('version')
 })
 
 /** A block with something changed and both CRCs right again: what no accident makes, but a bug or somebody could. */
@@ -101,7 +137,9 @@ describe('with CRCs that hold', () => {
     ['a sequence below 0', (view: DataView) => view.setFloat64(8, -1, true)],
     ['a sequence that is not a number', (view: DataView) => view.setFloat64(8, NaN, true)],
     ['another length before zstd', (view: DataView) => view.setUint32(24, 0xffff_ffff, true)],
-    ['an unknown form', (view: DataView) => view.setUint8(3, 2)],
+    ['sections where there are none', (view: DataView) => view.setUint8(3, 2)],
+    ['an unknown form', (view: DataView) => view.setUint8(3, 3)],
+    ['an order where there is none', (view: DataView) => view.setUint8(2, 2)],
   ])('%s', (_name, change) => {
     expect(damageOf(() => decodeBlock(sealed(BLOCKS['one reading'] as Uint8Array, change)))).toBe('header')
     expect(damageOf(() => decodeBlock(sealed(whole, change)))).toBe('header')
@@ -126,8 +164,8 @@ describe('with CRCs that hold', () => {
     )
   })
   test('a payload with bytes changed ends as readings or as damage, never as another error', () => {
-    const plain = BLOCKS['planes'] as Uint8Array
-    for (const block of [whole, plain]) {
+    const names = ['all kinds', 'planes', 'sealed, one reading', 'sealed, all kinds, with its order', 'sealed, doubles']
+    for (const block of names.map((it) => BLOCKS[it] as Uint8Array)) {
       for (let at = HEADER_BYTES; at < block.length; at++) {
         for (let byte = 0; byte < 256; byte++) {
           damageOf(() => decodeBlock(sealed(block, (view) => view.setUint8(at, byte))))
@@ -136,6 +174,45 @@ describe('with CRCs that hold', () => {
     }
   })
 })
+
+describe('sections', () => {
+  const order = sealedBlock([row({ series: 10 }), row({ series: 5 }), row({ series: 10 }), row({ series: 5 })], 'kept')
+  test('an order that is taken for none is damage', () => {
+    expect(damageOf(() => decodeBlock(order))).toBe('none')
+    expect(damageOf(() => decodeBlock(sealed(order, (view) => view.setUint8(2, 1))))).toBe('header')
+  })
+  test('a section that unpacks to more than it says is stopped', () => {
+    const bomb = zstdCompressSync(new Uint8Array(1_000_000))
+    const table = [100, bomb.length, ...Array<number>(18).fill(0)].flatMap((it) => [...varint(it)])
+    const payload = Buffer.concat([Uint8Array.from(table), bomb])
+    const block = sealed(new Uint8Array(Buffer.concat([order.subarray(0, HEADER_BYTES), payload])), (view) => {
+      view.setUint32(20, payload.length, true)
+      view.setUint32(24, 100, true)
+    })
+    expect(damageOf(() => decodeBlock(block))).toBe('header')
+  })
+  test('any payload ends as readings or as damage, never as another error', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 60 }), { minLength: 10, maxLength: 10 }), (parts) => {
+        const table = parts.flatMap((it) => [it.length, 0])
+        const payload = Buffer.concat([Uint8Array.from(table), ...parts])
+        const block = sealed(new Uint8Array(Buffer.concat([order.subarray(0, HEADER_BYTES), payload])), (view) => {
+          view.setUint32(20, payload.length, true)
+          view.setUint32(24, payload.length - table.length, true)
+        })
+        damageOf(() => decodeBlock(block))
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+})
+
+function* varint(n: number): Generator<number> {
+  for (let rest = n; ; rest >>>= 7) {
+    yield rest > 0x7f ? (rest & 0x7f) | 0x80 : rest
+    if (rest <= 0x7f) return
+  }
+}
 
 describe('a payload written by hand', () => {
   // Two readings, whose place and times the header of this block has.

@@ -82,3 +82,32 @@ test('buffers can be handed over, and an empty batch too; origins differ', () =>
   expect(structuredClone(empty, { transfer: transferables(empty) }).count).toBe(0)
   expect(newOrigin(1)).not.toBe(batch.origin)
 })
+
+test('while readings wait in a builder, a step of the clock waits too: a batch has times of one stretch', () => {
+  let [version, offset, ms] = [0, 1000, 0]
+  const heldAt = (v: number, o: number) => ({ version: v, now: () => ms + o })
+  let held = heldAt(version, offset)
+  const step = (to: number) => (held = heldAt(++version, (offset = to)))
+  const builder = new BatchBuilder(1, { now: () => ms + offset, monotonic: () => ms, held: () => held })
+  const series = builder.series({ tag: 'a', class: 'c', kind: 'double', boxTime: true })
+  const add = () => builder.add(series, builder.now(), 0)
+  add()
+  step(9000)
+  ms = 1
+  add()
+  expect(builder.take(builder.now())).toMatchObject({ time: Float64Array.of(1000, 1001), received: 1001, clock: 0 })
+  add()
+  expect(builder.take(builder.now())).toMatchObject({ time: Float64Array.of(9001), received: 9001, clock: 1 })
+  // Nothing but a refused reading holds the clock as well.
+  builder.refuse('c', 'overflow', builder.now())
+  step(500)
+  expect(builder.take(builder.now())).toMatchObject({ received: 9001, clock: 1 })
+  expect(builder.now()).toBe(501)
+})
+
+test('a clock that never steps needs no version; without a clock there is no time', () => {
+  const builder = new BatchBuilder(1, { now: () => 7, monotonic: () => 0 })
+  expect(builder.take(builder.now())).not.toHaveProperty('clock')
+  expect(builder.now()).toBe(7)
+  expect(() => new BatchBuilder(1).now()).toThrow()
+})

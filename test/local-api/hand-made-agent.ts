@@ -2,7 +2,9 @@
 import type { AgentApi, QueryRow } from '../../src/core/agent-api.ts'
 import { BadInput } from '../../src/core/errors.ts'
 import type { Logger, TestStep } from '../../src/core/source.ts'
+import type { ForecastRequest } from '../../src/core/retention.ts'
 import type { Status } from '../../src/core/status.ts'
+import { forecast } from '../../src/retention/forecast.ts'
 
 export function statusNow(changes: Partial<Status> = {}): Status {
   const now = Date.now() * 1000
@@ -118,9 +120,87 @@ async function* stepsOf(name: string): AsyncIterable<TestStep> {
   yield* steps
 }
 
+function kindOf(value: QueryRow['value']): QueryRow['kind'] {
+  if (value instanceof Uint8Array) return 'bytes'
+  const kinds = { bigint: 'long', boolean: 'bool', string: 'string' } as const
+  return kinds[typeof value as keyof typeof kinds] ?? 'double'
+}
+
+const WINDOW: NonNullable<QueryRow['window']> = {
+  length: 60_000_000,
+  count: 10,
+  good: 8,
+  uncertain: 0,
+  bad: 2,
+  valued: 8,
+  sum: 12,
+  m2: 2,
+  mean: 1.5,
+  std: 0.5,
+  min: 1,
+  max: 2,
+  first: 1,
+  last: 2,
+  firstTime: 1_795_000_000_000_000,
+  lastTime: 1_795_000_000_900_000,
+  changes: 0,
+  sequenceFrom: 0,
+  sequenceTo: 9,
+}
+
 export function rowAt(index: number, value: QueryRow['value'] = index / 2): QueryRow {
   const time = 1_795_000_000_000_000 + index * 100_000
-  return { time, value, quality: 'good', status: 0, sequence: index, received: time + 1_500, class: 'process', unit: '°C' }
+  return {
+    tag: 'a',
+    time,
+    kind: kindOf(value),
+    value,
+    quality: 'good',
+    status: 0,
+    sequence: index,
+    received: time + 1_500,
+    class: 'process',
+    unit: '°C',
+  }
+}
+
+const DAY_MS = 86_400_000
+const RULES = { floorBytes: 0, whenFull: 'reduce', offlineForMs: 0, delivering: true } as const
+
+/** The product's example, at the rates of a wind turbine. */
+export const OUTAGE: Omit<ForecastRequest, 'offlineMs'> = {
+  bytesMax: 2e9,
+  blockBytesMax: 1.8e9,
+  bands: [],
+  bytesWrittenPerDay: 400e6,
+  flashEnduranceBytes: 2e12,
+  classes: [
+    { ...RULES, name: 'sale', whenFull: 'wait', ladder: [], readingsPerSecond: 0.01, bytesPerReading: 40, series: 10 },
+    { ...RULES, name: 'alarm', floorBytes: 100e6, ladder: [], readingsPerSecond: 0.5, bytesPerReading: 30, series: 50 },
+    {
+      ...RULES,
+      name: 'process',
+      ladder: [
+        { offlineForMs: 7 * DAY_MS, keep: { windowMs: 10_000 } },
+        { offlineForMs: 30 * DAY_MS, keep: { windowMs: 300_000 } },
+        { filledTo: 0.8, keep: { windowMs: 60_000 } },
+      ],
+      readingsPerSecond: 1_000,
+      bytesPerReading: 1.5,
+      series: 1_000,
+    },
+    {
+      ...RULES,
+      name: 'debug',
+      ladder: [
+        { offlineForMs: DAY_MS, keep: 'nothing' },
+        { filledTo: 0.5, keep: 'nothing' },
+      ],
+      readingsPerSecond: 500,
+      bytesPerReading: 1.5,
+      series: 200,
+    },
+  ],
 }
 
 export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
@@ -141,11 +221,10 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
       ]
       for (let index = 0; index < Math.min(limit, values.length); index++) {
         const row = rowAt(index, values[index] as QueryRow['value'])
-        yield every === undefined
-          ? row
-          : { ...row, value: null, window: { count: 10, min: 1, max: 2, mean: 1.5, first: 1, last: 2 } }
+        yield every === undefined ? row : { ...row, value: 1.5, window: WINDOW }
       }
     },
+    forecast: (offlineMs) => Promise.resolve(forecast({ ...OUTAGE, offlineMs })),
     ...changes,
   }
 }

@@ -99,6 +99,11 @@ describe('calls', () => {
     )
   })
 
+  test('a forecast comes through as it is', async () => {
+    const agent = await serve()
+    expect(await agent.forecast(1_000_000)).toEqual(await handMadeAgent().forecast(1_000_000))
+  })
+
   test('the sockets have their modes', async () => {
     await serve()
     expect((await stat(join(dir, 'run'))).mode & 0o777).toBe(0o750)
@@ -203,6 +208,8 @@ describe('requests that are none', () => {
     ['a missing key', 'view', '/v1/query', '{"tag":"a"}', 'POST', 400],
     ['a wrong type', 'operate', '/v1/testSource', '{"name":7}', 'POST', 400],
     ['a number out of range', 'view', '/v1/query', '{"tag":"a","from":0,"to":1e300,"limit":1}', 'POST', 400],
+    ['an outage without end', 'view', '/v1/forecast', '{"offlineMs":1e15}', 'POST', 400],
+    ['an outage that is a text', 'view', '/v1/forecast', '{"offlineMs":"30d"}', 'POST', 400],
     ['a wrong marker', 'view', '/v1/query', '{"tag":{"$bigint":"x"}}', 'POST', 400],
     ['too long', 'view', '/v1/status', `"${'x'.repeat(70_000)}"`, 'POST', 413],
   ] as const)('%s', async (_, role, path, body, method, status) => {

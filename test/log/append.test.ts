@@ -1,3 +1,5 @@
+import type { DecodedBlock } from '../../src/columns/index.ts'
+import { rowsOf } from '../../src/core/query.ts'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -30,7 +32,9 @@ describe('a round trip', () => {
     builder.addNone(of('d', 'double', '°C'), T0 + 7, BAD, 0x80000000)
     log.append(builder.take(T0 + 99))
     log.clock.tick(1000)
-    const rows = ['d', 'l', 'b', 's', 'y'].flatMap((tag) => log.keeper.query({ tag, from: 0, to: 2 ** 53, after: 0 }).rows)
+    const rows = ['d', 'l', 'b', 's', 'y'].flatMap((tag) =>
+      log.keeper.query({ tag, from: 0, to: 2 ** 53, after: 0 }).parts.flatMap((it) => [...rowsOf(it)]),
+    )
     expect(rows.map((it) => [it.time - T0, it.value, it.quality, it.status])).toEqual([
       [1, Number.MIN_VALUE, 'uncertain', 0x40000000],
       [2, -0, 'good', 0],
@@ -77,8 +81,10 @@ describe('a round trip', () => {
     for (let i = 0; i < 40; i++) builder.addBytes(bytes, T0, random(200_000))
     log.append(builder.take(T0))
     log.clock.tick(1000)
-    const blocks = []
-    for (let taken = log.keeper.next(live); taken.slices.length > 0; taken = log.keeper.next(live)) blocks.push(...decoded(taken))
+    const found = new Map<number, DecodedBlock>()
+    for (let taken = log.keeper.next(live); taken.slices.length > 0; taken = log.keeper.next(live))
+      for (const it of decoded(taken)) found.set(it.first, it)
+    const blocks = [...found.values()]
     expect(blocks.reduce((sum, it) => sum + it.count, 0)).toBe(before + 40)
     expect(blocks.every((it) => it.bytes.length <= BLOCK_BYTES_MAX + 200_000)).toBe(true)
     const counters = blocks.flatMap((it) => [...it.value.subarray(0, it.count)]).slice(0, before)

@@ -1,3 +1,4 @@
+import { rowsOf } from '../../src/core/query.ts'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -5,8 +6,7 @@ import { decodeBlock } from '../../src/columns/index.ts'
 import { POSITION_INTERVALS_MAX } from '../../src/core/bounds.ts'
 import type { StreamRange } from '../../src/core/stream.ts'
 import type { Position } from '../../src/core/position.ts'
-import type { WriterOptions } from '../../src/log/writer.ts'
-import type { OpenedLog } from './helpers.ts'
+import type { OpenedLog, TestOptions } from './helpers.ts'
 import { books, checkBooks, classNamed, counterSource, NEXT, openTestLog, slicesOf, T0, tempDir } from './helpers.ts'
 
 let temp: ReturnType<typeof tempDir>
@@ -16,7 +16,7 @@ beforeEach(() => void (temp = tempDir()))
 afterEach(() => temp.remove())
 
 /** Opens with one block of ten readings for each of `blocks`. */
-function open(blocks: number, options: Partial<WriterOptions> = {}): void {
+function open(blocks: number, options: TestOptions = {}): void {
   log = openTestLog(temp.dir, options)
   source = counterSource()
   add(blocks)
@@ -103,7 +103,8 @@ describe('the rule of delivery', () => {
     restart('kafka', 'none')
     drain('kafka', 1)
     expect(account()).toEqual({ accepted: 40, stored: 0, delivered: 40 })
-    const rows = () => log.keeper.query({ tag: 'process/counter', from: 0, to: 2 ** 53, after: 0 }).rows.length
+    const rows = () =>
+      log.keeper.query({ tag: 'process/counter', from: 0, to: 2 ** 53, after: 0 }).parts.flatMap((it) => [...rowsOf(it)]).length
     expect(rows()).toBe(40)
     expect(drain('kafka', 2).flatMap(slicesOf)).toEqual([])
     log.clock.tick(120_000)
@@ -145,23 +146,26 @@ describe('the rule of delivery', () => {
     log.close()
     open(0)
     expect(account()).toEqual({ accepted: 30, stored: 1, delivered: 29 })
-    expect(log.keeper.query({ tag: 'process/counter', from: 0, to: 2 ** 53, after: 0 }).rows.map((it) => it.sequence)).toContain(
-      14,
-    )
+    expect(
+      log.keeper
+        .query({ tag: 'process/counter', from: 0, to: 2 ** 53, after: 0 })
+        .parts.flatMap((it) => [...rowsOf(it)])
+        .map((it) => it.sequence),
+    ).toContain(14)
     log.close()
   })
 })
 
 describe('lanes', () => {
-  test('live begins at the head, backlog walks from the oldest; each block is handed out once', () => {
+  test('live begins at the head, backlog walks from the oldest; each reading is handed out once, blocks in parts', () => {
     open(6)
     restart('kafka', 'none')
     expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'live' }))).toEqual([])
     add(2)
     expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'live' }))).toEqual([[60, 80]])
-    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog', readingsMax: 25 }))).toEqual([[0, 20]])
-    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog', readingsMax: 1 }))).toEqual([[20, 30]])
-    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog' }))).toEqual([[30, 60]])
+    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog', readingsMax: 25 }))).toEqual([[0, 25]])
+    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog', readingsMax: 1 }))).toEqual([[25, 26]])
+    expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog' }))).toEqual([[26, 60]])
     expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog' }))).toEqual([])
     expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'live' }))).toEqual([])
     log.close()

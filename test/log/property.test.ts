@@ -1,12 +1,14 @@
 // Random lives of a log against a simple model: what was accepted is there once and in order, or delivered, or named; the accounts add
-// up; the files stay within the bound; a number is never used twice. A crash is a copy of the files as they stand.
-import { copyFileSync, mkdirSync } from 'node:fs'
+// up; the files stay within the bound; a number that was handed out never means another reading. A crash is a copy of the files as they stand.
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { decodeBlock } from '../../src/columns/index.ts'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
+import type { RawSlice } from '../../src/core/log.ts'
+import { readAt, segmentPath } from '../../src/log/segment.ts'
 import type { StreamRange } from '../../src/core/stream.ts'
 import type { Position } from '../../src/core/position.ts'
 import type { OpenedLog } from './helpers.ts'
@@ -15,8 +17,9 @@ import { bytesOnDisk, checkBooks, classNamed, NEXT, noise, openTestLog, T0, temp
 const BYTES_MAX = 32_000_000
 const CLASSES = [
   classNamed('alarms', { floorBytes: 1_000_000, commitEveryMs: 50 }),
-  classNamed('process', { commitEveryMs: 400 }),
+  classNamed('process', { commitEveryMs: 400, ladder: [{ offlineForMs: 20_000, keep: { windowMs: 10_000 } }] }),
 ]
+const TAGS = 3
 const RUNS = Number(process.env['HOLDFAST_RUNS'] ?? 60)
 const SEED = Number(process.env['HOLDFAST_SEED'] ?? 20_240)
 
@@ -24,7 +27,7 @@ type Step =
   | { readonly do: 'append'; readonly place: number; readonly count: number; readonly bytes: number; readonly refused: number }
   | { readonly do: 'tick'; readonly ms: number }
   | { readonly do: 'send'; readonly outcome: 'had' | 'had-not' | 'answered' | 'half' }
-  | { readonly do: 'publish' | 'crash' | 'reopen' | 'reboot' }
+  | { readonly do: 'publish' | 'crash' | 'reopen' | 'reboot' | 'work' | 'seal' }
 
 const steps = fc.array(
   fc.oneof(
@@ -46,6 +49,7 @@ const steps = fc.array(
         outcome: fc.constantFrom('had', 'had-not', 'answered', 'answered', 'half'),
       }),
     },
+    { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('work' as const, 'seal' as const, 'seal' as const) }) },
     {
       weight: 1,
       arbitrary: fc.record({ do: fc.constantFrom('publish' as const, 'crash' as const, 'reopen' as const, 'reboot' as const) }),
@@ -67,8 +71,8 @@ function createLife(base: string) {
   let transaction = 0
   let there: Position | 'none' = 'none'
   const random = noise(99)
-  /** By stream and sequence: the reading's number, as soon as it was seen on disk. */
-  const seen = new Map<string, number>()
+  /** By stream and sequence: the reading's number, from when it was handed out until it is known that the destination has not got it. */
+  const handed = new Map<string, number>()
   const arrived = new Set<string>()
 
   function open(): void {
@@ -80,13 +84,15 @@ function createLife(base: string) {
   }
 
   function begin(): void {
+    for (const key of handed.keys()) if (!arrived.has(key)) handed.delete(key)
     log.keeper.restart('kafka', log.writer.restart('kafka', there).delivered)
   }
 
   function append({ place, count, bytes, refused }: Extract<Step, { do: 'append' }>): void {
     const name = CLASSES[place]?.name ?? ''
-    const series = builder.series({ tag: name, class: name, kind: 'bytes' })
+    const all = Array.from({ length: TAGS }, (_, n) => builder.series({ tag: `${name}/${n}`, class: name, kind: 'bytes' }))
     for (let i = 0; i < count; i++) {
+      const series = all[given % TAGS] as number
       const value = random(Math.max(8, bytes))
       new DataView(value.buffer).setFloat64(0, given)
       builder.addBytes(series, T0 + given++, value)
@@ -100,6 +106,7 @@ function createLife(base: string) {
     const lanes = (['live', 'backlog'] as const).map((lane) => log.keeper.next({ ...NEXT, lane, readingsMax: 200 }))
     const ranges = lanes.flatMap((it) => it.ranges)
     const gone = log.writer.offer('kafka', ranges, {})
+    for (const slice of lanes.flatMap((it) => it.slices)) if (slice.form === 'raw') hand(slice)
     if (outcome === 'half') return begin()
     if (outcome !== 'had-not') {
       for (const slice of lanes.flatMap((it) => it.slices)) {
@@ -110,7 +117,7 @@ function createLife(base: string) {
             it.stream.includes(`:${slice.stream.class}:`) &&
             it.stream.includes(slice.stream.epoch),
         )
-        if (slice.form === 'raw' && isGone) continue
+        if (slice.form !== 'gap' && isGone) continue
         for (let at = slice.from; at < slice.to; at++) {
           const key = `${slice.stream.epoch}:${slice.stream.class}:${slice.form}:${at}`
           if (arrived.has(key)) throw new Error(`${key} arrived twice`)
@@ -123,12 +130,20 @@ function createLife(base: string) {
     else begin()
   }
 
+  function hand(slice: RawSlice): void {
+    for (const [sequence, value] of numbersIn(slice.block)) {
+      if (sequence < slice.from || sequence >= slice.to) continue
+      const key = `${slice.stream.epoch}:${slice.stream.class}:raw:${sequence}`
+      if ((handed.get(key) ?? value) !== value) throw new Error(`${key} was ${handed.get(key)} and is ${value}`)
+      handed.set(key, value)
+    }
+  }
+
   /** The files as they stand go on elsewhere. */
   function crash(newBoot: boolean): void {
     const old = log
     const copy = join(base, `life-${++lives}`)
-    mkdirSync(copy)
-    for (const it of ['journal.db', 'journal.db-wal']) copyFileSync(join(dir, it), join(copy, it))
+    cpSync(dir, copy, { recursive: true, filter: (it) => !it.endsWith('-shm') })
     dir = copy
     if (newBoot) boot++
     settle()
@@ -145,27 +160,28 @@ function createLife(base: string) {
     appended.length = 0
   }
 
-  /** Each reading on disk has its number for good, and comes after those that came before it. */
+  /** What was handed out keeps its number; readings of a tag come after those that came before them; none is there twice. */
   function checkBlocks(): void {
     const db = new Database(join(dir, 'journal.db'), { readonly: true })
     const rows = db
       .prepare(
-        'SELECT s.epoch, s.class, b.first, b.count, b.data FROM block b JOIN stream s ON s.id = b.stream ORDER BY s.id, b.first',
+        `SELECT s.epoch, s.class, b.first, b.count, b.bytes, b.data, b."offset", g.id AS segment FROM block b JOIN stream s ON s.id = b.stream LEFT JOIN segment g ON g.id = b.segment WHERE s.form = 'raw' ORDER BY s.id, b.first`,
       )
-      .all() as { epoch: string; class: string; first: number; count: number; data: Uint8Array }[]
+      .all() as BlockOnDisk[]
     db.close()
     const last = new Map<string, number>()
+    const found = new Set<number>()
     for (const row of rows) {
-      const block = decodeBlock(row.data)
-      const words = new Uint32Array(block.value.buffer, block.value.byteOffset)
-      for (let i = 0; i < row.count; i++) {
-        const offset = words[i * 2] as number
-        const value = new DataView(block.bytes.buffer, block.bytes.byteOffset + offset).getFloat64(0)
-        const key = `${row.epoch}:${row.class}:raw:${row.first + i}`
-        if ((seen.get(key) ?? value) !== value) throw new Error(`${key} was ${seen.get(key)} and is ${value}`)
-        seen.set(key, value)
-        if (value >= given || value <= (last.get(row.epoch + row.class) ?? -1)) throw new Error(`${key} out of order: ${value}`)
-        last.set(row.epoch + row.class, value)
+      const block =
+        row.data ?? readAt(segmentPath(dir, { id: row.segment ?? 0, class: row.class, form: 'raw' }), row.offset ?? 0, row.bytes)
+      for (const [sequence, value] of numbersIn(block)) {
+        const key = `${row.epoch}:${row.class}:raw:${sequence}`
+        if ((handed.get(key) ?? value) !== value) throw new Error(`${key} was ${handed.get(key)} and is ${value}`)
+        const tag = `${row.epoch}:${row.class}:${value % TAGS}`
+        if (value >= given || value <= (last.get(tag) ?? -1)) throw new Error(`${key} out of order: ${value}`)
+        if (found.has(value)) throw new Error(`${key}: reading ${value} is there twice`)
+        found.add(value)
+        last.set(tag, value)
       }
     }
   }
@@ -177,6 +193,7 @@ function createLife(base: string) {
       else if (it.do === 'tick') log.clock.tick(it.ms)
       else if (it.do === 'send') send(it.outcome)
       else if (it.do === 'publish') log.writer.publish()
+      else if (it.do === 'work' || it.do === 'seal') log.work(it.do === 'seal')
       else if (it.do === 'reopen') {
         log.close()
         settle()
@@ -188,6 +205,27 @@ function createLife(base: string) {
     checkBlocks,
     close: () => log.close(),
   }
+}
+
+interface BlockOnDisk {
+  readonly epoch: string
+  readonly class: string
+  readonly first: number
+  readonly count: number
+  readonly bytes: number
+  readonly data: Uint8Array | null
+  readonly offset: number | null
+  readonly segment: number | null
+}
+
+/** Sequence and number of each reading, in the order of sequences within a series. */
+function numbersIn(data: Uint8Array): [number, number][] {
+  const block = decodeBlock(data)
+  const words = new Uint32Array(block.value.buffer, block.value.byteOffset)
+  return Array.from({ length: block.count }, (_, i) => {
+    const value = new DataView(block.bytes.buffer, block.bytes.byteOffset + (words[i * 2] as number)).getFloat64(0)
+    return [block.sequence?.[i] ?? block.first + i, value]
+  })
 }
 
 function merged(there: Position | 'none', ranges: readonly StreamRange[]): Position['delivered'] {

@@ -23,7 +23,6 @@ const log = await openLog(
     })),
     delivery: {},
     uplinks: ['kafka'],
-    bootId: 'boot',
   },
   (error) => {
     console.error(error)

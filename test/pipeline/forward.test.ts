@@ -53,7 +53,6 @@ function optionsOf(uplinks: readonly string[], more: Partial<WriterOptions> = {}
     })),
     delivery: {},
     uplinks,
-    bootId: 'boot',
     ...more,
   }
 }

@@ -3,6 +3,7 @@ import { decodeBlock } from '../../src/columns/index.ts'
 import { Blocked, Unreachable } from '../../src/core/errors.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
 import { contains, countOf, difference, overlaps, withInterval } from '../../src/core/intervals.ts'
+import type { RawSlice } from '../../src/core/log.ts'
 import type { StreamRange } from '../../src/core/stream.ts'
 import { streamKey } from '../../src/core/stream.ts'
 import type { Position } from '../../src/core/position.ts'
@@ -46,7 +47,7 @@ export function modelDestination(faults: Faults) {
       if (!contains(next.delivered.get(stream) ?? [], slice.from, slice.to))
         wrong.push(`${stream} ${slice.from}: sent but not in the position`)
       order.push({ stream, from: slice.from })
-      if (slice.form === 'raw') applyBlock(stream, slice.block, batch.maybeDuplicate)
+      if (slice.form === 'raw') applyReadings(stream, slice, batch.maybeDuplicate)
       else if (slice.form === 'gap')
         for (const row of slice.rows) {
           const at = gapRows.get(stream) ?? []
@@ -63,12 +64,13 @@ export function modelDestination(faults: Faults) {
     position = { transaction: next.transaction, delivered: new Map(next.delivered) }
   }
 
-  function applyBlock(stream: string, data: Uint8Array, maybeDuplicate: readonly StreamRange[]): void {
-    const block = decodeBlock(data)
+  function applyReadings(stream: string, slice: RawSlice, maybeDuplicate: readonly StreamRange[]): void {
+    const block = decodeBlock(slice.block)
     const known = values.get(stream) ?? new Map<number, number>()
     values.set(stream, known)
     for (let i = 0; i < block.count; i++) {
-      const sequence = block.first + i
+      const sequence = block.sequence?.[i] ?? block.first + i
+      if (sequence < slice.from || sequence >= slice.to) continue
       const isMarked = maybeDuplicate.some((it) => it.stream === stream && it.from <= sequence && sequence < it.to)
       if (isMarked) marked++
       if (known.has(sequence) && !isMarked) wrong.push(`${stream} ${sequence} twice`)

@@ -65,6 +65,16 @@ describe("the product's example", () => {
       keepDeliveredMs: 0,
     })
     expect(settings.classes[1]).toEqual({ name: 'alarm', floorBytes: 1e8, commitEveryMs: 50, whenFull: 'reduce', ladder: [] })
+    expect(settings.classes[0]).toMatchObject({ name: 'sale', whenFull: 'wait', ladder: [] })
+    expect(settings.classes[2]?.ladder).toEqual([
+      { offlineForMs: 604_800_000, keep: { windowMs: 10_000 } },
+      { offlineForMs: 2_592_000_000, keep: { windowMs: 300_000 } },
+      { filledTo: 0.8, keep: { windowMs: 60_000 } },
+    ])
+    expect(settings.classes[3]?.ladder).toEqual([
+      { offlineForMs: 86_400_000, keep: 'nothing' },
+      { filledTo: 0.5, keep: 'nothing' },
+    ])
     expect(settings.sources.map((it) => [it.name, it.protocol])).toEqual([
       ['press-3', 'modbus-tcp'],
       ['line-1', 'opcua'],
@@ -80,9 +90,6 @@ describe("the product's example", () => {
     const lines = EXAMPLE.split('\n')
     const { notInForce } = parse(EXAMPLE)
     expect(notInForce.map((it) => it.path)).toEqual([
-      'classes[0].whenFull',
-      'classes[2].ladder',
-      'classes[3].ladder',
       'uplinks[0].lanes.liveShare',
       'uplinks[0].links',
       'uplinks[0].windows',
@@ -123,7 +130,8 @@ describe('not in force', () => {
     ['delivery: { default: [one, two] }', 2, []],
     ['delivery: { default: none }', 1, []],
     ['delivery: { default: all-uplinks }', 2, []],
-    ['classes: [{ name: default, whenFull: reduce }]', 1, []],
+    ['classes: [{ name: default, whenFull: wait }]', 1, []],
+    ['classes: [{ name: default, ladder: [{ filledTo: 50%, keep: nothing }] }]', 1, []],
     ['sources: [{ name: a, protocol: sparkplug, group: b }]', 1, ['sources[0].protocol']],
   ])('%s with %i uplinks', (line, uplinks, paths) => {
     const text = `version: 1\n${line}\nuplinks:\n${['one', 'two'].slice(0, uplinks).map(uplink).join('')}`

@@ -26,8 +26,8 @@ interface Item extends Point {
 }
 
 export interface Poller {
-  /** A poll begins: from now on readings have this time. */
-  begin(time: Micros): void
+  /** A poll begins: from now on readings have the present time. */
+  begin(): void
   /** Reads all blocks into the builder. Fails with Unreachable; what was read before stays in the builder. */
   poll(link: Pick<Link, 'read'>): Promise<void>
   /** One bad reading without a value for each tag that this poll brought nothing for. */
@@ -81,8 +81,8 @@ export function createPoller({ points, limits, builder, note }: PollerParts): Po
   }
 
   return {
-    begin(at) {
-      time = at
+    begin() {
+      time = builder.now()
       isDone.fill(0)
     },
     async poll(link) {
@@ -112,7 +112,7 @@ export function createPoller({ points, limits, builder, note }: PollerParts): Po
 function itemOf(point: Point, index: number, builder: BatchBuilder): Item {
   const kind = valueKindOf(point.type, point.scale !== undefined || point.offset !== undefined)
   const unit = point.unit === undefined ? {} : { unit: point.unit }
-  const series = builder.series({ tag: point.tag, class: point.class, kind, ...unit })
+  const series = builder.series({ tag: point.tag, class: point.class, kind, ...unit, boxTime: true })
   return { ...point, index, series, decoder: decoderOf(point) }
 }
 

@@ -61,7 +61,7 @@ function openSource(settings: Polled, transport: Transport, context: SourceConte
   const note = (word: string, count = 1) => {
     notes[word] = (notes[word] ?? 0) + count
   }
-  const builder = new BatchBuilder(context.origin)
+  const builder = new BatchBuilder(context.origin, context.clock)
   const poller = createPoller({ points: pointsOf(settings.tags), limits: settings, builder, note })
   const device = openDevice(transport, poller, context, note)
   return {
@@ -80,7 +80,7 @@ function openSource(settings: Polled, transport: Transport, context: SourceConte
       try {
         for (let batch = await slot.take(stop.signal); batch; batch = await slot.take(stop.signal)) yield itemOf(batch)
         await polling
-        if (!builder.isEmpty) yield itemOf(builder.take(context.clock.now()))
+        if (!builder.isEmpty) yield itemOf(builder.take(builder.now()))
       } finally {
         signal.removeEventListener('abort', abort)
         abort()
@@ -125,7 +125,7 @@ async function pollForEver({ everyMs, device, builder, slot, context, note }: Po
       continue
     }
     failures = (await device.poll(signal)) ? 0 : failures + 1
-    if (!signal.aborted && !builder.isEmpty && !slot.isFull) slot.put(builder.take(clock.now()))
+    if (!signal.aborted && !builder.isEmpty && !slot.isFull) slot.put(builder.take(builder.now()))
   }
 }
 
@@ -173,7 +173,7 @@ function openDevice(transport: Transport, poller: Poller, context: SourceContext
   return {
     retryMsMin: transport.retryMsMin,
     async poll(signal) {
-      poller.begin(context.clock.now())
+      poller.begin()
       try {
         await poller.poll({ read: (...request) => read(signal, ...request) })
         if (!signal.aborted) answered()

@@ -36,6 +36,8 @@ interface Slot {
   long: number
   bool: number
   string: number
+  /** Its series for readings that say no time; the slot itself where none is expected to. */
+  boxTime: Slot | undefined
 }
 
 /** A mapping as it holds for one topic: `slot` when the topic alone says the tag, else what makes it of an item. */
@@ -85,7 +87,8 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
     const known = mapping.slots.get(tag)
     if (known || tagCount >= TAGS_MAX) return known
     tagCount++
-    const slot: Slot = { tag, kind: mapping.settings.type ?? 'double', double: -1, long: -1, bool: -1, string: -1 }
+    const slot = newSlot(mapping, tag)
+    if (!mapping.time) slot.boxTime = slot
     mapping.slots.set(tag, slot)
     return slot
   }
@@ -112,7 +115,7 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
 
   function takeItem(route: Route, item: unknown, message: Message): number {
     const { mapping } = route
-    const slot = slotOfItem(route, item)
+    let slot = slotOfItem(route, item)
     if (typeof slot === 'string') {
       builder.refuse(mapping.settings.class, slot, message.now)
       return 1
@@ -122,14 +125,12 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
     let time = message.now
     let quality: number = mapping.quality ? qualityOf(mapping.quality(item)) : GOOD
     if (mapping.time) {
-      const given = mapping.time(item)
-      if (given !== undefined && given !== null) {
-        time = timeOf(given)
-        if (Number.isNaN(time)) {
-          time = message.now
-          quality = Math.max(quality, UNCERTAIN)
-        }
-      }
+      const given = mapping.time(item) ?? undefined
+      const said = given === undefined ? Number.NaN : timeOf(given)
+      if (Number.isNaN(said)) {
+        if (given !== undefined) quality = Math.max(quality, UNCERTAIN)
+        slot = boxTimeOf(slot, mapping)
+      } else time = said
     }
     // The common case first: a number that stays a number.
     if (typeof value === 'number' && mapping.settings.type === undefined) {
@@ -180,12 +181,13 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
       class: settings.class,
       kind,
       ...(settings.unit !== undefined && { unit: settings.unit }),
+      ...(slot.boxTime === slot && { boxTime: true }),
     })
   }
 
   /** The message as a whole says nothing: a bad reading where the topic alone names the tag, else a refusal. */
   function takeUnreadable({ mapping, slot }: Route, reason: string, now: Micros): number {
-    if (slot && reason === 'unreadable') return addNone(slot, mapping, now)
+    if (slot && reason === 'unreadable') return addNone(boxTimeOf(slot, mapping), mapping, now)
     builder.refuse(mapping.settings.class, reason, now)
     return 1
   }
@@ -242,6 +244,20 @@ function compile(settings: MqttSubscription): Mapping {
     items: reader(settings.items),
     slots: new Map(),
   }
+}
+
+function newSlot({ settings }: Mapping, tag: string): Slot {
+  return { tag, kind: settings.type ?? 'double', double: -1, long: -1, bool: -1, string: -1, boxTime: undefined }
+}
+
+/** Where readings of the slot's tag go that this box's clock gave their time. */
+function boxTimeOf(slot: Slot, mapping: Mapping): Slot {
+  if (!slot.boxTime) {
+    slot.boxTime = newSlot(mapping, slot.tag)
+    slot.boxTime.boxTime = slot.boxTime
+  }
+  slot.boxTime.kind = slot.kind
+  return slot.boxTime
 }
 
 /** The text between a tag's fields, captures filled in, and the fields: one part more than fields. */

@@ -33,7 +33,7 @@ interface Parked {
 
 function open(settings: MqttSettings, context: SourceContext): Source {
   const { clock, log } = context
-  const builder = new BatchBuilder(context.origin)
+  const builder = new BatchBuilder(context.origin, clock)
   const mappings = compileMappings(settings.subscribe, builder)
   const held = newHeld()
   const window = newWindow()
@@ -74,7 +74,7 @@ function open(settings: MqttSettings, context: SourceContext): Source {
     if (isStopping) return
     const isFull = builder.count >= SOURCE_QUEUE_READINGS_MAX || builder.bytesHeld >= QUEUE_BYTES_MAX
     if (isFull && packet.qos > 0) return park({ packet, done })
-    const unread = mappings.take(packet.topic, packet.payload as Buffer, clock.now(), isFull)
+    const unread = mappings.take(packet.topic, packet.payload as Buffer, builder.now(), isFull)
     if (unread !== 0) noteUnread(packet.topic, unread)
     if (packet.qos > 0) held.hold(packet.messageId as number)
     if (!isSettling) {
@@ -147,7 +147,7 @@ function open(settings: MqttSettings, context: SourceContext): Source {
       return undefined
     }
     inFlight.push(mark)
-    const batch = builder.take(clock.now())
+    const batch = builder.take(builder.now())
     const waiting = unpark()
     if (waiting) message(waiting.packet, waiting.done)
     return { batch, durable: () => becameDurable(mark) }

@@ -19,6 +19,8 @@ export interface TagState {
   readonly tag: OpcuaTag
   /** Series numbers by kind: a tag whose values change kind goes on in another series. */
   readonly series: Map<ValueKind, number>
+  /** The same for readings that came without a time. */
+  readonly boxTimeSeries: Map<ValueKind, number>
   /** Of its readings without a value. */
   kind: ValueKind | undefined
   /** The next value may be one that we had: the first after a new subscription is the present one. */
@@ -34,6 +36,7 @@ export function tagState(tag: OpcuaTag): TagState {
   return {
     tag,
     series: new Map(),
+    boxTimeSeries: new Map(),
     kind: tag.type,
     maybeKnown: false,
     lastTime: Number.NaN,
@@ -52,7 +55,9 @@ export function addReading(
   note: (reason: string) => void,
 ): void {
   const status = data.statusCode.value >>> 0
-  const time = timeOf(data, received)
+  const given = timeOf(data)
+  const time = given ?? received
+  const isBoxTime = given === undefined
   const decoded = decode(data.value, state.tag.type)
   const known = state.maybeKnown && time === state.lastTime && status === state.lastStatus && same(state, decoded)
   state.maybeKnown = false
@@ -65,20 +70,32 @@ export function addReading(
   if (decoded.problem === 'too-large') builder.refuse(state.tag.class, 'too-large', time)
   else if (decoded.problem !== undefined || decoded.kind === undefined) {
     if (decoded.problem !== undefined) note(decoded.problem)
-    addWithout(builder, state, time, decoded.problem === undefined ? qualityOf(status) : BAD, status)
-  } else add(builder, state, time, decoded, qualityOf(status), status)
+    addNone(builder, state, time, isBoxTime, decoded.problem === undefined ? qualityOf(status) : BAD, status)
+  } else add(builder, state, time, isBoxTime, decoded, qualityOf(status), status)
 }
 
-/** A reading without a value: a bad status often has none, and a node that is not there never has one. */
-export function addWithout(builder: BatchBuilder, state: TagState, time: Micros, quality: number, status: number): void {
-  builder.addNone(seriesOf(builder, state, state.kind ?? 'double'), time, quality, status)
+/** A reading that the server did not send: it has neither a value nor a time of its own (a node that is not there). */
+export function addWithout(builder: BatchBuilder, state: TagState, now: Micros, quality: number, status: number): void {
+  addNone(builder, state, now, true, quality, status)
 }
 
-/** Source time, else the server's, else when it came. */
-function timeOf(data: DataValue, received: Micros): Micros {
+/** A reading without a value: a bad status often has none. */
+function addNone(
+  builder: BatchBuilder,
+  state: TagState,
+  time: Micros,
+  isBoxTime: boolean,
+  quality: number,
+  status: number,
+): void {
+  builder.addNone(seriesOf(builder, state, state.kind ?? 'double', isBoxTime), time, quality, status)
+}
+
+/** Source time, else the server's; where it brings none, the time is when it came. */
+function timeOf(data: DataValue): Micros | undefined {
   if (data.sourceTimestamp) return micros(data.sourceTimestamp, data.sourcePicoseconds ?? 0)
   if (data.serverTimestamp) return micros(data.serverTimestamp, data.serverPicoseconds ?? 0)
-  return received
+  return undefined
 }
 
 /** The two highest bits of a status code. */
@@ -87,12 +104,19 @@ function qualityOf(status: number): number {
   return severity === 0 ? GOOD : severity === 1 ? UNCERTAIN : BAD
 }
 
-function seriesOf(builder: BatchBuilder, state: TagState, kind: ValueKind): number {
-  let number = state.series.get(kind)
+function seriesOf(builder: BatchBuilder, state: TagState, kind: ValueKind, isBoxTime: boolean): number {
+  const numbers = isBoxTime ? state.boxTimeSeries : state.series
+  let number = numbers.get(kind)
   if (number === undefined) {
     const { tag, class: className, unit } = state.tag
-    number = builder.series({ tag, class: className, kind, ...(unit === undefined ? {} : { unit }) })
-    state.series.set(kind, number)
+    number = builder.series({
+      tag,
+      class: className,
+      kind,
+      ...(unit === undefined ? {} : { unit }),
+      ...(isBoxTime && { boxTime: true }),
+    })
+    numbers.set(kind, number)
   }
   return number
 }
@@ -110,12 +134,13 @@ function add(
   builder: BatchBuilder,
   state: TagState,
   time: Micros,
+  isBoxTime: boolean,
   { kind, value }: Decoded,
   quality: number,
   status: number,
 ): void {
   state.kind = state.tag.type ?? kind
-  const series = seriesOf(builder, state, kind as ValueKind)
+  const series = seriesOf(builder, state, kind as ValueKind, isBoxTime)
   if (typeof value === 'bigint') builder.addLong(series, time, value, quality, status)
   else if (typeof value === 'number') builder.add(series, time, value, quality, status)
   else if (typeof value === 'string') builder.addString(series, time, value, quality, status)

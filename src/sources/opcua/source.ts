@@ -68,14 +68,14 @@ interface Queue {
 
 /** Holds what comes while nobody pulls; beyond its bound a reading becomes a line in the ledger. */
 function newQueue(context: SourceContext): Queue {
-  const builder = new BatchBuilder(context.origin)
+  const builder = new BatchBuilder(context.origin, context.clock)
   let received = 0
   let wake = () => {}
   const isFull = () => builder.count >= SOURCE_QUEUE_READINGS_MAX || builder.bytesHeld >= QUEUE_BYTES_MAX
   const item = (): SourceItem => ({ batch: builder.take(received), durable: () => {} })
   return {
     add(state, fill) {
-      const now = context.clock.now()
+      const now = builder.now()
       if (builder.isEmpty) received = now
       if (isFull()) builder.refuse(state.tag.class, 'overflow', now)
       else fill(builder, now)

@@ -2,17 +2,20 @@
 import { partitionOf } from '../../clients/kafka/partition.ts'
 import type { PreparedBatch, RecordWriter } from '../../clients/kafka/records.ts'
 import { BATCH_OVERHEAD_BYTES, recordWriter } from '../../clients/kafka/records.ts'
-import type { DecodedBlock } from '../../columns/index.ts'
-import { decodeBlock } from '../../columns/index.ts'
+import { decodeAggregates } from '../../columns/aggregates/index.ts'
+import { decodeBlock, sequenceAt } from '../../columns/index.ts'
 import type { Intervals } from '../../core/intervals.ts'
 import { contains, overlaps } from '../../core/intervals.ts'
-import type { GapSlice, LogSeries, RawSlice } from '../../core/log.ts'
+import type { AggregateSlice, GapSlice, LogSeries, RawSlice, Slice } from '../../core/log.ts'
+import type { Stream } from '../../core/stream.ts'
 import { streamKey } from '../../core/stream.ts'
 import type { Refusal } from '../../core/position.ts'
+import { aggregateTemplate, aggregateWriter } from './aggregates.ts'
+import { decodedOnce } from './decoded.ts'
 import type { EventRecord } from './events.ts'
 import { gapRecord } from './events.ts'
-import type { RecordStyle, SeriesTemplate } from './readings.ts'
-import { recordText, seriesTemplate, valueText, viewsOf } from './readings.ts'
+import type { RecordStyle } from './readings.ts'
+import { readingWriter, seriesTemplate, toldTime, toldTimes } from './readings.ts'
 import type { Topic } from './topics.ts'
 
 /** Some consumers (kafkajs among them) spread a batch's records over the stack. */
@@ -32,6 +35,7 @@ export interface Packer {
   /** Forgets what a packing that failed half-way left behind. */
   begin(now: number): void
   addReadings(slice: RawSlice, series: ReadonlyMap<number, LogSeries>, topic: Topic, maybeDuplicate: Intervals): void
+  addAggregates(slice: AggregateSlice, series: ReadonlyMap<number, LogSeries>, topic: Topic, maybeDuplicate: Intervals): void
   addGaps(slice: GapSlice, topic: Topic, maybeDuplicate: Intervals): void
   addEvent(record: EventRecord, topic: Topic): void
   readonly refusals: readonly Refusal[]
@@ -47,8 +51,10 @@ interface TopicOut {
 /** `sentTimeOnly` names topics whose records carry the time of sending. */
 export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): Packer {
   const outs = new Map<string, TopicOut>()
-  const templates = new Map<string, Map<number, SeriesTemplate>>()
-  let templateCount = 0
+  const decodeRaw = decodedOnce(decodeBlock)
+  const decodeOther = decodedOnce(decodeAggregates)
+  const readingTemplates = templates((stream, series, topic) => seriesTemplate(stream, series, style, topic.partitions))
+  const aggregateTemplates = templates((stream, series, topic) => aggregateTemplate(stream, series, style, topic.partitions))
   let refusals: Refusal[] = []
   let nowMs = 0
   let records = 0
@@ -75,36 +81,59 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
     return true
   }
 
-  function templatesOf(slice: RawSlice, topic: Topic): Map<number, SeriesTemplate> {
-    if (templateCount > TEMPLATES_MAX) {
-      templates.clear()
-      templateCount = 0
-    }
-    const key = `${streamKey(slice.stream)}:${topic.name}:${topic.partitions}`
-    let found = templates.get(key)
-    if (!found) templates.set(key, (found = new Map()))
-    return found
-  }
-
   function addReadings(slice: RawSlice, series: ReadonlyMap<number, LogSeries>, topic: Topic, maybeDuplicate: Intervals): void {
-    const block = decodeBlock(slice.block)
-    const known = templatesOf(slice, topic)
+    const block = decodeRaw(slice.block, slice.to)
+    const of = readingTemplates(slice.stream, series, topic)
     const out = outOf(topic)
-    const write = readingWriter(block, slice, maybeDuplicate)
+    const told = toldTimes(slice.time)
+    const write = readingWriter(block, told)
+    const sentTime = sentTimeOnly.has(topic.name) || told.quality === 'relative'
+    const mixed = overlaps(maybeDuplicate, slice.from, slice.to)
     let at = 0
     for (let run = 0; run < block.runs.length; run++) {
-      const id = block.seriesIds[run] as number
-      let template = known.get(id)
-      if (!template) {
-        known.set(id, (template = seriesTemplate(slice.stream, descriptor(series, id), style, topic.partitions)))
-        templateCount++
-      }
-      for (const end = at + (block.runs[run] as number); at < end; at++) {
-        const timestamp = sentTimeOnly.has(topic.name) ? nowMs : timestampOf(block.time[at] as number, topic, nowMs)
-        if (put(out, template.partition, timestamp, write(template, at, timestamp !== nowMs))) continue
-        refusals.push({ stream: streamKey(slice.stream), sequence: slice.from + at, code: 'record-too-large' })
+      const end = at + (block.runs[run] as number)
+      const [from, to] = block.sequence
+        ? [at, end]
+        : [Math.max(at, slice.from - block.first), Math.min(end, slice.to - block.first)]
+      at = end
+      if (from >= to) continue
+      const template = of(block.seriesIds[run] as number)
+      for (let i = from; i < to; i++) {
+        const sequence = sequenceAt(block, i)
+        if (sequence < slice.from || sequence >= slice.to) continue
+        const time = toldTime(block, i, template, told.shiftUs)
+        const timestamp = sentTime ? nowMs : timestampOf(time, topic, nowMs)
+        const isMarked = mixed && contains(maybeDuplicate, sequence, sequence + 1)
+        const record = write(template, i, sequence, time, timestamp !== nowMs, isMarked)
+        if (!put(out, template.partition, timestamp, record)) refuse(slice, sequence)
       }
     }
+  }
+
+  function addAggregates(
+    slice: AggregateSlice,
+    series: ReadonlyMap<number, LogSeries>,
+    topic: Topic,
+    maybeDuplicate: Intervals,
+  ): void {
+    const block = decodeOther(slice.block, slice.to)
+    const of = aggregateTemplates(slice.stream, series, topic)
+    const out = outOf(topic)
+    const { quality } = toldTimes(slice.time)
+    const write = aggregateWriter(block, quality)
+    const sentTime = sentTimeOnly.has(topic.name) || quality === 'relative'
+    const end = Math.min(block.count, slice.to - block.firstSequence)
+    for (let i = Math.max(0, slice.from - block.firstSequence); i < end; i++) {
+      const template = of(block.series[i] as number)
+      const sequence = block.firstSequence + i
+      const timestamp = sentTime ? nowMs : timestampOf(block.windowStart[i] as number, topic, nowMs)
+      const record = write(template, i, contains(maybeDuplicate, sequence, sequence + 1))
+      if (!put(out, template.partition, timestamp, record)) refuse(slice, sequence)
+    }
+  }
+
+  function refuse({ stream }: Slice, sequence: number): void {
+    refusals.push({ stream: streamKey(stream), sequence, code: 'record-too-large' })
   }
 
   function addEvent(record: EventRecord, topic: Topic): void {
@@ -125,6 +154,7 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
       }
     },
     addReadings,
+    addAggregates,
     addGaps(slice, topic, maybeDuplicate) {
       for (const row of slice.rows) {
         const isMarked = contains(maybeDuplicate, row.sequence, row.sequence + 1)
@@ -151,37 +181,33 @@ function rawBytesMax(topic: Topic): number {
   return Math.floor(((topic.batchBytesMax - BATCH_OVERHEAD_BYTES) * 250) / 251) - 64
 }
 
-function descriptor(series: ReadonlyMap<number, LogSeries>, id: number): LogSeries {
-  const found = series.get(id)
-  if (!found) throw new Error(`a block with series ${id}, which nobody described`)
-  return found
+/** Templates are made once for a series of a stream in a topic. */
+function templates<T>(make: (stream: Stream, series: LogSeries, topic: Topic) => T) {
+  const known = new Map<string, Map<number, T>>()
+  let count = 0
+  return (stream: Stream, series: ReadonlyMap<number, LogSeries>, topic: Topic): ((id: number) => T) => {
+    if (count > TEMPLATES_MAX) {
+      known.clear()
+      count = 0
+    }
+    const key = `${streamKey(stream)}:${topic.name}:${topic.partitions}`
+    const own = known.get(key) ?? new Map<number, T>()
+    known.set(key, own)
+    return (id) => {
+      let template = own.get(id)
+      if (template === undefined) {
+        const descriptor = series.get(id)
+        if (!descriptor) throw new Error(`a block with series ${id}, which nobody described`)
+        own.set(id, (template = make(stream, descriptor, topic)))
+        count++
+      }
+      return template
+    }
+  }
 }
 
 /** Milliseconds: the source time where the topic takes it, else the time of sending. */
 function timestampOf(micros: number, topic: Topic, nowMs: number): number {
   const ms = Math.floor(micros / 1000)
   return ms >= 0 && ms >= nowMs - topic.pastMsMax && ms <= nowMs + topic.aheadMsMax ? ms : nowMs
-}
-
-/** Writes reading `at` of a block, from its key on. `fits`: its time is the record's. */
-function readingWriter(block: DecodedBlock, slice: RawSlice, maybeDuplicate: Intervals) {
-  const views = viewsOf(block)
-  const mixed = overlaps(maybeDuplicate, slice.from, slice.to)
-  // Readings of a poll or a publish share both times: their texts are made once.
-  let lastTime = Number.NaN
-  let timeText = ''
-  let lastReceived = Number.NaN
-  let receivedText = ''
-  return (it: SeriesTemplate, at: number, fits: boolean): string => {
-    const time = block.time[at] as number
-    const received = block.received[at] as number
-    if (time !== lastTime) timeText = String((lastTime = time))
-    if (received !== lastReceived) receivedText = String((lastReceived = received))
-    const sequence = slice.from + at
-    const quality = block.quality[at] as number
-    const value = valueText(it.kind, quality, views, at)
-    const sequenceText = String(sequence)
-    const json = `{"ts":${timeText}${it.beforeValue}${value}${it.afterValue[quality & 3]}${block.status[at]}${it.beforeSequence}${sequenceText},"ingest_ts":${receivedText},"time_quality":"${fits ? 'source' : 'implausible'}"${it.end}`
-    return recordText(it, json, sequenceText, time, mixed && contains(maybeDuplicate, sequence, sequence + 1))
-  }
 }

@@ -3,7 +3,7 @@
 import { partitionOf } from '../../clients/kafka/partition.ts'
 import { binary, headerOf, lengthOf } from '../../clients/kafka/records.ts'
 import type { DecodedBlock } from '../../columns/index.ts'
-import type { LogSeries } from '../../core/log.ts'
+import type { LogSeries, SliceTime } from '../../core/log.ts'
 import { NO_VALUE, QUALITIES } from '../../core/reading.ts'
 import type { Stream } from '../../core/stream.ts'
 import { streamKey } from '../../core/stream.ts'
@@ -14,8 +14,8 @@ export interface RecordStyle {
   readonly headers: 'all' | 'id'
 }
 
-/** What the records of one series of one stream have in common. */
-export interface SeriesTemplate {
+/** What all records of one series of one stream have in common, whatever their form. */
+export interface RecordTemplate {
   readonly partition: number
   readonly kind: LogSeries['kind']
   /** From the key's length to the value's. */
@@ -24,6 +24,12 @@ export interface SeriesTemplate {
   /** Headers after `ce_id`, up to the value of `ce_time`, which is the last; empty where there is `ce_id` alone. */
   readonly headers: string
   readonly headerCount: number
+}
+
+/** The same for readings. */
+export interface SeriesTemplate extends RecordTemplate {
+  /** This box's clock gave the readings their time. */
+  readonly boxTime: boolean
   /** `,"device":…,"value_x":` */
   readonly beforeValue: string
   /** By quality: from the end of the value to the status. */
@@ -43,18 +49,39 @@ const FIELDS = {
 const ID_NAME = `${lengthOf(5)}ce_id`
 const DUPLICATE_HEADER = headerOf('holdfast-maybe-duplicate', 'true')
 
-export function seriesTemplate(stream: Stream, series: LogSeries, style: RecordStyle, partitions: number): SeriesTemplate {
-  const text = (value: string) => binary(JSON.stringify(value))
-  const key = `${stream.device}/${series.tag}`
-  const keyBytes = Buffer.from(key, 'utf8')
-  const unit = series.unit === undefined ? '' : `,"unit":${text(series.unit)}`
-  const place = `,"device":${text(stream.device)},"site":${text(style.site)},"tag":${text(series.tag)}`
+const text = (value: string) => binary(JSON.stringify(value))
+
+/** `type` as CloudEvents has it. */
+export function recordTemplate(
+  stream: Stream,
+  series: LogSeries,
+  type: string,
+  style: RecordStyle,
+  partitions: number,
+): RecordTemplate {
+  const keyBytes = Buffer.from(`${stream.device}/${series.tag}`, 'utf8')
   return {
     partition: partitionOf(keyBytes, partitions),
     kind: series.kind,
     key: lengthOf(keyBytes.length) + keyBytes.toString('latin1'),
     idPrefix: binary(`${streamKey(stream)}:`),
-    ...headersOf(stream, style, 'holdfast.reading', series.tag),
+    ...headersOf(stream, style, type, series.tag),
+  }
+}
+
+/** `,"device":…,"site":…,"tag":…` and `,"unit":…`, empty where there is none. */
+export function dimensionsOf(stream: Stream, series: LogSeries, style: RecordStyle): { place: string; unit: string } {
+  return {
+    place: `,"device":${text(stream.device)},"site":${text(style.site)},"tag":${text(series.tag)}`,
+    unit: series.unit === undefined ? '' : `,"unit":${text(series.unit)}`,
+  }
+}
+
+export function seriesTemplate(stream: Stream, series: LogSeries, style: RecordStyle, partitions: number): SeriesTemplate {
+  const { place, unit } = dimensionsOf(stream, series, style)
+  return {
+    ...recordTemplate(stream, series, 'holdfast.reading', style, partitions),
+    boxTime: series.boxTime === true,
     beforeValue: `${place},"${FIELDS[series.kind]}":`,
     afterValue: QUALITIES.map((it) => `${unit},"quality":"${it}","status_code":`),
     beforeSequence: `,"epoch":${text(stream.epoch)},"seq":`,
@@ -111,15 +138,16 @@ function isoTime(micros: number): string {
   return Number.isNaN(date.getTime()) ? '1970-01-01T00:00:00Z' : `${date.toISOString().slice(0, -4)}${rest}Z`
 }
 
-/** Views of a block's value column. */
+/** Views of a column of value slots. */
 export interface ValueViews {
   readonly doubles: Float64Array
   readonly halves: Uint32Array
   readonly longs: BigInt64Array
+  /** What strings and bytes point into. */
   readonly bytes: Buffer
 }
 
-export function viewsOf({ value, bytes }: DecodedBlock): ValueViews {
+export function viewsOf(value: Float64Array, bytes: Uint8Array): ValueViews {
   return {
     doubles: value,
     halves: new Uint32Array(value.buffer, value.byteOffset, value.length * 2),
@@ -128,13 +156,61 @@ export function viewsOf({ value, bytes }: DecodedBlock): ValueViews {
   }
 }
 
-/** The JSON of a value in row `at`; null where the reading has none. */
+/** The JSON of a reading's value in row `at`; null where it has none. */
 export function valueText(kind: LogSeries['kind'], quality: number, views: ValueViews, at: number): string {
   if (quality & NO_VALUE) return 'null'
-  if (kind === 'double') return writeDouble(views.doubles[at] as number)
   if (kind === 'bool') return views.doubles[at] === 0 ? 'false' : 'true'
+  return slotText(kind, views, at)
+}
+
+/** The JSON of the slot in row `at`; bools as numbers. */
+export function slotText(kind: LogSeries['kind'], views: ValueViews, at: number): string {
+  if (kind === 'double' || kind === 'bool') return writeDouble(views.doubles[at] as number)
   if (kind === 'long') return writeLong(views.halves[at * 2] as number, views.halves[at * 2 + 1] as number, views.longs, at)
   const from = views.halves[at * 2] as number
   const bytes = views.bytes.subarray(from, from + (views.halves[at * 2 + 1] as number))
   return kind === 'string' ? writeString(bytes) : `"${bytes.toString('base64')}"`
+}
+
+/** The times of a slice's readings as its clock lets them be told. */
+export interface ToldTimes {
+  /** µs to add to what this box's clock gave. */
+  readonly shiftUs: number
+  /** 'source' where nothing is doubtful. */
+  readonly quality: 'source' | 'corrected' | 'relative'
+}
+
+export function toldTimes(time: SliceTime | undefined): ToldTimes {
+  if (!time || time.quality === 'synchronised') return { shiftUs: time?.shiftUs ?? 0, quality: 'source' }
+  return { shiftUs: time.shiftUs, quality: time.quality }
+}
+
+/**
+ * The source time of reading `at`, as it is to be told. One that equals the receive time was given by this box's clock as well: so it is where
+ * a far end sends none.
+ */
+export function toldTime(block: DecodedBlock, at: number, it: SeriesTemplate, shiftUs: number): number {
+  const time = block.time[at] as number
+  return shiftUs !== 0 && (it.boxTime || time === block.received[at]) ? time + shiftUs : time
+}
+
+/** Writes reading `at` of a block, from its key on. `time` is the one told; `fits`: it is the record's too. */
+export function readingWriter(block: DecodedBlock, told: ToldTimes) {
+  const views = viewsOf(block.value, block.bytes)
+  // Readings of a poll or a publish share both times: their texts are made once.
+  let lastTime = Number.NaN
+  let timeText = ''
+  let lastReceived = Number.NaN
+  let receivedText = ''
+  return (it: SeriesTemplate, at: number, sequence: number, time: number, fits: boolean, maybeDuplicate: boolean): string => {
+    const received = block.received[at] as number
+    if (time !== lastTime) timeText = String((lastTime = time))
+    if (received !== lastReceived) receivedText = String((lastReceived = received) + told.shiftUs)
+    const timeQuality = told.quality === 'source' && !fits ? 'implausible' : told.quality
+    const quality = block.quality[at] as number
+    const value = valueText(it.kind, quality, views, at)
+    const sequenceText = String(sequence)
+    const json = `{"ts":${timeText}${it.beforeValue}${value}${it.afterValue[quality & 3]}${block.status[at]}${it.beforeSequence}${sequenceText},"ingest_ts":${receivedText},"time_quality":"${timeQuality}"${it.end}`
+    return recordText(it, json, sequenceText, time, maybeDuplicate)
+  }
 }

@@ -96,7 +96,7 @@ function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, co
     for (const slice of batch.slices) {
       const topic = found.get(topicOf(slice, settings, context.site)) as Topic
       if (slice.form === 'gap') pack.addGaps(slice, topic, duplicatesOf(batch, slice))
-      else if (slice.form === 'aggregate') throw new Error('aggregates are not built')
+      else if (slice.form === 'aggregate') pack.addAggregates(slice, batch.series, topic, duplicatesOf(batch, slice))
       else pack.addReadings(slice, batch.series, topic, duplicatesOf(batch, slice))
     }
     if (pack.refusals.length > 0) pack.addEvent(refusedRecord(pack.refusals, position, about, style, now), eventsTopic)
@@ -220,8 +220,8 @@ function knownTopics(admin: Admin, monotonic: () => number) {
 }
 
 function topicOf(slice: Slice, settings: KafkaSettings, site: string): string {
-  const template = slice.form === 'gap' ? settings.topics.gaps : settings.topics.telemetry
-  return filled(template, slice.stream.class, site)
+  const { telemetry, aggregates, gaps } = settings.topics
+  return filled({ raw: telemetry, aggregate: aggregates, gap: gaps }[slice.form], slice.stream.class, site)
 }
 
 function filled(template: string, className: string, site: string): string {
@@ -230,8 +230,8 @@ function filled(template: string, className: string, site: string): string {
 
 /** Topics whose names need no class. */
 export function fixedTopics(settings: KafkaSettings, site: string): string[] {
-  const { telemetry, events, gaps } = settings.topics
-  return [telemetry, events, gaps].filter((it) => !it.includes('{class}')).map((it) => filled(it, '', site))
+  const { telemetry, aggregates, events, gaps } = settings.topics
+  return [telemetry, aggregates, events, gaps].filter((it) => !it.includes('{class}')).map((it) => filled(it, '', site))
 }
 
 function duplicatesOf(batch: UplinkBatch, slice: Slice) {

@@ -39,7 +39,9 @@ describe('topics and tags', () => {
     expect(mapper({ unit: 'rpm' })({ value: 4 })).toEqual({
       unread: 0,
       refused: [],
-      rows: [{ tag: 'line-1/speed', class: 'process', kind: 'double', unit: 'rpm', time: NOW, value: 4, quality: 0 }],
+      rows: [
+        { tag: 'line-1/speed', class: 'process', kind: 'double', unit: 'rpm', boxTime: true, time: NOW, value: 4, quality: 0 },
+      ],
     })
   })
 
@@ -120,7 +122,9 @@ describe('values', () => {
     [{ type: 'string' }, { value: 1 }, 'string'],
   ])('%j of %j is a bad reading without a value', (entry, payload, kind) => {
     const { rows, unread, refused } = mapper(entry)(payload)
-    expect(rows).toEqual([{ tag: 'line-1/speed', class: 'process', kind, time: NOW, value: undefined, quality: 2 }])
+    expect(rows).toEqual([
+      { tag: 'line-1/speed', class: 'process', kind, boxTime: true, time: NOW, value: undefined, quality: 2 },
+    ])
     expect({ unread, refused }).toEqual({ unread: 1, refused: [] })
   })
 
@@ -240,4 +244,21 @@ test.each([
   [{}, 1],
 ])('quality %j', (q, quality) => {
   expect(first({ quality: 'q' })({ q, value: 1 })).toMatchObject({ value: 1, quality })
+})
+
+test('times that this box gave are told from those of the payload, reading by reading', () => {
+  const take = mapper({ time: 't' })
+  const seen = [{ t: T / 1000, value: 1 }, { value: 2 }, { t: 'yesterday', value: 3 }, 'not JSON', { t: T / 1000, value: 4 }].map(
+    (it) => {
+      const [row] = take(it).rows
+      return [row?.value, row?.time, row?.boxTime, row?.quality]
+    },
+  )
+  expect(seen).toEqual([
+    [1, T, undefined, 0],
+    [2, NOW, true, 0],
+    [3, NOW, true, 1],
+    [undefined, NOW, true, 2],
+    [4, T, undefined, 0],
+  ])
 })

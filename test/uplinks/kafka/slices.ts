@@ -1,17 +1,20 @@
 // Slices as the log hands them out, made with the real block codec.
-import { createEncoder } from '../../../src/columns/index.ts'
+import { createAggregateEncoder } from '../../../src/columns/aggregates/index.ts'
+import { createEncoder, decodeBlock } from '../../../src/columns/index.ts'
 import { BatchBuilder } from '../../../src/core/batch.ts'
-import type { LogSeries, RawSlice } from '../../../src/core/log.ts'
+import type { AggregateSlice, LogSeries, RawSlice, Slice } from '../../../src/core/log.ts'
 import type { SeriesDescriptor } from '../../../src/core/reading.ts'
 import type { Stream } from '../../../src/core/stream.ts'
 import { streamKey } from '../../../src/core/stream.ts'
 import type { Clock, Logger } from '../../../src/core/source.ts'
 import type { Position } from '../../../src/core/position.ts'
 import type { UplinkBatch, UplinkContext } from '../../../src/core/uplink.ts'
+import { reduceReadings } from '../../../src/retention/reduce.ts'
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 export const CLOCK: Clock = { now: () => Date.now() * 1000, monotonic: () => performance.now() }
 const encode = createEncoder()
+const encodeAggregates = createAggregateEncoder(1)
 
 export function contextOf(device: string, name = 'cloud'): UplinkContext {
   return { name, device, site: 'plant-1', log: SILENT, clock: CLOCK }
@@ -59,7 +62,20 @@ export function doubles(
   })
 }
 
-export function batchOf(...parts: { slice: RawSlice; series: Map<number, LogSeries> }[]): UplinkBatch {
+/** The readings of a slice as aggregates of its class, from sequence `first` on. */
+export function aggregated(
+  { slice, series }: { slice: RawSlice; series: Map<number, LogSeries> },
+  first: number,
+  windowUs: number,
+): { slice: AggregateSlice; series: Map<number, LogSeries> } {
+  const kindOf = (id: number) => (series.get(id) as LogSeries).kind
+  const columns = reduceReadings([decodeBlock(slice.block)], windowUs, kindOf)
+  const { block } = encodeAggregates(columns, { stream: 2, first, receivedFrom: 0, receivedTo: 0 }, kindOf)
+  const stream = { ...slice.stream, form: 'aggregate' as const }
+  return { slice: { form: 'aggregate', stream, from: first, to: first + columns.count, block }, series }
+}
+
+export function batchOf(...parts: { slice: Slice; series: Map<number, LogSeries> }[]): UplinkBatch {
   return { slices: parts.map((it) => it.slice), series: parts[0]?.series ?? new Map(), maybeDuplicate: [] }
 }
 

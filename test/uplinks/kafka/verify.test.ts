@@ -22,6 +22,13 @@ beforeAll(async () => {
   })
   producer = client.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
   await producer.connect()
+  // A topic that was just made has a leader in the metadata before the broker itself knows that it is the one.
+  const canBeRead = () =>
+    verifyTopics({ brokers: [broker.bootstrap], device: 'nobody' }).then(
+      () => true,
+      () => false,
+    )
+  await expect.poll(canBeRead, { timeout: 30_000 }).toBe(true)
 })
 afterAll(async () => {
   await producer?.disconnect()
@@ -49,6 +56,49 @@ function checkpoint(device: string, transaction: number, delivered: [number, num
     value: JSON.stringify({ type: 'checkpoint', device, uplink: 'cloud', transaction, streams }),
     headers: { ce_id: `${device}:cloud:checkpoint:${transaction}` },
   }
+}
+
+/** Of `class` process of a device. */
+const form = (device: string, of: 'aggregate' | 'gap') => ({ ...rawStream(device), form: of })
+
+function gap(device: string, sequence: number, from: number, to: number, fields: object = {}): kafkajs.Message {
+  const { epoch } = rawStream(device)
+  const row = { device, class: 'process', form: 'raw', epoch, seq_from: from, seq_to: to - 1, count: to - from, exact: true }
+  return {
+    key: `${device}/process`,
+    value: JSON.stringify({ ...row, action: 'aggregated', reason: 'full', seq: sequence, ...fields }),
+    headers: { ce_id: `${streamKey(form(device, 'gap'))}:${sequence}` },
+  }
+}
+
+function aggregate(device: string, sequence: number, from: number, to: number, count = to - from): kafkajs.Message {
+  return {
+    key: `${device}/tag`,
+    value: JSON.stringify({ seq: sequence, seq_from: from, seq_to: to - 1, count }),
+    headers: { ce_id: `${streamKey(form(device, 'aggregate'))}:${sequence}` },
+  }
+}
+
+/** All of it delivered: so many readings, aggregates and gap records. */
+function drained(device: string, raw: number, aggregates: number, gaps: number): kafkajs.Message {
+  const all = (next: number) => ({ delivered: next > 0 ? [[0, next]] : [], next })
+  const streams = {
+    [streamKey(rawStream(device))]: all(raw),
+    [streamKey(form(device, 'aggregate'))]: all(aggregates),
+    [streamKey(form(device, 'gap'))]: all(gaps),
+  }
+  return {
+    key: `${device}/checkpoint`,
+    value: JSON.stringify({ type: 'checkpoint', device, uplink: 'cloud', transaction: 1, streams }),
+    headers: { ce_id: `${device}:cloud:checkpoint:1` },
+  }
+}
+
+async function contradictions(device: string): Promise<readonly string[]> {
+  const report = await verifyTopics({ brokers: [broker.bootstrap], device })
+  const found = report.streams.flatMap((it) => it.contradictions)
+  expect(report.ok).toBe(found.length === 0 && report.totals.missing === 0 && report.totals.doubled === 0)
+  return found
 }
 
 const proof = async (device: string) => (await verifyTopics({ brokers: [broker.bootstrap], device })).streams[0]
@@ -138,6 +188,66 @@ test('aborted transactions are not seen, at the tail neither, and end nowhere in
     { from: 300, to: 400 },
   ])
   expect(progress.at(-1)).toBe(1)
+})
+
+test('aggregates stand for what gap records name as aggregated: too few once drained, or too many at any time, contradict', async () => {
+  const device = 'reduced'
+  await write(TOPICS.gaps, [gap(device, 0, 0, 100), gap(device, 1, 200, 260, { count: 50, exact: false })])
+  await write(TOPICS.aggregates, [aggregate(device, 0, 0, 60), aggregate(device, 1, 60, 90), aggregate(device, 2, 200, 260, 50)])
+  // Nobody says yet that all of it is there.
+  expect(await contradictions(device)).toEqual([])
+  await write(TOPICS.events, [drained(device, 260, 3, 2)])
+  const text = (found: number) =>
+    `gap records name 100 readings of 0 to 99 as aggregated, the aggregates there stand for ${found}`
+  expect(await contradictions(device)).toEqual([text(90)])
+  await write(TOPICS.aggregates, [aggregate(device, 3, 40, 100, 10)])
+  expect(await contradictions(device)).toEqual([])
+  // The same once more, marked: it counts once.
+  const again = aggregate(device, 3, 40, 100, 10)
+  await write(TOPICS.aggregates, [{ ...again, headers: { ...again.headers, 'holdfast-maybe-duplicate': 'true' } }])
+  expect(await contradictions(device)).toEqual([])
+  await write(TOPICS.aggregates, [aggregate(device, 4, 10, 12)])
+  expect(await contradictions(device)).toEqual([text(102)])
+})
+
+test('aggregates that were given up, or gave way to coarser ones', async () => {
+  const device = 'coarser'
+  const coarse = (sequence: number, from: number, to: number, action: string) =>
+    gap(device, sequence, from, to, { form: 'aggregate', action })
+  await write(TOPICS.gaps, [gap(device, 0, 0, 100), coarse(1, 0, 2, 'aggregated')])
+  await write(TOPICS.aggregates, [aggregate(device, 2, 0, 100)])
+  await write(TOPICS.events, [drained(device, 100, 3, 2)])
+  const report = await verifyTopics({ brokers: [broker.bootstrap], device })
+  expect(report).toMatchObject({ ok: true, totals: { proven: 3, named: 102, missing: 0 } })
+
+  const other = 'given-up'
+  const dropped = gap(other, 1, 0, 1, { form: 'aggregate', action: 'dropped' })
+  await write(TOPICS.gaps, [gap(other, 0, 0, 100), dropped])
+  await write(TOPICS.aggregates, [aggregate(other, 1, 50, 100)])
+  await write(TOPICS.events, [drained(other, 100, 2, 2)])
+  expect(await contradictions(other)).toEqual([])
+  await write(TOPICS.aggregates, [aggregate(other, 2, 0, 60)])
+  expect(await contradictions(other)).toHaveLength(1)
+})
+
+test('an aggregate of readings that nobody names as aggregated, and lines that aggregates share', async () => {
+  const device = 'strange'
+  await write(TOPICS.gaps, [gap(device, 0, 0, 50), gap(device, 1, 50, 100), gap(device, 2, 300, 310, { action: 'dropped' })])
+  await write(TOPICS.aggregates, [aggregate(device, 0, 0, 80), aggregate(device, 1, 80, 100), aggregate(device, 2, 300, 310)])
+  expect(await contradictions(device)).toEqual([])
+  await write(TOPICS.events, [drained(device, 310, 3, 3)])
+  const found = (await verifyTopics({ brokers: [broker.bootstrap], device })).streams.find((it) => it.stream.form === 'raw')
+  expect(found?.contradictions).toEqual(['aggregate 2 stands for readings of 300 to 309, which no gap record names so'])
+})
+
+test('a span of merged lines: what is there of it is no error, what is not is named', async () => {
+  const device = 'merged'
+  await write(TOPICS.telemetry, messages(device, [...range(0, 10), ...range(15, 20), ...range(30, 40)]))
+  await write(TOPICS.gaps, [gap(device, 0, 10, 30, { count: 15, exact: false, action: 'dropped' })])
+  await write(TOPICS.events, [drained(device, 40, 0, 1)])
+  const report = await verifyTopics({ brokers: [broker.bootstrap], device })
+  expect(report.ok).toBe(true)
+  expect(report.streams.find((it) => it.stream.form === 'raw')).toMatchObject({ proven: 25, named: 15, missing: 0, doubled: 0 })
 })
 
 test('records that the topic has deleted are expired, not missing', async () => {

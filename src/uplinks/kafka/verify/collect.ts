@@ -4,6 +4,8 @@ import { forEachHeader, forEachRecord } from '../../../clients/kafka/batches.ts'
 import type { Interval, Intervals } from '../../../core/intervals.ts'
 import type { Form, Stream } from '../../../core/stream.ts'
 import { streamKey, streamOf } from '../../../core/stream.ts'
+import type { AggregatedSpans, GapRow, StandsFor } from './aggregated.ts'
+import { aggregatedSpans } from './aggregated.ts'
 import type { SequenceSet } from './sequences.ts'
 import { sequenceSet, without } from './sequences.ts'
 
@@ -20,6 +22,12 @@ export interface StreamRecords {
   /** By `topic/partition` whose beginning is deleted: the least sequence that is left there. */
   readonly leastLeft: Map<string, number>
   readonly named: Interval[]
+  /** Gap records by their place in the gap stream: one that came twice is one. */
+  readonly rows: Map<number, GapRow>
+  /** Refused for good; in `named` too. */
+  readonly refused: Interval[]
+  /** What aggregates stand for, of a raw stream; made with the first one, so all gap records must be there by then. */
+  aggregated: AggregatedSpans | undefined
 }
 
 /** What the newest checkpoint of one uplink says of a stream. */
@@ -54,7 +62,7 @@ const ZERO = 48
 const ID = Buffer.from('ce_id')
 const MARK = Buffer.from('holdfast-maybe-duplicate')
 
-/** Takes the batches of all partitions, each partition's in their order. */
+/** Takes the batches of all partitions, each partition's in their order; those of gaps before those of aggregates. */
 export function collector(device: string | undefined): {
   readonly collected: Collected
   add(place: PartitionPlace, batch: RecordBatch): void
@@ -73,19 +81,23 @@ export function collector(device: string | undefined): {
     return found
   }
 
-  function seen(records: StreamRecords, sequence: number, marked: boolean, place: PartitionPlace): void {
+  /** The stream where it is the first record of its sequence. */
+  function seen(records: StreamRecords, sequence: number, marked: boolean, place: PartitionPlace): Stream | undefined {
     records.records++
     if (marked) records.marked.add(sequence)
-    if (!records.seen.add(sequence)) {
+    const isNew = records.seen.add(sequence)
+    if (!isNew) {
       if (marked || records.marked.has(sequence)) records.maybeDuplicate++
       else records.doubled++
     }
-    if (!place.expired) return
-    const where = `${place.topic}/${place.partition}`
-    if (sequence < (records.leastLeft.get(where) ?? Infinity)) records.leastLeft.set(where, sequence)
+    if (place.expired) {
+      const where = `${place.topic}/${place.partition}`
+      if (sequence < (records.leastLeft.get(where) ?? Infinity)) records.leastLeft.set(where, sequence)
+    }
+    return isNew ? records.stream : undefined
   }
 
-  function addById(it: RecordCursor, idAt: number, idLength: number, marked: boolean, place: PartitionPlace): void {
+  function addById(it: RecordCursor, idAt: number, idLength: number, marked: boolean, place: PartitionPlace): Stream | undefined {
     const end = idAt + idLength
     let colon = end - 1
     while (colon >= idAt && it.bytes[colon] !== COLON) colon--
@@ -100,14 +112,14 @@ export function collector(device: string | undefined): {
         prefix = Buffer.alloc(0)
       }
     }
-    if (prefixStream) seen(prefixStream, numberAt(it.bytes, colon + 1, end), marked, place)
+    return prefixStream && seen(prefixStream, numberAt(it.bytes, colon + 1, end), marked, place)
   }
 
-  function addByValue(it: RecordCursor, place: PartitionPlace): void {
+  function addByValue(it: RecordCursor, place: PartitionPlace): Stream | undefined {
     const value = jsonOf(it)
     if (!value || typeof value['seq'] !== 'number') {
       if (!value || value['type'] === undefined) collected.foreign++
-      return
+      return undefined
     }
     const stream = {
       device: String(value['device']),
@@ -116,22 +128,40 @@ export function collector(device: string | undefined): {
       form: FORMS[place.role],
     }
     const records = recordsOf(streamKey(stream))
-    if (records) seen(records, value['seq'], false, place)
+    return records && seen(records, value['seq'], false, place)
   }
 
   function addGap(it: RecordCursor): void {
-    const value = jsonOf(it)
-    const { device: of, epoch, class: name, form = 'raw', seq_from: from, seq_to: to } = (value ?? {}) as Record<string, unknown>
+    const value = jsonOf(it) ?? {}
+    const { device: of, epoch, class: name, form = 'raw', seq_from: from, seq_to: to } = value
     if (typeof from !== 'number' || typeof to !== 'number') return
-    recordsOf(`${of}:${epoch}:${name}:${form}`)?.named.push({ from, to: to + 1 })
+    const records = recordsOf(`${of}:${epoch}:${name}:${form}`)
+    if (!records) return
+    records.named.push({ from, to: to + 1 })
+    const { seq: sequence, count, action } = value
+    if (typeof sequence === 'number' && typeof count === 'number')
+      records.rows.set(sequence, { sequence, from, to: to + 1, count, action: String(action) })
+  }
+
+  /** What an aggregate of a stream says that it stands for. */
+  function addAggregate(it: RecordCursor, stream: Stream): void {
+    const { seq_from: from, seq_to: to, count, seq: sequence } = jsonOf(it) ?? {}
+    if (![from, to, count, sequence].every(Number.isSafeInteger)) return
+    const raw = recordsOf(streamKey({ ...stream, form: 'raw' }))
+    if (!raw) return
+    raw.aggregated ??= aggregatedSpans(raw.rows.values())
+    raw.aggregated.add({ from, to, count, sequence } as StandsFor)
   }
 
   function addEvent(it: RecordCursor): void {
     const value = jsonOf(it)
     if (!value || (device !== undefined && value['device'] !== device)) return
     if (value['type'] === 'refused')
-      for (const { stream, seq } of value['readings'] as { stream: string; seq: number }[])
-        recordsOf(stream)?.named.push({ from: seq, to: seq + 1 })
+      for (const { stream, seq } of value['readings'] as { stream: string; seq: number }[]) {
+        const records = recordsOf(stream)
+        records?.named.push({ from: seq, to: seq + 1 })
+        records?.refused.push({ from: seq, to: seq + 1 })
+      }
     if (value['type'] === 'checkpoint') addCheckpoint(value as unknown as CheckpointValue)
   }
 
@@ -171,8 +201,8 @@ export function collector(device: string | undefined): {
           } else if (nameLength === MARK.length && sameBytes(it.bytes, nameAt, nameAt + nameLength, MARK)) marked = true
           return false
         })
-        if (idAt >= 0) addById(it, idAt, idLength, marked, place)
-        else addByValue(it, place)
+        const stream = idAt >= 0 ? addById(it, idAt, idLength, marked, place) : addByValue(it, place)
+        if (stream?.form === 'aggregate') addAggregate(it, stream)
       })
     },
   }
@@ -211,6 +241,9 @@ function emptyStream(stream: Stream): StreamRecords {
     maybeDuplicate: 0,
     leastLeft: new Map(),
     named: [],
+    rows: new Map(),
+    refused: [],
+    aggregated: undefined,
   }
 }
 

@@ -69,12 +69,18 @@ async function readAll(reader: PartitionReader, spans: readonly Span[], options:
       { topic: it.topic, partition: it.partition, role: it.role, expired: it.from > 0 },
     ]),
   )
-  await reader.read({
-    spans,
-    onBatch: (topic, partition, batch) => add(places.get(`${topic}/${partition}`) as PartitionPlace, batch),
-    // Offsets count control records and gaps of aborted transactions too: the share is right, the number is what was read.
-    onProgress: (done, all) => options.onProgress?.({ records: done, of: all }),
-  })
+  // Offsets count control records and gaps of aborted transactions too: the share is right, the number is what was read.
+  const of = spans.reduce((sum, it) => sum + it.to - it.from, 0)
+  const gapsFirst = [spans.filter((it) => it.role === 'gaps'), spans.filter((it) => it.role !== 'gaps')]
+  let before = 0
+  for (const part of gapsFirst) {
+    await reader.read({
+      spans: part,
+      onBatch: (topic, partition, batch) => add(places.get(`${topic}/${partition}`) as PartitionPlace, batch),
+      onProgress: (done) => options.onProgress?.({ records: before + done, of }),
+    })
+    before += part.reduce((sum, it) => sum + it.to - it.from, 0)
+  }
   return collected
 }
 

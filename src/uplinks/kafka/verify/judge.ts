@@ -5,6 +5,7 @@
 import { countOf, intersection } from '../../../core/intervals.ts'
 import { streamKey } from '../../../core/stream.ts'
 import type { VerifiedStream, VerifyCounts } from '../../../core/verify.ts'
+import { aggregatedSpans, completeOf } from './aggregated.ts'
 import type { Collected, StreamRecords } from './collect.ts'
 import { merged, without } from './sequences.ts'
 
@@ -58,8 +59,18 @@ function judgeStream(records: StreamRecords, collected: Collected, expired: read
     doubled,
     maybeDuplicate,
     holes: missing.slice(0, HOLES_SHOWN_MAX),
-    contradictions: claims.flatMap((it) => it.contradictions),
+    contradictions: [...claims.flatMap((it) => it.contradictions), ...aggregatedContradictions(records, collected)],
   }
+}
+
+/** Where a raw stream's gap records and the aggregates disagree; said of the raw stream. */
+function aggregatedContradictions(records: StreamRecords, { streams, claims }: Collected): string[] {
+  const { stream } = records
+  if (stream.form !== 'raw') return []
+  const [gap, aggregate] = [streamKey({ ...stream, form: 'gap' }), streamKey({ ...stream, form: 'aggregate' })]
+  const own = { gap: claims.get(gap) ?? [], aggregate: claims.get(aggregate) ?? [] }
+  const spans = records.aggregated ?? aggregatedSpans(records.rows.values())
+  return spans.contradictions(completeOf(streams.get(aggregate), own))
 }
 
 /** While gap records wait on the box, a hole may be named by one of them. */

@@ -1,0 +1,162 @@
+// The catalogue: which blocks there are, fresh in the journal or sealed in a segment, and which files hold them.
+// A segment whose last block has gone is taken out in the same transaction; its file is unlinked after the commit.
+import type { Form } from '../core/stream.ts'
+import type { Journal } from './journal.ts'
+
+/** A block's row, but for its data. */
+export interface BlockRow {
+  readonly id: number
+  readonly stream: number
+  readonly first: number
+  readonly count: number
+  /** Sequences of it that are not delivered yet. */
+  readonly pending: number
+  /** That it holds or, of aggregates, stands for. */
+  readonly readings: number
+  readonly time_from: number
+  readonly time_to: number
+  readonly received_from: number
+  readonly received_to: number
+  readonly bytes: number
+  readonly period: number
+  /** How many are in it. */
+  readonly series: number
+  /** Of aggregates; 0: raw. */
+  readonly window_ms: number
+  readonly segment: number | null
+  readonly offset: number | null
+}
+
+export const BLOCK_COLUMNS =
+  'id, stream, first, count, pending, readings, time_from, time_to, received_from, received_to, bytes, period, series, window_ms, segment, "offset"'
+
+/** A sealed block that is to be recorded. */
+export interface SealedBlock extends Omit<BlockRow, 'id' | 'stream' | 'pending' | 'segment' | 'offset'> {
+  readonly offset: number
+}
+
+export interface SegmentRow {
+  readonly id: number
+  readonly class: string
+  readonly form: Extract<Form, 'raw' | 'aggregate'>
+  /** Bytes of the file that are recorded. */
+  readonly end: number
+}
+
+export interface Catalogue {
+  /** Of all segment files. */
+  segmentBytes(): number
+  segments(): readonly SegmentRow[]
+  addFresh(row: Omit<BlockRow, 'id' | 'segment' | 'offset'>, data: Uint8Array): void
+  addSealed(stream: number, segment: SegmentRow, block: SealedBlock, pending: number): void
+  /** Blocks of a stream that hold any of [from, to), oldest first. */
+  overlapping(stream: number, from: number, to: number): readonly BlockRow[]
+  byId(id: number): BlockRow | undefined
+  setPending(id: number, pending: number): void
+  remove(row: Pick<BlockRow, 'id' | 'segment'>): void
+  /** Before the commit: takes out segments without blocks. */
+  settle(): void
+  /** After the commit: segments whose files can be unlinked. */
+  gone(): readonly SegmentRow[]
+}
+
+export function loadCatalogue(db: Journal): Catalogue {
+  const rows = new Map((db.prepare('SELECT id, class, form, "end" FROM segment').all() as SegmentRow[]).map((it) => [it.id, it]))
+  const sql = {
+    insert: db.prepare(
+      'INSERT INTO block (stream, first, count, pending, readings, time_from, time_to, received_from, received_to, bytes, period, series, window_ms, segment, "offset", data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    ),
+    // Blocks of a stream do not overlap: the one that begins at or before `from` is the first that can hold it.
+    overlapping: db.prepare(
+      `SELECT ${BLOCK_COLUMNS} FROM block WHERE stream = :stream AND first < :to AND first >= coalesce((SELECT max(first) FROM block WHERE stream = :stream AND first <= :from), 0) AND first + count > :from ORDER BY first`,
+    ),
+    byId: db.prepare(`SELECT ${BLOCK_COLUMNS} FROM block WHERE id = ?`),
+    pending: db.prepare('UPDATE block SET pending = ? WHERE id = ?'),
+    remove: db.prepare('DELETE FROM block WHERE id = ?'),
+    any: db.prepare('SELECT 1 FROM block WHERE segment = ? LIMIT 1'),
+    record: db.prepare(
+      'INSERT INTO segment (id, class, form, "end") VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "end" = excluded."end"',
+    ),
+    drop: db.prepare('DELETE FROM segment WHERE id = ?'),
+  }
+  let bytes = [...rows.values()].reduce((sum, it) => sum + it.end, 0)
+  let touched = new Set<number>()
+  let gone: SegmentRow[] = []
+
+  function record(segment: SegmentRow): void {
+    const known = rows.get(segment.id)
+    if (known && known.end >= segment.end) return
+    sql.record.run(segment.id, segment.class, segment.form, segment.end)
+    bytes += segment.end - (known?.end ?? 0)
+    rows.set(segment.id, segment)
+  }
+
+  return {
+    segmentBytes: () => bytes,
+    segments: () => [...rows.values()],
+    addFresh(it, data) {
+      sql.insert.run(
+        it.stream,
+        it.first,
+        it.count,
+        it.pending,
+        it.readings,
+        it.time_from,
+        it.time_to,
+        it.received_from,
+        it.received_to,
+        it.bytes,
+        it.period,
+        it.series,
+        it.window_ms,
+        null,
+        null,
+        data,
+      )
+    },
+    addSealed(stream, segment, it, pending) {
+      record(segment)
+      sql.insert.run(
+        stream,
+        it.first,
+        it.count,
+        pending,
+        it.readings,
+        it.time_from,
+        it.time_to,
+        it.received_from,
+        it.received_to,
+        it.bytes,
+        it.period,
+        it.series,
+        it.window_ms,
+        segment.id,
+        it.offset,
+        null,
+      )
+    },
+    overlapping: (stream, from, to) => sql.overlapping.all({ stream, from, to }) as BlockRow[],
+    byId: (id) => sql.byId.get(id) as BlockRow | undefined,
+    setPending: (id, pending) => void sql.pending.run(pending, id),
+    remove({ id, segment }) {
+      sql.remove.run(id)
+      if (segment !== null) touched.add(segment)
+    },
+    settle() {
+      for (const id of touched) {
+        const row = rows.get(id)
+        if (!row || sql.any.get(id)) continue
+        sql.drop.run(id)
+        rows.delete(id)
+        bytes -= row.end
+        gone.push(row)
+      }
+      touched = new Set()
+    },
+    gone() {
+      const list = gone
+      gone = []
+      return list
+    },
+  }
+}

@@ -1,0 +1,146 @@
+// How short space is, and what follows: how much the keeper has to free, and which classes must wait.
+//
+//   journal full to 90 %    appends wait until the keeper has sealed: they never fail
+//   segments at their bound the keeper reduces by the plan of retention
+//   partition full          the ballast goes, appends wait where even that is not enough, and the keeper frees what it may
+//   a class that waits      at its bound its own appends wait, and nobody else's
+import type { ClassRetention, InForce, LadderStep } from '../core/retention.ts'
+import type { ClassSettings } from '../core/settings.ts'
+import type { Accounts } from './accounts.ts'
+import type { Catalogue } from './catalogue.ts'
+import type { Journal } from './journal.ts'
+import { pagesMax, pagesUsed } from './journal.ts'
+import type { Offline } from './offline.ts'
+import { formatDuration } from '../core/units.ts'
+import { inForce } from '../retention/ladder.ts'
+import { dropBallast, freeBytes, makeBallast, spaceOf } from './space.ts'
+
+/** What the keeper works from. */
+export interface LogState {
+  /** First is most valuable. */
+  readonly classes: readonly ClassRetention[]
+  /** By class, in the same order: what is to be done with what comes in. */
+  readonly inForce: readonly InForce[]
+  /** 0 to 1: bytes not yet delivered, of bytesMax. */
+  readonly filled: number
+  /** More than 0: retention has to make room. */
+  readonly bytesToFree: number
+  /** 0 to 1, of what the journal may have. */
+  readonly journalFill: number
+  /** Bytes that sealing may still add to the segments. */
+  readonly segmentRoom: number
+  readonly journalBytesMax: number
+  readonly segmentBytesMax: number
+  /** µs. */
+  readonly now: number
+}
+
+export interface PressureParts {
+  readonly dir: string
+  readonly bytesMax: number
+  readonly db: Journal
+  readonly classes: readonly ClassSettings[]
+  readonly accounts: Accounts
+  readonly catalogue: Catalogue
+  readonly offline: Offline
+}
+
+export interface Pressure {
+  /** Whether a class's blocks (its place in the settings) must wait. `bytes`: what the commit would write. */
+  isHeld(place: number, bytes: number): boolean
+  state(now: number): LogState
+  /** The partition has no room. */
+  isDiskShort(): boolean
+  /** For status. */
+  figures(): { readonly ballastBytes: number; readonly fill: number; stepOf(className: string): string }
+  /** Writes the ballast anew once there is room again. */
+  recover(): void
+}
+
+const JOURNAL_FILL_MAX = 0.9
+/** Of the segments' share: what classes that wait may take, less the floors of the others. */
+const WAITING_SHARE_MAX = 0.9
+const SMALL_WRITES_BYTES = 256_000
+
+export function createPressure({ dir, bytesMax, db, classes, accounts, catalogue, offline }: PressureParts): Pressure {
+  const space = spaceOf(bytesMax)
+  const pages = pagesMax(bytesMax)
+  const undelivered = db.prepare('SELECT coalesce(sum(bytes), 0) FROM block WHERE pending > 0').pluck()
+  const floors = classes.reduce((sum, it) => sum + (it.whenFull === 'wait' ? 0 : it.floorBytes), 0)
+  const waitingMax = space.segmentsBytesMax * WAITING_SHARE_MAX - floors
+  const wasFilled = new Map<string, ReadonlySet<LadderStep>>()
+  let steps: readonly InForce[] = []
+  let hasBallast = true
+  let diskShort = false
+
+  const journalFill = () => pagesUsed(db) / pages
+
+  /** Of the partition, what a commit of so many bytes and one segment's reduction need. */
+  function isShortFor(bytes: number): boolean {
+    const needed = bytes + SMALL_WRITES_BYTES
+    if (freeBytes(dir) >= needed) return false
+    if (hasBallast) {
+      dropBallast(dir)
+      hasBallast = false
+    }
+    return freeBytes(dir) < needed
+  }
+
+  function toFree(): number {
+    const over = catalogue.segmentBytes() - space.segmentsBytesMax + space.segmentBytesMax
+    const wanted = space.segmentBytesMax + space.commitBytesMax + (hasBallast ? 0 : space.ballastBytes)
+    return Math.max(0, over, Math.min(wanted - freeBytes(dir), catalogue.segmentBytes()))
+  }
+
+  const waitingBytes = () => classes.reduce((sum, it) => sum + (it.whenFull === 'wait' ? accounts.of(it.name).bytes : 0), 0)
+
+  return {
+    isHeld(place, bytes) {
+      diskShort = isShortFor(bytes)
+      if (diskShort || journalFill() >= JOURNAL_FILL_MAX) return true
+      return classes[place]?.whenFull === 'wait' && waitingBytes() >= waitingMax
+    },
+    state(now) {
+      const filled = (undelivered.get() as number) / bytesMax
+      const retentions = offline.all().map((it, place): ClassRetention => {
+        const { name, floorBytes, whenFull, ladder } = classes[place] as ClassSettings
+        return { name, floorBytes, whenFull, ladder, offlineForMs: it.offlineForMs, delivering: it.delivering }
+      })
+      steps = retentions.map((it) => {
+        const { inForce: step, filledNow } = inForce(it, filled, wasFilled.get(it.name) ?? new Set())
+        wasFilled.set(it.name, filledNow)
+        return step
+      })
+      return {
+        classes: retentions,
+        inForce: steps,
+        filled,
+        bytesToFree: toFree(),
+        journalFill: journalFill(),
+        segmentRoom: space.segmentsBytesMax - catalogue.segmentBytes(),
+        journalBytesMax: space.journalBytesMax,
+        segmentBytesMax: space.segmentBytesMax,
+        now,
+      }
+    },
+    figures: () => ({
+      ballastBytes: hasBallast ? space.ballastBytes : 0,
+      fill: (undelivered.get() as number) / (space.segmentsBytesMax + space.journalBytesMax),
+      stepOf: (name) => stepText(steps[classes.findIndex((it) => it.name === name)]),
+    }),
+    isDiskShort: () => diskShort,
+    recover() {
+      if (hasBallast && !diskShort) return
+      if (freeBytes(dir) < 2 * space.ballastBytes + space.segmentBytesMax + space.commitBytesMax) return
+      diskShort = false
+      hasBallast = makeBallast(dir, space.ballastBytes)
+    },
+  }
+}
+
+/** 'raw', '10s', 'nothing'. */
+function stepText(step: InForce | undefined): string {
+  const keep = step?.keep ?? 'raw'
+  if (typeof keep === 'string') return keep
+  return formatDuration(keep.windowMs).replaceAll(' ', '')
+}

@@ -1,0 +1,91 @@
+// The statements of a query: which series a tag means, and which blocks come next. All that depends on the journal's tables is here.
+import type { Journal } from './journal.ts'
+import type { Walk } from './query-walk.ts'
+
+/** A block's row as a query sees it; times in microseconds, both ends inclusive, as stored. */
+export interface Place {
+  readonly id: number
+  readonly first: number
+  readonly count: number
+  readonly time_from: number
+  readonly time_to: number
+  readonly received_from: number
+  readonly received_to: number
+  readonly bytes: number
+  readonly period: number
+  readonly segment: number | null
+  readonly offset: number | null
+}
+
+/** Rows that are looked at together: about a millisecond each 1,000. */
+const ROWS_A_LOOK = 4_096
+
+const PLACES =
+  'SELECT id, first, count, time_from, time_to, received_from, received_to, bytes, period, segment, "offset" FROM block WHERE stream = ? AND first >= ? ORDER BY first LIMIT ?'
+/** Sealed blocks that begin before `to`, from the one on that holds `from` or begins behind it. An index has all of it. */
+const SEALED =
+  'SELECT first, segment, "offset" FROM block WHERE stream = :stream AND first >= coalesce((SELECT max(first) FROM block WHERE stream = :stream AND first <= :from), :from) AND first < :to AND first + count > :from AND segment IS NOT NULL ORDER BY first'
+
+export interface Places {
+  /** Rows from `walk.next` on; none when there are none. */
+  after(walk: Walk): Place[]
+  /** The bytes of a fresh block. */
+  dataOf(row: Place): Uint8Array | null
+  /** Blocks that were walked while they were fresh may have been merged since: then the walk goes back to where that begins. */
+  catchUp(walk: Walk): void
+}
+
+export function createPlaces(db: Journal): Places {
+  const places = db.prepare(PLACES)
+  const sealed = db.prepare(SEALED)
+  const data = db.prepare('SELECT data FROM block WHERE id = ?').pluck()
+  return {
+    after: (walk) => places.all(walk.id, walk.next, ROWS_A_LOOK) as Place[],
+    dataOf: (row) => (row.segment === null ? (data.get(row.id) as Uint8Array) : null),
+    catchUp(walk) {
+      if (walk.freshFrom === undefined) return
+      const rows = sealed.all({ stream: walk.id, from: walk.freshFrom, to: walk.next }) as Pick<
+        Place,
+        'first' | 'segment' | 'offset'
+      >[]
+      const merged = rows.find((it) => !walk.knows(it))
+      if (merged) walk.goBack(merged.first)
+    },
+  }
+}
+
+/** Series by tags and patterns, ascending. */
+export function createTags(db: Journal): (tag: string | readonly string[]) => Uint32Array {
+  const named = db.prepare('SELECT id FROM series WHERE tag = ?').pluck()
+  const between = db.prepare('SELECT id, tag FROM series WHERE tag >= ? AND tag < ?')
+  const matching = (pattern: string): number[] => {
+    const [prefix = '', ...rest] = pattern.split('*')
+    const exact = named.all(pattern) as number[]
+    if (rest.length === 0) return exact
+    const isMatch = matcher(pattern)
+    const rows = between.all(prefix, `${prefix}\u{10ffff}`) as { id: number; tag: string }[]
+    return [...exact, ...rows.filter((it) => isMatch(it.tag)).map((it) => it.id)]
+  }
+  return (tag) => {
+    const ids = [tag].flat().flatMap(matching)
+    return Uint32Array.from(new Set(ids)).sort()
+  }
+}
+
+/** By parts between the stars, each at its first place: no pattern costs more than the product of the lengths. */
+function matcher(pattern: string): (tag: string) => boolean {
+  const parts = pattern.split('*')
+  const [head = ''] = parts
+  const tail = parts.at(-1) as string
+  return (tag) => {
+    if (tag.length < head.length + tail.length || !tag.startsWith(head) || !tag.endsWith(tail)) return false
+    let at = head.length
+    const end = tag.length - tail.length
+    for (const part of parts.slice(1, -1)) {
+      const found = tag.indexOf(part, at)
+      if (found < 0 || found + part.length > end) return false
+      at = found + part.length
+    }
+    return true
+  }
+}

@@ -1,0 +1,117 @@
+// The keeper's hand on segment files: what it appends counts only once the writer has recorded it (change.ts).
+import type { LogSeries } from '../core/log.ts'
+import type { SegmentRow } from './catalogue.ts'
+import type { Journal } from './journal.ts'
+import { appendTo, cutTo, segmentPath, unlinkSegment } from './segment.ts'
+import type { NotedLoss, Notes, SegmentForm } from './segment-notes.ts'
+import type { Stored } from './stored.ts'
+
+/** Blocks as they will be recorded: where each stands, and the segment as it then is. */
+export interface Appended {
+  readonly segment: SegmentRow
+  readonly offsets: readonly number[]
+}
+
+export interface SegmentWriter {
+  /** On disk when it returns. Throws what the system says; then nothing counts. */
+  append(className: string, form: SegmentForm, blocks: readonly Uint8Array[], series: readonly LogSeries[], at: number): Appended
+  /** The writer has recorded the last append, or refused it. */
+  settle(recorded: boolean): void
+}
+
+interface Pending {
+  readonly path: string
+  readonly end: number
+  readonly described: readonly number[]
+  readonly lastLoss: number
+  readonly segment: SegmentRow
+}
+
+const LOSSES_NOTED_MAX = 1000
+
+export function createSegmentWriter(
+  db: Journal,
+  dir: string,
+  device: string,
+  stored: Stored,
+  segmentBytesMax: number,
+): SegmentWriter {
+  const sql = {
+    last: db.prepare('SELECT id, class, form, "end" FROM segment WHERE class = ? AND form = ? ORDER BY id DESC LIMIT 1'),
+    nextId: db.prepare("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'segment'), 0) + 1").pluck(),
+    account: db.prepare('SELECT class, accepted, delivered, aggregated, lost FROM account WHERE class = ?'),
+    epoch: db.prepare("SELECT value FROM meta WHERE key = 'epoch'").pluck(),
+    losses: db.prepare(
+      'SELECT l.id, l.stream, l.first, l."end", l.count, l.time_from AS timeFrom, l.time_to AS timeTo, l.action, l.reason, l.at FROM ledger l JOIN stream s ON s.id = l.stream WHERE s.class = ? AND l.id > ? ORDER BY l.id LIMIT ?',
+    ),
+  }
+  /** By segment: series that its notes describe already, as far as this run of the keeper wrote them. */
+  const described = new Map<number, Set<number>>()
+  const lastLosses = new Map<string, number>()
+  let pending: Pending | undefined
+
+  function segmentFor(className: string, form: SegmentForm): SegmentRow {
+    const last = sql.last.get(className, form) as SegmentRow | undefined
+    if (last && last.end < segmentBytesMax) return last
+    return { id: sql.nextId.get() as number, class: className, form, end: 0 }
+  }
+
+  function notesOf({ id, class: name, form }: SegmentRow, series: readonly LogSeries[], at: number): [Notes, number] {
+    const known = described.get(id)
+    const losses = sql.losses.all(name, lastLosses.get(name) ?? 0, LOSSES_NOTED_MAX) as (NotedLoss & { id: number })[]
+    const account = sql.account.get(name) as { lost: string; accepted: number; delivered: number; aggregated: number } | undefined
+    const { lost, ...counts } = account ?? { lost: '{}', accepted: 0, delivered: 0, aggregated: 0 }
+    const notes: Notes = {
+      class: name,
+      form,
+      device,
+      epoch: sql.epoch.get() as string,
+      at,
+      streams: stored
+        .streams()
+        .filter((it) => it.class === name)
+        .map(({ key: _, ...it }) => it),
+      series: series.filter((it) => !known?.has(it.id)),
+      account: { ...counts, class: name, lost: JSON.parse(lost) as Record<string, number> },
+      ledger: losses.map(({ id: _, ...it }) => it),
+    }
+    return [notes, losses.at(-1)?.id ?? lastLosses.get(name) ?? 0]
+  }
+
+  return {
+    append(className, form, blocks, series, at) {
+      const segment = segmentFor(className, form)
+      const path = segmentPath(dir, segment)
+      const [notes, lastLoss] = notesOf(segment, series, at)
+      try {
+        const { offsets, end } = appendTo(path, segment.end, notes, blocks)
+        const grown = { ...segment, end }
+        pending = { path, end: segment.end, described: series.map((it) => it.id), lastLoss, segment: grown }
+        return { segment: grown, offsets }
+      } catch (error) {
+        giveBack(path, segment.end)
+        throw error
+      }
+    },
+    settle(recorded) {
+      const it = pending
+      pending = undefined
+      if (!it) return
+      if (!recorded) return giveBack(it.path, it.end)
+      const known = described.get(it.segment.id) ?? new Set()
+      described.set(it.segment.id, known)
+      for (const id of it.described) known.add(id)
+      lastLosses.set(it.segment.class, it.lastLoss)
+    },
+  }
+}
+
+/** A tail that nobody recorded is space; the next append cuts it off in any case. */
+function giveBack(path: string, end: number): void {
+  try {
+    if (end === 0) unlinkSegment(path)
+    else cutTo(path, end)
+  } catch {
+    // The file may be gone, or the disk failing: whoever needs it next will say so.
+  }
+}

@@ -1,0 +1,80 @@
+// The keeper's view of what is stored: rows of blocks, the bytes of each wherever they are, streams, series, positions.
+import type { Intervals } from '../core/intervals.ts'
+import { union } from '../core/intervals.ts'
+import type { LogSeries } from '../core/log.ts'
+import type { SliceTime } from '../core/log.ts'
+import type { Stream, StreamRange } from '../core/stream.ts'
+import { streamKey } from '../core/stream.ts'
+import type { BlockRow, SegmentRow } from './catalogue.ts'
+import { BLOCK_COLUMNS } from './catalogue.ts'
+import type { Journal } from './journal.ts'
+import { periodReader } from './periods.ts'
+import { readAt, segmentPath } from './segment.ts'
+import { seriesReader } from './series.ts'
+
+export interface StoredStream extends Stream {
+  readonly id: number
+  readonly next: number
+  readonly key: string
+}
+
+export interface Stored {
+  /** All that have not ended. */
+  streams(): readonly StoredStream[]
+  describe(id: number): LogSeries | undefined
+  timeOf(period: number): SliceTime
+  /** Blocks of a stream that hold any of [from, to), oldest first, at most `limit`. */
+  overlapping(stream: number, from: number, to: number, limit: number): readonly BlockRow[]
+  /** The bytes of a block. Throws DamagedBlock where a file has lost them; undefined: it is gone. */
+  read(row: Pick<BlockRow, 'id' | 'segment' | 'offset' | 'bytes'>): Uint8Array | undefined
+  /** By uplink: what it has and what may be under way to it, as of the last commit. */
+  positionsOf(stream: string): readonly { readonly uplink: string; readonly had: Intervals; readonly pinned: Intervals }[]
+}
+
+export function openStored(db: Journal, dir: string): Stored {
+  const sql = {
+    streams: db.prepare(
+      'SELECT id, device, epoch, class, form, next FROM stream WHERE id NOT IN (SELECT stream FROM ended) ORDER BY id',
+    ),
+    overlapping: db.prepare(
+      `SELECT ${BLOCK_COLUMNS} FROM block WHERE stream = :stream AND first < :to AND first >= coalesce((SELECT max(first) FROM block WHERE stream = :stream AND first <= :from), 0) AND first + count > :from ORDER BY first LIMIT :limit`,
+    ),
+    data: db.prepare('SELECT data FROM block WHERE id = ?').pluck(),
+    segment: db.prepare('SELECT id, class, form, "end" FROM segment WHERE id = ?'),
+    positions: db.prepare(
+      'SELECT uplink, delivered, (SELECT ranges FROM intent WHERE intent.uplink = position.uplink) AS ranges FROM position UNION SELECT uplink, NULL, ranges FROM intent WHERE uplink NOT IN (SELECT uplink FROM position)',
+    ),
+  }
+  const paths = new Map<number, string>()
+
+  function pathOf(id: number): string | undefined {
+    let path = paths.get(id)
+    if (path === undefined) {
+      const row = sql.segment.get(id) as SegmentRow | undefined
+      if (row) paths.set(id, (path = segmentPath(dir, row)))
+    }
+    return path
+  }
+
+  return {
+    streams: () => (sql.streams.all() as Omit<StoredStream, 'key'>[]).map((it) => ({ ...it, key: streamKey(it) })),
+    describe: seriesReader(db),
+    timeOf: periodReader(db),
+    overlapping: (stream, from, to, limit) => sql.overlapping.all({ stream, from, to, limit }) as BlockRow[],
+    read({ id, segment, offset, bytes }) {
+      if (segment === null || offset === null) return (sql.data.get(id) as Uint8Array | null | undefined) ?? undefined
+      const path = pathOf(segment)
+      return path === undefined ? undefined : readAt(path, offset, bytes)
+    },
+    positionsOf(stream) {
+      const rows = sql.positions.all() as { uplink: string; delivered: string | null; ranges: string | null }[]
+      return rows.map(({ uplink, delivered, ranges }) => ({
+        uplink,
+        had: new Map(delivered === null ? [] : (JSON.parse(delivered) as [string, Intervals][])).get(stream) ?? [],
+        pinned: (ranges === null ? [] : (JSON.parse(ranges) as StreamRange[]))
+          .filter((it) => it.stream === stream)
+          .reduce<Intervals>((set, it) => union(set, [{ from: it.from, to: it.to }]), []),
+      }))
+    },
+  }
+}

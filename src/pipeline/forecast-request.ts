@@ -1,0 +1,64 @@
+// What the forecast is made from: the log as it is, and today's rates.
+import type { Band, ClassRetention, ForecastRequest } from '../core/retention.ts'
+import type { ClassStatus } from '../core/status.ts'
+
+export interface ForecastParts {
+  readonly bytesMax: number
+  /** Of bytesMax, what blocks may take. */
+  readonly blockBytesMax: number
+  readonly classes: readonly ClassRetention[]
+  readonly figures: readonly ClassStatus[]
+  /** Sealed ones. */
+  readonly bands: readonly Band[]
+  /** By class: readings accepted a second. */
+  readonly rates: ReadonlyMap<string, number>
+  readonly bytesWrittenPerDay: number
+  readonly flashEnduranceBytes: number | null
+}
+
+/** Where nothing of a class is stored yet: what a reading of a slow process takes once it is sealed. */
+const BYTES_PER_READING = 2
+const MANY = 1_000
+
+export function forecastRequest(parts: ForecastParts, offlineMs: number): ForecastRequest {
+  const { bands, figures, rates } = parts
+  const fresh = figures.flatMap((it, n) => freshBand(it, bands, n + bands.length))
+  return {
+    bytesMax: parts.bytesMax,
+    blockBytesMax: parts.blockBytesMax,
+    bands: [...bands, ...fresh],
+    classes: parts.classes.map((it) => {
+      const own = bands.filter((band) => band.class === it.name && band.form === 'raw')
+      const stored = figures.find((status) => status.name === it.name)
+      return {
+        ...it,
+        readingsPerSecond: rates.get(it.name) ?? 0,
+        bytesPerReading: bytesPerReading(own, stored),
+        series: Math.max(1, ...own.map((band) => band.series)),
+      }
+    }),
+    offlineMs,
+    bytesWrittenPerDay: parts.bytesWrittenPerDay,
+    flashEnduranceBytes: parts.flashEnduranceBytes,
+  }
+}
+
+/** Sealed blocks tell what a reading takes; fresh ones take more. */
+function bytesPerReading(sealed: readonly Band[], stored: ClassStatus | undefined): number {
+  const rows = sealed.reduce((sum, it) => sum + it.rows, 0)
+  if (rows >= MANY) return sealed.reduce((sum, it) => sum + it.bytes, 0) / rows
+  return stored && stored.stored >= MANY ? stored.bytes / stored.stored : BYTES_PER_READING
+}
+
+/** What is not sealed yet. */
+function freshBand({ name, stored, bytes }: ClassStatus, bands: readonly Band[], id: number): Band[] {
+  const own = bands.filter((it) => it.class === name)
+  const rows = stored - own.reduce((sum, it) => sum + (it.form === 'raw' && !it.delivered ? it.rows : 0), 0)
+  if (rows <= 0) return []
+  const rest = Math.max(0, bytes - own.reduce((sum, it) => sum + it.bytes, 0))
+  const series = Math.max(1, ...own.map((it) => it.series))
+  const times = { receivedFrom: 0, receivedTo: 0, age: Number.MAX_SAFE_INTEGER }
+  return [
+    { id, class: name, form: 'raw', windowMs: 0, delivered: false, pinned: false, bytes: rest, readings: rows, rows, series, ...times },
+  ]
+}

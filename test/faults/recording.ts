@@ -1,0 +1,103 @@
+// One traced life, and the disks that a power cut could have left at any moment of it.
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { liveOut } from './child.ts'
+import type { Dice } from './dice.ts'
+import type { Disk, Files } from './disk.ts'
+import { createDisk, writeFiles } from './disk.ts'
+import type { Life } from './life.ts'
+import { EXIT_FAILED, EXIT_UNOPENED } from './life.ts'
+import type { Operation } from './trace.ts'
+import { readTrace } from './trace.ts'
+import type { Truth } from './truth.ts'
+import { beginLife, copyOf, hear, newTruth } from './truth.ts'
+
+const LIFE_MS_MAX = 60_000
+
+export interface Recording {
+  readonly operations: readonly Operation[]
+  /** Where the process saw its folder. */
+  readonly folder: string
+  readonly before: Files
+  /** What was known when it began. */
+  readonly truth: Truth
+}
+
+type Plan = Omit<Life, 'dir' | 'from' | 'refused' | 'position'>
+
+export function lifeAfter(truth: Truth, plan: Plan, dir: string): Life {
+  return { ...plan, dir, from: truth.given, refused: truth.refusedGiven, position: truth.position }
+}
+
+/** Records a life in DIR/log, which begins as `before`. With a trace there already, takes that one. `isCalm`: it has to end as it was told. */
+export async function record(
+  dir: string,
+  plan: Plan,
+  { before = new Map(), truth = newTruth(), control }: { before?: Files; truth?: Truth; control?: string } = {},
+): Promise<Recording> {
+  const folder = join(dir, 'log')
+  const trace = join(dir, 'trace')
+  beginLife(truth)
+  if (!existsSync(trace)) {
+    mkdirSync(dir, { recursive: true })
+    writeFiles(folder, before)
+    const shim = control === undefined ? { trace } : { trace, control }
+    const end = await liveOut(lifeAfter(truth, plan, folder), () => {}, shim, LIFE_MS_MAX)
+    const isExpected = end.code === 0 || (plan.end === 'kill' && end.signal === 'SIGKILL')
+    const isFailure = control !== undefined && (end.code === EXIT_FAILED || end.code === EXIT_UNOPENED)
+    if (!isExpected && !isFailure) throw new Error(`the process ended with ${end.code ?? end.signal}: ${end.stderr}`)
+  }
+  const operations = readTrace(trace)
+  // A recording that was kept saw its folder elsewhere.
+  const opened = operations.find((it) => it.op === 'open')
+  return { operations, folder: opened ? opened.path.replace(/\/log(\/.*)?$/s, '/log') : folder, before, truth }
+}
+
+export interface Moment {
+  /** Its place among the operations. */
+  readonly at: number
+  /** How many flushes came before. */
+  readonly flushes: number
+  readonly disk: Disk
+  /** What is known outside; only good until the walk goes on. */
+  readonly truth: Truth
+}
+
+/** Stops before every flush, and at the end: whatever a crash between two flushes leaves, a crash right before the second leaves as well. */
+export async function walk(
+  { operations, folder, before, truth }: Recording,
+  visit: (moment: Moment) => Promise<void>,
+): Promise<void> {
+  const disk = createDisk(folder, before)
+  const known = copyOf(truth)
+  let flushes = 0
+  for (const [at, operation] of operations.entries()) {
+    if (operation.op === 'flush') {
+      await visit({ at, flushes, disk, truth: known })
+      flushes++
+    }
+    if (operation.op === 'mark') hear(known, operation.text)
+    else disk.apply(operation)
+  }
+  await visit({ at: operations.length, flushes, disk, truth: known })
+}
+
+export const flushesOf = ({ operations }: Recording): number => operations.filter((it) => it.op === 'flush').length
+
+/** The life of most campaigns: small and varied. */
+export function planOf(dice: Dice, more: Partial<Plan> = {}): Plan {
+  return {
+    bytesMax: BYTES_MAX,
+    bootId: BOOT,
+    seed: dice.below(2 ** 31),
+    rounds: 4 + dice.below(12),
+    bytes: dice.oneOf([8, 300, 3000]),
+    except: dice.oneOf([undefined, [], ['process'], ['debug', 'process']]),
+    end: dice.oneOf(['kill', 'exit', 'close']),
+    ...more,
+  }
+}
+
+export const BYTES_MAX = 40_000_000
+export const BOOT = 'boot'
+export const NEXT_BOOT = 'boot-after'

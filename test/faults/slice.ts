@@ -1,0 +1,27 @@
+// A campaign's part of `make test`: as many cases as fit, the seed from the commit, so that a commit passes or fails for good.
+import { execFileSync } from 'node:child_process'
+import { expect, test } from 'vitest'
+import type { Campaign } from '../prove/campaign.ts'
+import { prove } from '../prove/campaign.ts'
+
+const TEST_MS_MAX = 180_000
+
+function commitSeed(): number {
+  try {
+    return Number.parseInt(execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).slice(0, 8), 16)
+  } catch {
+    // A copy of the tree without its history.
+    return 1
+  }
+}
+
+/** At most so many cases and so many seconds; one round at least. */
+export function testSlice(campaign: Campaign, cases: number, seconds: number): void {
+  test(`${campaign.id}: ${campaign.what}`, { timeout: TEST_MS_MAX }, async () => {
+    const seed = commitSeed()
+    const tally = await prove(campaign, seed, 0, { cases, until: performance.now() + seconds * 1000 })
+    console.log(`${campaign.id}: ${tally.passed} passed, ${tally.failed} failed, seed ${seed}`)
+    expect(tally.failed).toBe(0)
+    expect(tally.passed).toBeGreaterThan(0)
+  })
+}

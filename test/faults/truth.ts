@@ -1,0 +1,100 @@
+// What is known of a log from outside: what was given to it, what it acknowledged, and what the destination has. Read from the lines of
+// log.main.ts; at a crash it is what the lines before it say.
+//
+//   open MS EPOCH        ready
+//   given END REFUSED    readings below END, and so many refused ones in all, may be in the log from here on
+//   ack FROM TO REFUSED  [FROM, TO) and so many refused ones are
+//   sent JSON            the destination has this transaction
+//   done, closed         the script is over; after a clean stop
+//   failed, unopened, reader TEXT
+import type { Intervals } from '../../src/core/intervals.ts'
+import { withInterval } from '../../src/core/intervals.ts'
+import type { LedgerRow } from '../../src/core/log.ts'
+import type { Life } from './life.ts'
+
+export interface SentTransaction {
+  readonly transaction: number
+  readonly delivered: readonly (readonly [string, Intervals])[]
+  readonly raw: readonly { readonly stream: string; readonly readings: readonly (readonly [number, number])[] }[]
+  readonly gaps: readonly LedgerRow[]
+}
+
+export interface Truth {
+  given: number
+  refusedGiven: number
+  acked: Intervals
+  refusedAcked: number
+  position: Life['position']
+  /** By stream: what the destination has, as sequence and number. */
+  readonly sent: Map<string, Map<number, number>>
+  readonly gaps: LedgerRow[]
+  readonly epochs: string[]
+  openMs: number
+  /** Words of the lines without data, in their order. */
+  readonly words: string[]
+  /** What contradicts itself. */
+  readonly wrong: string[]
+  /** The start of a line whose end has not come. */
+  rest: string
+}
+
+export const newTruth = (): Truth => ({
+  given: 0,
+  refusedGiven: 0,
+  acked: [],
+  refusedAcked: 0,
+  position: null,
+  sent: new Map(),
+  gaps: [],
+  epochs: [],
+  openMs: 0,
+  words: [],
+  wrong: [],
+  rest: '',
+})
+
+export const copyOf = (truth: Truth): Truth => structuredClone(truth)
+
+/** Another process begins: a line that was cut off is no line. */
+export function beginLife(truth: Truth): void {
+  truth.rest = ''
+  truth.words.length = 0
+}
+
+export function hear(truth: Truth, text: string): void {
+  const lines = (truth.rest + text).split('\n')
+  truth.rest = lines.pop() ?? ''
+  for (const line of lines) hearLine(truth, line)
+}
+
+function hearLine(truth: Truth, line: string): void {
+  const space = line.indexOf(' ')
+  const word = space < 0 ? line : line.slice(0, space)
+  const text = line.slice(word.length + 1)
+  const [a = 0, b = 0, c = 0] = text.split(' ').map(Number)
+  if (word === 'given') Object.assign(truth, { given: a, refusedGiven: b })
+  else if (word === 'ack') {
+    truth.acked = withInterval(truth.acked, a, b)
+    truth.refusedAcked += c
+  } else if (word === 'sent') receive(truth, JSON.parse(text) as SentTransaction)
+  else if (word === 'open') {
+    truth.openMs = a
+    truth.epochs.push(text.split(' ')[1] ?? '')
+    truth.words.push('open')
+  } else truth.words.push(line)
+}
+
+function receive(truth: Truth, { transaction, delivered, raw, gaps }: SentTransaction): void {
+  if (truth.position && transaction <= truth.position.transaction)
+    truth.wrong.push(`transaction ${transaction} after ${truth.position.transaction}`)
+  truth.position = { transaction, delivered }
+  truth.gaps.push(...gaps)
+  for (const { stream, readings } of raw) {
+    const known = truth.sent.get(stream) ?? new Map<number, number>()
+    truth.sent.set(stream, known)
+    for (const [sequence, number] of readings) {
+      if (known.has(sequence)) truth.wrong.push(`${stream} ${sequence} was sent as ${known.get(sequence)} and as ${number}`)
+      known.set(sequence, number)
+    }
+  }
+}

@@ -1,0 +1,10 @@
+// All campaigns of the proof; one line each.
+import { s1 } from '../faults/s1.ts'
+import { s2 } from '../faults/s2.ts'
+import { s4 } from '../faults/s4.ts'
+import { s5 } from '../faults/s5.ts'
+import { s6 } from '../faults/s6.ts'
+import { s7 } from '../faults/s7.ts'
+import type { Campaign } from './campaign.ts'
+
+export const PARTS: readonly Campaign[] = [s1, s2, s4, s5, s6, s7]
