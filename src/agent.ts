@@ -26,11 +26,8 @@ import type { Parts } from './pipeline/report.ts'
 import { serves, statusOf } from './pipeline/report.ts'
 import { createTally } from './pipeline/tally.ts'
 import { forecast } from './retention/forecast.ts'
-import { settingsSchemas } from './schemas.ts'
 import { deviceIdentity } from './settings/identity.ts'
 import type { CheckedSettings } from './settings/read.ts'
-import { readSettings } from './settings/read.ts'
-import { openSecrets } from './settings/secrets.ts'
 import { protocols } from './sources/index.ts'
 import { systemClock } from './workers/clock.ts'
 import type { OpenLog } from './workers/open-log.ts'
@@ -40,6 +37,7 @@ import { protocolHost } from './workers/protocol-host.ts'
 import type { ForecastParts } from './pipeline/forecast-request.ts'
 import { forecastRequest } from './pipeline/forecast-request.ts'
 import { query } from './pipeline/query.ts'
+import { readSettingsApart } from './workers/read-settings.ts'
 import type { UplinkHost } from './workers/uplink-host.ts'
 import { uplinkHost } from './workers/uplink-host.ts'
 
@@ -65,10 +63,11 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const logger = await openLogger('agent', options.env['LOG_LEVEL'] ?? 'info')
   const logDir = join(options.dir, 'log')
   mkdirSync(logDir, { recursive: true })
-  const checked = await readSettings(options.settings, {
-    schemas: settingsSchemas,
-    secrets: await openSecrets(options.dir, options.env),
+  const checked = await readSettingsApart({
+    file: options.settings,
+    dir: options.dir,
     deviceId: await deviceIdentity(options.dir),
+    env: options.env,
     ...(options.values === undefined ? {} : { valuesFile: options.values }),
   })
   for (const it of checked.notInForce) logger.warn({ path: it.path, line: it.line }, `not in force yet: ${it.text}`)

@@ -80,14 +80,16 @@ function abortOnSignals(): AbortSignal {
   return controller.signal
 }
 
+const signal = abortOnSignals()
 const status = await dispatch(process.argv.slice(2), {
   out,
   err,
   env: process.env,
-  signal: abortOnSignals(),
+  signal,
   parts,
   version,
   agent: connectAgent,
 })
-await new Promise((resolve) => process.stdout.write('', resolve))
+// Who was told to end waits for no reader.
+if (!signal.aborted) await new Promise((resolve) => process.stdout.write('', resolve))
 process.exit(status)

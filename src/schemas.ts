@@ -5,7 +5,9 @@ import { protocols } from './sources/index.ts'
 import { kafkaSettingsSchema } from './uplinks/kafka/settings.ts'
 
 export const settingsSchemas: SettingsSchemas = {
-  protocols: Object.fromEntries(Object.entries(protocols).map(([name, it]) => [name, it.settings])),
+  protocols: Object.fromEntries(
+    await Promise.all(Object.entries(protocols).map(async ([name, it]) => [name, await it.settings()] as const)),
+  ),
   uplinkKinds: { kafka: kafkaSettingsSchema },
   readingBytesMax: (bytesMax) => spaceOf(bytesMax).segmentsBytesMax,
 }

@@ -68,7 +68,8 @@ export function scaleBest(
 ): Decimals & { exceptions: number } {
   const exceptions = scaleMost(slots, from, to, sampled, scratch)
   const nearBits = (to - from) * DISTANCE_BITS
-  if (sampled.closeness === 'near' || (exceptions >= 0 && exceptions * EXCEPTION_BITS < nearBits)) return { ...sampled, exceptions }
+  if (sampled.closeness === 'near' || (exceptions >= 0 && exceptions * EXCEPTION_BITS < nearBits))
+    return { ...sampled, exceptions }
   const near = { ...sampled, closeness: 'near' as const }
   const left = scaleMost(slots, from, to, near, scratch)
   if (left >= 0 && (exceptions < 0 || (exceptions - left) * EXCEPTION_BITS > nearBits)) return { ...near, exceptions: left }

@@ -9,8 +9,6 @@ import { writeTimes } from './times.ts'
 import { writeValues } from './values.ts'
 import type { Writer } from './varint.ts'
 
-export { compress }
-
 /** Columns of readings that will become one block, any order; value slots as in core/batch.ts. Arrays may be longer than `count`. */
 export interface BlockInput {
   /** 1 to READINGS_MAX. */

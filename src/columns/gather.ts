@@ -67,7 +67,8 @@ export function createGatherer(kindOf: (series: number) => ValueKind): Gather {
       if (withBatch) copyCodes(part, part.received.batch, to, buffers.batch, received.starts[n] as number)
     })
     if (kept) parts.forEach((part, n) => copyRanks(part, places[n] as Uint32Array, buffers.ranks, (parts[0] as Columns).first))
-    if (bytes.length > 0) parts.forEach((part, n) => moveSpans(part, places[n] as Uint32Array, buffers.words, kindOf, bytes.starts[n] as number))
+    if (bytes.length > 0)
+      parts.forEach((part, n) => moveSpans(part, places[n] as Uint32Array, buffers.words, kindOf, bytes.starts[n] as number))
     return {
       count,
       runs,

@@ -186,12 +186,7 @@ function placeCodes(from: Batches, to: Uint32Array, places: Uint32Array, count: 
   return to
 }
 
-function place<T extends Float64Array | Uint8Array | Uint32Array>(
-  from: T,
-  to: T,
-  places: Uint32Array,
-  count: number,
-): T {
+function place<T extends Float64Array | Uint8Array | Uint32Array>(from: T, to: T, places: Uint32Array, count: number): T {
   for (let i = 0; i < count; i++) to[places[i] as number] = from[i] as number
   return to
 }

@@ -116,7 +116,8 @@ export function open(block: Uint8Array): Envelope {
   if (stored.length !== expected) throw new DamagedBlock('truncated', `${stored.length} of ${expected} payload bytes are there`)
   if (crc32(stored) !== view.getUint32(60, true)) throw new DamagedBlock('crc', 'the payload has changed')
   const form = view.getUint8(3)
-  if (form > SEALED || (form === PLAIN && expected !== header.rawBytes)) throw new DamagedBlock('header', 'the header contradicts itself')
+  if (form > SEALED || (form === PLAIN && expected !== header.rawBytes))
+    throw new DamagedBlock('header', 'the header contradicts itself')
   return { ...header, compressed: form === COMPRESSED, sealed: form === SEALED, stored }
 }
 

@@ -38,14 +38,12 @@ export interface IntsScratch {
   readonly trial: Writer
   /** The numbers by order, none below 0. */
   readonly orders: Float64Array[]
-  readonly highs: Float64Array
 }
 
 export function intsScratch(capacity: number): IntsScratch {
   return {
     trial: { bytes: new Uint8Array(0), at: 0 },
     orders: Array.from({ length: ORDERS }, () => new Float64Array(capacity)),
-    highs: new Float64Array(capacity),
   }
 }
 
@@ -87,7 +85,12 @@ function formOf(x: Float64Array, count: number, base: number, scratch: IntsScrat
   const forms = bits.flatMap((it, order): Form[] => {
     if (it > least + TRIED_BITS_MORE * count || it === Infinity) return []
     const width = widthOf(it / count)
-    return width === 0 ? [{ order, width }] : [{ order, width }, { order, width: 0 }]
+    return width === 0
+      ? [{ order, width }]
+      : [
+          { order, width },
+          { order, width: 0 },
+        ]
   })
   return forms.length === 1 ? (forms[0] as Form) : smallest(forms, count, scratch)
 }
@@ -118,14 +121,7 @@ function areSmall(x: Float64Array, count: number): boolean {
 }
 
 /** The same as fillLarge in 32-bit integers: most columns are small, and this takes a third of the time. */
-function fillSmall(
-  x: Float64Array,
-  count: number,
-  base: number,
-  z0: Float64Array,
-  z1: Float64Array,
-  z2: Float64Array,
-): number[] {
+function fillSmall(x: Float64Array, count: number, base: number, z0: Float64Array, z1: Float64Array, z2: Float64Array): number[] {
   let before = 0
   let deltaBefore = 0
   let zeros0 = 0
@@ -151,14 +147,7 @@ function fillSmall(
   return [all - zeros0, all - zeros1, all - zeros2]
 }
 
-function fillLarge(
-  x: Float64Array,
-  count: number,
-  base: number,
-  z0: Float64Array,
-  z1: Float64Array,
-  z2: Float64Array,
-): number[] {
+function fillLarge(x: Float64Array, count: number, base: number, z0: Float64Array, z1: Float64Array, z2: Float64Array): number[] {
   let before = 0
   let deltaBefore = 0
   let bits0 = 0

@@ -75,7 +75,8 @@ function writeListed(
   const count = runs.starts[runs.length] as number
   const plain = times.map((it) => it - from)
   const late = times.length * FEW > count && areWhole(time, count) ? lateness(batch, times, time, count) : undefined
-  const form = !areExact(plain, plain.length) || !areWhole(times, times.length) ? AS_IS : late && isLess(late, plain, ints) ? LATE : LISTED
+  const form =
+    !areExact(plain, plain.length) || !areWhole(times, times.length) ? AS_IS : late && isLess(late, plain, ints) ? LATE : LISTED
   putByte(sections.runs, form)
   putVarint(sections.runs, times.length)
   writeBatches(sections.runs, runs, batch)
@@ -96,7 +97,7 @@ const isLess = (a: Float64Array, b: Float64Array, ints: IntsScratch): boolean =>
 /** By batch the first reading, in block order, that is of it. */
 function firstReadings(batch: Batches, count: number, length: number): Uint32Array {
   const firsts = new Uint32Array(length)
-  for (let i = count - 1; i >= 0; i--) firsts[batch[i] as number] = i
+  for (let i = 0; i < count; i++) firsts[batch[i] as number] = i
   return firsts
 }
 
@@ -127,7 +128,8 @@ export function readSealedReceived(sections: SectionReaders, runs: SeriesRuns, t
   const times = new Float64Array(length)
   readInts(timeReaders(sections), times, length)
   const firsts = firstReadings(batch, batch.length, length)
-  for (let n = 0; n < length; n++) times[n] = (times[n] as number) + (form === LATE ? (time[firsts[n] as number] as number) : from)
+  for (let n = 0; n < length; n++)
+    times[n] = (times[n] as number) + (form === LATE ? (time[firsts[n] as number] as number) : from)
   return { times, batch }
 }
 

@@ -5,7 +5,18 @@ import type { Reader, Writer } from './varint.ts'
 import { putVarint, readVarint } from './varint.ts'
 
 /** In the order in which they lie in the payload. */
-export const SECTIONS = ['runs', 'times', 'numbers', 'distances', 'exceptions', 'planes', 'flags', 'entries', 'contents', 'bits'] as const
+export const SECTIONS = [
+  'runs',
+  'times',
+  'numbers',
+  'distances',
+  'exceptions',
+  'planes',
+  'flags',
+  'entries',
+  'contents',
+  'bits',
+] as const
 type Section = (typeof SECTIONS)[number]
 export type SectionWriters = { readonly [name in Section]: Writer }
 export type SectionReaders = { readonly [name in Section]: Reader }
@@ -59,7 +70,8 @@ export function splitSections(stored: Uint8Array, rawBytes: number): SectionRead
   const lengths = SECTIONS.map(() => [readVarint(table), readVarint(table)] as const)
   const sum = lengths.reduce((all, [raw]) => all + raw, 0)
   const end = lengths.reduce((at, [raw, packed]) => at + (packed || raw), table.at)
-  if (sum !== rawBytes || sum > PAYLOAD_BYTES_MAX || end !== stored.length) throw new DamagedBlock('header', 'sections of other lengths')
+  if (sum !== rawBytes || sum > PAYLOAD_BYTES_MAX || end !== stored.length)
+    throw new DamagedBlock('header', 'sections of other lengths')
   let at = table.at
   const readers = lengths.map(([raw, packed]) => {
     const bytes = stored.subarray(at, (at += packed || raw))

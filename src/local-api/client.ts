@@ -1,6 +1,5 @@
 // The agent, as seen over its sockets: an AgentApi like the one inside it. Holds nothing open between calls.
 import type { IncomingMessage } from 'node:http'
-import { request } from 'node:http'
 import type { AgentApi, QueryRow } from '../core/agent-api.ts'
 import { ROLES } from '../core/agent-api.ts'
 import { Unreachable } from '../core/errors.ts'
@@ -10,6 +9,9 @@ import type { TestStep } from '../core/source.ts'
 import { fromJson, toJson } from './json.ts'
 import type { Call } from './wire.ts'
 import { socketPath, unpackError } from './wire.ts'
+
+// As in server.ts: an `import` would load undici.
+const { request } = process.getBuiltinModule('node:http')
 
 const ANSWER_MS_MAX = 10_000
 

@@ -11,7 +11,9 @@ export function toJson(value: unknown): string {
 
 /** Throws SyntaxError when the text is not JSON or not such JSON. */
 export function fromJson(text: string): unknown {
-  return unpack(JSON.parse(text))
+  const value: unknown = JSON.parse(text)
+  // Most have no marker: then they are what they are.
+  return text.includes('"$') ? unpack(value) : value
 }
 
 function pack(value: unknown): unknown {

@@ -37,7 +37,7 @@ export function imbalanceOf(account: Account): number {
   return account.accepted - account.delivered - account.stored - account.aggregated - lostOf(account)
 }
 
-function lostOf(account: Account): number {
+export function lostOf(account: Account): number {
   return Object.values(account.lost).reduce((sum, n) => sum + n, 0)
 }
 

@@ -47,6 +47,8 @@ export interface Catalogue {
   /** Of all segment files. */
   segmentBytes(): number
   segments(): readonly SegmentRow[]
+  /** Recorded bytes of a segment; 0: there is none of this number. */
+  endOf(segment: number): number
   addFresh(row: Omit<BlockRow, 'id' | 'segment' | 'offset'>, data: Uint8Array): void
   addSealed(stream: number, segment: SegmentRow, block: SealedBlock, pending: number): void
   /** Blocks of a stream that hold any of [from, to), oldest first. */
@@ -94,6 +96,7 @@ export function loadCatalogue(db: Journal): Catalogue {
   return {
     segmentBytes: () => bytes,
     segments: () => [...rows.values()],
+    endOf: (id) => rows.get(id)?.end ?? 0,
     addFresh(it, data) {
       sql.insert.run(
         it.stream,

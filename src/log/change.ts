@@ -34,6 +34,12 @@ export interface RefusedInside {
   }[]
 }
 
+/** Where new blocks stand: the segment as it then is, and the end that it had before. */
+export interface Into {
+  readonly segment: SegmentRow
+  readonly base: number
+}
+
 interface Common {
   /** `streamKey` of the blocks' stream. */
   readonly stream: string
@@ -49,7 +55,7 @@ export interface SealChange extends Common {
   readonly kind: 'seal'
   /** Renumbered within the run; false: every reading keeps its number. */
   readonly renumbered: boolean
-  readonly segment: SegmentRow
+  readonly into: Into
   readonly blocks: readonly SealedBlock[]
 }
 
@@ -58,7 +64,7 @@ export interface ReduceChange extends Common {
   readonly kind: 'reduce'
   readonly action: 'aggregated' | 'dropped'
   readonly reason: string
-  readonly segment: SegmentRow | undefined
+  readonly into: Into | undefined
   readonly blocks: readonly SealedBlock[]
 }
 
@@ -103,6 +109,8 @@ export function createChanges({ db, streams, accounts, catalogue, ledger, positi
     const seen = positions.seen(stream)
     const untouched = change.kind === 'drop' || (change.kind === 'seal' && !change.renumbered)
     if (!untouched && overlaps(seen, change.from, change.to)) return false
+    // A segment whose last block has gone meanwhile is gone with what was appended to it.
+    if (change.kind !== 'drop' && change.into && catalogue.endOf(change.into.segment.id) !== change.into.base) return false
     if (change.kind === 'drop' && overlaps(positions.pinned(stream), change.from, change.to)) return false
     return change.refused.lines.every((it) => openLine.get(it.id) === it.end)
   }
@@ -136,7 +144,7 @@ export function createChanges({ db, streams, accounts, catalogue, ledger, positi
     let end = change.from
     for (const block of change.blocks) {
       const stored = positions.storedOf(stream, block.first, block.first + block.count)
-      add(stream, change.segment, block, countOf(stored))
+      add(stream, change.into.segment, block, countOf(stored))
       end = block.first + block.count
     }
     moveRefused(change, stream, end)
@@ -165,7 +173,7 @@ export function createChanges({ db, streams, accounts, catalogue, ledger, positi
     })
     moveRefused(change, stream, change.from + count)
     for (const block of change.blocks) {
-      add(target, change.segment as SegmentRow, block, block.count)
+      add(target, (change.into as Into).segment, block, block.count)
       target.next = block.first + block.count
       target.dirty = true
     }

@@ -16,6 +16,7 @@
 //   ended     streams of epochs that are over, of which nothing is left to store, send or say
 //   (Numbers of blocks and of lines of the ledger are never used twice: the keeper names by them what it has seen.)
 //   meta      format version, epoch, boot id, clean-stop mark
+//   guard     how many rows each table has, and the sum of their CRCs (recover-guard.ts); every table but `block` has a column `crc` for it
 //
 // What must hold: all that one group commit changes (blocks, sequences, ledger, accounts, positions) is one transaction with one fsync.
 // WAL with synchronous=FULL: an acknowledged commit survives a power cut on storage that honours flush. better-sqlite3 drops to NORMAL at
@@ -25,6 +26,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { BadInput } from '../core/errors.ts'
 import { PERIOD_SCHEMA } from './periods.ts'
+import { createGuard, keepGuard } from './recover-guard.ts'
 import { spaceOf } from './space.ts'
 
 export type Journal = Database.Database
@@ -104,16 +106,11 @@ export function openJournal(dir: string, bytesMax: number): Journal {
   db.transaction(() => {
     const fresh = !db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'meta'").get()
     if (fresh) db.exec(SCHEMA + PERIOD_SCHEMA)
+    if (fresh) createGuard(db)
+    const format = fresh ? FORMAT : Number(readMeta(db, 'format'))
+    assertFormat(dir, format)
+    keepGuard(db)
     if (fresh) writeMeta(db, 'format', String(FORMAT))
-    const format = Number(readMeta(db, 'format'))
-    if (format !== FORMAT)
-      throw new BadInput([
-        {
-          where: journalFile(dir),
-          text: `the log has format ${format}, this version reads ${FORMAT}`,
-          remedy: 'start the version that wrote it',
-        },
-      ])
     // The first write of this open: after it the pragma must still say FULL (2).
     writeMeta(db, 'opened', String(Date.now()))
   })()
@@ -121,6 +118,13 @@ export function openJournal(dir: string, bytesMax: number): Journal {
   writeMeta(db, 'opened', String(Date.now()))
   if (db.pragma('synchronous', { simple: true }) !== 2) throw new Error('synchronous=FULL did not hold after the first write')
   return db
+}
+
+/** Throws BadInput for a journal of another version. */
+export function assertFormat(dir: string, format: number): void {
+  if (format === FORMAT) return
+  const text = `the log has format ${format}, this version reads ${FORMAT}`
+  throw new BadInput([{ where: journalFile(dir), text, remedy: 'start the version that wrote it' }])
 }
 
 /** A second connection, for the keeper: reads only, one short statement at a time. */

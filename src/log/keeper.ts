@@ -18,6 +18,7 @@ import type { LogState } from './pressure.ts'
 import type { StoredBlock } from './query.ts'
 import { createQuery } from './query.ts'
 import { createReducer } from './reducing.ts'
+import { createScan } from './scan.ts'
 import { createSealing } from './sealing.ts'
 import { createSegmentWriter } from './segment-writer.ts'
 import { spaceOf } from './space.ts'
@@ -51,6 +52,7 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
   const segments = createSegmentWriter(db, dir, device, stored, spaceOf(bytesMax).segmentBytesMax)
   const reducer = createReducer({ db, stored, segments, seenOf: (stream) => seenOf(stream) })
   const sealing = createSealing({ db, stored, segments, reducer, seenOf: (stream) => seenOf(stream) })
+  const scan = createScan(db, stored, { monotonic: () => performance.now() })
   const lost = db.prepare('SELECT stream, sum(count) AS lost FROM ledger GROUP BY stream')
 
   /** Of a stream: what any uplink has or may have, what is under way now, and numbers that no run may cross. */
@@ -84,7 +86,7 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
     query: createQuery(db, stored.describe, readBlock, { timeOf: stored.timeOf, decodeAggregates }),
     // No transaction around it: a snapshot held for so long would keep the write-ahead log from beginning anew. The writer checks what it applies.
     work(state, all) {
-      const change = reducer.next(state) ?? sealing.next(state, all)
+      const change = reducer.next(state) ?? sealing.next(state, all) ?? scan.step()
       if (change) lanes.block({ stream: change.stream, from: change.from, to: change.to })
       return change
     },

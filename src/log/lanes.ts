@@ -89,7 +89,8 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
         const end = Math.min(to, block.first + block.count)
         for (const part of difference([{ from: Math.max(at, block.first), to: end }], cursor.had)) {
           const count = room.take(part.to - part.from, block.bytes / block.count)
-          if (count > 0) takePart(row, block, part.from, part.from + count, out)
+          // A block that cannot be read holds up its stream until the ledger names it.
+          if (count > 0 && !takePart(row, block, part.from, part.from + count, out)) return part.from
           if (count < part.to - part.from) return part.from + count
         }
         at = end
@@ -98,11 +99,11 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
     }
   }
 
-  function takePart(row: StoredStream, block: BlockRow, from: number, to: number, out: Out): void {
+  function takePart(row: StoredStream, block: BlockRow, from: number, to: number, out: Out): boolean {
     try {
       const found = look(row, block)
       // It went while we looked: delivered, or named in the ledger.
-      if (!found) return
+      if (!found) return true
       for (const id of found.series) {
         const it = stored.describe(id)
         if (it) out.series.set(id, it)
@@ -111,9 +112,11 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
       const form = row.form === 'aggregate' ? 'aggregate' : 'raw'
       const slice = { form, stream: plain(row), from, to, block: found.block } as const
       out.slices.push(time.quality === 'synchronised' ? slice : { ...slice, time })
+      return true
     } catch (error) {
       if (!(error instanceof DamagedBlock)) throw error
       out.damaged.push({ stream: row.key, first: block.first })
+      return false
     }
   }
 

@@ -42,6 +42,8 @@ export function loadLedger(db: Journal, streams: Streams): Ledger {
   const remove = db.prepare('DELETE FROM ledger WHERE id = ? AND sequence IS NULL')
   const place = db.prepare('UPDATE ledger SET gap_stream = ?, sequence = ? WHERE id = ?')
   const open = new Map<string, OpenRow>()
+  /** After a rebuild: of streams before this one nobody knows what was said in their gap streams. */
+  const gapsFrom = Number(db.prepare("SELECT value FROM meta WHERE key = 'gaps-from'").pluck().get() ?? 0)
   let unpublished = 0
   const keyOf = (stream: number, action: string, reason: string) => `${stream} ${action} ${reason}`
   const rows = (max: number) => pending.all(max) as { id: number; stream: number; end: number; action: string; reason: string }[]
@@ -83,7 +85,8 @@ export function loadLedger(db: Journal, streams: Streams): Ledger {
     },
     publish(max) {
       for (const row of rows(max)) {
-        const gap = streams.sibling(streams.byId(row.stream), 'gap')
+        const of = streams.byId(row.stream)
+        const gap = of.id < gapsFrom ? streams.current(of.class, 'gap') : streams.sibling(of, 'gap')
         place.run(gap.id, gap.next++, row.id)
         gap.dirty = true
         unpublished--

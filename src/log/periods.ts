@@ -39,6 +39,11 @@ export interface Periods {
   /** Inside the commit's transaction. */
   save(): void
   timeOf(id: number): SliceTime
+  /**
+   * How long ago a time was that this box gave in a period: by the boot's own clock within this boot, whatever the wall clock did meanwhile,
+   * else by the times as they are corrected. Undefined where neither tells. `now` is the present time of this box.
+   */
+  ageUs(id: number, time: number, now: number): number | undefined
   /** No block is of a period before this one any more: other boots' rows before it go. Inside the commit's transaction. */
   forget(before: number): void
 }
@@ -65,11 +70,11 @@ export function loadPeriods(db: Journal, state: ClockState): Periods {
   const dirty = new Map<number, PeriodRow>()
   let nextId = (last?.id ?? 0) + 1
   let version = state.version
-  let current = last && isSame(last, state) ? last.id : begin(state)
-  const first = { id: current, version }
+  let current = last && isSame(last, state) ? last : begin(state)
+  const first = { id: current.id, version }
   settle()
 
-  function begin({ bootId, trusted, offsetUs, now, bootUs }: ClockState): number {
+  function begin({ bootId, trusted, offsetUs, now, bootUs }: ClockState): PeriodRow {
     const row: PeriodRow = {
       id: nextId++,
       boot: bootId,
@@ -82,7 +87,7 @@ export function loadPeriods(db: Journal, state: ClockState): Periods {
     if (trusted) trustedOffset = offsetUs
     else waiting.push(row)
     dirty.set(row.id, row)
-    return row.id
+    return row
   }
 
   /** Gives those that wait their shift, once and for all. */
@@ -92,9 +97,13 @@ export function loadPeriods(db: Journal, state: ClockState): Periods {
     waiting = []
   }
 
+  function rowOf(id: number): PeriodRow | undefined {
+    return dirty.get(id) ?? (byId.get(id) as PeriodRow | undefined)
+  }
+
   return {
-    current: () => current,
-    of: (wanted) => (wanted === undefined ? current : Math.min(current, first.id + Math.max(0, wanted - first.version))),
+    current: () => current.id,
+    of: (wanted) => (wanted === undefined ? current.id : Math.min(current.id, first.id + Math.max(0, wanted - first.version))),
     step(next) {
       if (next.version !== version + 1 || next.bootId !== state.bootId)
         throw new Error(`the clock's step ${next.version} follows on ${version}`)
@@ -108,7 +117,14 @@ export function loadPeriods(db: Journal, state: ClockState): Periods {
       for (const row of dirty.values()) upsert.run(row)
       dirty.clear()
     },
-    timeOf: (id) => timeIn(dirty.get(id) ?? (byId.get(id) as PeriodRow | undefined)),
+    timeOf: (id) => timeIn(rowOf(id)),
+    ageUs(id, time, now) {
+      const row = rowOf(id)
+      if (row?.boot === state.bootId) return now - current.offset_us - (time - row.offset_us)
+      const [there, here] = [timeIn(row), timeIn(rowOf(current.id))]
+      if (there.quality === 'relative' || here.quality === 'relative') return undefined
+      return now + here.shiftUs - (time + there.shiftUs)
+    },
     forget: (before) => void drop.run(before, state.bootId),
   }
 }

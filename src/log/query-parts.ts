@@ -2,27 +2,39 @@
 import type { AggregateColumns, ReadingColumns } from '../core/aggregate.ts'
 import type { LogSeries, SliceTime } from '../core/log.ts'
 import type { AggregatePart, RawPart } from '../core/query.ts'
+import { isNumeric, timeShiftOf } from '../core/query.ts'
 
-/** As stored, [from, to); `shiftUs` is what makes stored times right. */
-interface StoredRange {
+const NO_BYTES = new Uint8Array(0)
+
+/** What is wanted of a block. */
+export interface Cut {
+  /** Source time as it is shown, µs, [from, to). */
   readonly from: number
   readonly to: number
-  readonly shiftUs: number
+  /** Absent: synchronised. */
+  readonly clock: SliceTime | undefined
+  /** Descriptor of a series that is asked for. */
+  wanted(series: number): LogSeries | undefined
 }
 
-/** Readings [start, end) of the block, one series; undefined when none is in the range. */
-export function rawPart(
-  block: ReadingColumns,
-  start: number,
-  end: number,
-  series: LogSeries,
-  clock: SliceTime | undefined,
-  { from, to, shiftUs }: StoredRange,
-): RawPart | undefined {
+/** A part for each series with readings in the range. */
+export function* rawParts(block: ReadingColumns, cut: Cut): Generator<RawPart> {
+  let start = 0
+  for (const [run, id] of block.seriesIds.entries()) {
+    const end = start + (block.runs[run] as number)
+    const series = cut.wanted(id)
+    const part = series && rawPart(block, start, end, series, cut)
+    if (part) yield part
+    start = end
+  }
+}
+
+function rawPart(block: ReadingColumns, start: number, end: number, series: LogSeries, cut: Cut): RawPart | undefined {
+  const { clock } = cut
+  const shiftUs = timeShiftOf(series, clock)
+  const [from, to] = [cut.from - shiftUs, cut.to - shiftUs]
   const places = placesOf(start, end, (i) => (block.time[i] as number) >= from && (block.time[i] as number) < to)
   if (places === undefined) return undefined
-  const sequence = new Float64Array(places.length)
-  places.forEach((it, i) => (sequence[i] = block.sequence ? (block.sequence[it] as number) : block.first + it))
   return {
     form: 'raw',
     series,
@@ -33,37 +45,47 @@ export function rawPart(
     value: pickSlots(block.value, places),
     quality: pick(block.quality, places),
     status: pick(block.status, places),
-    sequence,
-    bytes: block.bytes,
+    sequence: block.sequence ? pick(block.sequence, places) : Float64Array.from(places, (it) => block.first + it),
+    bytes: isNumeric(series.kind) ? NO_BYTES : block.bytes,
   }
 }
 
-/** Aggregates [start, end) of the block, one series, whose windows reach into the range; undefined when none does. */
-export function aggregatePart(
+/** Where a block of aggregates stands. */
+interface AggregatePlace {
+  readonly first: number
+  readonly received_to: number
+}
+
+/** A part for each series with windows that reach into the range. */
+export function* aggregateParts(block: AggregateColumns, cut: Cut, place: AggregatePlace): Generator<AggregatePart> {
+  for (let start = 0, end = 0; start < block.count; start = end) {
+    const id = block.series[start] as number
+    while (end < block.count && block.series[end] === id) end++
+    const series = cut.wanted(id)
+    const part = series && aggregatePart(block, start, end, series, cut, place)
+    if (part) yield part
+  }
+}
+
+function aggregatePart(
   block: AggregateColumns,
   start: number,
   end: number,
   series: LogSeries,
-  clock: SliceTime | undefined,
-  { from, to, shiftUs, first, received }: StoredRange & { readonly first: number; readonly received: number },
+  cut: Cut,
+  { first, received_to }: AggregatePlace,
 ): AggregatePart | undefined {
-  const { windowUs } = block
-  const places = placesOf(
-    start,
-    end,
-    (i) => (block.windowStart[i] as number) + windowUs > from && (block.windowStart[i] as number) < to,
-  )
+  const { windowUs, windowStart } = block
+  const { clock } = cut
+  const shiftUs = timeShiftOf(series, clock)
+  const [after, to] = [cut.from - shiftUs - windowUs, cut.to - shiftUs]
+  const places = placesOf(start, end, (i) => (windowStart[i] as number) > after && (windowStart[i] as number) < to)
   if (places === undefined) return undefined
-  const columns = pickAggregates(block, places)
+  const columns = pickAggregates(isNumeric(series.kind) ? { ...block, bytes: NO_BYTES } : block, places)
   for (const column of [columns.windowStart, columns.firstTime, columns.lastTime]) shifted(column, shiftUs)
-  return {
-    form: 'aggregate',
-    series,
-    ...(clock && { clock }),
-    columns,
-    sequence: Float64Array.from(places, (it) => first + it),
-    received,
-  }
+  const sequence = Float64Array.from(places, (it) => first + it)
+  const received = received_to + (clock?.shiftUs ?? 0)
+  return { form: 'aggregate', series, ...(clock && { clock }), columns, sequence, received }
 }
 
 /** Without the first `over` rows. */

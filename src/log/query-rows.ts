@@ -17,8 +17,8 @@ export interface Place {
   readonly offset: number | null
 }
 
-/** Rows that are looked at together: about a millisecond each 1,000. */
-const ROWS_A_LOOK = 4_096
+/** Rows that are looked at together: about 2 ms. */
+const ROWS_A_LOOK = 1_024
 
 const PLACES =
   'SELECT id, first, count, time_from, time_to, received_from, received_to, bytes, period, segment, "offset" FROM block WHERE stream = ? AND first >= ? ORDER BY first LIMIT ?'

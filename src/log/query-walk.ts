@@ -24,10 +24,9 @@ export interface Walk {
   isSkipping(row: Place): boolean
   /** What is left of a part of the block at hand; undefined: nothing. */
   skipped(part: QueryPart): QueryPart | undefined
-  readonly state: () => StreamCursor
+  /** To go on from with the next page. */
+  state(): StreamCursor
 }
-
-export const cursorOf = (walk: Walk): StreamCursor => walk.state()
 
 export function beginWalk(id: number, cursor?: StreamCursor): Walk {
   let next = cursor?.next ?? 0

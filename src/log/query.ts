@@ -1,16 +1,17 @@
 // What the log holds of some tags. Pages of bounded work: each call reads some blocks and says where to go on, so that no cursor of
 // SQLite stays open and the keeper's thread is soon free again. Epoch by epoch, and in an epoch in the order of receipt.
 import { decodeBlock, DamagedBlock } from '../columns/index.ts'
-import type { AggregateColumns, ReadingColumns } from '../core/aggregate.ts'
+import { seriesIn } from '../columns/peek.ts'
+import type { AggregateColumns } from '../core/aggregate.ts'
 import type { LogSeries, SliceTime } from '../core/log.ts'
 import type { PageRequest, QueryCursor, QueryPage, QueryPart } from '../core/query.ts'
-import { timeShiftOf } from '../core/query.ts'
 import type { Stream } from '../core/stream.ts'
 import { streamKey } from '../core/stream.ts'
 import type { Journal } from './journal.ts'
 import type { Walk } from './query-walk.ts'
-import { beginWalk, cursorOf } from './query-walk.ts'
-import { aggregatePart, rawPart } from './query-parts.ts'
+import { beginWalk } from './query-walk.ts'
+import type { Cut } from './query-parts.ts'
+import { aggregateParts, rawParts } from './query-parts.ts'
 import { createPlaces, createTags } from './query-rows.ts'
 import type { Place } from './query-rows.ts'
 
@@ -29,9 +30,15 @@ export interface QueryOptions {
   readonly decodeAggregates?: (block: Uint8Array) => AggregateColumns
 }
 
-/** A page's work: readings that are decoded, and blocks, which cost something however small they are. */
+/** A page's work: readings that are decoded, blocks, which cost something however small they are, and rows that are looked at. */
 const DECODED_A_PAGE = 200_000
 const BLOCKS_A_PAGE = 512
+const ROWS_A_PAGE = 16_384
+/** Strings and bytes count as readings too. */
+const BYTES_AS_A_READING = 16
+/** Larger blocks are looked at first, whether they hold a series at all: that takes a 40th of the time, and less than this share. */
+const LOOKED_AT_MIN = 1_000
+const LOOKED_AT_SHARE = 16
 
 interface StreamRow extends Stream {
   readonly id: number
@@ -41,17 +48,22 @@ interface StreamRow extends Stream {
 interface Lane {
   readonly stream: StreamRow
   readonly walk: Walk
-  /** Ahead, those that may hold something of the range; ascending. */
+  /** Blocks that may hold something of the range, ascending; those before `at` are taken. */
   places: readonly Place[]
+  at: number
 }
+
+const headOf = (lane: Lane): Place | undefined => lane.places[lane.at]
 
 interface Out {
   readonly request: PageRequest
   readonly wanted: ReadonlySet<number>
   readonly parts: QueryPart[]
   readonly damaged: { stream: string; first: number }[]
-  decoded: number
+  /** Rows of the catalogue, blocks, and readings. */
+  rows: number
   blocks: number
+  decoded: number
 }
 
 const isFull = (out: Out) => out.decoded >= DECODED_A_PAGE || out.blocks >= BLOCKS_A_PAGE
@@ -70,13 +82,13 @@ export function createQuery(
   /** One snapshot for all that a page reads. */
   const page = db.transaction((request: PageRequest): QueryPage => {
     const series = request.after === 0 ? seriesOf(request.tag) : request.after.series
-    const out: Out = { request, wanted: new Set(series), parts: [], damaged: [], decoded: 0, blocks: 0 }
+    const out: Out = { request, wanted: new Set(series), parts: [], damaged: [], rows: 0, blocks: 0, decoded: 0 }
     const walks = new Map((request.after === 0 ? [] : request.after.streams).map((it) => [it.id, beginWalk(it.id, it)]))
     const rest = epochsOf(series).map((epoch) => epoch.filter((it) => !walks.get(it.id)?.isDone))
     const present = rest.find((it) => it.length > 0)
     if (present) readEpoch(present, walks, out)
     const isOver = rest.flat().every((it) => walks.get(it.id)?.isDone)
-    const next: QueryCursor = { series, streams: [...walks.values()].map(cursorOf) }
+    const next: QueryCursor = { series, streams: [...walks.values()].map((it) => it.state()) }
     return { parts: out.parts, damaged: out.damaged, next: isOver ? undefined : next }
   })
 
@@ -94,45 +106,43 @@ export function createQuery(
       const walk = walks.get(stream.id) ?? beginWalk(stream.id)
       walks.set(stream.id, walk)
       places.catchUp(walk)
-      return { stream, walk, places: [] }
+      return { stream, walk, places: [], at: 0 }
     })
     while (!isFull(out)) {
-      for (const lane of lanes) if (lane.places.length === 0) fill(lane, out)
-      const lane = oldest(lanes)
+      for (const lane of lanes) while (!headOf(lane) && !lane.walk.isDone && out.rows < ROWS_A_PAGE) fill(lane, out)
+      const next = oldest(lanes)
       // A stream whose next block is not known yet holds up the others.
-      if (!lane || lanes.some((it) => it.places.length === 0 && !it.walk.isDone)) return
-      take(lane, out)
+      if (!next || lanes.some((it) => !headOf(it) && !it.walk.isDone)) return
+      take(...next, out)
     }
   }
 
   /** Looks at some rows; there may be more without anything for us among them. */
   function fill(lane: Lane, out: Out): void {
-    if (lane.walk.isDone) return
     const { from, to } = out.request
     const rows = places.after(lane.walk)
-    const mayHold = rows.filter((it) => {
+    out.rows += rows.length
+    lane.at = 0
+    lane.places = rows.filter((it) => {
       const shiftUs = timeOf?.(it.period).shiftUs ?? 0
       return it.time_to + Math.max(0, shiftUs) >= from && it.time_from + Math.min(0, shiftUs) < to
     })
-    lane.places = mayHold
-    // Rows that hold nothing are passed at once up to the next one that may.
+    // Rows that hold nothing are passed at once, up to the next one that may.
+    const head = headOf(lane)
     for (const row of rows) {
-      if (row === mayHold[0]) break
+      if (row === head) break
       lane.walk.pass(row)
     }
     if (rows.length === 0) lane.walk.finish()
   }
 
-  function take(lane: Lane, out: Out): void {
-    const [row, ...rest] = lane.places as [Place, ...Place[]]
-    lane.places = rest
+  function take(lane: Lane, row: Place, out: Out): void {
+    lane.at++
     out.blocks++
-    out.decoded += row.count
     const counts = new Map<number, number>()
     try {
-      for (const part of partsOf(row, lane, out)) {
-        const rows = part.form === 'raw' ? part.count : part.columns.count
-        counts.set(part.series.id, rows)
+      for (const part of partsOf(row, lane.stream, out)) {
+        counts.set(part.series.id, part.form === 'raw' ? part.count : part.columns.count)
         const left = lane.walk.isSkipping(row) ? lane.walk.skipped(part) : part
         if (left) out.parts.push(left)
       }
@@ -144,46 +154,29 @@ export function createQuery(
     lane.walk.pass(row, counts)
   }
 
-  function* partsOf(row: Place, { stream }: Lane, out: Out): Generator<QueryPart> {
+  function partsOf(row: Place, { form }: StreamRow, out: Out): Iterable<QueryPart> {
     const bytes = readBlock({ ...row, data: places.dataOf(row) })
     const time = timeOf?.(row.period)
-    const clock = time && time.quality !== 'synchronised' ? time : undefined
-    const range = (series: LogSeries) => {
-      const shiftUs = timeShiftOf(series, clock)
-      return { from: out.request.from - shiftUs, to: out.request.to - shiftUs, shiftUs }
-    }
-    if (stream.form === 'raw') {
-      const block: ReadingColumns = decodeBlock(bytes)
-      let at = 0
-      for (const [run, id] of block.seriesIds.entries()) {
-        const end = at + (block.runs[run] as number)
-        const series = out.wanted.has(id) ? describe(id) : undefined
-        const part = series && rawPart(block, at, end, series, clock, range(series))
-        if (part) yield part
-        at = end
-      }
-      return
-    }
-    const columns = (decodeAggregates as NonNullable<typeof decodeAggregates>)(bytes)
-    for (let at = 0, end = 0; at < columns.count; at = end) {
-      const id = columns.series[at] as number
-      while (end < columns.count && columns.series[end] === id) end++
-      const series = out.wanted.has(id) ? describe(id) : undefined
-      const received = row.received_to + (clock?.shiftUs ?? 0)
-      const part = series && aggregatePart(columns, at, end, series, clock, { ...range(series), first: row.first, received })
-      if (part) yield part
-    }
+    const cut: Cut = { ...out.request, wanted: wantedBy(out.wanted), clock: time?.quality === 'synchronised' ? undefined : time }
+    out.decoded += Math.ceil(row.count / LOOKED_AT_SHARE)
+    if (form === 'raw' && row.count > LOOKED_AT_MIN && !seriesIn(bytes).some((id) => out.wanted.has(id))) return []
+    const columns = form === 'raw' ? decodeBlock(bytes) : decodeAggregates?.(bytes)
+    if (!columns) return []
+    out.decoded += row.count + Math.ceil(columns.bytes.length / BYTES_AS_A_READING)
+    return 'seriesIds' in columns ? rawParts(columns, cut) : aggregateParts(columns, cut, row)
   }
+
+  const wantedBy = (wanted: ReadonlySet<number>) => (id: number) => (wanted.has(id) ? describe(id) : undefined)
 
   return (request) => page(request)
 }
 
-/** Whose next block was received first. */
-function oldest(lanes: readonly Lane[]): Lane | undefined {
-  let least: Lane | undefined
+/** Whose next block was received first, and that block. */
+function oldest(lanes: readonly Lane[]): [Lane, Place] | undefined {
+  let least: [Lane, Place] | undefined
   for (const lane of lanes) {
-    const [row] = lane.places
-    if (row && (!least || row.received_from < (least.places[0] as Place).received_from)) least = lane
+    const row = headOf(lane)
+    if (row && (!least || row.received_from < least[1].received_from)) least = [lane, row]
   }
   return least
 }

@@ -241,7 +241,7 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
     })
     const ids = new Set(columns.series)
     const series = [...ids].map((id) => stored.describe(id)).filter((it): it is LogSeries => it !== undefined)
-    const { segment, offsets } = segments.append(
+    const { into, offsets } = segments.append(
       of.class,
       'aggregate',
       parts.map((it) => it.block),
@@ -264,7 +264,7 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
         offset: offsets[n] as number,
       }),
     )
-    return { kind: 'reduce', ...change, action: 'aggregated', reason, segment, blocks }
+    return { kind: 'reduce', ...change, action: 'aggregated', reason, into, blocks }
   }
 
   return {

@@ -153,7 +153,7 @@ export function createSealing({ db, stored, segments, reducer, seenOf }: Sealing
     const merged = merge(blocks, { stream: run.stream.id, first: run.unseen ? run.from : 'kept' })
     const ids = new Set(merged.flatMap((it) => [...it.seriesIds]))
     const series = [...ids].map((id) => stored.describe(id)).filter((it): it is LogSeries => it !== undefined)
-    const { segment, offsets } = segments.append(
+    const { into, offsets } = segments.append(
       run.stream.class,
       'raw',
       merged.map((it) => it.block),
@@ -176,7 +176,7 @@ export function createSealing({ db, stored, segments, reducer, seenOf }: Sealing
         offset: offsets[n] as number,
       }),
     )
-    return { kind: 'seal', ...common(run), renumbered: run.unseen, segment, blocks: sealed }
+    return { kind: 'seal', ...common(run), renumbered: run.unseen, into, blocks: sealed }
   }
 
   /** The blocks of a run; undefined when one has gone meanwhile. */
@@ -210,7 +210,7 @@ export function createSealing({ db, stored, segments, reducer, seenOf }: Sealing
         if (!run || run.rows.reduce((sum, it) => sum + it.bytes, 0) > state.segmentRoom) continue
         goOn.add(stream.id)
         if (run.unseen && step.keep === 'nothing')
-          return { kind: 'reduce', ...common(run), action: 'dropped', reason: step.reason, segment: undefined, blocks: [] }
+          return { kind: 'reduce', ...common(run), action: 'dropped', reason: step.reason, into: undefined, blocks: [] }
         const change = withBlocks(run, (blocks) => {
           if (!run.unseen || typeof step.keep === 'string') return seal(run, blocks, state.now)
           const place = { ...common(run), of: run.stream, period: (run.rows[0] as FreshRow).period }

@@ -176,7 +176,7 @@ function toWire({ class: name, form, device, epoch, at, streams, series, account
       form: it.form,
       next: it.next,
     })),
-    series: series.map((it) => ({ id: it.id, tag: it.tag, class: it.class, kind: it.kind, unit: it.unit })),
+    series: series.map((it) => ({ id: it.id, tag: it.tag, class: it.class, kind: it.kind, unit: it.unit, boxTime: it.boxTime })),
     account: {
       class: account.class,
       accepted: account.accepted,
@@ -226,7 +226,8 @@ function seriesFrom(wire: unknown): LogSeries {
     class: text(it['class'], 'series.class'),
     kind: word(it['kind'], KINDS, 'series.kind') as ValueKind,
   }
-  return it['unit'] === undefined ? series : { ...series, unit: text(it['unit'], 'series.unit') }
+  const unit = it['unit'] === undefined ? {} : { unit: text(it['unit'], 'series.unit') }
+  return { ...series, ...unit, ...(it['boxTime'] === true && { boxTime: true as const }) }
 }
 
 function accountFrom(wire: unknown): NotedAccount {

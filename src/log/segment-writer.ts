@@ -1,14 +1,15 @@
 // The keeper's hand on segment files: what it appends counts only once the writer has recorded it (change.ts).
 import type { LogSeries } from '../core/log.ts'
 import type { SegmentRow } from './catalogue.ts'
+import type { Into } from './change.ts'
 import type { Journal } from './journal.ts'
 import { appendTo, cutTo, segmentPath, unlinkSegment } from './segment.ts'
 import type { NotedLoss, Notes, SegmentForm } from './segment-notes.ts'
 import type { Stored } from './stored.ts'
 
-/** Blocks as they will be recorded: where each stands, and the segment as it then is. */
+/** Blocks as they will be recorded. */
 export interface Appended {
-  readonly segment: SegmentRow
+  readonly into: Into
   readonly offsets: readonly number[]
 }
 
@@ -87,7 +88,7 @@ export function createSegmentWriter(
         const { offsets, end } = appendTo(path, segment.end, notes, blocks)
         const grown = { ...segment, end }
         pending = { path, end: segment.end, described: series.map((it) => it.id), lastLoss, segment: grown }
-        return { segment: grown, offsets }
+        return { into: { segment: grown, base: segment.end }, offsets }
       } catch (error) {
         giveBack(path, segment.end)
         throw error

@@ -32,6 +32,7 @@ import { loadPositions } from './positions.ts'
 import { loadOffline } from './offline.ts'
 import type { LogState } from './pressure.ts'
 import { createPressure } from './pressure.ts'
+import { tidySegments } from './recover.ts'
 import { segmentPath, unlinkSegment } from './segment.ts'
 import { loadSeries } from './series.ts'
 import { makeBallast, spaceOf } from './space.ts'
@@ -125,6 +126,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const accounts = loadAccounts(db, streams)
   const ledger = loadLedger(db, streams)
   const catalogue = loadCatalogue(db)
+  tidySegments(options.dir, catalogue)
   const positions = loadPositions({
     db,
     streams,

@@ -8,7 +8,7 @@ const BASE_US = 2
 const CELLS = 3
 const US_PER_MS = 1000
 
-export interface ClockReading {
+interface ClockReading {
   readonly version: number
   /** Microseconds since 1970 UTC = monotonic microseconds + base. */
   readonly baseUs: number

@@ -5,7 +5,7 @@ import { open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClockParts, SavedClock, Voucher } from './clock.ts'
 import { monotonicUs } from './clock-cell.ts'
-import { bootId } from './host.ts'
+import { bootId } from './clock-boot.ts'
 
 /** systemd-timesyncd touches it each time that it has set the clock. */
 const TIMESYNC_MARK = '/run/systemd/timesync/synchronized'

@@ -7,6 +7,7 @@
 // What must hold: between two steps the offset never moves by more than STEP_US_MAX, and not at all while the clock is not trusted; trust
 // is kept for the rest of the boot; the floor (build, last saved time, newest reading) binds only as long as nobody vouches for the time.
 import type { ClockState, ClockTrust } from '../core/clock.ts'
+import type { ClockStatus } from '../core/status.ts'
 import type { CellClock } from './clock-cell.ts'
 import { cellClock, newClockCell, writeCell } from './clock-cell.ts'
 
@@ -41,15 +42,6 @@ export interface ClockParts {
   save(saved: SavedClock): void
 }
 
-export interface ClockReport {
-  /** Somebody vouches for the system clock now. */
-  readonly synchronised: boolean
-  /** System clock less the agent's time. */
-  readonly offsetMs: number | null
-  readonly trusted: boolean
-  readonly source: ClockTrust | null
-}
-
 export interface AgentClock extends CellClock {
   /** Monotonic milliseconds. */
   monotonic(): number
@@ -58,7 +50,7 @@ export interface AgentClock extends CellClock {
   check(): ClockState | undefined
   /** It is later than this, says the log's newest reading. Likewise. */
   raise(floorUs: number): ClockState | undefined
-  status(): ClockReport
+  status(): ClockStatus
   save(): void
   /** What the threads read the time from. */
   readonly cell: SharedArrayBuffer

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs'
 import { readFile, statfs } from 'node:fs/promises'
 import { cpus } from 'node:os'
-import { cpuTemperature, currentLoad, mem } from 'systeminformation'
 import type { HostStatus } from '../core/status.ts'
 
 const MEASURE_EVERY_MS = 5000
@@ -20,6 +19,8 @@ export function hostWatch(dir: string): () => Promise<HostStatus> {
 }
 
 async function measure(dir: string): Promise<HostStatus> {
+  // 8 MB, for an agent that somebody looks at.
+  const { cpuTemperature, currentLoad, mem } = await import('systeminformation')
   const [load, memory, disk, temperature] = await Promise.all([currentLoad(), mem(), statfs(dir), cpuTemperature()])
   return {
     cpu: { loadPercent: Math.round(load.currentLoad), cores: cpus().length },
@@ -27,11 +28,6 @@ async function measure(dir: string): Promise<HostStatus> {
     disk: { bytes: disk.blocks * disk.bsize, freeBytes: disk.bavail * disk.bsize },
     temperature: typeof temperature.main === 'number' && temperature.main > 0 ? temperature.main : null,
   }
-}
-
-/** Of this boot of the machine (Linux). */
-export function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
 }
 
 /** Whether a time service says that the clock is set: the mark that systemd-timesyncd leaves. */

@@ -10,7 +10,9 @@ export type ReadPage = (request: PageRequest) => Promise<QueryPage>
 export async function* query(request: QueryRequest, read: ReadPage, signal: AbortSignal): AsyncGenerator<QueryRow> {
   const every = request.every ?? (request.points === undefined ? undefined : windowFor(request, request.points))
   let rows = 0
-  for await (const some of every === undefined ? rowsIn(request, read, signal) : windowsOf(partsIn(request, read, signal), every)) {
+  for await (const some of every === undefined
+    ? rowsIn(request, read, signal)
+    : windowsOf(partsIn(request, read, signal), every)) {
     for (const row of some) {
       if (rows++ >= request.limit || signal.aborted) return
       yield row

@@ -1,5 +1,5 @@
 import type { Clock, ClockState } from '../core/clock.ts'
-import { bootId } from '../machine/host.ts'
+import { bootId } from '../machine/clock-boot.ts'
 import { cellClock, monotonicUs } from '../machine/clock-cell.ts'
 
 /**

@@ -3,15 +3,22 @@ import { randomBytes } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import type { ClockState } from '../core/clock.ts'
+import { recoverLog } from '../log/recover.ts'
 import type { Writer, WriterOptions, WriterWorld } from '../log/writer.ts'
 import { openWriter } from '../log/writer.ts'
 import { systemClock, systemState } from './clock.ts'
 import { caller, packed, serve } from './port.ts'
 
 const port = parentPort as MessagePort
-const main = caller(port)
 const { clock: shared, ...options } = workerData as WriterData
 const clock = systemClock(shared?.cell)
+const clockState = shared?.state ?? systemState()
+/** Calls wait in the port until somebody listens: nobody does before this is over. */
+const unrecovered: unknown = await recoverLog({ ...options, bootId: clockState.bootId, now: clock.now() }).then(
+  () => undefined,
+  (error: unknown) => error,
+)
+const main = caller(port)
 
 /** What the log's options and the agent's clock are handed over as. */
 export type WriterData = WriterOptions & { readonly clock?: { readonly cell: SharedArrayBuffer; readonly state: ClockState } }
@@ -27,7 +34,7 @@ const world: WriterWorld = {
     const later = setTimeout(run, ms)
     return { cancel: () => clearTimeout(later) }
   },
-  clock: () => shared?.state ?? systemState(),
+  clock: () => clockState,
   randomEpoch: () => randomBytes(16).toString('hex'),
   durable: (ids, unpublished) => main.tell('durable', [ids, unpublished]),
   held: () => main.tell('held', []),
@@ -37,6 +44,7 @@ const world: WriterWorld = {
 /** What is thrown out of a thread loses its class on the way: a log that cannot be opened is told as what it is. */
 function opened(): Writer {
   try {
+    if (unrecovered !== undefined) throw unrecovered
     return openWriter(options, world)
   } catch (error) {
     world.failed(error)

@@ -7,7 +7,7 @@
 //
 // Once a second, of all processes of the agent: PSS (what the issue bounds; pages of the Node program count in part while other programs run
 // on the same Node, such as this one), RSS (what PSS is where nothing else does) and USS (what ends with the agent).
-// `--threads` also notes each thread's heap from within (heaps.ts), which itself costs 1–2 MB a thread: a run for finding, not for the record.
+// `--away 0` leaves out away and drain. `--threads` also notes each thread's heap from within (heaps.ts), which itself costs 1–2 MB a thread: a run for finding, not for the record.
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { join } from 'node:path'
@@ -83,15 +83,30 @@ uplinks:
 `
 }
 
-/** With the options that the npm script gives to Node. */
+/** With the variables and options that the npm script gives to Node. */
 function startAgent(settings: string): Child {
   const { scripts } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as { scripts: { holdfast: string } }
-  const [, ...words] = scripts.holdfast.split(' ')
-  const file = words.pop() as string
+  const words = scripts.holdfast.split(' ')
+  const env = Object.fromEntries(words.slice(0, words.indexOf('node')).map((it) => it.split('=') as [string, string]))
+  const args = words.slice(words.indexOf('node') + 1, -1)
+  const file = options.cli ?? join(project, words.at(-1) as string)
   const probe = options.threads ? ['--import', join(import.meta.dirname, 'heaps.ts')] : []
   const extra = options['node-args'].split(' ').filter(Boolean)
-  const command = [...words, ...extra, ...probe, options.cli ?? join(project, file), 'agent', '--settings', settings, '--data', dataDir]
-  return startChild(dir, 'agent', process.execPath, command, { HEAPS_DIR: heapsDir })
+  const command = [...args, ...extra, ...probe, file, 'agent', '--settings', settings, '--data', dataDir]
+  return startChild(dir, 'agent', process.execPath, command, { ...env, HEAPS_DIR: heapsDir })
+}
+
+/** Started, and connected to both sides. */
+async function runningAgent(settings: string): Promise<Child> {
+  const started = startAgent(settings)
+  const api = connectAgent(dataDir)
+  for (const end = performance.now() + START_MS_MAX; performance.now() < end; await sleep(200)) {
+    const status = await api.status().catch(() => undefined)
+    if (status?.sources.every((it) => it.state === 'up') && status.uplinks.every((it) => it.state === 'up')) return started
+    if (!started.isRunning()) break
+  }
+  await started.end()
+  throw new Error(`the agent does not come up: ${lastLines(started.logFile, 5).join('\n')}`)
 }
 
 /** Undefined when one of the processes has just ended. */
@@ -209,13 +224,10 @@ try {
   await createTopics(kafka.bootstrap, 3)
   const settings = join(dir, 'settings.yaml')
   writeFileSync(settings, settingsOf(kafka.bootstrap))
-  agent = startAgent(settings)
+  // The first start after a change fills Node's compile cache when it ends; what runs for months is a later one.
+  await (await runningAgent(settings)).end()
+  agent = await runningAgent(settings)
   const api = connectAgent(dataDir)
-  for (const end = performance.now() + START_MS_MAX; performance.now() < end; await sleep(200)) {
-    const status = await api.status().catch(() => undefined)
-    if (status?.sources.every((it) => it.state === 'up') && status.uplinks.every((it) => it.state === 'up')) break
-    if (!agent.isRunning()) throw new Error(`the agent ended: ${lastLines(agent.logFile, 5).join('\n')}`)
-  }
   await measure(agent, 'idle', Number(options.idle))
 
   const messagesPerSecond = Number(options.rate) / READINGS_A_MESSAGE.S2

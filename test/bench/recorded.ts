@@ -21,7 +21,8 @@ const DAY_FIRST = /^(\d+)\/(\d+)\/(\d+) (\d+):(\d+)$/
 
 /** `dir`: a folder of data sets by name; without it, or for what is not in it, what the tree itself has. */
 export function readDataSets(dir?: string): DataSet[] {
-  const folderOf = (name: string): string | undefined => [dir, OWN].map((it) => it && join(it, name)).find((it) => it && existsSync(it))
+  const folderOf = (name: string): string | undefined =>
+    [dir, OWN].map((it) => it && join(it, name)).find((it) => it && existsSync(it))
   return ['skab-water-loop', 'steel-energy-meter', 'nab-machine-temperature'].flatMap((name) => {
     const folder = folderOf(name)
     return folder ? [{ name, tables: readTables(folder) }] : []
@@ -51,6 +52,8 @@ function readTable(path: string, name: string): Table {
 
 function microsOf(text: string): number {
   const match = DAY_FIRST.exec(text)
-  const iso = match ? `${match[3]}-${match[2]?.padStart(2, '0')}-${match[1]?.padStart(2, '0')} ${match[4]?.padStart(2, '0')}:${match[5]}:00` : text
+  const iso = match
+    ? `${match[3]}-${match[2]?.padStart(2, '0')}-${match[1]?.padStart(2, '0')} ${match[4]?.padStart(2, '0')}:${match[5]}:00`
+    : text
   return Date.parse(`${iso.replace(' ', 'T')}Z`) * 1_000
 }

@@ -1,3 +1,4 @@
+import { crc32, zstdDecompressSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AGGREGATES_MAX, createAggregateEncoder, decodeAggregates, splitAggregates } from '../../src/columns/aggregates/index.ts'
@@ -8,6 +9,7 @@ import { kindOf, row, toInput } from './helpers.ts'
 
 const PLACE = { stream: 3, first: 1_000, receivedFrom: 5, receivedTo: 9 }
 const WINDOW = 10_000_000
+const HEADER_BYTES = 68
 const encode = createAggregateEncoder(1)
 
 const inOrder = (rows: readonly AggregateRow[]) => rows.toSorted((a, b) => a.series - b.series)
@@ -95,4 +97,37 @@ describe('what cannot be a block is refused', () => {
     for (let length = 0; length < block.length; length++)
       expect(() => decodeAggregates(block.subarray(0, length))).toThrow(DamagedBlock)
   })
+})
+
+/** A block with another payload and both CRCs right again: what no accident makes, but a bug or somebody could. */
+function withPayload(block: Uint8Array, payload: Uint8Array): Uint8Array {
+  const copy = Buffer.concat([block.subarray(0, HEADER_BYTES), payload])
+  copy[3] = 0
+  copy.writeUInt32LE(payload.length, 20)
+  copy.writeUInt32LE(payload.length, 24)
+  copy.writeUInt32LE(crc32(payload), 60)
+  copy.writeUInt32LE(crc32(copy.subarray(0, 64)), 64)
+  return copy
+}
+
+test('whatever a payload holds, what comes out is aggregates or DamagedBlock', () => {
+  const sets = fc.array(anyAggregate, { minLength: 1, maxLength: 12 })
+  const changes = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 })
+  fc.assert(
+    fc.property(sets, changes, fc.integer({ min: -3, max: 3 }), (rows, places, longer) => {
+      const { block } = encode(toColumns(inOrder(rows), WINDOW), PLACE, kindOf)
+      const stored = block.subarray(HEADER_BYTES)
+      const payload = block[3] === 1 ? zstdDecompressSync(stored) : Buffer.from(stored)
+      for (const [place, byte] of places) payload[place % payload.length] = byte
+      const cut = longer < 0 ? payload.subarray(0, longer) : Buffer.concat([payload, Buffer.alloc(longer)])
+      try {
+        const columns = decodeAggregates(withPayload(block, cut))
+        expect(columns.count).toBe(rows.length)
+        expect(columns.last).toHaveLength(rows.length)
+      } catch (error) {
+        expect(error).toBeInstanceOf(DamagedBlock)
+      }
+    }),
+    { numRuns: 3_000 },
+  )
 })

@@ -167,7 +167,7 @@ describe('with CRCs that hold', () => {
     const names = ['all kinds', 'planes', 'sealed, one reading', 'sealed, all kinds, with its order', 'sealed, doubles']
     for (const block of names.map((it) => BLOCKS[it] as Uint8Array)) {
       for (let at = HEADER_BYTES; at < block.length; at++) {
-        for (let byte = 0; byte < 256; byte++) {
+        for (let byte = 0; byte < 256; byte += 3) {
           damageOf(() => decodeBlock(sealed(block, (view) => view.setUint8(at, byte))))
         }
       }

@@ -171,6 +171,11 @@ def decimals(ks, form, digits, distances):
     return [(it + distance) & MASK for it, distance in zip(values, distances)] if form == 7 else values
 
 
+def low_bits(data, start, width):
+    part = int.from_bytes(data[start >> 3 : (start + width + 7) >> 3], "little")
+    return part >> (start & 7) & ((1 << width) - 1)
+
+
 def sums(differences):
     now, numbers = 0, []
     for it in differences:
@@ -286,8 +291,8 @@ class Sealed:
         base = self.runs_reader.signed() if order == 0 else 0
         numbers = [self.section[section].varint() for _ in range(count)]
         if width > 0:
-            rest = int.from_bytes(self.section["bits"].take((count * width + 7) // 8), "little")
-            numbers = [it << width | rest >> (i * width) & ((1 << width) - 1) for i, it in enumerate(numbers)]
+            data = self.section["bits"].take((count * width + 7) // 8)
+            numbers = [it << width | low_bits(data, i * width, width) for i, it in enumerate(numbers)]
         if order == 0:
             return [base + it for it in numbers]
         numbers = [unzigzag(it) for it in numbers]
@@ -316,8 +321,10 @@ class Sealed:
             own = self.section["bits"].doubles(count)
         else:
             own = self.integers(count, "times")
-            base = [self.header["received_from"]] * count if form == 2 else [times[index.index(it)] for it in range(count)]
-            own = [start + it for start, it in zip(base, own)]
+            earliest = {}
+            for place, it in enumerate(index):
+                earliest.setdefault(it, times[place])
+            own = [it + (self.header["received_from"] if form == 2 else earliest[n]) for n, it in enumerate(own)]
         return [own[it] for it in index]
 
     def order(self, runs):

@@ -105,20 +105,24 @@ describe('by a decoder written from the format alone', () => {
     checkAll(fc.sample(groups, { numRuns: 150, seed: 7 }))
   })
   test('readings as plants have them', () => {
-    checkAll([plant((i) => i % 10 === 3 ? NaN : i / 4), plant((i) => Math.fround(Math.sin(i))), plant((i) => Math.sin(i)), plant((i) => ((i * i) % 1_000) * 0.01)]) // biome-ignore format: short
+    const decimals = plant(1, (i) => (i % 10 === 3 ? NaN : i / 4))
+    const singles = plant(3, (i) => Math.fround(Math.sin(i)))
+    const doubles = plant(1, (i) => Math.sin(i))
+    const near = plant(3, (i) => ((i * i) % 1_000) * 0.01)
+    checkAll([decimals, singles, doubles, near])
   })
 })
 
-/** Long enough that forms are tried out; jitter in receive times, every reading received by itself in every second series. */
-function plant(valueOf: (i: number) => number): Row[][] {
-  const rows = Array.from({ length: 9_000 }, (_, i) => {
+/** Long enough that forms are tried out. Received in batches of one reading, or of one row, with a jitter. */
+function plant(readingsABatch: 1 | 3, valueOf: (i: number) => number): Row[][] {
+  const rows = Array.from({ length: 7_200 }, (_, i) => {
     const time = 1_700_000_000_000_000 + Math.floor(i / 3) * 1_000_000
-    const jitter = (i * 7_919) % 4_999
+    const jitter = (Math.floor(i / readingsABatch) * 7_919) % 4_999
     return row({
       series: 5 * (i % 3),
       time,
       bits: bitsOf(valueOf(i)),
-      received: time + 20_000 + (i % 6_000 < 3_000 ? jitter : 0),
+      received: time + 20_000 + jitter,
       quality: i % 700 === 0 ? 2 : 0,
       status: i % 700 === 0 ? 0x8034_0000 : 0,
     })

@@ -5,16 +5,16 @@ import { bitsOf, kindOf } from './helpers.ts'
 
 const YEAR_2255 = 2 ** 53 - 1
 
-export const anyBits = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
-export const decimal = fc
+const anyBits = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
+const decimal = fc
   .tuple(fc.integer({ min: -1_000_000, max: 1_000_000 }), fc.integer({ min: 0, max: 9 }))
   .map(([k, d]) => bitsOf(Number(`${k}e-${d}`)))
-export const single = fc.float().map(bitsOf)
+const single = fc.float().map(bitsOf)
 /** A decimal that went through arithmetic. */
-export const near = fc
+const near = fc
   .tuple(fc.integer({ min: -10_000_000, max: 10_000_000 }), fc.integer({ min: -64, max: 64 }))
   .map(([k, ulps]) => bitsOf(k / 1e4) + BigInt(k === 0 ? 0 : ulps))
-export const double = fc.oneof(
+const double = fc.oneof(
   near,
   decimal,
   decimal,
@@ -28,24 +28,24 @@ const long = fc.oneof(
   fc.bigInt({ min: -1_000n, max: 1_000n }),
   fc.constantFrom(-(2n ** 63n), 2n ** 63n - 1n, 2n ** 53n, -(2n ** 53n), 0n, -1n, 2n ** 32n, 2n ** 31n),
 )
-export const bits = {
+const bits = {
   double,
   long: long.map((it) => BigInt.asUintN(64, it)),
   bool: fc.boolean().map((it) => bitsOf(it ? 1 : 0)),
   string: fc.constant(0n),
   bytes: fc.constant(0n),
 }
-export const content = fc.oneof(
+const content = fc.oneof(
   fc.constantFrom('', 'running', 'stopped'),
   fc.string({ unit: 'binary', maxLength: 40 }).map((it) => Buffer.from(it).toString('latin1')),
 )
-export const time = fc.oneof(
+const time = fc.oneof(
   fc.integer({ min: 0, max: 1_000 }).map((it) => 1_700_000_000_000_000 + it * 1_000),
   fc.integer({ min: 0, max: 1_000 }).map((it) => 1_700_000_000_000_000 + it * 1_000_000),
   fc.maxSafeInteger(),
   fc.constantFrom(0, 1, -1, YEAR_2255, -YEAR_2255),
 )
-export const received = fc.oneof(
+const received = fc.oneof(
   fc.integer({ min: 0, max: 4 }).map((it) => 1_700_000_000_000_000 + it),
   fc.maxSafeInteger(),
 )

@@ -170,9 +170,11 @@ describe('--json', () => {
     ).toEqual([1.5, '9007199254740993', true])
     expect(ndjson.err).toContain('stopped after 3 rows')
     const csv = await holdfast('query a --from -10m --data DIR')
-    expect(csv.out.split('\n')[4]).toMatch(/^2026-11-18T11:06:40\.300000Z,"a ""quoted"", text",°C,good,0,process,3,/)
+    expect(csv.out.split('\r\n')[4]).toMatch(/^2026-11-18T11:06:40\.300000Z,a,"a ""quoted"", text",string,°C,good,0,process,3,/)
     const windows = await holdfast('query a --from -10m --every 1m --data DIR')
-    expect(windows.out.split('\n')[1]).toMatch(/Z,10,1,2,1\.5,1,2,°C,process$/)
+    expect(windows.out.split('\r\n')[1]).toMatch(
+      /^2026-11-18T11:06:40\.000000Z,a,1\.5,double,°C,good,.*,60000000,10,8,0,2,8,12,2,1\.5,0\.5,/,
+    )
   })
 })
 

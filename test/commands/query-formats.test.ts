@@ -32,13 +32,13 @@ const bits = (value: number): string => {
 const base64 = (value: Uint8Array) => Buffer.from(value).toString('base64')
 
 const VALUES: QueryRow['value'][] = [
-  ...[1.5, -0, 0, NaN, Infinity, -Infinity, 5e-324, 1.7976931348623157e308, 0.1 + 0.2, 1e21],
-  ...[0n, -1n, 9_007_199_254_740_993n, 2n ** 63n - 1n, -(2n ** 63n)],
-  ...[true, false],
-  ...['', 'plain', 'a "quoted", text', 'two\r\nlines', 'ä\u2028😀', '\0', ' space ', '=1+1'],
-  ...[new Uint8Array(0), Uint8Array.of(0, 255, 128), new Uint8Array(300).fill(7)],
-  null,
-]
+  [1.5, -0, 0, NaN, Infinity, -Infinity, 5e-324, 1.7976931348623157e308, 0.1 + 0.2, 1e21],
+  [0n, -1n, 9_007_199_254_740_993n, 2n ** 63n - 1n, -(2n ** 63n)],
+  [true, false],
+  ['', 'plain', 'a "quoted", text', 'two\r\nlines', 'ä\u2028😀', '\0', ' space ', '=1+1'],
+  [new Uint8Array(0), Uint8Array.of(0, 255, 128), new Uint8Array(300).fill(7)],
+  [null],
+].flat()
 const WINDOW: QueryWindow = {
   length: 60_000_000,
   count: 12,
@@ -75,12 +75,18 @@ async function* rows(): AsyncGenerator<QueryRow> {
   yield* ROWS
 }
 
+async function* none(): AsyncGenerator<QueryRow> {
+  yield* []
+}
+
 describe('csv', () => {
   test('is RFC 4180, and another reader finds all columns', async () => {
     const path = join(dir, 'a.csv')
     await queryHere(`query a --from 0 --to-file ${path}`, rows)
     const text = await readFile(path, 'utf8')
-    expect(text.startsWith('time,tag,value,kind,unit,quality,status,class,sequence,received,time_quality,window_us,count,good,')).toBe(true)
+    expect(
+      text.startsWith('time,tag,value,kind,unit,quality,status,class,sequence,received,time_quality,window_us,count,good,'),
+    ).toBe(true)
     expect(text.replaceAll('\r\n', '').includes('\n')).toBe(false)
     const [head, ...lines] = await readBack<string[][]>('csv', path)
     expect(lines).toHaveLength(ROWS.length)
@@ -94,7 +100,12 @@ describe('csv', () => {
       expect(cell.count).toBe(window ? String(window.count) : '')
       expect(cell.min).toBe(String(window?.min ?? ''))
     }
-    expect(cells[ROWS.length - 7]).toMatchObject({ unit: '', time: '1969-12-31T23:59:59.999999Z', time_quality: 'corrected', status: '4294967295' })
+    expect(cells[ROWS.length - 7]).toMatchObject({
+      unit: '',
+      time: '1969-12-31T23:59:59.999999Z',
+      time_quality: 'corrected',
+      status: '4294967295',
+    })
     expect(cells[ROWS.length - 6]).toMatchObject({ tag: 'a,"b"', quality: 'bad', time_quality: 'relative' })
     expect(cells[ROWS.length - 5]).toMatchObject({ mean: '-0', sum: '0.30000000000000004', seq_from: '4503599627370497' })
   })
@@ -128,7 +139,14 @@ describe.each(['ndjson', 'json'])('%s', (format) => {
 
   test('has the members of the row', async () => {
     const { out } = await queryHere(`query a --from 0 --format ${format}`, rows)
-    const documents = (format === 'json' ? JSON.parse(out) : out.trim().split('\n').map((it) => JSON.parse(it) as unknown)) as QueryRow[]
+    const documents = (
+      format === 'json'
+        ? JSON.parse(out)
+        : out
+            .trim()
+            .split('\n')
+            .map((it) => JSON.parse(it) as unknown)
+    ) as QueryRow[]
     expect(Object.keys(documents[0] as QueryRow)).toEqual(Object.keys(ROWS[0] as QueryRow))
     expect(documents.at(-4)?.window).toEqual({
       ...JSON.parse(JSON.stringify({ ...LONGS, min: null, max: null, first: null, last: 0 })),
@@ -173,8 +191,7 @@ describe('parquet', () => {
       first_long: 'int64',
       std: 'double',
     })
-    const expectColumn = (name: string, of: (row: QueryRow) => unknown) =>
-      expect(columns[name], name).toStrictEqual(ROWS.map(of))
+    const expectColumn = (name: string, of: (row: QueryRow) => unknown) => expect(columns[name], name).toStrictEqual(ROWS.map(of))
     expectColumn('time', (it) => int(it.time))
     expectColumn('received', (it) => int(it.received))
     expectColumn('tag', (it) => it.tag)
@@ -206,7 +223,9 @@ describe('parquet', () => {
     const path = join(dir, 'b.parquet')
     await queryHere(`query a --from 0 --format parquet --to-file ${path}`, rows)
     const file = await readFile(path)
-    const found = await parquetReadObjects({ file: file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength) as ArrayBuffer })
+    const found = await parquetReadObjects({
+      file: file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength) as ArrayBuffer,
+    })
     expect(found.map((it) => it.value_long ?? null)).toEqual(ROWS.map((it) => (typeof it.value === 'bigint' ? it.value : null)))
     expect(found.map((it) => it.tag as unknown)).toEqual(ROWS.map((it) => it.tag))
   })
@@ -230,7 +249,7 @@ describe('parquet', () => {
 
   test('no rows are a file with its columns', async () => {
     const path = join(dir, 'none.parquet')
-    await queryHere(`query a --from 0 --format parquet --to-file ${path}`, async function* () {})
+    await queryHere(`query a --from 0 --format parquet --to-file ${path}`, none)
     expect(await readBack<Table>('parquet', path)).toMatchObject({ rows: 0, types: { value_double: 'double' } })
   })
 })
@@ -274,10 +293,21 @@ describe('--to-file', () => {
   })
 })
 
+test.each(['csv', 'ndjson'])('on a terminal, values do not steer it (%s)', async (format) => {
+  const steering = async function* (): AsyncGenerator<QueryRow> {
+    yield rowAt(0, '\x1b[2J\x9b31m\u202etext')
+  }
+  const shown = await queryHere(`query a --from 0 --format ${format}`, steering, true)
+  expect(shown.out).not.toMatch(/[^\P{Cc}\r\n]|[\u202a-\u202e]/u)
+  expect(shown.out).toContain('text')
+  if (format === 'csv') expect((await queryHere('query a --from 0', steering)).out).toContain('\x1b[2J\x9b31m\u202etext')
+})
+
 test('what a command line means to the agent', async () => {
   const requests: unknown[] = []
-  const ask = async function* (request: unknown): AsyncGenerator<QueryRow> {
+  const ask = (request: unknown): AsyncGenerator<QueryRow> => {
     requests.push(request)
+    return none()
   }
   await queryHere('query hall-1/* b --from 1000 --to 2000 --points 500', ask)
   await queryHere('query a --from 1000 --to 2000 --every 1.5s --limit 7', ask)

@@ -7,11 +7,11 @@ import { handMadeAgent } from '../local-api/hand-made-agent.ts'
 export async function queryHere(
   words: string,
   query: AgentApi['query'],
-  signal = new AbortController().signal,
+  isTerminal = false,
 ): Promise<{ status: number; out: string; err: string }> {
   const texts = { out: '', err: '' }
   const output = (name: 'out' | 'err') => ({
-    isTerminal: false,
+    isTerminal,
     width: 80,
     write(text: string) {
       texts[name] += text
@@ -22,7 +22,7 @@ export async function queryHere(
     out: output('out'),
     err: output('err'),
     env: {},
-    signal,
+    signal: new AbortController().signal,
     parts: {} as Parts,
     version: '0',
     agent: () => handMadeAgent({ query }),

@@ -6,8 +6,8 @@ import { scratch } from '../prove/campaign.ts'
 import { createDice } from './dice.ts'
 import type { Files } from './disk.ts'
 import { createDisk, readFiles } from './disk.ts'
-import { examineFiles } from './examine.ts'
-import { BOOT, BYTES_MAX, planOf, record, walk } from './recording.ts'
+import { examineFiles, howToExamine } from './examine.ts'
+import { BOOT, planOf, record, walk } from './recording.ts'
 import type { Operation } from './trace.ts'
 import { copyOf, hear } from './truth.ts'
 
@@ -82,7 +82,7 @@ describe('the disk', () => {
 })
 
 describe('the check', () => {
-  const how = { bytesMax: BYTES_MAX, bootId: BOOT, inThreads: false }
+  const how = howToExamine(dice, { bootId: BOOT, seals: false })
 
   test('sees what is wrong', { timeout: 120_000 }, async () => {
     const recording = await record(join(dir, 'recorded'), planOf(dice, { end: 'kill', rounds: 8, except: ['process'] }))

@@ -2,23 +2,26 @@
 // log.main.ts LIFE (see life.ts). Ends as it is told when all is done, with 74 when the log failed, 75 when it could not be opened.
 import { writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { decodeAggregates } from '../../src/columns/aggregates/index.ts'
 import { decodeBlock } from '../../src/columns/index.ts'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
 import { union } from '../../src/core/intervals.ts'
-import type { Slice, Taken } from '../../src/core/log.ts'
+import type { AggregateSlice, Slice, Taken } from '../../src/core/log.ts'
 import type { StreamRange } from '../../src/core/stream.ts'
 import { streamKey } from '../../src/core/stream.ts'
 import { openLog } from '../../src/workers/open-log.ts'
 import { createDice } from './dice.ts'
 import type { Life } from './life.ts'
 import { EXIT_FAILED, EXIT_UNOPENED } from './life.ts'
-import { logOptions, UPLINK } from './options.ts'
-import { addReading, readingsOf, timeOf } from './readings.ts'
+import { threadOptions, UPLINK } from './options.ts'
+import { addReading, readingsOf, standsFor, timeOf } from './readings.ts'
 import type { SentTransaction } from './truth.ts'
 
 const ROUNDS_WAITING_MAX = 3
 const APPENDS_A_ROUND = 3
+/** Rounds; besides, the keeper works when it sees fit. */
+const SEALED_ONCE_IN = 5
 const READINGS_AN_APPEND_MAX = 60
 
 const life = JSON.parse(process.argv[2] ?? '') as Life
@@ -46,7 +49,7 @@ function end(word: string, error: unknown, code: number): never {
 }
 
 const opening = performance.now()
-const log = await openLog(logOptions(life), (error) => end('failed', error, EXIT_FAILED)).catch((error: unknown) =>
+const log = await openLog(threadOptions(life), (error) => end('failed', error, EXIT_FAILED)).catch((error: unknown) =>
   end('unopened', error, EXIT_UNOPENED),
 )
 say(`open ${Math.round(performance.now() - opening)} ${(await log.figures()).epoch}`)
@@ -75,6 +78,7 @@ async function appendAll(): Promise<void> {
   for (let round = 0; round < life.rounds; round++) {
     waiting.push(Promise.all(Array.from({ length: 1 + dice.below(APPENDS_A_ROUND) }, appendSome)))
     if (dice.once(4)) log.writer.hurry()
+    if (dice.once(SEALED_ONCE_IN)) waiting.push(log.seal())
     if (waiting.length >= ROUNDS_WAITING_MAX) await waiting.shift()
   }
   await Promise.all(waiting)
@@ -93,6 +97,11 @@ async function beginAnew(): Promise<void> {
 
 const isGone = (slice: Slice, gone: readonly StreamRange[], sequence: number) =>
   gone.some((it) => it.stream === streamKey(slice.stream) && it.from <= sequence && sequence < it.to)
+
+const aggregatesOf = (slice: AggregateSlice, gone: readonly StreamRange[]) => ({
+  stream: streamKey(slice.stream),
+  readings: standsFor(decodeAggregates(slice.block), slice.from, slice.to).filter(([sequence]) => !isGone(slice, gone, sequence)),
+})
 
 /** The destination has it all from here on. */
 function send(taken: readonly Taken[], gone: readonly StreamRange[]): void {
@@ -114,6 +123,7 @@ function send(taken: readonly Taken[], gone: readonly StreamRange[]): void {
           ]
         : [],
     ),
+    aggregates: slices.flatMap(({ slice }) => (slice.form === 'aggregate' ? [aggregatesOf(slice, gone)] : [])),
     gaps: slices.flatMap(({ slice }) => (slice.form === 'gap' ? slice.rows : [])),
   }
   say(`sent ${JSON.stringify(sent)}`)

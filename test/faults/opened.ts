@@ -6,13 +6,15 @@ import type { LogFigures } from '../../src/log/figures.ts'
 import { openLog } from '../../src/workers/open-log.ts'
 import { openTestLog } from '../log/helpers.ts'
 import type { Frame } from './options.ts'
-import { logOptions } from './options.ts'
+import { logOptions, threadOptions } from './options.ts'
 
 export interface Opened {
   readonly reader: Pick<LogReader, 'next' | 'restart' | 'offer' | 'commit' | 'heads'>
   figures(): Promise<LogFigures>
   /** Resolves with the acknowledgement. */
   append(batch: ReadingBatch): Promise<void>
+  /** Seals and makes room until nothing is left to do. */
+  seal(): Promise<void>
   /** Waits until the ledger's lines have their places. */
   publish(): Promise<void>
   close(): Promise<void>
@@ -23,7 +25,7 @@ const APPEND_MS_MAX = 20_000
 /** Throws when the log fails or an append is not acknowledged in time. */
 export async function openInThreads(frame: Frame): Promise<Opened> {
   let broken: Error | undefined
-  const log = await openLog(logOptions(frame), (error) => (broken = error))
+  const log = await openLog(threadOptions(frame), (error) => (broken = error))
   const whole = async <T>(what: Promise<T>): Promise<T> => {
     const result = await what
     if (broken) throw broken
@@ -33,6 +35,7 @@ export async function openInThreads(frame: Frame): Promise<Opened> {
     reader: log.reader,
     figures: () => whole(log.figures()),
     append: (batch) => whole(inTime(log.writer.append(batch), () => broken)),
+    seal: () => whole(log.seal()),
     // The next `next` does it, at most once a second.
     publish: () => sleep(200),
     close: () => whole(log.close()),
@@ -54,7 +57,7 @@ async function inTime(append: Promise<void>, broken: () => Error | undefined): P
 }
 
 export async function openHere(frame: Frame): Promise<Opened> {
-  const log = openTestLog(frame.dir, logOptions(frame))
+  const log = openTestLog(frame.dir, { ...logOptions(frame), bootId: frame.bootId })
   const whole = <T>(result: T): T => {
     if (log.failures.length > 0) throw log.failures[0]
     return result
@@ -82,6 +85,7 @@ export async function openHere(frame: Frame): Promise<Opened> {
       whole(undefined)
       if (!log.acked.includes(id)) throw new Error('an append was not acknowledged')
     },
+    seal: async () => void whole(log.work(true)),
     publish: async () => {
       while (log.writer.publish() > 0) whole(undefined)
     },

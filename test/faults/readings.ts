@@ -1,5 +1,6 @@
 // Readings that tell their number: tag, class, kind, value, time, quality and status all follow from it, so that whatever comes out of a
 // log can be compared with what went in, bit by bit.
+import type { DecodedAggregates } from '../../src/columns/aggregates/index.ts'
 import type { DecodedBlock } from '../../src/columns/index.ts'
 import type { BatchBuilder } from '../../src/core/batch.ts'
 import type { LogSeries } from '../../src/core/log.ts'
@@ -78,6 +79,14 @@ export function readingsOf(block: DecodedBlock, from: number, to: number, series
     at = end
   }
   return found.sort((a, b) => a.sequence - b.sequence)
+}
+
+/** How many readings each of the aggregates [from, to) stands for, by its sequence. */
+export function standsFor(block: DecodedAggregates, from: number, to: number): (readonly [number, number])[] {
+  return Array.from({ length: to - from }, (_, n) => {
+    const i = from + n - block.firstSequence
+    return [from + n, (block.good[i] as number) + (block.uncertain[i] as number) + (block.bad[i] as number)] as const
+  })
 }
 
 function spanAt(block: DecodedBlock, i: number): Uint8Array {

@@ -1,10 +1,11 @@
 // One traced life, and the disks that a power cut could have left at any moment of it.
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { deserialize, serialize } from 'node:v8'
 import { join } from 'node:path'
 import { liveOut } from './child.ts'
 import type { Dice } from './dice.ts'
 import type { Disk, Files } from './disk.ts'
-import { createDisk, writeFiles } from './disk.ts'
+import { createDisk, readFiles, writeFiles } from './disk.ts'
 import type { Life } from './life.ts'
 import { EXIT_FAILED, EXIT_UNOPENED } from './life.ts'
 import type { Operation } from './trace.ts'
@@ -91,6 +92,7 @@ export function planOf(dice: Dice, more: Partial<Plan> = {}): Plan {
     bootId: BOOT,
     seed: dice.below(2 ** 31),
     rounds: 4 + dice.below(12),
+    hasLadder: dice.once(2),
     bytes: dice.oneOf([8, 300, 3000]),
     except: dice.oneOf([undefined, [], ['process'], ['debug', 'process']]),
     end: dice.oneOf(['kill', 'exit', 'close']),
@@ -98,6 +100,29 @@ export function planOf(dice: Dice, more: Partial<Plan> = {}): Plan {
   }
 }
 
+/** A log that is full: sealing, reducing and giving up are at work in whatever comes next. */
+export async function fill(dir: string, dice: Dice): Promise<{ before: Files; truth: Truth }> {
+  const folder = join(dir, 'log')
+  const known = join(dir, 'truth')
+  // A round once more, from what it had.
+  if (existsSync(known)) return { before: readFiles(folder), truth: deserialize(readFileSync(known)) as Truth }
+  const truth = newTruth()
+  mkdirSync(folder, { recursive: true })
+  const plan = planOf(dice, {
+    rounds: FILL_ROUNDS,
+    bytes: LARGE_BYTES,
+    except: dice.oneOf([undefined, ['debug', 'process']]),
+    end: 'kill',
+  })
+  await liveOut(lifeAfter(truth, plan, folder), (text) => hear(truth, text), undefined, LIFE_MS_MAX)
+  if (!truth.words.includes('done')) throw new Error(`the log was not filled: ${truth.words.join(', ')}`)
+  writeFileSync(known, serialize(truth))
+  return { before: readFiles(folder), truth }
+}
+
+/** So many rounds of readings of so many bytes are more than the bound. */
+const FILL_ROUNDS = 160
+export const LARGE_BYTES = 12_000
 export const BYTES_MAX = 40_000_000
 export const BOOT = 'boot'
 export const NEXT_BOOT = 'boot-after'

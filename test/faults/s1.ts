@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Campaign, Round } from '../prove/campaign.ts'
 import { live } from './child.ts'
-import { examineFolder } from './examine.ts'
-import { BOOT, BYTES_MAX, lifeAfter, planOf } from './recording.ts'
+import { examineFolder, howToExamine } from './examine.ts'
+import { BOOT, LARGE_BYTES, lifeAfter, planOf } from './recording.ts'
 import type { Truth } from './truth.ts'
 import { beginLife, hear, newTruth } from './truth.ts'
 import { mkdirSync } from 'node:fs'
@@ -40,12 +40,12 @@ export const s1: Campaign = {
     const truth = newTruth()
     const dir = join(round.dir, 'log')
     mkdirSync(dir)
-    const bytes = round.dice.oneOf([8, 300, 3000, 20_000])
+    const bytes = round.dice.oneOf([8, 300, 3000, LARGE_BYTES])
     for (let n = 0; n < LIVES && !round.isOver(); n++)
       await round.case(`life ${n}, ${bytes} bytes`, async () => {
         await liveAndDie(round, truth, dir, bytes)
-        const inThreads = round.dice.once(3)
-        await examineFolder(round.dir, dir, truth, { bytesMax: BYTES_MAX, bootId: BOOT, inThreads })
+        const inThreads = round.dice.once(6)
+        await examineFolder(round.dir, dir, truth, howToExamine(round.dice, { bootId: BOOT, inThreads }))
         if (truth.openMs > OPEN_MS_MAX) throw new Error(`I6: opening took ${truth.openMs} ms`)
         if (new Set(truth.epochs).size > 1) throw new Error(`I2: epochs ${truth.epochs.join(' ')} in one boot`)
       })

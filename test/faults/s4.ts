@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import type { Campaign } from '../prove/campaign.ts'
 import type { Files } from './disk.ts'
 import { randomWay } from './disk.ts'
-import { examineFiles } from './examine.ts'
-import { BOOT, BYTES_MAX, flushesOf, NEXT_BOOT, planOf, record, walk } from './recording.ts'
+import { examineFiles, howToExamine } from './examine.ts'
+import { BOOT, flushesOf, NEXT_BOOT, planOf, record, walk } from './recording.ts'
 import type { Truth } from './truth.ts'
 import { copyOf } from './truth.ts'
 
@@ -39,12 +39,12 @@ export const s4: Campaign = {
     for (const [n, { known, kept, way, bootId }] of cases.entries()) {
       if (isOver()) return
       await one(`known at flush ${known}, kept up to ${kept}, ${way}, ${bootId}`, () =>
-        examineFiles(dir, disks.get(n) as Files, truths.get(n) as Truth, {
-          bytesMax: BYTES_MAX,
-          bootId,
-          inThreads: n === 0,
-          rolledBack: true,
-        }),
+        examineFiles(
+          dir,
+          disks.get(n) as Files,
+          truths.get(n) as Truth,
+          howToExamine(dice, { bootId, inThreads: n === 0, rolledBack: true }),
+        ),
       )
     }
   },

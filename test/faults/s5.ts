@@ -4,9 +4,9 @@ import type { Campaign } from '../prove/campaign.ts'
 import type { Dice } from './dice.ts'
 import type { Files } from './disk.ts'
 import { randomWay } from './disk.ts'
-import { examineFiles } from './examine.ts'
+import { examineFiles, howToExamine } from './examine.ts'
 import type { Recording } from './recording.ts'
-import { BYTES_MAX, planOf, record, walk } from './recording.ts'
+import { planOf, record, walk } from './recording.ts'
 import type { Truth } from './truth.ts'
 import { copyOf } from './truth.ts'
 
@@ -53,11 +53,7 @@ export const s5: Campaign = {
       cuts = await cutsOf(await record(join(dir, `recorded-${depth}`), plan, { before: files, truth }), dice)
       for (const it of cuts)
         await one(`depth ${depth}, ${it.name}`, () =>
-          examineFiles(dir, it.files, it.truth, {
-            bytesMax: BYTES_MAX,
-            bootId: dice.oneOf([plan.bootId, 'boot-last']),
-            inThreads: false,
-          }),
+          examineFiles(dir, it.files, it.truth, howToExamine(dice, { bootId: dice.oneOf([plan.bootId, 'boot-last']) })),
         )
     }
   },

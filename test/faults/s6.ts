@@ -4,11 +4,10 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Campaign, Round } from '../prove/campaign.ts'
-import type { Examination } from './examine.ts'
-import { examineFolder } from './examine.ts'
+import { examineFolder, howToExamine } from './examine.ts'
 import type { FileSystem } from './partition.ts'
 import { mayMount, mountPartition } from './partition.ts'
-import { BOOT, BYTES_MAX, planOf } from './recording.ts'
+import { BOOT, LARGE_BYTES, planOf } from './recording.ts'
 import type { Kind } from './shim.ts'
 import { createControl, ENOSPC } from './shim.ts'
 import type { Supervised } from './supervisor.ts'
@@ -23,7 +22,6 @@ const CASES = 6
 const PARTITION_BYTES = 48_000_000
 /** What a full disk refuses. Where files are overwritten in place it refuses less; copy-on-write ones refuse all of it. */
 const KINDS: readonly Kind[] = ['write']
-const EXAMINATION: Examination = { bytesMax: BYTES_MAX, bootId: BOOT, inThreads: true }
 
 /** Polls; says how many ms it took. */
 async function until(what: string, msMax: number, isSo: () => boolean): Promise<number> {
@@ -56,10 +54,15 @@ async function fromWrite(round: Round, dir: string, k: number): Promise<void> {
   const control = createControl(join(dir, 'control'))
   const truth = newTruth()
   control.fail(KINDS, ENOSPC, k, 'for ever')
-  const it = supervise(join(dir, 'log'), truth, () => planOf(round.dice, { rounds: 1_000_000 }), { control: control.file })
+  const it = supervise(
+    join(dir, 'log'),
+    truth,
+    () => planOf(round.dice, { rounds: 1_000_000, bytes: round.dice.oneOf([300, 3000, LARGE_BYTES]) }),
+    { control: control.file },
+  )
   await outOfSpace(round, it, async () => void (await until('the write', FILL_MS_MAX, () => control.failed() > 0)), control.heal)
   control.close()
-  await examineFolder(dir, join(dir, 'log'), truth, EXAMINATION)
+  await examineFolder(dir, join(dir, 'log'), truth, howToExamine(round.dice, { bootId: BOOT, inThreads: true }))
 }
 
 async function filledByOthers(round: Round, dir: string, kind: FileSystem): Promise<void> {
@@ -79,7 +82,7 @@ async function filledByOthers(round: Round, dir: string, kind: FileSystem): Prom
       }
     }
     await outOfSpace(round, it, full, partition.free)
-    await examineFolder(dir, folder, truth, EXAMINATION)
+    await examineFolder(dir, folder, truth, howToExamine(round.dice, { bootId: BOOT, inThreads: true }))
   } finally {
     partition.unmount()
   }

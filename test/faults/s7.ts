@@ -6,8 +6,8 @@ import type { Campaign, Round } from '../prove/campaign.ts'
 import { live, liveOut } from './child.ts'
 import { createDice } from './dice.ts'
 import { randomWay } from './disk.ts'
-import { examineFiles, examineFolder } from './examine.ts'
-import { BOOT, BYTES_MAX, lifeAfter, NEXT_BOOT, planOf, record, walk } from './recording.ts'
+import { examineFiles, examineFolder, howToExamine } from './examine.ts'
+import { BOOT, lifeAfter, NEXT_BOOT, planOf, record, walk } from './recording.ts'
 import type { Kind } from './shim.ts'
 import { createControl, EIO } from './shim.ts'
 import { isOwnEnd } from './supervisor.ts'
@@ -56,10 +56,10 @@ async function failAt({ seed, number }: Round, dir: string, plan: Plan, kind: Ki
     if (at < recording.operations.length) return
     known = copyOf(truth)
     for (const way of ['none', randomWay(dice)] as const)
-      await examineFiles(dir, disk.cut(way, dice), known, { bytesMax: BYTES_MAX, bootId: NEXT_BOOT, inThreads: false })
+      await examineFiles(dir, disk.cut(way, dice), known, howToExamine(dice, { bootId: NEXT_BOOT }))
   })
   if (dice.once(ONCE_ANOTHER_LIFE)) await restart(join(dir, 'log'), known, plan)
-  await examineFolder(dir, join(dir, 'log'), known, { bytesMax: BYTES_MAX, bootId: BOOT, inThreads: dice.once(ONCE_IN_THREADS) })
+  await examineFolder(dir, join(dir, 'log'), known, howToExamine(dice, { bootId: BOOT, inThreads: dice.once(ONCE_IN_THREADS) }))
 }
 
 /** While the device goes on failing, a start either says so or does its work; it adds nothing here, for the case is about the first life. */

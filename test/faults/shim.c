@@ -315,6 +315,13 @@ NAMING(link, 'X', from, (const char *from, const char *to), (from, to))
 NAMING(symlink, 'X', path, (const char *from, const char *to), (from, to))
 #undef path
 
+int remove(const char *path) {
+  REAL(remove);
+  struct stat it;
+  if (!inside(path)) return real(path);
+  return lstat(path, &it) == 0 && S_ISDIR(it.st_mode) ? rmdir(path) : unlink(path);
+}
+
 int unlinkat(int at, const char *path, int flags) {
   REAL(unlinkat);
   char whole[4096];

@@ -16,6 +16,7 @@ export interface SentTransaction {
   readonly transaction: number
   readonly delivered: readonly (readonly [string, Intervals])[]
   readonly raw: readonly { readonly stream: string; readonly readings: readonly (readonly [number, number])[] }[]
+  readonly aggregates: readonly { readonly stream: string; readonly readings: readonly (readonly [number, number])[] }[]
   readonly gaps: readonly LedgerRow[]
 }
 
@@ -27,6 +28,8 @@ export interface Truth {
   position: Life['position']
   /** By stream: what the destination has, as sequence and number. */
   readonly sent: Map<string, Map<number, number>>
+  /** By stream: the aggregates that the destination has, and how many readings each stands for. */
+  readonly aggregates: Map<string, Map<number, number>>
   readonly gaps: LedgerRow[]
   readonly epochs: string[]
   openMs: number
@@ -45,6 +48,7 @@ export const newTruth = (): Truth => ({
   refusedAcked: 0,
   position: null,
   sent: new Map(),
+  aggregates: new Map(),
   gaps: [],
   epochs: [],
   openMs: 0,
@@ -84,17 +88,20 @@ function hearLine(truth: Truth, line: string): void {
   } else truth.words.push(line)
 }
 
-function receive(truth: Truth, { transaction, delivered, raw, gaps }: SentTransaction): void {
+function receive(truth: Truth, { transaction, delivered, raw, aggregates, gaps }: SentTransaction): void {
   if (truth.position && transaction <= truth.position.transaction)
     truth.wrong.push(`transaction ${transaction} after ${truth.position.transaction}`)
   truth.position = { transaction, delivered }
   truth.gaps.push(...gaps)
-  for (const { stream, readings } of raw) {
-    const known = truth.sent.get(stream) ?? new Map<number, number>()
-    truth.sent.set(stream, known)
-    for (const [sequence, number] of readings) {
-      if (known.has(sequence)) truth.wrong.push(`${stream} ${sequence} was sent as ${known.get(sequence)} and as ${number}`)
-      known.set(sequence, number)
-    }
+  for (const it of raw) keep(truth, truth.sent, it)
+  for (const it of aggregates) keep(truth, truth.aggregates, it)
+}
+
+function keep(truth: Truth, all: Truth['sent'], { stream, readings }: SentTransaction['raw'][number]): void {
+  const known = all.get(stream) ?? new Map<number, number>()
+  all.set(stream, known)
+  for (const [sequence, it] of readings) {
+    if (known.has(sequence)) truth.wrong.push(`${stream} ${sequence} was sent as ${known.get(sequence)} and as ${it}`)
+    known.set(sequence, it)
   }
 }

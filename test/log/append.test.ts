@@ -188,7 +188,7 @@ describe('group commit', () => {
     for (let open = 0; open < 2; open++) {
       const db = openJournal(temp.dir, 64_000_000)
       expect(db.pragma('synchronous', { simple: true })).toBe(2)
-      db.exec("INSERT OR REPLACE INTO meta VALUES ('x', 'y')")
+      db.exec("INSERT OR REPLACE INTO meta (key, value) VALUES ('x', 'y')")
       expect(db.pragma('synchronous', { simple: true })).toBe(2)
       expect(db.pragma('journal_mode', { simple: true })).toBe('wal')
       db.close()

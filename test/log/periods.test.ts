@@ -120,6 +120,30 @@ describe('periods', () => {
     expect(() => periods.step(state('b', 8, true, T2026))).toThrow()
   })
 
+  test('the age of a time: by the boot clock within a boot, by corrected times across boots, else unknown', () => {
+    const before = loadPeriods(db, state('a', 0, false, T2000))
+    const lost = before.current()
+    before.save()
+    const earlier = loadPeriods(db, state('b', 0, false, T2000))
+    const corrected = earlier.current()
+    earlier.step(state('b', 1, true, T2026))
+    earlier.save()
+    const periods = loadPeriods(db, state('c', 0, false, T2000))
+    const here = periods.current()
+    // One hour after its start, in a boot that knows no time: only what this boot has seen has an age.
+    const now = T2000 + HOUR
+    expect(periods.ageUs(here, T2000, now)).toBe(HOUR)
+    expect([lost, corrected, 99].map((id) => periods.ageUs(id, T2000, now))).toEqual([undefined, undefined, undefined])
+    periods.step(state('c', 1, true, T2026 + 5 * HOUR, HOUR))
+    const later = T2026 + 7 * HOUR
+    expect(periods.ageUs(here, T2000, later)).toBe(2 * HOUR)
+    expect(periods.ageUs(corrected, T2000 + HOUR, later)).toBe(6 * HOUR)
+    expect(periods.ageUs(lost, T2000, later)).toBeUndefined()
+    // A leap of the wall clock makes nothing older.
+    periods.step(state('c', 2, true, T2026 + 24 * 365 * HOUR, HOUR))
+    expect(periods.ageUs(here, T2000, T2026 + 24 * 365 * HOUR + 2 * HOUR)).toBe(2 * HOUR)
+  })
+
   test('rows of other boots that no block names any more are forgotten, those of this boot are not', () => {
     for (const boot of ['a', 'b', 'c']) loadAndSave(state(boot, 0, false, T2000))
     const periods = loadPeriods(db, state('c', 0, false, T2000))

@@ -47,8 +47,8 @@ export interface HandLog {
   /** A fresh block. `received`: µs after T0. */
   put(stream: number, readings: readonly TestReading[], received: number, period?: number): void
   putAggregates(stream: number, columns: AggregateColumns, received: number, period?: number): void
-  /** All fresh blocks of a stream become sealed ones, numbered anew from the first on, at most so many readings each. */
-  seal(stream: number, readingsMax: number): void
+  /** The oldest fresh blocks of a stream become sealed ones, numbered anew from the first on, at most so many readings each. */
+  seal(stream: number, readingsMax: number, blocksMax?: number): void
   /** Every read of a segment gives other bytes from now on. */
   damage(): void
   close(): void
@@ -144,8 +144,10 @@ export function openHandLog(dir: string, timeOf?: (period: number) => SliceTime)
       addBlock({ stream, first, count: columns.count, ...range, bytes: block.length, period, segment, offset: 0 })
       advance(stream, columns.count)
     },
-    seal(stream, readingsMax) {
-      const rows = db.prepare('SELECT * FROM block WHERE stream = ? AND segment IS NULL ORDER BY first').all(stream) as {
+    seal(stream, readingsMax, blocksMax = -1) {
+      const rows = db
+        .prepare('SELECT * FROM block WHERE stream = ? AND segment IS NULL ORDER BY first LIMIT ?')
+        .all(stream, blocksMax) as {
         id: number
         first: number
         period: number

@@ -126,6 +126,26 @@ describe('order and range', () => {
   })
 })
 
+test('blocks without the tag are looked at and not decoded, fresh and sealed ones', () => {
+  const stream = log.stream('process', 'raw')
+  for (let i = 0; i < 30; i++)
+    log.put(
+      stream,
+      counting(i * 8_000, 8_000, i === 17 ? 1 : 0).map((it) => ({ ...it, value: it.series ? 5n : 5 })),
+      i,
+    )
+  log.seal(stream, 16_000)
+  for (let i = 30; i < 60; i++)
+    log.put(
+      stream,
+      counting(i * 8_000, 8_000, i === 47 ? 1 : 0).map((it) => ({ ...it, value: it.series ? 5n : 5 })),
+      i,
+    )
+  let pages = 0
+  expect(log.all('hall-1/b', undefined, () => void pages++)).toHaveLength(16_000)
+  expect(pages).toBe(1)
+})
+
 describe('time without a clock', () => {
   test('rows carry how far their times can be trusted; those that the box gave are corrected, and found by it', () => {
     const stream = log.stream('process', 'raw')
@@ -184,7 +204,7 @@ describe('while blocks are merged', () => {
     const rows = log.all('hall-1/*', range, () => {
       pages++
       if (pages === 1) log.db.prepare('DELETE FROM block WHERE stream = ? AND first < 4000').run(stream)
-      if (pages % 2 === 0 && pages < 9) log.seal(stream, 3_000)
+      if (pages % 2 === 0 && pages < 9) log.seal(stream, 3_000, 600)
       if (pages < 6) more(20)
     })
     expect(pages).toBeGreaterThan(4)

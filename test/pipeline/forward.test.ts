@@ -162,6 +162,8 @@ async function run(seed: number): Promise<{ failures: number; marked: number }> 
       from.batch(roll() < 0.3 ? 0 : 1, roll() < 0.1 ? 5000 : 1 + Math.floor(roll() * 200), roll() < 0.2 ? 3 : 0),
     )
     if (i === restartAt - 1 || roll() < 0.5) await appended
+    // Blocks are merged and renumbered while uplinks come and go.
+    if (roll() < 0.15) await log.seal()
   }
   const isDone = async () => {
     const all = await heads(log)

@@ -109,6 +109,25 @@ describe('by hand', () => {
     expect(named(made.classes, 'all').bytes).toBeLessThanOrEqual(1.8 * GB)
   })
 
+  test('history does not count as fill', () => {
+    const bands = [...Array(20).keys()].map((at) => bandOf(at, 'all', { delivered: true }))
+    const classes = [classOf('all', { ladder: [{ filledTo: 0.3, keep: 'nothing' }] })]
+    const { steps } = named(forecast(requestOf(classes, { bands })).classes, 'all')
+    expect(Math.abs((steps[0]?.atMs as number) - ((0.6 * GB) / 1_500) * 1_000)).toBeLessThanOrEqual(1)
+  })
+
+  test('a class that has given up all goes on taking in', () => {
+    const made = forecast(requestOf([classOf('high'), classOf('low', { readingsPerSecond: 100 })]))
+    const full = made.points.filter((it) => it.atMs > (made.fullAtMs as number) + DAY_MS)
+    expect(full.some((it) => it.bytes.low === 0)).toBe(true)
+    expect(full.some((it) => (it.bytes.low as number) > 0)).toBe(true)
+  })
+
+  test('a log that takes in many times what it holds still holds all that it can', () => {
+    const made = forecast(requestOf([classOf('all')], { offlineMs: 36_500 * DAY_MS }))
+    expect(named(made.classes, 'all').bytes).toBeGreaterThan(1.8 * GB * 0.97)
+  })
+
   test('a class that waits gives up nothing, leaves the others their floors, and says from when on', () => {
     const classes = [classOf('sale', { whenFull: 'wait' }), classOf('process', { floorBytes: 600e6 })]
     const made = forecast(requestOf(classes))

@@ -76,6 +76,8 @@ export function newClient(access: MqttAccess): MqttClient {
     keepalive: Math.round(access.keepAliveMs / 1000),
     // The library's own debug lines cost more than its work.
     log: () => {},
+    // It would keep 65,536 buffers, one for each packet number: 10 MB.
+    writeCache: false,
     ...(access.user !== undefined && { username: access.user }),
     ...(access.password !== undefined && { password: access.password }),
     ...(isEncrypted && tlsOptions(access.tls)),

@@ -27,16 +27,18 @@ export interface Format {
 /** Text is handed on in pieces of so many characters. */
 const CHUNK_CHARS = 65_536
 
-export interface TextFormat {
+interface TextFormat {
   readonly head: string
   row(row: QueryRow, index: number): string
   foot(rows: number): string
 }
 
-export function textFormat({ head, row, foot }: TextFormat): Format {
+/** `begin` is called for each output anew. */
+export function textFormat(begin: () => TextFormat): Format {
   return {
     isBinary: false,
     open(sink) {
+      const { head, row, foot } = begin()
       let rows = 0
       let pending = head
       const flush = (): Promise<void> => {

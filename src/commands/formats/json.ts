@@ -4,14 +4,14 @@
 import type { Format } from './format.ts'
 import { textFormat } from './format.ts'
 
-export const ndjson: Format = textFormat({ head: '', row: (row) => `${text(row)}\n`, foot: () => '' })
+export const ndjson: Format = textFormat(() => ({ head: '', row: (row) => `${text(row)}\n`, foot: () => '' }))
 
 /** One array, whatever its length, that is never in memory as a whole. */
-export const json: Format = textFormat({
+export const json: Format = textFormat(() => ({
   head: '[',
   row: (row, index) => `${index === 0 ? '\n' : ',\n'}${text(row)}`,
   foot: (rows) => (rows === 0 ? ']\n' : '\n]\n'),
-})
+}))
 
 /** They may stand in JSON, but some readers end a line there. */
 const LINE_ENDS = /[\u0085\u2028\u2029]/g

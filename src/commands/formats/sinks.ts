@@ -5,14 +5,18 @@ import { BadInput, Unreachable } from '../../core/errors.ts'
 import type { Output } from '../command.ts'
 import type { Sink } from './format.ts'
 
-/** Waits for a reader that is slow, and for none once the signal aborts. */
+/** But for line ends and tabs: texts of devices must not steer the terminal. */
+const STEERING = /[^\P{Cc}\r\n\t]|[\u202a-\u202e\u2066-\u2069]/gu
+
+/** Text for standard output. Waits for a reader that is slow, and for none once the signal aborts. */
 export function outputSink(out: Output, signal: AbortSignal): Sink {
   let abort: () => void = () => undefined
   const aborted = new Promise<void>((resolve) => (abort = resolve))
   signal.addEventListener('abort', abort, { once: true })
   return {
     async write(chunk) {
-      await Promise.race([out.write(chunk as string), aborted])
+      const text = String(chunk)
+      await Promise.race([out.write(out.isTerminal ? text.replace(STEERING, '\ufffd') : text), aborted])
       signal.throwIfAborted()
     },
     end: async () => signal.removeEventListener('abort', abort),

@@ -157,7 +157,7 @@ export function viewsOf(value: Float64Array, bytes: Uint8Array): ValueViews {
 }
 
 /** The JSON of a reading's value in row `at`; null where it has none. */
-export function valueText(kind: LogSeries['kind'], quality: number, views: ValueViews, at: number): string {
+function valueText(kind: LogSeries['kind'], quality: number, views: ValueViews, at: number): string {
   if (quality & NO_VALUE) return 'null'
   if (kind === 'bool') return views.doubles[at] === 0 ? 'false' : 'true'
   return slotText(kind, views, at)

@@ -18,6 +18,7 @@ export interface Row {
   readonly class: string
   readonly kind: string
   readonly unit?: string
+  readonly boxTime?: true
   readonly time: number
   readonly value: number | bigint | string | undefined
   readonly quality: number

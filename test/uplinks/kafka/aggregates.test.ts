@@ -10,13 +10,14 @@ import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../../kafka/broker.ts'
 import { adminOf, createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
 import type { ReadRecord } from './cluster.ts'
-import { NEVER, ofDevice, openFor, readTopic } from './cluster.ts'
+import { NEVER, ofDevice, openFor, readTopic, settled } from './cluster.ts'
 import { aggregated, batchOf, CLOCK, doubles, positionOf, rawStream, sliceOf } from './slices.ts'
 
 let broker: Broker
 beforeAll(async () => {
   broker = await startBroker({ portFrom: 24_600 })
   await createTopics(broker.bootstrap, 12)
+  await settled(broker.bootstrap)
 })
 afterAll(() => broker?.down())
 

@@ -1,11 +1,12 @@
 // What the tests of the Kafka uplink need of a cluster: settings, and a reader that is not ours.
 import { randomUUID } from 'node:crypto'
 import kafkajs from 'kafkajs'
+import { vi } from 'vitest'
 import { registerZstd } from '../../../src/clients/kafka/zstd.ts'
 import type { Uplink } from '../../../src/core/uplink.ts'
 import { kafka } from '../../../src/uplinks/kafka/index.ts'
 import type { KafkaSettings } from '../../../src/uplinks/kafka/settings.ts'
-import { TOPICS } from '../../kafka/broker.ts'
+import { adminOf, TOPICS } from '../../kafka/broker.ts'
 import { contextOf } from './slices.ts'
 
 export const NEVER = new AbortController().signal
@@ -16,6 +17,23 @@ export function settingsOf(bootstrap: string, more: Partial<KafkaSettings> = {})
 
 export async function openFor(bootstrap: string, device: string, more: Partial<KafkaSettings> = {}): Promise<Uplink> {
   return kafka.open(settingsOf(bootstrap, more), contextOf(device))
+}
+
+/**
+ * Resolves once a cluster that was just started takes transactions and positions: its own topics for these are made with the first use, and have
+ * leaders in the metadata before the brokers themselves know it. The agent tries again then; a test of one send must not begin before.
+ */
+export async function settled(bootstrap: string): Promise<void> {
+  const options = { timeout: 90_000, interval: 200 }
+  await vi.waitFor(async () => {
+    const uplink = await openFor(bootstrap, 'first-of-all')
+    await uplink.position(NEVER).finally(() => uplink.close())
+  }, options)
+  const admin = adminOf(bootstrap)
+  await admin.connect()
+  for (const it of ['__transaction_state', '__consumer_offsets', ...Object.values(TOPICS)])
+    await vi.waitFor(() => admin.fetchTopicOffsets(it), options)
+  await admin.disconnect()
 }
 
 export interface ReadRecord {

@@ -9,13 +9,14 @@ import { kafka } from '../../../src/uplinks/kafka/index.ts'
 import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../../kafka/broker.ts'
 import { adminOf, createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
-import { NEVER, ofDevice, openFor, readTopic, settingsOf } from './cluster.ts'
+import { NEVER, ofDevice, openFor, readTopic, settled, settingsOf } from './cluster.ts'
 import { batchOf, CLOCK, contextOf, doubles, positionOf, rawStream, sliceOf } from './slices.ts'
 
 let broker: Broker
 beforeAll(async () => {
   broker = await startBroker({ portFrom: 24_100 })
   await createTopics(broker.bootstrap, 12)
+  await settled(broker.bootstrap)
 })
 afterAll(() => broker?.down())
 

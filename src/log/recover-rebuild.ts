@@ -1,0 +1,289 @@
+// A journal made anew, from what is still readable of the old one and from the segments.
+//
+//   old journal: rows as they were written ─┐
+//   segments: notes, headers ───────────────┴─► streams, series, ledger, positions ─► blocks ─► what is missing is named ─► accounts
+//
+// What must hold: no number is given to two blocks; what the ledger or a position says is gone does not come back; a class's account adds up,
+// and what nobody can account for stands in it as lost ('unaccounted'). The present epoch is not taken over: the next open begins one.
+import type { Intervals } from '../core/intervals.ts'
+import { countOf, difference, intersection, union, withInterval } from '../core/intervals.ts'
+import { streamKey } from '../core/stream.ts'
+import type { Account, Accounts } from './accounts.ts'
+import { loadAccounts, lose, lostOf } from './accounts.ts'
+import type { BlockRow } from './catalogue.ts'
+import { BLOCK_COLUMNS, loadCatalogue } from './catalogue.ts'
+import type { Journal } from './journal.ts'
+import { writeMeta } from './journal.ts'
+import type { Ledger } from './ledger.ts'
+import { loadLedger } from './ledger.ts'
+import type { Positions } from './positions.ts'
+import { loadPositions } from './positions.ts'
+import type { Guarded, Row } from './recover-guard.ts'
+import { columnsOf } from './recover-guard.ts'
+import type { OldBlock, OldJournal } from './recover-old.ts'
+import type { FoundBlock, FoundSegments } from './recover-walk.ts'
+import { lookInto } from './recover-walk.ts'
+import type { NotedLoss } from './segment-notes.ts'
+import type { StreamRow, Streams } from './streams.ts'
+import { loadStreams } from './streams.ts'
+import type { WriterOptions } from './writer.ts'
+
+export type RebuildOptions = Pick<WriterOptions, 'device' | 'uplinks' | 'delivery' | 'keepDeliveredMs'>
+
+/** The present epoch and what belongs to it: not taken over. */
+const META_LEFT_OUT = ['format', 'opened', 'epoch', 'boot-id', 'clean-stop']
+const COPIED: readonly Guarded[] = ['stream', 'series', 'period', 'position', 'intent', 'parked', 'ledger', 'account', 'offline', 'ended']
+/** Of a stream that nothing is written to any more. */
+const NO_EPOCH = ''
+
+/** A block on its way into the new journal. */
+type Placed = Omit<BlockRow, 'id'> & { readonly id: number | null; readonly data: Uint8Array | null }
+
+/** Fills `db`, an empty journal. In one transaction. `at` in µs. */
+export function rebuild(db: Journal, old: OldJournal, found: FoundSegments, options: RebuildOptions, at: number): void {
+  db.transaction(() => {
+    for (const row of old.tables.meta) if (!META_LEFT_OUT.includes(String(row['key']))) writeMeta(db, String(row['key']), String(row['value']))
+    for (const table of COPIED) copy(db, table, old.tables[table])
+    addNoted(db, old, found, options.device, at)
+    // Counted anew, from the blocks.
+    db.exec('UPDATE account SET stored = 0')
+    const streams = loadStreams(db, options.device, NO_EPOCH)
+    const accounts = loadAccounts(db, streams)
+    const ledger = loadLedger(db, streams)
+    const positions = loadPositions({ db, streams, accounts, catalogue: loadCatalogue(db), ...options, keepDelivered: options.keepDeliveredMs > 0 })
+    const books: Books = { db, old, found, streams, accounts, ledger, positions, named: namedOf(db, streams), at }
+    const blocks = placeBlocks(books, options.keepDeliveredMs > 0)
+    insertBlocks(db, blocks, found)
+    liftHeads(books, blocks)
+    balance(books, blocks, nameHoles(books, blocks))
+    streams.save(() => undefined)
+    accounts.save()
+    // Nobody knows what was said in the gap streams of before: their lines go on in the new epoch's.
+    writeMeta(db, 'gaps-from', String(Math.max(0, ...streams.all().map((it) => it.id)) + 1))
+  })()
+}
+
+interface Books {
+  readonly db: Journal
+  readonly old: OldJournal
+  readonly found: FoundSegments
+  readonly streams: Streams
+  readonly accounts: Accounts
+  readonly ledger: Ledger
+  readonly positions: Positions
+  /** By stream: what the ledger names. */
+  readonly named: Map<number, Intervals>
+  readonly at: number
+}
+
+function copy(db: Journal, table: Guarded, rows: readonly Row[]): void {
+  const names = columnsOf(db, table).map((it) => it.name)
+  const insert = db.prepare(
+    `INSERT OR IGNORE INTO ${table} (${names.map((it) => `"${it}"`).join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
+  )
+  for (const row of rows) insert.run(names.map((it) => row[it] ?? null))
+}
+
+// --- what the notes know better ----------------------------------------------------------------------------------------------
+
+function addNoted(db: Journal, old: OldJournal, found: FoundSegments, device: string, at: number): void {
+  const stream = db.prepare(
+    'INSERT INTO stream (id, device, epoch, class, form, next) VALUES (@id, @device, @epoch, @class, @form, @next) ON CONFLICT (id) DO UPDATE SET next = max(next, excluded.next)',
+  )
+  for (const it of found.streams.values()) stream.run(it)
+  const series = db.prepare(
+    'INSERT OR IGNORE INTO series (id, device, tag, class, kind, unit, box_time, added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  )
+  for (const it of found.series.values())
+    series.run(it.id, device, it.tag, it.class, it.kind, it.unit ?? null, it.boxTime ? 1 : 0, at)
+  const account = db.prepare(
+    'INSERT OR IGNORE INTO account (class, accepted, delivered, stored, aggregated, lost) VALUES (?, ?, ?, 0, ?, ?)',
+  )
+  for (const it of found.accounts.values())
+    account.run(it.class, it.accepted, it.delivered, it.aggregated, JSON.stringify(it.lost))
+  if (!old.sound.has('ledger')) addLosses(db, found.losses)
+}
+
+/** Lines that the old journal had and nobody can read there any more. */
+function addLosses(db: Journal, losses: readonly NotedLoss[]): void {
+  const known = db.prepare('SELECT 1 FROM stream WHERE id = ?')
+  const overlapping = db.prepare('SELECT 1 FROM ledger WHERE stream = ? AND first < ? AND "end" > ? LIMIT 1')
+  const insert = db.prepare(
+    'INSERT INTO ledger (stream, first, end, count, time_from, time_to, action, reason, at, exact) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  )
+  // A line that grew is in the notes of several segments: the longest holds the others.
+  for (const it of losses.toSorted((a, b) => b.end - b.first - (a.end - a.first))) {
+    if (!known.get(it.stream) || overlapping.get(it.stream, it.end, it.first)) continue
+    const isExact = it.count === it.end - it.first ? 1 : 0
+    insert.run(it.stream, it.first, it.end, it.count, it.timeFrom, it.timeTo, it.action, it.reason, it.at, isExact)
+  }
+}
+
+function namedOf(db: Journal, streams: Streams): Map<number, Intervals> {
+  const named = new Map<number, Intervals>(streams.all().map((it) => [it.id, []]))
+  for (const it of db.prepare('SELECT stream, first, "end" FROM ledger ORDER BY stream, first').all() as {
+    stream: number
+    first: number
+    end: number
+  }[])
+    named.set(it.stream, withInterval(named.get(it.stream) ?? [], it.first, it.end))
+  return named
+}
+
+// --- blocks --------------------------------------------------------------------------------------------------------------------
+
+/** Fresh ones first: what was sealed from them and never recorded is a copy. */
+function placeBlocks(books: Books, keepDelivered: boolean): Placed[] {
+  const { old, found, streams, positions } = books
+  const byPlace = new Map(old.blocks.filter((it) => it.row.segment !== null).map((it) => [placeOf(it.row.segment, it.row.offset), it]))
+  const isKnown = new Set(streams.all().map((it) => it.id))
+  const candidates: Placed[] = old.blocks.filter((it) => it.data !== undefined).map(({ row, data }) => ({ ...row, data: data as Uint8Array }))
+  for (const it of found.blocks) {
+    const known = byPlace.get(placeOf(it.segment.id, it.offset))
+    byPlace.delete(placeOf(it.segment.id, it.offset))
+    // Of a catalogue that is whole, what it does not have went for good.
+    if (known || !old.sound.has('block')) candidates.push(...placedOf(books, it, known))
+  }
+  // Of those that are left the file has gone, or their part of it: the scan will find that, and say so.
+  for (const { row } of byPlace.values()) candidates.push({ ...row, data: null })
+  const taken = new Map<number, Intervals>()
+  return candidates.flatMap((it) => {
+    if (!isKnown.has(it.stream)) return []
+    const stream = streams.byId(it.stream)
+    const before = taken.get(it.stream) ?? []
+    const range = [{ from: it.first, to: it.first + it.count }]
+    if (countOf(intersection(union(before, books.named.get(it.stream) ?? []), range)) > 0) return []
+    const pending = old.sound.has('position') ? countOf(positions.storedOf(stream, it.first, it.first + it.count)) : Math.min(it.pending, it.count)
+    if (pending === 0 && !keepDelivered) return []
+    taken.set(it.stream, union(before, range))
+    return [{ ...it, pending }]
+  })
+}
+
+const placeOf = (segment: number | null, offset: number | null) => `${segment} ${offset}`
+
+/** A block of a segment, by its header; what the header does not say is from the old row, or looked up in the block. */
+function placedOf(books: Books, found: FoundBlock, known: OldBlock | undefined): Placed[] {
+  const { header, segment, offset, bytes } = found
+  const isAggregate = segment.form === 'aggregate'
+  const isSame = known !== undefined && known.row.first === header.first && known.row.count === header.count
+  const inside = isAggregate && !isSame ? lookInto(found) : undefined
+  if (isAggregate && !isSame && !inside) return []
+  const stream = isSame ? known.row.stream : streamOf(books, found)
+  if (inside) nameAggregated(books, stream, inside)
+  return [
+    {
+      id: isSame ? known.row.id : null,
+      stream,
+      first: header.first,
+      count: header.count,
+      pending: isSame ? known.row.pending : header.count,
+      readings: isSame && isAggregate ? known.row.readings : (inside?.readings ?? header.count),
+      time_from: header.timeFrom,
+      time_to: header.timeTo,
+      received_from: header.receivedFrom,
+      received_to: header.receivedTo,
+      bytes,
+      period: isSame ? known.row.period : 0,
+      series: isSame ? known.row.series : (inside?.series ?? 1),
+      window_ms: isSame ? known.row.window_ms : (inside?.windowMs ?? 0),
+      segment: segment.id,
+      offset,
+      data: null,
+    },
+  ]
+}
+
+/** The first aggregates of a stream are written before it has a number. */
+function streamOf({ streams }: Books, { header, segment }: FoundBlock): number {
+  const ofClass = streams.ofClass(segment.class, segment.form)
+  return ofClass.some((it) => it.id === header.stream) ? header.stream : (ofClass[0]?.id ?? header.stream)
+}
+
+/** Readings that an aggregate stands for do not come back: the line of the ledger that said so is gone with the old journal. */
+function nameAggregated(books: Books, aggregates: number, { from, to }: { from: number; to: number }): void {
+  const { streams, named, ledger, old, at } = books
+  const of = streams.all().find((it) => it.id === aggregates)
+  const raw = of && streams.byKey(streamKey({ ...of, form: 'raw' }))
+  if (!raw || old.sound.has('ledger')) return
+  for (const it of difference([{ from, to }], named.get(raw.id) ?? [])) {
+    ledger.add({ stream: raw, ...it, timeFrom: at, timeTo: at, action: 'aggregated', reason: 'rebuilt', at })
+    books.accounts.of(raw.class).aggregated += it.to - it.from
+    named.set(raw.id, withInterval(named.get(raw.id) ?? [], it.from, it.to))
+  }
+}
+
+function insertBlocks(db: Journal, blocks: readonly Placed[], found: FoundSegments): void {
+  const names = [...BLOCK_COLUMNS.split(', ').map((it) => it.replaceAll('"', '')), 'data'] as (keyof Placed)[]
+  const insert = db.prepare(
+    `INSERT OR IGNORE INTO block (${names.map((it) => `"${it}"`).join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
+  )
+  // Those with a number of their own first: the others get numbers behind them.
+  for (const it of [...blocks.filter((b) => b.id !== null), ...blocks.filter((b) => b.id === null)]) insert.run(names.map((name) => it[name]))
+  const segment = db.prepare('INSERT INTO segment (id, class, form, "end") VALUES (?, ?, ?, ?)')
+  const used = new Set(blocks.map((it) => it.segment))
+  for (const it of found.segments) if (used.delete(it.id)) segment.run(it.id, it.class, it.form, it.bytes)
+}
+
+// --- the books -----------------------------------------------------------------------------------------------------------------
+
+/** Numbers that are somewhere were given out. */
+function liftHeads({ streams, named, positions, old }: Books, blocks: readonly Placed[]): void {
+  const ends = new Map<number, number>()
+  const lift = (id: number, end: number) => void ends.set(id, Math.max(ends.get(id) ?? 0, end))
+  for (const it of blocks) lift(it.stream, it.first + it.count)
+  for (const [id, set] of named) lift(id, set.at(-1)?.to ?? 0)
+  for (const row of old.tables.ledger) if (row['gap_stream'] !== null) lift(Number(row['gap_stream']), Number(row['sequence']) + 1)
+  for (const it of streams.all()) {
+    const end = Math.max(ends.get(it.id) ?? 0, positions.seen(it).at(-1)?.to ?? 0)
+    if (end <= it.next) continue
+    it.next = end
+    it.dirty = true
+  }
+}
+
+/** Numbers that are neither stored nor delivered nor named, where that can be told, become lines of the ledger; says how many, by class. */
+function nameHoles(books: Books, blocks: readonly Placed[]): Map<string, number> {
+  const { streams, ledger, positions, named, old, at } = books
+  const lost = new Map<string, number>()
+  if (!old.sound.has('position')) return lost
+  const held = Map.groupBy(blocks, (it) => it.stream)
+  for (const stream of streams.all()) {
+    if ((stream.form !== 'raw' && stream.form !== 'aggregate') || streams.hasEnded(stream) || stream.next === 0) continue
+    const here = (held.get(stream.id) ?? []).reduce<Intervals>((set, it) => withInterval(set, it.first, it.first + it.count), [])
+    const gone = [here, named.get(stream.id) ?? [], positions.seen(stream)].reduce<Intervals>(difference, [{ from: 0, to: stream.next }])
+    for (const it of gone) ledger.add({ stream, ...it, ...timesOf(books, stream, it.from), action: 'damaged', reason: 'damaged', at })
+    if (stream.form === 'raw') lost.set(stream.class, (lost.get(stream.class) ?? 0) + countOf(gone))
+  }
+  return lost
+}
+
+/** Of what is gone nobody knows the times: those of the old row, where there is one. */
+function timesOf({ old, at }: Books, stream: StreamRow, sequence: number): { timeFrom: number; timeTo: number } {
+  const row = old.blocks.find((it) => it.row.stream === stream.id && it.row.first <= sequence && it.row.first + it.row.count > sequence)?.row
+  return { timeFrom: row?.time_from ?? 0, timeTo: row?.time_to ?? at }
+}
+
+function balance({ streams, accounts, old }: Books, blocks: readonly Placed[], lost: ReadonlyMap<string, number>): void {
+  const raw = streams.all().filter((it) => it.form === 'raw')
+  for (const name of new Set(raw.map((it) => it.class))) {
+    const account = accounts.of(name)
+    const mine = new Set(raw.filter((it) => it.class === name).map((it) => it.id))
+    account.accepted = Math.max(account.accepted, raw.reduce((sum, it) => sum + (it.class === name ? it.next : 0), 0))
+    account.stored = blocks.reduce((sum, it) => sum + (mine.has(it.stream) ? it.pending : 0), 0)
+    settle(account, lost.get(name) ?? 0, old.sound.has('position'))
+  }
+}
+
+/**
+ * `damaged`: what was named just now; of that, some may be in the account by another reason, whose line is gone. What came back as stored was
+ * not delivered, as far as this log knows. What is left over is lost, and nobody knows how.
+ */
+function settle(account: Account, damaged: number, isDeliveredKnown: boolean): void {
+  const rest = () => account.accepted - account.delivered - account.stored - account.aggregated - lostOf(account)
+  const isNew = Math.max(0, Math.min(damaged, rest()))
+  if (isNew > 0) lose(account, 'damaged', isNew)
+  if (rest() < 0 && !isDeliveredKnown) account.delivered = Math.max(0, account.delivered + rest())
+  if (rest() < 0) account.accepted -= rest()
+  if (rest() > 0) lose(account, 'unaccounted', rest())
+}

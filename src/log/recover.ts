@@ -1,0 +1,259 @@
+// Opening whatever is damaged. Runs before the journal is opened for writing, under the lock.
+//
+//   journal.db, -wal ─► is it whole? ─yes─► nothing is touched (single flipped bits of the write-ahead log are mended where they lie)
+//                          │no, or not there and segments are
+//                          ▼
+//   rebuild/journal.db is filled (recover-rebuild.ts) ─► rebuild/ready ─► the old one into quarantine/, the new one into its place
+//
+// What must hold: a journal of another version is never touched; the old one is in place until the new one is complete and on the disk, and a
+// crash at any moment leaves what the next start goes on from. What a device cannot read is first an error that ends the process: it may be a
+// moment's. Only what it still cannot read at the next start is damage.
+import { closeSync, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import type { Journal } from './journal.ts'
+import { assertFormat, openJournal, PAGE_BYTES, pagesUsed, writeMeta } from './journal.ts'
+import { GUARDED, guardFaults } from './recover-guard.ts'
+import type { OldJournal } from './recover-old.ts'
+import { NO_OLD_JOURNAL, readOldJournal } from './recover-old.ts'
+import type { RebuildOptions } from './recover-rebuild.ts'
+import { rebuild } from './recover-rebuild.ts'
+import { findSegments } from './recover-walk.ts'
+import { mendWal, salvageWal } from './recover-wal.ts'
+import type { Catalogue } from './catalogue.ts'
+import { cutTo, segmentFiles, unlinkSegment } from './segment.ts'
+import { dropBallast } from './space.ts'
+
+export interface RecoverOptions extends RebuildOptions {
+  /** DIR/log. */
+  readonly dir: string
+  readonly bytesMax: number
+  readonly bootId: string
+  /** µs. */
+  readonly now: number
+}
+
+export interface Recovered {
+  /** Why the journal was made anew; empty: it was not. */
+  readonly faults: readonly string[]
+  /** Bits of the write-ahead log that were put right. */
+  readonly mendedBits: number
+}
+
+/** A larger journal is not read as a whole at open: only what is read in any case. The scan does the rest. */
+const EXAMINED_BYTES_MAX = 64_000_000
+const SMALL_TABLES = GUARDED.filter((it) => it !== 'ledger')
+const FAULTS_SAID_MAX = 5
+/** Page size 4096, write-ahead log for reading and writing, nothing reserved, the fractions that SQLite has always had. */
+const HEAD = Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.from([0x10, 0x00, 2, 2, 0, 64, 32, 32])])
+const DATABASE_PAGES_AT = 28
+const FREELIST_AT = 32
+
+const fileIn = (dir: string, name = 'journal.db') => join(dir, name)
+const rebuildDir = (dir: string) => join(dir, 'rebuild')
+const readyFile = (dir: string) => join(rebuildDir(dir), 'ready')
+const quarantineDir = (dir: string) => join(dir, 'quarantine')
+/** The journal could not be read by the device at the last start. */
+const unreadableFile = (dir: string) => join(dir, 'journal.unreadable')
+
+/** Throws BadInput for a journal of another version, and what the system says of a device that does not read. */
+export async function recoverLog(options: RecoverOptions): Promise<Recovered> {
+  const { dir } = options
+  mkdirSync(dir, { recursive: true })
+  finishSwap(dir)
+  if (!existsSync(fileIn(dir))) {
+    const { segments } = segmentFiles(dir)
+    if (segments.length === 0) return { faults: [], mendedBits: 0 }
+    return await makeAnew(options, ['journal.db is missing'], false)
+  }
+  mendHead(fileIn(dir))
+  const wal = mendWal(fileIn(dir, 'journal.db-wal'))
+  const faults = wal.kind === 'damaged' ? ['commits in the write-ahead log cannot be read'] : examineFile(options, wal.kind === 'torn')
+  if (faults.length === 0) {
+    rmSync(unreadableFile(dir), { force: true })
+    return { faults, mendedBits: wal.mendedBits }
+  }
+  return { ...(await makeAnew(options, faults, wal.kind !== 'sound')), mendedBits: wal.mendedBits }
+}
+
+// --- is it whole? ----------------------------------------------------------------------------------------------------------------
+
+function examineFile({ dir, bootId }: RecoverOptions, isTorn: boolean): readonly string[] {
+  const wasUnreadable = existsSync(unreadableFile(dir))
+  let db: Journal | undefined
+  try {
+    db = openToExamine(dir)
+    if (!db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'meta'").get()) return emptyFaults(dir)
+    const meta = db.prepare('SELECT value FROM meta WHERE key = ?').pluck()
+    assertFormat(dir, Number(meta.get('format')))
+    // Within one boot nothing that was written goes: only a power cut leaves half a commit.
+    if (isTorn && meta.get('boot-id') === bootId && meta.get('clean-stop') !== '1') return ['the last commit in the write-ahead log cannot be read']
+    return faultsOf(db)
+  } catch (error) {
+    if (isReadError(error)) {
+      if (wasUnreadable) return [`the device cannot read it: ${(error as Error).message}`]
+      writeFileSync(unreadableFile(dir), '')
+      throw error
+    }
+    if (isDamage(error)) return [(error as Error).message]
+    throw error
+  } finally {
+    db?.close()
+  }
+}
+
+/** Not the device, not the disk's space, not permissions: what stands there is wrong. */
+const isDamage = (error: unknown) => /^SQLITE_(CORRUPT|NOTADB|ERROR|IOERR_SHORT_READ)/.test(codeOf(error))
+/** The device did not give the bytes (EIO). */
+const isReadError = (error: unknown) => codeOf(error) === 'SQLITE_IOERR_READ'
+const codeOf = (error: unknown) => String((error as { code?: unknown }).code)
+
+/**
+ * The first bytes of the file are the same in every journal, and SQLite believes them: one flipped bit there and it would leave the
+ * write-ahead log aside.
+ */
+function mendHead(file: string): void {
+  const fd = openSync(file, 'r+')
+  try {
+    const head = Buffer.alloc(HEAD.length)
+    if (readSync(fd, head, 0, head.length, 0) < head.length) return
+    const bits = head.reduce((sum, it, n) => sum + ((it ^ (HEAD[n] as number)) >>> 0).toString(2).replaceAll('0', '').length, 0)
+    if (bits !== 1) return
+    writeSync(fd, HEAD, 0, HEAD.length, 0)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** A log that a power cut left before its first commit has neither tables nor segments. */
+function emptyFaults(dir: string): string[] {
+  return segmentFiles(dir).segments.length > 0 ? ['journal.db has no tables'] : []
+}
+
+function openToExamine(dir: string): Journal {
+  // What its creation left half done is rolled back by whoever may write.
+  if (existsSync(fileIn(dir, 'journal.db-journal'))) new Database(fileIn(dir)).close()
+  const db = new Database(fileIn(dir), { readonly: true, fileMustExist: true })
+  db.pragma('cell_size_check = ON')
+  return db
+}
+
+/** What is wrong with a journal, in words; empty: nothing. Throws what SQLite says of pages that it cannot read. */
+export function faultsOf(db: Journal): string[] {
+  if (pagesUsed(db) * PAGE_BYTES > EXAMINED_BYTES_MAX) return guardFaults(db, SMALL_TABLES)
+  const said = (db.pragma(`integrity_check(${FAULTS_SAID_MAX})`) as { integrity_check: string }[]).map((it) => it.integrity_check)
+  return [...said.filter((it) => it !== 'ok'), ...guardFaults(db)]
+}
+
+// --- a new one -------------------------------------------------------------------------------------------------------------------
+
+async function makeAnew(options: RecoverOptions, faults: readonly string[], isWalDamaged: boolean): Promise<Recovered> {
+  const { dir, bytesMax, now } = options
+  rmSync(rebuildDir(dir), { recursive: true, force: true })
+  mkdirSync(rebuildDir(dir))
+  dropBallast(dir)
+  const db = openJournal(rebuildDir(dir), bytesMax)
+  try {
+    db.pragma('wal_checkpoint(TRUNCATE)')
+    const old = readOld(dir, isWalDamaged)
+    rebuild(db, old, await findSegments(dir), options, now)
+    writeMeta(db, 'rebuilt', JSON.stringify({ at: now, faults }))
+    db.pragma('wal_checkpoint(TRUNCATE)')
+  } finally {
+    db.close()
+  }
+  syncFile(fileIn(rebuildDir(dir)))
+  writeFileSync(readyFile(dir), `journal-${new Date(now / 1000).toISOString().replaceAll(/[:.]/g, '')}.db`)
+  syncFile(readyFile(dir))
+  syncFile(rebuildDir(dir))
+  finishSwap(dir)
+  rmSync(unreadableFile(dir), { force: true })
+  return { faults, mendedBits: 0 }
+}
+
+/** From a copy where SQLite would not read it as it is: with a write-ahead log that it reads to its end, with a first page that it knows. */
+function readOld(dir: string, isWalDamaged: boolean): OldJournal {
+  if (!existsSync(fileIn(dir))) return NO_OLD_JOURNAL
+  const asItIs = isWalDamaged ? NO_OLD_JOURNAL : readOldJournal(fileIn(dir))
+  if (asItIs.tables.stream.length > 0) return asItIs
+  const [wal, copy] = [fileIn(dir, 'journal.db-wal'), fileIn(rebuildDir(dir), 'old.db')]
+  copyFileSync(fileIn(dir), copy)
+  if (existsSync(wal)) salvageWal(wal, `${copy}-wal`)
+  let old = readOldJournal(copy)
+  if (old.tables.stream.length === 0) {
+    replaceFirstPage(copy, fileIn(rebuildDir(dir)))
+    old = readOldJournal(copy)
+  }
+  for (const end of ['', '-wal', '-shm']) rmSync(`${copy}${end}`, { force: true })
+  return old
+}
+
+/** The first page says where the tables are: the same in all journals that this version made. */
+function replaceFirstPage(file: string, of: string): void {
+  const page = readFileSync(of).subarray(0, PAGE_BYTES)
+  page.writeUInt32BE(Math.floor(statSync(file).size / PAGE_BYTES), DATABASE_PAGES_AT)
+  page.writeUInt32BE(0, FREELIST_AT)
+  page.writeUInt32BE(0, FREELIST_AT + 4)
+  const fd = openSync(file, 'r+')
+  try {
+    writeSync(fd, page, 0, page.length, 0)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Every step may be the last before a crash: the next start begins where it was. */
+function finishSwap(dir: string): void {
+  if (!existsSync(readyFile(dir))) return rmSync(rebuildDir(dir), { recursive: true, force: true })
+  const made = fileIn(rebuildDir(dir))
+  if (existsSync(made)) {
+    const name = readFileSync(readyFile(dir), 'utf8')
+    for (const it of existsSync(quarantineDir(dir)) ? readdirSync(quarantineDir(dir)) : [])
+      if (!it.startsWith(name)) rmSync(join(quarantineDir(dir), it))
+    mkdirSync(quarantineDir(dir), { recursive: true })
+    moveIfThere(fileIn(dir), join(quarantineDir(dir), name))
+    moveIfThere(fileIn(dir, 'journal.db-wal'), join(quarantineDir(dir), `${name}-wal`))
+    rmSync(fileIn(dir, 'journal.db-shm'), { force: true })
+    for (const it of [quarantineDir(dir), dir]) syncFile(it)
+    renameSync(made, fileIn(dir))
+    syncFile(dir)
+  }
+  rmSync(rebuildDir(dir), { recursive: true, force: true })
+}
+
+function moveIfThere(from: string, to: string): void {
+  if (existsSync(from)) renameSync(from, to)
+}
+
+/** A folder too. */
+function syncFile(path: string): void {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+// --- segments and what was set aside -----------------------------------------------------------------------------------------------
+
+/** Before anybody appends: files that the catalogue does not know, and tails that it does not record, are of changes that never came to pass. */
+export function tidySegments(dir: string, catalogue: Catalogue): void {
+  const known = new Map(catalogue.segments().map((it) => [it.id, it]))
+  for (const file of segmentFiles(dir).segments) {
+    const row = known.get(file.id)
+    if (!row || row.class !== file.class || row.form !== file.form) unlinkSegment(file.path)
+    else if (file.bytes > row.end) cutTo(file.path, row.end)
+  }
+}
+
+/** Of what was set aside: for people to look at, as long as nobody needs the space. */
+export function quarantineBytes(dir: string): number {
+  if (!existsSync(quarantineDir(dir))) return 0
+  return readdirSync(quarantineDir(dir)).reduce((sum, it) => sum + statSync(join(quarantineDir(dir), it)).size, 0)
+}
+
+export function dropQuarantine(dir: string): void {
+  rmSync(quarantineDir(dir), { recursive: true, force: true })
+}
