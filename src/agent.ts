@@ -17,7 +17,10 @@ import type { ClassStatus } from './core/status.ts'
 import { serveLocalApi } from './local-api/server.ts'
 import { takeLock } from './log/lock.ts'
 import { spaceOf } from './log/space.ts'
-import { bytesWrittenPerDay, clockStatus, hostWatch } from './machine/host.ts'
+import type { AgentClock } from './machine/clock.ts'
+import { openClock } from './machine/clock.ts'
+import { machineClock } from './machine/clock-parts.ts'
+import { bytesWrittenPerDay, hostWatch } from './machine/host.ts'
 import { openLogger } from './machine/logger.ts'
 import { keepHeapsSmall } from './machine/memory.ts'
 import { forward, newReport } from './pipeline/forward.ts'
@@ -29,7 +32,6 @@ import { forecast } from './retention/forecast.ts'
 import { deviceIdentity } from './settings/identity.ts'
 import type { CheckedSettings } from './settings/read.ts'
 import { protocols } from './sources/index.ts'
-import { systemClock } from './workers/clock.ts'
 import type { OpenLog } from './workers/open-log.ts'
 import { openLog } from './workers/open-log.ts'
 import type { ProtocolHost } from './workers/protocol-host.ts'
@@ -55,7 +57,8 @@ const STOP_MS_MAX = 4_500
 const ENDS_MS_MAX = 3_000
 const EXIT_STOPPED_LATE = 1
 
-const clock = systemClock()
+/** The clock is looked at so often. */
+const CLOCK_EVERY_MS = 1_000
 
 /** Runs until the signal aborts. Resolves with the exit status. */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<number> {
@@ -72,11 +75,16 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   })
   for (const it of checked.notInForce) logger.warn({ path: it.path, line: it.line }, `not in force yet: ${it.text}`)
   const lock = takeLock(logDir, 'the agent')
-  const log = await openLog(writerOptions(logDir, checked.settings), (error) => {
+  const clock = openClock(
+    machineClock(options.dir, (error) => logger.warn({}, `the time cannot be saved: ${error.message}`)),
+    (step) => log.clockStepped(step),
+  )
+  const log = await openLog({ ...writerOptions(logDir, checked.settings), clock: { cell: clock.cell, state: clock.current() } }, (error) => {
     logger.fatal({ stack: error.stack, code: (error as { code?: string }).code }, `the log failed: ${error.message}`)
     process.exit(EXIT_LOG_FAILED)
   })
-  const agent = assemble(checked, log, options, logger)
+  const ticking = setInterval(() => watchClock(clock, logger), CLOCK_EVERY_MS)
+  const agent = assemble(checked, log, clock, options, logger)
   const api = await serveLocalApi(options.dir, agent.api, logger)
   logger.info({ device: checked.settings.device.id, dir: options.dir }, 'the agent is up')
 
@@ -88,6 +96,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
   )
   logger.info({}, 'stopping')
+  clearInterval(ticking)
+  clock.save()
   const late = setTimeout(() => process.exit(EXIT_STOPPED_LATE), STOP_MS_MAX)
   // Whatever hangs, the log is closed in time: a stop without its mark would begin a new epoch at the next boot.
   await Promise.race([Promise.allSettled(ends), sleep(ENDS_MS_MAX, undefined, { ref: false })])
@@ -114,8 +124,14 @@ function writerOptions(dir: string, { device, log, classes, delivery, uplinks }:
   }
 }
 
-function assemble({ settings, issues }: CheckedSettings, log: OpenLog, options: AgentOptions, logger: Logger) {
-  const hosts = protocolHosts(settings, log, options.dir, logger)
+/** A step is worth a line: whoever reads the records wonders about their times. */
+function watchClock(clock: AgentClock, logger: Logger): void {
+  const step = clock.check()
+  if (step) logger.info({ offsetUs: step.offsetUs, trusted: step.trusted }, 'the clock stepped')
+}
+
+function assemble({ settings, issues }: CheckedSettings, log: OpenLog, clock: AgentClock, options: AgentOptions, logger: Logger) {
+  const hosts = protocolHosts(settings, log, clock, options.dir, logger)
   const sources = settings.sources.map(({ name, protocol }) => {
     const host = hosts.get(workerOf(protocol)) as ProtocolHost
     return {
@@ -128,20 +144,20 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, options: 
   })
   const uplinks = settings.uplinks.map((it) => {
     const host = uplinkHost(
-      { name: it.name, kind: it.kind, settings: it.settings, device: settings.device.id, site: settings.device.site },
+      { name: it.name, kind: it.kind, settings: it.settings, device: settings.device.id, site: settings.device.site, cell: clock.cell },
       logger,
     )
     return { name: it.name, host, report: newReport(), tally: createTally(clock.monotonic) }
   })
   const parts: Parts = { settings, version: options.version, startedAt: clock.now(), standingIssues: issues, sources, uplinks }
   const host = hostWatch(options.dir)
-  const rates = classRates(settings)
+  const rates = classRates(settings, clock.monotonic)
   void log.figures().then((it) => rates(it.classes))
   const api: AgentApi = {
     async status() {
-      const [figures, machine, time] = await Promise.all([log.figures(), host(), clockStatus()])
+      const [figures, machine] = await Promise.all([log.figures(), host()])
       for (const it of uplinks) it.tally.add(it.report.readings - it.tally.total, clock.now())
-      return statusOf(parts, figures, machine, time, clock.now())
+      return statusOf(parts, figures, machine, clock.status(), clock.now())
     },
     testSource: (name, signal) => named(sources, name, 'source').host.test(name, signal),
     testUplink: (name, signal) => named(uplinks, name, 'uplink').host.test(signal),
@@ -180,15 +196,15 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, options: 
 }
 
 /** Readings accepted a second, by class, since the agent began. */
-function classRates({ classes }: Settings) {
-  const begun = clock.monotonic()
+function classRates({ classes }: Settings, monotonic: () => number) {
+  const begun = monotonic()
   const first = new Map<string, number>()
   return (figures: readonly ClassStatus[]): ReadonlyMap<string, number> =>
     new Map(
       classes.map(({ name }) => {
         const accepted = figures.find((it) => it.name === name)?.accepted ?? 0
         if (!first.has(name)) first.set(name, accepted)
-        return [name, ((accepted - (first.get(name) ?? 0)) * 1000) / Math.max(1000, clock.monotonic() - begun)]
+        return [name, ((accepted - (first.get(name) ?? 0)) * 1000) / Math.max(1000, monotonic() - begun)]
       }),
     )
 }
@@ -212,13 +228,13 @@ async function forecastParts(settings: Settings, log: OpenLog, rates: ReturnType
 const workerOf = (protocol: string) => (protocols[protocol] as NonNullable<(typeof protocols)[string]>).worker
 
 /** One thread for each protocol that a source needs. */
-function protocolHosts(settings: Settings, log: OpenLog, dir: string, logger: Logger): Map<string, ProtocolHost> {
+function protocolHosts(settings: Settings, log: OpenLog, clock: AgentClock, dir: string, logger: Logger): Map<string, ProtocolHost> {
   const byWorker = Map.groupBy(settings.sources, (it) => workerOf(it.protocol))
   const commitEveryMs = Math.min(...settings.classes.map((it) => it.commitEveryMs))
   return new Map(
     [...byWorker].map(([worker, sources]) => [
       worker,
-      protocolHost(worker, { sources, dir, device: settings.device.id, commitEveryMs }, log.writer, logger, Math.random),
+      protocolHost(worker, { sources, dir, device: settings.device.id, commitEveryMs, cell: clock.cell }, log.writer, logger, Math.random),
     ]),
   )
 }

@@ -97,7 +97,7 @@ const isLess = (a: Float64Array, b: Float64Array, ints: IntsScratch): boolean =>
 /** By batch the first reading, in block order, that is of it. */
 function firstReadings(batch: Batches, count: number, length: number): Uint32Array {
   const firsts = new Uint32Array(length)
-  for (let i = 0; i < count; i++) firsts[batch[i] as number] = i
+  for (let i = count - 1; i >= 0; i--) firsts[batch[i] as number] = i
   return firsts
 }
 

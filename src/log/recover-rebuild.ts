@@ -101,22 +101,39 @@ function addNoted(db: Journal, old: OldJournal, found: FoundSegments, device: st
   )
   for (const it of found.accounts.values())
     account.run(it.class, it.accepted, it.delivered, it.aggregated, JSON.stringify(it.lost))
-  if (!old.sound.has('ledger')) addLosses(db, found.losses)
+  if (!old.sound.has('ledger')) addLosses(db, found)
 }
 
 /** Lines that the old journal had and nobody can read there any more. */
-function addLosses(db: Journal, losses: readonly NotedLoss[]): void {
+function addLosses(db: Journal, { losses, blocks }: FoundSegments): void {
   const known = db.prepare('SELECT 1 FROM stream WHERE id = ?')
   const overlapping = db.prepare('SELECT 1 FROM ledger WHERE stream = ? AND first < ? AND "end" > ? LIMIT 1')
   const insert = db.prepare(
     'INSERT INTO ledger (stream, first, end, count, time_from, time_to, action, reason, at, exact) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   )
+  const held = heldBy(blocks)
   // A line that grew is in the notes of several segments: the longest holds the others.
-  for (const it of losses.toSorted((a, b) => b.end - b.first - (a.end - a.first))) {
+  for (const noted of losses.toSorted((a, b) => b.end - b.first - (a.end - a.first))) {
+    const it = movedBehind(noted, held)
     if (!known.get(it.stream) || overlapping.get(it.stream, it.end, it.first)) continue
     const isExact = it.count === it.end - it.first ? 1 : 0
     insert.run(it.stream, it.first, it.end, it.count, it.timeFrom, it.timeTo, it.action, it.reason, it.at, isExact)
+    if (it !== noted) held.set(it.stream, withInterval(held.get(it.stream) ?? [], it.first, it.end))
   }
+}
+
+function heldBy(blocks: readonly FoundBlock[]): Map<number, Intervals> {
+  const held = new Map<number, Intervals>()
+  for (const { header } of blocks.toSorted((a, b) => a.header.first - b.header.first))
+    held.set(header.stream, withInterval(held.get(header.stream) ?? [], header.first, header.first + header.count))
+  return held
+}
+
+/** Notes are written before their blocks are recorded: refused numbers inside a run that was sealed with them stand behind it since. */
+function movedBehind(loss: NotedLoss, held: ReadonlyMap<number, Intervals>): NotedLoss {
+  if (loss.action !== 'refused' && loss.action !== 'overflowed') return loss
+  const run = held.get(loss.stream)?.find((it) => it.from <= loss.first && loss.first < it.to)
+  return run ? { ...loss, first: run.to, end: run.to + loss.end - loss.first } : loss
 }
 
 function namedOf(db: Journal, streams: Streams): Map<number, Intervals> {

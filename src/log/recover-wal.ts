@@ -44,7 +44,7 @@ export function mendWal(path: string): WalState {
   const end = isWhole ? chainEnd(wal, true) : 0
   const mendedBits = isWhole ? writeBack(path, before, bytes) : 0
   const commits = range(end, wal.frames).filter((n) => hasSalts(wal, n) && sizeAfter(wal, n) > 0).length
-  return { kind: commits === 0 ? 'sound' : commits === 1 && isWhole ? 'torn' : 'damaged', mendedBits }
+  return { kind: !isWhole || commits > 1 ? 'damaged' : commits === 1 ? 'torn' : 'sound', mendedBits }
 }
 
 /** A write-ahead log of all frames of `from` that are whole, for SQLite to read beside a copy of the journal. */

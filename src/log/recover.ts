@@ -80,6 +80,7 @@ export async function recoverLog(options: RecoverOptions): Promise<Recovered> {
 
 function examineFile({ dir, bootId }: RecoverOptions, isTorn: boolean): readonly string[] {
   const wasUnreadable = existsSync(unreadableFile(dir))
+  const hasWal = existsSync(fileIn(dir, 'journal.db-wal'))
   let db: Journal | undefined
   try {
     db = openToExamine(dir)
@@ -88,6 +89,8 @@ function examineFile({ dir, bootId }: RecoverOptions, isTorn: boolean): readonly
     assertFormat(dir, Number(meta.get('format')))
     // Within one boot nothing that was written goes: only a power cut leaves half a commit.
     if (isTorn && meta.get('boot-id') === bootId && meta.get('clean-stop') !== '1') return ['the last commit in the write-ahead log cannot be read']
+    // Whoever opened it had a write-ahead log, and only a clean stop takes it away.
+    if (!hasWal && meta.get('clean-stop') === '0') return ['the write-ahead log is missing']
     return faultsOf(db)
   } catch (error) {
     if (isReadError(error)) {

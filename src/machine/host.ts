@@ -20,7 +20,8 @@ export function hostWatch(dir: string): () => Promise<HostStatus> {
 
 async function measure(dir: string): Promise<HostStatus> {
   // 8 MB, for an agent that somebody looks at.
-  const { cpuTemperature, currentLoad, mem } = await import('systeminformation')
+  const { default: system } = await import('systeminformation')
+  const { cpuTemperature, currentLoad, mem } = system
   const [load, memory, disk, temperature] = await Promise.all([currentLoad(), mem(), statfs(dir), cpuTemperature()])
   return {
     cpu: { loadPercent: Math.round(load.currentLoad), cores: cpus().length },

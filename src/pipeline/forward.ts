@@ -8,7 +8,7 @@
 //    └──────────── back off ◄── doubt, unreachable, blocked ────────┘
 import { INTENT_MS_MAX } from '../core/bounds.ts'
 import { withInterval } from '../core/intervals.ts'
-import type { LogReader, Resumed, Slice, Taken } from '../core/log.ts'
+import type { EndOffsets, LogReader, Resumed, Slice, Taken } from '../core/log.ts'
 import type { Clock } from '../core/source.ts'
 import type { StreamRange } from '../core/stream.ts'
 import { streamKey } from '../core/stream.ts'
@@ -149,6 +149,8 @@ async function run(
   const intent = intentKeeper(parts, uplink, signal)
   const checkpoints = checkpointClock(clock)
   let ahead: Promise<Lanes> | undefined
+  /** What is under way now: all that a doubt can be about. */
+  let sending: readonly StreamRange[] = []
   try {
     while (!signal.aborted) {
       const taken = await (ahead ?? take(parts, report))
@@ -163,7 +165,8 @@ async function run(
       }
       for (const { stream, from, to } of ranges) delivered.set(stream, withInterval(delivered.get(stream) ?? [], from, to))
       const position: Position = { transaction: ++transaction, delivered }
-      const lanes = without(taken, await intent(ranges))
+      const lanes = without(taken, await intent.cover(ranges))
+      sending = ranges
       const started = clock.monotonic()
       const checkpoint = reason ? { reason, streams: await log.heads() } : undefined
       const sent = send(uplink, lanes, resumed, position, checkpoint, signal)
@@ -172,6 +175,7 @@ async function run(
       ahead.catch(() => {})
       const refused = await sent
       await log.commit(parts.uplink, ranges, transaction, refused)
+      sending = []
       note(report, lanes, (clock.monotonic() - started) / 1000)
       checkpoints.sent(reason !== undefined, empty)
       well()
@@ -182,6 +186,7 @@ async function run(
   } finally {
     // What is being read for a session that is over must not move the lanes of the next one.
     await ahead?.catch(() => {})
+    await intent.narrow(sending)
   }
 }
 
@@ -243,16 +248,30 @@ function without({ live, backlog }: Lanes, empty: readonly StreamRange[]): Lanes
   return { live: rest(live), backlog: rest(backlog) }
 }
 
-/** Writes an intent before the first byte of what it covers is sent; one covers many transactions. Yields what of it is gone. */
-function intentKeeper({ uplink: name, log, clock }: ForwardParts, uplink: Uplink, signal: AbortSignal) {
+interface IntentKeeper {
+  /** Writes an intent before the first byte of what it covers is sent; one covers many transactions. Yields what of it is gone. */
+  cover(ranges: readonly StreamRange[]): Promise<readonly StreamRange[]>
+  /** The session is over: only these are in doubt. What else the intent covered is free again for retention. */
+  narrow(ranges: readonly StreamRange[]): Promise<void>
+}
+
+function intentKeeper({ uplink: name, log, clock }: ForwardParts, uplink: Uplink, signal: AbortSignal): IntentKeeper {
   let covered: readonly StreamRange[] = []
   let until = -Infinity
+  let endOffsets: EndOffsets = {}
   const covers = (it: StreamRange) => covered.some((by) => by.stream === it.stream && by.from <= it.from && it.to <= by.to)
-  return async (ranges: readonly StreamRange[]): Promise<readonly StreamRange[]> => {
-    if (clock.monotonic() < until && ranges.every(covers)) return []
-    covered = ranges.map((it) => (it.stream.endsWith(':raw') ? { ...it, to: it.to + INTENT_AHEAD } : it))
-    until = clock.monotonic() + INTENT_MS_MAX
-    return log.offer(name, covered, await uplink.endOffsets(signal))
+  return {
+    async cover(ranges) {
+      if (clock.monotonic() < until && ranges.every(covers)) return []
+      const next = ranges.map((it) => (it.stream.endsWith(':raw') ? { ...it, to: it.to + INTENT_AHEAD } : it))
+      endOffsets = await uplink.endOffsets(signal)
+      covered = next
+      until = clock.monotonic() + INTENT_MS_MAX
+      return log.offer(name, covered, endOffsets)
+    },
+    async narrow(ranges) {
+      if (covered.length > 0) await log.offer(name, ranges, endOffsets)
+    },
   }
 }
 

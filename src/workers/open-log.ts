@@ -183,10 +183,8 @@ function keepWorking(writer: Caller, keeper: Caller, wake: () => void, failed: (
   async function step(all: boolean): Promise<boolean> {
     const change = await keeper.call<Change | undefined>('work', [await writer.call<LogState>('state', []), all])
     if (!change) return false
-    process.stderr.write(`DBG ${change.kind} ${change.stream.slice(-14)} ${change.from} ${change.to} ${change.rows.length}\n`)
     const done = await writer.call<boolean>('apply', [change])
     await keeper.call('applied', [done])
-    process.stderr.write(`DBG done ${done}\n`)
     // What was not handed out meanwhile can be now.
     wake()
     return done

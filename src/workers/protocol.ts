@@ -22,6 +22,8 @@ export interface ProtocolWorkerData {
   /** DIR. */
   readonly dir: string
   readonly device: string
+  /** The agent's time (workers/clock.ts). */
+  readonly cell?: SharedArrayBuffer
   readonly commitEveryMs: number
   /** The module with the table of protocols, where it is not sources/index.ts. */
   readonly protocols?: string
@@ -48,7 +50,7 @@ function contextOf(name: string, protocol: string): SourceContext {
     name,
     dir: join(data.dir, 'protocols', protocol),
     device: data.device,
-    clock: systemClock(),
+    clock: systemClock(data.cell),
     log: threadLogger(main, { source: name }),
     origin: newOrigin(threadId),
     commitEveryMs: data.commitEveryMs,

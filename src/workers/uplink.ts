@@ -14,6 +14,8 @@ export interface UplinkWorkerData {
   readonly kind: string
   readonly settings: unknown
   readonly device: string
+  /** The agent's time (workers/clock.ts). */
+  readonly cell?: SharedArrayBuffer
   readonly site: string
 }
 
@@ -25,7 +27,7 @@ const context = {
   name: data.name,
   device: data.device,
   site: data.site,
-  clock: systemClock(),
+  clock: systemClock(data.cell),
   log: threadLogger(main, { uplink: data.name }),
 }
 
