@@ -163,6 +163,7 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, clock: Ag
     testUplink: (name, signal) => named(uplinks, name, 'uplink').host.test(signal),
     forecast: async (offlineMs) => forecast(forecastRequest(await forecastParts(settings, log, rates), offlineMs)),
     query: (request, signal) => query(request, log.query, signal),
+    ...log.files,
   }
   return {
     api,

@@ -33,6 +33,9 @@ const parts: Parts = {
     const print = (to: Output) => (line: string) => void to.write(`${line}\n`)
     return plantCommand(args, signal, { print: print(out), warn: print(err), readTopic })
   },
+  async log(dir) {
+    return (await import('./offline-log.ts')).openOfflineLog(dir)
+  },
   async verify({ brokers, uplink, device, progress }, signal) {
     const { verifyTopics } = await import('./uplinks/kafka/verify/index.ts')
     const where = uplink ? kafkaOf(uplink) : { brokers }

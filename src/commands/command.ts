@@ -1,5 +1,6 @@
 // What an operator command is. One file each; the faces (CLI, and later page and console) are drawn from this.
 import type { AgentApi } from '../core/agent-api.ts'
+import type { LogApi } from '../core/log-files.ts'
 import type { VerifyProgress, VerifyReport } from '../core/verify.ts'
 import type { SettingsSchemas } from '../settings/schema.ts'
 
@@ -53,6 +54,12 @@ export interface Parts {
   agent(request: AgentRequest, signal: AbortSignal): Promise<number>
   plant(args: readonly string[], signal: AbortSignal): Promise<number>
   verify(request: VerifyRequest, signal: AbortSignal): Promise<VerifyReport>
+  /** The log of a data directory that no agent runs on, until `close`. Throws BadInput where one does, or there is no log. */
+  log(dir: string): Promise<OfflineLog>
+}
+
+export interface OfflineLog extends LogApi {
+  close(): Promise<void>
 }
 
 export interface AgentRequest {

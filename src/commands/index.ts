@@ -3,6 +3,10 @@ import { agent } from './agent.ts'
 import { check } from './check.ts'
 import type { Command } from './command.ts'
 import { forecast } from './forecast.ts'
+import { logCheck } from './log-check.ts'
+import { logExport } from './log-export.ts'
+import { logInspect } from './log-inspect.ts'
+import { logRepair } from './log-repair.ts'
 import { plant } from './plant.ts'
 import { query } from './query.ts'
 import { schema } from './schema.ts'
@@ -22,6 +26,10 @@ export const COMMANDS: readonly Command[] = [
   sourcesTest,
   query,
   forecast,
+  logCheck,
+  logInspect,
+  logRepair,
+  logExport,
   uplinks,
   uplinksTest,
   verify,
@@ -33,10 +41,6 @@ export const NOT_BUILT: readonly string[] = [
   'panel',
   'console',
   'sources browse',
-  'log check',
-  'log inspect',
-  'log repair',
-  'log export',
   'replay',
   'export',
   'import',

@@ -1,5 +1,6 @@
 // What the agent offers on its local sockets, as functions. The server hands them out, the client calls them, commands see only this.
 import type { SliceTime } from './log.ts'
+import type { LogApi } from './log-files.ts'
 import type { Quality, Value, ValueKind } from './reading.ts'
 import type { Forecast } from './retention.ts'
 import type { TestStep } from './source.ts'
@@ -74,7 +75,7 @@ export interface QueryWindow {
 /** A bool is 0 or 1. */
 export type WindowValue = number | bigint | string | Uint8Array
 
-export interface AgentApi {
+export interface AgentApi extends LogApi {
   status(): Promise<Status>
   testSource(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   testUplink(name: string, signal: AbortSignal): AsyncIterable<TestStep>
@@ -90,4 +91,8 @@ export const ROLES = {
   forecast: 'view',
   testSource: 'operate',
   testUplink: 'operate',
+  logCheck: 'view',
+  logInspect: 'view',
+  logExport: 'view',
+  logRepair: 'operate',
 } as const satisfies Record<keyof AgentApi, 'view' | 'operate'>

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { AgentApi, QueryRow } from '../core/agent-api.ts'
 import { ROLES } from '../core/agent-api.ts'
 import { Unreachable } from '../core/errors.ts'
+import type { CheckStep, ExportPart, LogInspection } from '../core/log-files.ts'
 import type { Forecast } from '../core/retention.ts'
 import type { Status } from '../core/status.ts'
 import type { TestStep } from '../core/source.ts'
@@ -25,6 +26,10 @@ export function connectAgent(dir: string): AgentApi {
     testSource: (name, signal) => stream<TestStep>(dir, 'testSource', { name }, signal),
     testUplink: (name, signal) => stream<TestStep>(dir, 'testUplink', { name }, signal),
     query: (input, signal) => stream<QueryRow>(dir, 'query', input, signal),
+    logCheck: (signal) => stream<CheckStep>(dir, 'logCheck', {}, signal),
+    logRepair: (signal) => stream<CheckStep>(dir, 'logRepair', {}, signal),
+    logInspect: (segment) => ask<LogInspection>(dir, 'logInspect', segment === undefined ? {} : { segment }),
+    logExport: (signal) => stream<ExportPart>(dir, 'logExport', {}, signal),
     forecast: (offlineMs) => ask<Forecast>(dir, 'forecast', { offlineMs }),
   }
 }

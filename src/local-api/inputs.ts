@@ -29,4 +29,8 @@ export const INPUTS = {
   testUplink: named,
   query,
   forecast,
+  logCheck: z.strictObject({}),
+  logRepair: z.strictObject({}),
+  logInspect: z.strictObject({ segment: z.int().min(0).optional() }),
+  logExport: z.strictObject({}),
 } as const satisfies Record<Call, z.ZodType>

@@ -168,6 +168,14 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return many(api.testUplink(name, signal), response, signal)
     case 'query':
       return many(api.query(input as Parameters<AgentApi['query']>[0], signal), response, signal)
+    case 'logCheck':
+      return many(api.logCheck(signal), response, signal)
+    case 'logRepair':
+      return many(api.logRepair(signal), response, signal)
+    case 'logInspect':
+      return one(api.logInspect((input as { segment?: number }).segment), response)
+    case 'logExport':
+      return many(api.logExport(signal), response, signal)
     case 'forecast':
       return one(api.forecast((input as { offlineMs: number }).offlineMs), response)
   }

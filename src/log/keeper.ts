@@ -8,7 +8,7 @@
 import { decodeAggregates } from '../columns/aggregates/index.ts'
 import { DamagedBlock } from '../columns/index.ts'
 import type { Intervals } from '../core/intervals.ts'
-import { difference, union } from '../core/intervals.ts'
+import { difference, intersection, union } from '../core/intervals.ts'
 import type { Band } from '../core/retention.ts'
 import type { Change } from './change.ts'
 import { openReader } from './journal.ts'
@@ -18,6 +18,8 @@ import type { LogState } from './pressure.ts'
 import type { StoredBlock } from './query.ts'
 import { createQuery } from './query.ts'
 import { createReducer } from './reducing.ts'
+import type { Check } from './check.ts'
+import { createCheck } from './check.ts'
 import { createScan } from './scan.ts'
 import { createSealing } from './sealing.ts'
 import { createSegmentWriter } from './segment-writer.ts'
@@ -42,6 +44,8 @@ export interface Keeper extends Pick<Lanes, 'next' | 'restart'> {
   applied(done: boolean): void
   /** For the forecast. */
   bands(): readonly Band[]
+  /** For people who look after the log. */
+  readonly check: Check
   close(): void
 }
 
@@ -55,17 +59,21 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
   const scan = createScan(db, stored, { monotonic: () => performance.now() })
   const lost = db.prepare('SELECT stream, sum(count) AS lost FROM ledger GROUP BY stream')
 
+  /** Numbers below are of an earlier run: what an intent says of those may have been sent. Of later ones the lanes know it. */
+  const nextAtOpen = new Map(stored.streams().map((it) => [it.key, it.next]))
+
   /** Of a stream: what any uplink has or may have, what is under way now, and numbers that no run may cross. */
   function seenOf(stream: string): { seen: Intervals; underWay: Intervals; cuts: readonly number[] } {
     const positions = stored.positionsOf(stream)
     const handed = lanes.handedOut(stream)
     const hadBy = (uplink: string) => positions.find((it) => it.uplink === uplink)?.had ?? []
-    const pinned = positions.map((it) => it.pinned).reduce<Intervals>(union, [])
+    const earlier = [{ from: 0, to: nextAtOpen.get(stream) ?? 0 }]
+    const pinned = intersection(positions.map((it) => it.pinned).reduce<Intervals>(union, []), earlier)
     const underWay = handed.map((it) => difference(it.ranges, hadBy(it.uplink))).reduce<Intervals>(union, pinned)
     return {
       underWay,
       seen: positions.map((it) => it.had).reduce<Intervals>(union, underWay),
-      cuts: handed.map((it) => it.liveStart),
+      cuts: handed.flatMap((it) => it.liveStart ?? []),
     }
   }
 
@@ -95,6 +103,7 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
       segments.settle(done)
     },
     bands: reducer.bands,
+    check: createCheck(db, dir, stored),
     close: () => db.close(),
   }
 }

@@ -6,7 +6,7 @@ import { DamagedBlock, decodeBlock } from '../columns/index.ts'
 import { decodeAggregates } from '../columns/aggregates/index.ts'
 import { POSITION_INTERVALS_MAX } from '../core/bounds.ts'
 import type { Intervals } from '../core/intervals.ts'
-import { difference, union } from '../core/intervals.ts'
+import { difference, withInterval } from '../core/intervals.ts'
 import type { LedgerRow, LogSeries, LossAction, NextRequest, Slice, Taken } from '../core/log.ts'
 import type { Form, Stream, StreamIntervals, StreamRange } from '../core/stream.ts'
 import type { BlockRow } from './catalogue.ts'
@@ -20,9 +20,12 @@ export interface DamagedPlace {
 
 export interface Lanes {
   next(request: NextRequest): Taken & { readonly damaged: readonly DamagedPlace[] }
-  restart(uplink: string, delivered: StreamIntervals): void
-  /** By uplink: what was handed out of a stream since its restart, and where its live lane began. */
-  handedOut(stream: string): readonly { readonly uplink: string; readonly ranges: Intervals; readonly liveStart: number }[]
+  /** `inDoubt`: what may be at the destination already, and nobody can say. */
+  restart(uplink: string, delivered: StreamIntervals, inDoubt: readonly StreamRange[]): void
+  /** By uplink: what was handed out of a stream since its restart or is in doubt since then, and where its live lane began. */
+  handedOut(
+    stream: string,
+  ): readonly { readonly uplink: string; readonly ranges: Intervals; readonly liveStart: number | undefined }[]
   /** Numbers that are being changed: nothing of them is handed out until that is over. */
   block(range: StreamRange | undefined): void
 }
@@ -45,6 +48,7 @@ const GAP_BYTES = 100
 export function createLanes(db: Journal, stored: Stored, classes: readonly string[]): Lanes {
   const cursors = new Map<string, Map<string, Cursor>>()
   const restarts = new Map<string, StreamIntervals>()
+  const doubts = new Map<string, readonly StreamRange[]>()
   const gaps = db.prepare(
     'SELECT l.sequence, l.first, l."end", l.count, l.exact, l.time_from, l.time_to, l.action, l.reason, l.at, s.device, s.epoch, s.class, s.form FROM ledger l JOIN stream s ON s.id = l.stream WHERE l.gap_stream = ? AND l.sequence >= ? AND l.sequence < ? ORDER BY l.sequence LIMIT ?',
   )
@@ -168,13 +172,25 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
       })()
       return out
     },
-    restart: (uplink, delivered) => void restarts.set(uplink, delivered),
+    restart(uplink, delivered, inDoubt) {
+      restarts.set(uplink, delivered)
+      doubts.set(uplink, inDoubt)
+    },
     handedOut: (stream) =>
-      [...cursors].flatMap(([uplink, byStream]) => {
-        const it = byStream.get(stream)
-        if (!it) return []
-        const live: Intervals = it.live > it.liveStart ? [{ from: it.liveStart, to: it.live }] : []
-        return [{ uplink, ranges: it.backlog > 0 ? union([{ from: 0, to: it.backlog }], live) : live, liveStart: it.liveStart }]
+      [...new Set([...cursors.keys(), ...doubts.keys()])].map((uplink) => {
+        const doubt = (doubts.get(uplink) ?? []).filter((it) => it.stream === stream).map(({ from, to }) => ({ from, to }))
+        const it = cursors.get(uplink)?.get(stream)
+        const walked = it
+          ? [
+              { from: 0, to: it.backlog },
+              { from: it.liveStart, to: it.live },
+            ]
+          : []
+        return {
+          uplink,
+          ranges: [...doubt, ...walked].reduce<Intervals>((set, { from, to }) => withInterval(set, from, to), []),
+          liveStart: it?.liveStart,
+        }
       }),
     block(range) {
       blocked = range

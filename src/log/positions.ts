@@ -37,6 +37,7 @@ export interface Positions {
   isAhead(position: Position): boolean
   /** Whether `save` has anything to do. */
   isDirty(): boolean
+  /** Sequences of before this run that may be under way. */
   pinned(stream: StreamRow): Intervals
   /** Sequences that somebody may have seen: any uplink has them, or they are under way to one. */
   seen(stream: StreamRow): Intervals
@@ -62,6 +63,7 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
   const states = new Map<string, UplinkState>()
   let marks: Mark[] = []
   let endStreamsDue = false
+  const nextAtOpen = new Map(streams.all().map((it) => [it.key, it.next]))
   const sql = {
     position: db.prepare(
       'INSERT INTO position (uplink, number, delivered) VALUES (?, ?, ?) ON CONFLICT (uplink) DO UPDATE SET number = excluded.number, delivered = excluded.delivered',
@@ -188,7 +190,8 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
     for (const uplink of uplinks)
       for (const it of stateOf(uplink).intent?.ranges ?? [])
         if (it.stream === stream.key) set = union(set, [{ from: it.from, to: it.to }])
-    return set
+    // What was given out since is known to the keeper, who hands it out: an intent covers far more than was ever sent.
+    return intersection(set, [{ from: 0, to: nextAtOpen.get(stream.key) ?? 0 }])
   }
 
   function serves(uplink: string, stream: StreamRow): boolean {

@@ -9,7 +9,7 @@ import type { ClassSettings } from '../core/settings.ts'
 import type { Accounts } from './accounts.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { Journal } from './journal.ts'
-import { pagesMax, pagesUsed } from './journal.ts'
+import { PAGE_BYTES, pagesMax, pagesUsed } from './journal.ts'
 import type { Offline } from './offline.ts'
 import { formatDuration } from '../core/units.ts'
 import { inForce } from '../retention/ladder.ts'
@@ -48,6 +48,8 @@ export interface PressureParts {
 export interface Pressure {
   /** Whether a class's blocks (its place in the settings) must wait. `bytes`: what the commit would write. */
   isHeld(place: number, bytes: number): boolean
+  /** Bytes of blocks that the journal can take now. */
+  journalRoom(): number
   state(now: number): LogState
   /** The partition has no room. */
   isDiskShort(): boolean
@@ -100,6 +102,7 @@ export function createPressure({ dir, bytesMax, db, classes, accounts, catalogue
       if (diskShort || journalFill() >= JOURNAL_FILL_MAX) return true
       return classes[place]?.whenFull === 'wait' && waitingBytes() >= waitingMax
     },
+    journalRoom: () => (pages - pagesUsed(db)) * PAGE_BYTES - Math.min(SMALL_WRITES_BYTES, space.journalBytesMax / 32),
     state(now) {
       const filled = (undelivered.get() as number) / bytesMax
       const retentions = offline.all().map((it, place): ClassRetention => {

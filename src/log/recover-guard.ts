@@ -102,7 +102,10 @@ function faultOf(db: Journal, table: string, known: { readonly rows: number; rea
   let rows = 0
   let sum = 0
   let changed = 0
-  for (const cells of db.prepare(`SELECT ${names}${hasCrc ? ', crc' : ''} FROM ${table} NOT INDEXED`).raw().iterate() as Iterable<Cell[]>) {
+  for (const cells of db
+    .prepare(`SELECT ${names}${hasCrc ? ', crc' : ''} FROM ${table} NOT INDEXED`)
+    .raw()
+    .iterate() as Iterable<Cell[]>) {
     const crc = crcOf(hasCrc ? cells.slice(0, -1) : cells)
     if (hasCrc && crc !== cells.at(-1)) changed++
     rows++

@@ -109,7 +109,9 @@ function readBlocks(db: Journal): OldBlock[] {
 
 function isPlausible(row: BlockRow): boolean {
   const numbers = [row.id, row.stream, row.first, row.count, row.pending, row.bytes]
-  return numbers.every((it) => Number.isSafeInteger(it) && it >= 0) && row.count > 0 && Number.isSafeInteger(row.first + row.count)
+  return (
+    numbers.every((it) => Number.isSafeInteger(it) && it >= 0) && row.count > 0 && Number.isSafeInteger(row.first + row.count)
+  )
 }
 
 /** A header has its own CRC: what it says is believed before the row. */

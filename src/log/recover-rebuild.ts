@@ -6,7 +6,7 @@
 // What must hold: no number is given to two blocks; what the ledger or a position says is gone does not come back; a class's account adds up,
 // and what nobody can account for stands in it as lost ('unaccounted'). The present epoch is not taken over: the next open begins one.
 import type { Intervals } from '../core/intervals.ts'
-import { countOf, difference, intersection, union, withInterval } from '../core/intervals.ts'
+import { countOf, difference, intersection, overlaps, union, withInterval } from '../core/intervals.ts'
 import { streamKey } from '../core/stream.ts'
 import type { Account, Accounts } from './accounts.ts'
 import { loadAccounts, lose, lostOf } from './accounts.ts'
@@ -32,7 +32,18 @@ export type RebuildOptions = Pick<WriterOptions, 'device' | 'uplinks' | 'deliver
 
 /** The present epoch and what belongs to it: not taken over. */
 const META_LEFT_OUT = ['format', 'opened', 'epoch', 'boot-id', 'clean-stop']
-const COPIED: readonly Guarded[] = ['stream', 'series', 'period', 'position', 'intent', 'parked', 'ledger', 'account', 'offline', 'ended']
+const COPIED: readonly Guarded[] = [
+  'stream',
+  'series',
+  'period',
+  'position',
+  'intent',
+  'parked',
+  'ledger',
+  'account',
+  'offline',
+  'ended',
+]
 /** Of a stream that nothing is written to any more. */
 const NO_EPOCH = ''
 
@@ -42,15 +53,30 @@ type Placed = Omit<BlockRow, 'id'> & { readonly id: number | null; readonly data
 /** Fills `db`, an empty journal. In one transaction. `at` in µs. */
 export function rebuild(db: Journal, old: OldJournal, found: FoundSegments, options: RebuildOptions, at: number): void {
   db.transaction(() => {
-    for (const row of old.tables.meta) if (!META_LEFT_OUT.includes(String(row['key']))) writeMeta(db, String(row['key']), String(row['value']))
-    for (const table of COPIED) copy(db, table, old.tables[table])
-    addNoted(db, old, found, options.device, at)
+    for (const row of old.tables.meta)
+      if (!META_LEFT_OUT.includes(String(row['key']))) writeMeta(db, String(row['key']), String(row['value']))
+    const held = heldBy(found.blocks)
+    const moved = old.sound.has('ledger') ? [] : old.tables.ledger.filter((it) => isMoved(it, held))
+    for (const table of COPIED)
+      copy(
+        db,
+        table,
+        old.tables[table].filter((it) => !moved.includes(it)),
+      )
+    addNoted(db, old, { ...found, losses: [...moved.map(lossOf), ...found.losses] }, options.device, at)
     // Counted anew, from the blocks.
     db.exec('UPDATE account SET stored = 0')
     const streams = loadStreams(db, options.device, NO_EPOCH)
     const accounts = loadAccounts(db, streams)
     const ledger = loadLedger(db, streams)
-    const positions = loadPositions({ db, streams, accounts, catalogue: loadCatalogue(db), ...options, keepDelivered: options.keepDeliveredMs > 0 })
+    const positions = loadPositions({
+      db,
+      streams,
+      accounts,
+      catalogue: loadCatalogue(db),
+      ...options,
+      keepDelivered: options.keepDeliveredMs > 0,
+    })
     const books: Books = { db, old, found, streams, accounts, ledger, positions, named: namedOf(db, streams), at }
     const blocks = placeBlocks(books, options.keepDeliveredMs > 0)
     insertBlocks(db, blocks, found)
@@ -136,6 +162,25 @@ function movedBehind(loss: NotedLoss, held: ReadonlyMap<number, Intervals>): Not
   return run ? { ...loss, first: run.to, end: run.to + loss.end - loss.first } : loss
 }
 
+/** Of a journal that may be of an earlier day. */
+const isMoved = (row: Row, held: ReadonlyMap<number, Intervals>) =>
+  row['sequence'] === null && movedBehind(lossOf(row), held).first !== row['first']
+
+function lossOf(row: Row): NotedLoss {
+  const number = (name: string) => Number(row[name])
+  return {
+    stream: number('stream'),
+    first: number('first'),
+    end: number('end'),
+    count: number('count'),
+    timeFrom: number('time_from'),
+    timeTo: number('time_to'),
+    action: String(row['action']) as NotedLoss['action'],
+    reason: String(row['reason']),
+    at: number('at'),
+  }
+}
+
 function namedOf(db: Journal, streams: Streams): Map<number, Intervals> {
   const named = new Map<number, Intervals>(streams.all().map((it) => [it.id, []]))
   for (const it of db.prepare('SELECT stream, first, "end" FROM ledger ORDER BY stream, first').all() as {
@@ -149,20 +194,31 @@ function namedOf(db: Journal, streams: Streams): Map<number, Intervals> {
 
 // --- blocks --------------------------------------------------------------------------------------------------------------------
 
-/** Fresh ones first: what was sealed from them and never recorded is a copy. */
+/**
+ * Of two that hold the same numbers the first stays. A catalogue that is whole has no two; else what was sealed has all that the fresh ones of
+ * before had, and maybe more, unless somebody had seen their numbers by then: what was sealed then was not taken.
+ */
 function placeBlocks(books: Books, keepDelivered: boolean): Placed[] {
   const { old, found, streams, positions } = books
-  const byPlace = new Map(old.blocks.filter((it) => it.row.segment !== null).map((it) => [placeOf(it.row.segment, it.row.offset), it]))
+  const byPlace = new Map(
+    old.blocks.filter((it) => it.row.segment !== null).map((it) => [placeOf(it.row.segment, it.row.offset), it]),
+  )
   const isKnown = new Set(streams.all().map((it) => it.id))
-  const candidates: Placed[] = old.blocks.filter((it) => it.data !== undefined).map(({ row, data }) => ({ ...row, data: data as Uint8Array }))
+  const fresh: Placed[] = old.blocks
+    .filter((it) => it.data !== undefined)
+    .map(({ row, data }) => ({ ...row, data: data as Uint8Array }))
+  const sealed: Placed[] = []
   for (const it of found.blocks) {
     const known = byPlace.get(placeOf(it.segment.id, it.offset))
     byPlace.delete(placeOf(it.segment.id, it.offset))
     // Of a catalogue that is whole, what it does not have went for good.
-    if (known || !old.sound.has('block')) candidates.push(...placedOf(books, it, known))
+    if (known || !old.sound.has('block')) sealed.push(...placedOf(books, it, known))
   }
   // Of those that are left the file has gone, or their part of it: the scan will find that, and say so.
-  for (const { row } of byPlace.values()) candidates.push({ ...row, data: null })
+  for (const { row } of byPlace.values()) sealed.push({ ...row, data: null })
+  const isSeen = (it: Placed) =>
+    isKnown.has(it.stream) && overlaps(positions.seen(streams.byId(it.stream)), it.first, it.first + it.count)
+  const candidates = [...sealed.filter((it) => !isSeen(it)), ...fresh, ...sealed.filter(isSeen)]
   const taken = new Map<number, Intervals>()
   return candidates.flatMap((it) => {
     if (!isKnown.has(it.stream)) return []
@@ -170,7 +226,9 @@ function placeBlocks(books: Books, keepDelivered: boolean): Placed[] {
     const before = taken.get(it.stream) ?? []
     const range = [{ from: it.first, to: it.first + it.count }]
     if (countOf(intersection(union(before, books.named.get(it.stream) ?? []), range)) > 0) return []
-    const pending = old.sound.has('position') ? countOf(positions.storedOf(stream, it.first, it.first + it.count)) : Math.min(it.pending, it.count)
+    const pending = old.sound.has('position')
+      ? countOf(positions.storedOf(stream, it.first, it.first + it.count))
+      : Math.min(it.pending, it.count)
     if (pending === 0 && !keepDelivered) return []
     taken.set(it.stream, union(before, range))
     return [{ ...it, pending }]
@@ -236,7 +294,8 @@ function insertBlocks(db: Journal, blocks: readonly Placed[], found: FoundSegmen
     `INSERT OR IGNORE INTO block (${names.map((it) => `"${it}"`).join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
   )
   // Those with a number of their own first: the others get numbers behind them.
-  for (const it of [...blocks.filter((b) => b.id !== null), ...blocks.filter((b) => b.id === null)]) insert.run(names.map((name) => it[name]))
+  for (const it of [...blocks.filter((b) => b.id !== null), ...blocks.filter((b) => b.id === null)])
+    insert.run(names.map((name) => it[name]))
   const segment = db.prepare('INSERT INTO segment (id, class, form, "end") VALUES (?, ?, ?, ?)')
   const used = new Set(blocks.map((it) => it.segment))
   for (const it of found.segments) if (used.delete(it.id)) segment.run(it.id, it.class, it.form, it.bytes)
@@ -250,7 +309,8 @@ function liftHeads({ streams, named, positions, old }: Books, blocks: readonly P
   const lift = (id: number, end: number) => void ends.set(id, Math.max(ends.get(id) ?? 0, end))
   for (const it of blocks) lift(it.stream, it.first + it.count)
   for (const [id, set] of named) lift(id, set.at(-1)?.to ?? 0)
-  for (const row of old.tables.ledger) if (row['gap_stream'] !== null) lift(Number(row['gap_stream']), Number(row['sequence']) + 1)
+  for (const row of old.tables.ledger)
+    if (row['gap_stream'] !== null) lift(Number(row['gap_stream']), Number(row['sequence']) + 1)
   for (const it of streams.all()) {
     const end = Math.max(ends.get(it.id) ?? 0, positions.seen(it).at(-1)?.to ?? 0)
     if (end <= it.next) continue
@@ -268,8 +328,11 @@ function nameHoles(books: Books, blocks: readonly Placed[]): Map<string, number>
   for (const stream of streams.all()) {
     if ((stream.form !== 'raw' && stream.form !== 'aggregate') || streams.hasEnded(stream) || stream.next === 0) continue
     const here = (held.get(stream.id) ?? []).reduce<Intervals>((set, it) => withInterval(set, it.first, it.first + it.count), [])
-    const gone = [here, named.get(stream.id) ?? [], positions.seen(stream)].reduce<Intervals>(difference, [{ from: 0, to: stream.next }])
-    for (const it of gone) ledger.add({ stream, ...it, ...timesOf(books, stream, it.from), action: 'damaged', reason: 'damaged', at })
+    const gone = [here, named.get(stream.id) ?? [], positions.seen(stream)].reduce<Intervals>(difference, [
+      { from: 0, to: stream.next },
+    ])
+    for (const it of gone)
+      ledger.add({ stream, ...it, ...timesOf(books, stream, it.from), action: 'damaged', reason: 'damaged', at })
     if (stream.form === 'raw') lost.set(stream.class, (lost.get(stream.class) ?? 0) + countOf(gone))
   }
   return lost
@@ -277,7 +340,9 @@ function nameHoles(books: Books, blocks: readonly Placed[]): Map<string, number>
 
 /** Of what is gone nobody knows the times: those of the old row, where there is one. */
 function timesOf({ old, at }: Books, stream: StreamRow, sequence: number): { timeFrom: number; timeTo: number } {
-  const row = old.blocks.find((it) => it.row.stream === stream.id && it.row.first <= sequence && it.row.first + it.row.count > sequence)?.row
+  const row = old.blocks.find(
+    (it) => it.row.stream === stream.id && it.row.first <= sequence && it.row.first + it.row.count > sequence,
+  )?.row
   return { timeFrom: row?.time_from ?? 0, timeTo: row?.time_to ?? at }
 }
 
@@ -286,7 +351,10 @@ function balance({ streams, accounts, old }: Books, blocks: readonly Placed[], l
   for (const name of new Set(raw.map((it) => it.class))) {
     const account = accounts.of(name)
     const mine = new Set(raw.filter((it) => it.class === name).map((it) => it.id))
-    account.accepted = Math.max(account.accepted, raw.reduce((sum, it) => sum + (it.class === name ? it.next : 0), 0))
+    account.accepted = Math.max(
+      account.accepted,
+      raw.reduce((sum, it) => sum + (it.class === name ? it.next : 0), 0),
+    )
     account.stored = blocks.reduce((sum, it) => sum + (mine.has(it.stream) ? it.pending : 0), 0)
     settle(account, lost.get(name) ?? 0, old.sound.has('position'))
   }

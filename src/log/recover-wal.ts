@@ -34,15 +34,15 @@ interface Wal {
   readonly headerSums: Sums
 }
 
-/** Mends single bits in the file; `path` need not be there. */
-export function mendWal(path: string): WalState {
+/** Mends single bits in the file, or only says how many there are; `path` need not be there. */
+export function mendWal(path: string, write = true): WalState {
   const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0)
   if (bytes.length < HEADER_BYTES + FRAME_BYTES) return { kind: 'sound', mendedBits: 0 }
   const before = Buffer.from(bytes)
   const isWhole = mendHeader(bytes)
   const wal = read(bytes)
   const end = isWhole ? chainEnd(wal, true) : 0
-  const mendedBits = isWhole ? writeBack(path, before, bytes) : 0
+  const mendedBits = !isWhole ? 0 : write ? writeBack(path, before, bytes) : before.filter((it, at) => it !== bytes[at]).length
   const commits = range(end, wal.frames).filter((n) => hasSalts(wal, n) && sizeAfter(wal, n) > 0).length
   return { kind: !isWhole || commits > 1 ? 'damaged' : commits === 1 ? 'torn' : 'sound', mendedBits }
 }
@@ -224,7 +224,8 @@ function turnsAt(part: Buffer, at: number, weight: Sums, missing: Sums, isLittle
 
 // --- bytes ---------------------------------------------------------------------------------------------------------------
 
-const frameOf = ({ bytes }: Wal, n: number) => bytes.subarray(HEADER_BYTES + n * FRAME_BYTES, HEADER_BYTES + (n + 1) * FRAME_BYTES)
+const frameOf = ({ bytes }: Wal, n: number) =>
+  bytes.subarray(HEADER_BYTES + n * FRAME_BYTES, HEADER_BYTES + (n + 1) * FRAME_BYTES)
 const sizeAfter = (wal: Wal, n: number) => frameOf(wal, n).readUInt32BE(4)
 const hasSalts = (wal: Wal, n: number) => isSame(pair(frameOf(wal, n), SALTS_AT), wal.salts)
 const pair = (bytes: Buffer, at: number): Sums => [bytes.readUInt32BE(at), bytes.readUInt32BE(at + 4)]

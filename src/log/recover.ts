@@ -8,7 +8,23 @@
 // What must hold: a journal of another version is never touched; the old one is in place until the new one is complete and on the disk, and a
 // crash at any moment leaves what the next start goes on from. What a device cannot read is first an error that ends the process: it may be a
 // moment's. Only what it still cannot read at the next start is damage.
-import { closeSync, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { Journal } from './journal.ts'
@@ -21,6 +37,7 @@ import { rebuild } from './recover-rebuild.ts'
 import { findSegments } from './recover-walk.ts'
 import { mendWal, salvageWal } from './recover-wal.ts'
 import type { Catalogue } from './catalogue.ts'
+import { walk } from './walk.ts'
 import { cutTo, segmentFiles, unlinkSegment } from './segment.ts'
 import { dropBallast } from './space.ts'
 
@@ -44,6 +61,8 @@ export interface Recovered {
 const EXAMINED_BYTES_MAX = 64_000_000
 const SMALL_TABLES = GUARDED.filter((it) => it !== 'ledger')
 const FAULTS_SAID_MAX = 5
+const EARLIER_DAY = 'segments have numbers that the journal has not given out'
+const WAL_MISSING = 'the write-ahead log is missing'
 /** Page size 4096, write-ahead log for reading and writing, nothing reserved, the fractions that SQLite has always had. */
 const HEAD = Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.from([0x10, 0x00, 2, 2, 0, 64, 32, 32])])
 const DATABASE_PAGES_AT = 28
@@ -68,17 +87,20 @@ export async function recoverLog(options: RecoverOptions): Promise<Recovered> {
   }
   mendHead(fileIn(dir))
   const wal = mendWal(fileIn(dir, 'journal.db-wal'))
-  const faults = wal.kind === 'damaged' ? ['commits in the write-ahead log cannot be read'] : examineFile(options, wal.kind === 'torn')
+  const faults: string[] =
+    wal.kind === 'damaged' ? ['commits in the write-ahead log cannot be read'] : examineFile(options, wal.kind === 'torn')
+  if (faults.length === 0 && (await isOfEarlierDay(dir))) faults.push(EARLIER_DAY)
   if (faults.length === 0) {
     rmSync(unreadableFile(dir), { force: true })
     return { faults, mendedBits: wal.mendedBits }
   }
-  return { ...(await makeAnew(options, faults, wal.kind !== 'sound')), mendedBits: wal.mendedBits }
+  const isOld = wal.kind !== 'sound' || faults.includes(WAL_MISSING) || faults.includes(EARLIER_DAY)
+  return { ...(await makeAnew(options, faults, isOld)), mendedBits: wal.mendedBits }
 }
 
 // --- is it whole? ----------------------------------------------------------------------------------------------------------------
 
-function examineFile({ dir, bootId }: RecoverOptions, isTorn: boolean): readonly string[] {
+function examineFile({ dir, bootId }: RecoverOptions, isTorn: boolean): string[] {
   const wasUnreadable = existsSync(unreadableFile(dir))
   const hasWal = existsSync(fileIn(dir, 'journal.db-wal'))
   let db: Journal | undefined
@@ -88,10 +110,13 @@ function examineFile({ dir, bootId }: RecoverOptions, isTorn: boolean): readonly
     const meta = db.prepare('SELECT value FROM meta WHERE key = ?').pluck()
     assertFormat(dir, Number(meta.get('format')))
     // Within one boot nothing that was written goes: only a power cut leaves half a commit.
-    if (isTorn && meta.get('boot-id') === bootId && meta.get('clean-stop') !== '1') return ['the last commit in the write-ahead log cannot be read']
+    if (isTorn && meta.get('boot-id') === bootId && meta.get('clean-stop') !== '1')
+      return ['the last commit in the write-ahead log cannot be read']
     // Whoever opened it had a write-ahead log, and only a clean stop takes it away.
-    if (!hasWal && meta.get('clean-stop') === '0') return ['the write-ahead log is missing']
-    return faultsOf(db)
+    if (!hasWal && meta.get('clean-stop') === '0') return [WAL_MISSING]
+    const faults = faultsOf(db)
+    if (faults.length === 0) lengthen(fileIn(dir), (db.pragma('page_count', { simple: true }) as number) * PAGE_BYTES)
+    return faults
   } catch (error) {
     if (isReadError(error)) {
       if (wasUnreadable) return [`the device cannot read it: ${(error as Error).message}`]
@@ -129,9 +154,39 @@ function mendHead(file: string): void {
   }
 }
 
+/** All that is used is there, so what was cut off was not: but a checkpoint refuses a file that is much too short. */
+function lengthen(file: string, bytes: number): void {
+  if (statSync(file).size < bytes) truncateSync(file, bytes)
+}
+
 /** A log that a power cut left before its first commit has neither tables nor segments. */
 function emptyFaults(dir: string): string[] {
   return segmentFiles(dir).segments.length > 0 ? ['journal.db has no tables'] : []
+}
+
+/**
+ * A tail that the journal does not record is of a change that never came to pass, unless its notes know of numbers that the journal has not
+ * given out: then the journal was cut, or is a copy.
+ */
+async function isOfEarlierDay(dir: string): Promise<boolean> {
+  const db = openToExamine(dir)
+  try {
+    const ends = new Map(db.prepare('SELECT id, "end" FROM segment').raw().all() as [number, number][])
+    const heads = new Map(db.prepare('SELECT id, next FROM stream').raw().all() as [number, number][])
+    for (const { id, path, bytes } of segmentFiles(dir).segments) {
+      const from = ends.get(id) ?? 0
+      if (from >= bytes) continue
+      for await (const it of walk(path, { from, verify: 'headers' }))
+        if (it.kind === 'notes' && it.notes.streams.some((stream) => stream.next > (heads.get(stream.id) ?? 0))) return true
+    }
+    return false
+  } catch (error) {
+    // It has no tables yet.
+    if (isDamage(error)) return false
+    throw error
+  } finally {
+    db.close()
+  }
 }
 
 function openToExamine(dir: string): Journal {
@@ -160,7 +215,9 @@ async function makeAnew(options: RecoverOptions, faults: readonly string[], isWa
   try {
     db.pragma('wal_checkpoint(TRUNCATE)')
     const old = readOld(dir, isWalDamaged)
-    rebuild(db, old, await findSegments(dir), options, now)
+    // Without all of the write-ahead log it may be the journal of an earlier day: what it does not have may have come since.
+    const sound = isWalDamaged ? new Set<string>() : old.sound
+    rebuild(db, { ...old, sound }, await findSegments(dir), options, now)
     writeMeta(db, 'rebuilt', JSON.stringify({ at: now, faults }))
     db.pragma('wal_checkpoint(TRUNCATE)')
   } finally {

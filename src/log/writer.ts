@@ -25,6 +25,8 @@ import { createIntake } from './intake.ts'
 import type { Change } from './change.ts'
 import { createChanges, damageOf } from './change.ts'
 import { loadCatalogue } from './catalogue.ts'
+import type { Ready } from './choose.ts'
+import { choose } from './choose.ts'
 import { boundWal, openJournal, presentEpoch, writeMeta } from './journal.ts'
 import { loadLedger } from './ledger.ts'
 import { loadPeriods } from './periods.ts'
@@ -95,20 +97,6 @@ export interface Writer {
   close(): void
 }
 
-/** A block that has its numbers and waits for the commit. */
-interface Ready {
-  readonly stream: StreamRow
-  readonly place: number
-  readonly first: number
-  readonly count: number
-  readonly period: number
-  readonly timeFrom: number
-  readonly timeTo: number
-  readonly receivedFrom: number
-  readonly receivedTo: number
-  readonly data: Uint8Array
-}
-
 const FSYNCS_REMEMBERED = 100
 /** On slow flash commits keep a distance of so many times the last fsync. */
 const FSYNC_DISTANCE = 4
@@ -116,6 +104,8 @@ const FSYNC_DISTANCE = 4
 const PUBLISHED_ROWS_MAX = 1000
 /** Appends that wait for room are tried again so often. */
 const HELD_RETRY_MS = 20
+/** A series, with its entry in the index. */
+const ROW_BYTES = 300
 
 export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const { classes } = options
@@ -127,6 +117,8 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const ledger = loadLedger(db, streams)
   const catalogue = loadCatalogue(db)
   tidySegments(options.dir, catalogue)
+  // For a repair while no agent runs.
+  writeMeta(db, 'options', JSON.stringify(options))
   const positions = loadPositions({
     db,
     streams,
@@ -266,18 +258,21 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     const due = classes.map((_, place) => place).filter((place) => intake.of(place).dueAt <= until)
     const bytes = readyBytes + due.reduce((sum, place) => sum + intake.of(place).bytes, 0)
     const held = bytes > 0 ? heldPlaces(bytes) : new Set<number>()
-    const places = due.filter((it) => !held.has(it))
-    isHeld = due.some((it) => held.has(it)) || ready.some((it) => held.has(it.place))
+    for (const place of due) if (!held.has(place)) makeBlock(place)
+    const room = { room: pressure.journalRoom() - series.unsaved() * ROW_BYTES, share: space.commitBytesMax }
+    const { chosen, isShort } = choose(ready, held, room)
+    const left = new Set(ready.filter((it) => !chosen.has(it)).map((it) => it.place))
+    const places = due.filter((it) => !held.has(it) && !left.has(it))
+    isHeld = isShort || due.some((it) => held.has(it)) || ready.some((it) => held.has(it.place))
     if (isHeld) world.held()
-    if (places.length === 0 && ready.every((it) => held.has(it.place)) && !positions.isDirty() && !periods.isDirty()) {
+    if (places.length === 0 && chosen.size === 0 && !positions.isDirty() && !periods.isDirty()) {
       stalled &&= isHeld
       return
     }
-    for (const place of places) makeBlock(place)
     const acked: number[] = []
     const started = world.monotonic()
-    if (!attempt(() => write(places, held))) return
-    ready = ready.filter((it) => held.has(it.place))
+    if (!attempt(() => write(places, chosen))) return
+    ready = ready.filter((it) => !chosen.has(it))
     readyBytes = ready.reduce((sum, it) => sum + it.data.length, 0)
     for (const place of places) settle(place, acked)
     // Who is stalled waits for all classes: a commit of some is not what was asked for.
@@ -310,25 +305,25 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   }
 
   /** Inside the transaction: everything that must agree. */
-  function write(places: readonly number[], held: ReadonlySet<number>): void {
+  function write(places: readonly number[], chosen: ReadonlySet<Ready>): void {
     const at = world.now()
-    series.save()
+    if (chosen.size > 0) series.save()
     periods.save()
-    for (const block of ready) if (!held.has(block.place)) store(block)
+    for (const block of chosen) store(block)
     for (const place of places) for (const it of intake.of(place).refused.values()) refuse(place, it, at)
     positions.save(at)
     expire(at)
     offline.tick()
     offline.save()
-    saveStreams(held)
+    saveStreams(chosen)
     accounts.save()
   }
 
   /** Numbers of blocks that still wait are not given out on disk. */
-  function saveStreams(held: ReadonlySet<number>): void {
+  function saveStreams(chosen: ReadonlySet<Ready>): void {
     const firstWaiting = new Map<number, number>()
     for (const it of ready)
-      if (held.has(it.place)) firstWaiting.set(it.stream.id, Math.min(it.first, firstWaiting.get(it.stream.id) ?? Infinity))
+      if (!chosen.has(it)) firstWaiting.set(it.stream.id, Math.min(it.first, firstWaiting.get(it.stream.id) ?? Infinity))
     streams.save((row) => firstWaiting.get(row.id))
   }
 

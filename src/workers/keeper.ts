@@ -15,5 +15,11 @@ serve(parentPort as MessagePort, {
   work: keeper.work,
   applied: keeper.applied,
   bands: keeper.bands,
+  checkFiles: keeper.check.files,
+  checkJournal: keeper.check.journal,
+  checkSegment: keeper.check.segment,
+  inspect: keeper.check.inspect,
+  exportBytes: keeper.check.exportBytes,
+  exportPart: keeper.check.exportPart,
   close: keeper.close,
 })

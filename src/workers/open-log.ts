@@ -10,6 +10,8 @@ import type { KeeperOptions } from '../log/keeper.ts'
 import type { DamagedPlace } from '../log/lanes.ts'
 import type { LogState } from '../log/pressure.ts'
 import type { PageRequest, QueryPage } from '../core/query.ts'
+import type { LogApi } from '../core/log-files.ts'
+import { logApi } from '../log/check-run.ts'
 import type { LogFigures } from '../log/figures.ts'
 import type { WriterData } from './writer.ts'
 import type { Caller } from './port.ts'
@@ -29,6 +31,8 @@ export interface OpenLog {
   clockStepped(state: ClockState): void
   /** A page of what the log holds of some tags. */
   query(request: PageRequest): Promise<QueryPage>
+  /** For people who look after the log. */
+  readonly files: LogApi
   /** Commits what waits and leaves the clean-stop mark. */
   close(): Promise<void>
 }
@@ -133,7 +137,7 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
     commit: (uplink, ranges, transaction, refused) => writer.call('commit', [uplink, ranges, transaction, refused]),
     async restart(uplink, position) {
       const resumed = await writer.call<Resumed>('restart', [uplink, position])
-      await reading.call('restart', [uplink, resumed.delivered])
+      await reading.call('restart', [uplink, resumed.delivered, resumed.inDoubt])
       return resumed
     },
     heads: () => reading.call('heads', []),
@@ -157,6 +161,17 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
     bands: () => reading.call('bands', []),
     clockStepped: (state) => writer.tell('clockStepped', [state]),
     query: (request) => reading.call<QueryPage>('query', [request]),
+    files: logApi(
+      {
+        files: () => reading.call('checkFiles', []),
+        journal: () => reading.call('checkJournal', []),
+        segment: (id) => reading.call('checkSegment', [id]),
+        inspect: (segment) => reading.call('inspect', [segment]),
+        exportBytes: () => reading.call('exportBytes', []),
+        exportPart: (after) => reading.call('exportPart', [after]),
+      },
+      (stream, first) => writer.call('damaged', [stream, first]),
+    ),
     async close() {
       await work.stop()
       await reading.call('close', [])

@@ -3,10 +3,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Life } from './life.ts'
+import { EXIT_FAILED, EXIT_UNOPENED } from './life.ts'
 import { shimLibrary } from './shim.ts'
 
 const main = fileURLToPath(new URL('./log.main.ts', import.meta.url))
-const STDERR_CHARACTERS_MAX = 4000
+const STDERR_CHARACTERS_MAX = 8000
 
 export interface Shim {
   readonly trace?: string
@@ -58,3 +59,10 @@ export async function liveOut(life: Life, heard: (text: string) => void, shim: S
   if (isLate) throw new Error(`the process neither did its work nor ended within ${msMax} ms`)
   return end
 }
+
+/**
+ * The log failed and said so, or could not be opened and said so; nothing else is an end. Node 24 itself may abort in `process.exit` when it
+ * ends a thread that is just beginning to decompress: that is an end as good as the other, nothing was written after it.
+ */
+export const isOwnEnd = ({ code, signal, stderr }: End): boolean =>
+  code === EXIT_FAILED || code === EXIT_UNOPENED || (signal === 'SIGABRT' && stderr.includes('close before init'))

@@ -24,7 +24,9 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
-test(`${BITS} flipped bits over journal and segments: all found, none costs more than its block (SEED=${SEED})`, { timeout: 1_800_000 }, async () => {
+test(`${BITS} flipped bits over journal and segments: all found, none costs more than its block (SEED=${SEED})`, {
+  timeout: 1_800_000,
+}, async () => {
   const looked = join(dir, 'looked')
   cpSync(made.dir, looked, { recursive: true })
   const base = blocksOf(looked)

@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ReadingBatch } from '../../src/core/batch.ts'
 import type { LogReader } from '../../src/core/log.ts'
 import type { LogFigures } from '../../src/log/figures.ts'
+import { recoverLog } from '../../src/log/recover.ts'
 import { openLog } from '../../src/workers/open-log.ts'
-import { openTestLog } from '../log/helpers.ts'
+import { openTestLog, T0 } from '../log/helpers.ts'
 import type { Frame } from './options.ts'
 import { logOptions, threadOptions } from './options.ts'
 
@@ -57,7 +58,9 @@ async function inTime(append: Promise<void>, broken: () => Error | undefined): P
 }
 
 export async function openHere(frame: Frame): Promise<Opened> {
-  const log = openTestLog(frame.dir, { ...logOptions(frame), bootId: frame.bootId })
+  const options = { ...logOptions(frame), bootId: frame.bootId }
+  await recoverLog({ ...options, now: T0 })
+  const log = openTestLog(frame.dir, options)
   const whole = <T>(result: T): T => {
     if (log.failures.length > 0) throw log.failures[0]
     return result
@@ -71,7 +74,7 @@ export async function openHere(frame: Frame): Promise<Opened> {
       },
       async restart(uplink, position) {
         const resumed = log.writer.restart(uplink, position)
-        log.keeper.restart(uplink, resumed.delivered)
+        log.keeper.restart(uplink, resumed.delivered, resumed.inDoubt)
         return whole(resumed)
       },
       offer: async (...args) => whole(log.writer.offer(...args)),

@@ -2,12 +2,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { deserialize, serialize } from 'node:v8'
 import { join } from 'node:path'
-import { liveOut } from './child.ts'
+import { isOwnEnd, liveOut } from './child.ts'
 import type { Dice } from './dice.ts'
 import type { Disk, Files } from './disk.ts'
 import { createDisk, readFiles, writeFiles } from './disk.ts'
 import type { Life } from './life.ts'
-import { EXIT_FAILED, EXIT_UNOPENED } from './life.ts'
 import type { Operation } from './trace.ts'
 import { readTrace } from './trace.ts'
 import type { Truth } from './truth.ts'
@@ -45,8 +44,8 @@ export async function record(
     const shim = control === undefined ? { trace } : { trace, control }
     const end = await liveOut(lifeAfter(truth, plan, folder), () => {}, shim, LIFE_MS_MAX)
     const isExpected = end.code === 0 || (plan.end === 'kill' && end.signal === 'SIGKILL')
-    const isFailure = control !== undefined && (end.code === EXIT_FAILED || end.code === EXIT_UNOPENED)
-    if (!isExpected && !isFailure) throw new Error(`the process ended with ${end.code ?? end.signal}: ${end.stderr}`)
+    if (!isExpected && !(control !== undefined && isOwnEnd(end)))
+      throw new Error(`the process ended with ${end.code ?? end.signal}: ${end.stderr}`)
   }
   const operations = readTrace(trace)
   // A recording that was kept saw its folder elsewhere.

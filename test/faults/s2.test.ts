@@ -1,4 +1,4 @@
 import { s2 } from './s2.ts'
 import { testSlice } from './slice.ts'
 
-testSlice(s2, 400, 25)
+testSlice(s2, 300, 25)

@@ -1,7 +1,7 @@
 // S4: the disk lied: flushes that were answered are gone after the cut, the last of them or many. What the destination has is the witness.
 import { join } from 'node:path'
 import type { Campaign } from '../prove/campaign.ts'
-import type { Files } from './disk.ts'
+import type { Files, Way } from './disk.ts'
 import { randomWay } from './disk.ts'
 import { examineFiles, howToExamine } from './examine.ts'
 import { BOOT, flushesOf, NEXT_BOOT, planOf, record, walk } from './recording.ts'
@@ -21,12 +21,10 @@ export const s4: Campaign = {
     const flushes = flushesOf(recording)
     const cases = Array.from({ length: LIES }, () => {
       const known = 1 + dice.below(flushes)
-      return {
-        known,
-        kept: Math.max(0, known - dice.oneOf(GONE_FLUSHES)),
-        way: randomWay(dice),
-        bootId: dice.oneOf([BOOT, NEXT_BOOT]),
-      }
+      // Within one boot: a copy of the files of a while ago came back.
+      const bootId = dice.oneOf([BOOT, NEXT_BOOT])
+      const way: Way = bootId === BOOT ? 'all' : randomWay(dice)
+      return { known, kept: Math.max(0, known - dice.oneOf(GONE_FLUSHES)), way, bootId }
     })
     const disks = new Map<number, Files>()
     const truths = new Map<number, Truth>()

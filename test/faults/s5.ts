@@ -49,11 +49,11 @@ export const s5: Campaign = {
     let cuts = await cutsOf(await record(join(dir, 'recorded-0'), planOf(dice)), dice)
     for (let depth = 1; depth <= DEPTH && !isOver(); depth++) {
       const { files, truth } = dice.oneOf(cuts)
-      const plan = planOf(dice, { rounds: 1 + dice.below(3), bootId: dice.oneOf(['boot', `boot-${depth}`]) })
+      const plan = planOf(dice, { rounds: 1 + dice.below(3), bootId: `boot-${depth}` })
       cuts = await cutsOf(await record(join(dir, `recorded-${depth}`), plan, { before: files, truth }), dice)
       for (const it of cuts)
         await one(`depth ${depth}, ${it.name}`, () =>
-          examineFiles(dir, it.files, it.truth, howToExamine(dice, { bootId: dice.oneOf([plan.bootId, 'boot-last']) })),
+          examineFiles(dir, it.files, it.truth, howToExamine(dice, { bootId: 'boot-last' })),
         )
     }
   },

@@ -1,4 +1,4 @@
 import { s6 } from './s6.ts'
 import { testSlice } from './slice.ts'
 
-testSlice(s6, 12, 30)
+testSlice(s6, 5, 25)

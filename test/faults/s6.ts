@@ -47,6 +47,7 @@ async function outOfSpace({ dice }: Round, it: Supervised, full: () => Promise<v
   } finally {
     await it.kill()
   }
+  if (new Set(it.truth.epochs).size > 1) throw new Error(`I2: epochs ${it.truth.epochs.join(' ')} in one boot`)
 }
 
 async function fromWrite(round: Round, dir: string, k: number): Promise<void> {

@@ -1,4 +1,4 @@
 import { s7 } from './s7.ts'
 import { testSlice } from './slice.ts'
 
-testSlice(s7, 30, 30)
+testSlice(s7, 12, 25)

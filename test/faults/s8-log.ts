@@ -71,7 +71,8 @@ function append(log: OpenedLog, truth: Truth, source: BatchBuilder, dice: Dice, 
 
 function start(log: OpenedLog, truth: Truth): void {
   const position = truth.position && { transaction: truth.position.transaction, delivered: new Map(truth.position.delivered) }
-  log.keeper.restart(UPLINK, log.writer.restart(UPLINK, position ?? 'none').delivered)
+  const resumed = log.writer.restart(UPLINK, position ?? 'none')
+  log.keeper.restart(UPLINK, resumed.delivered, resumed.inDoubt)
 }
 
 /** One transaction of the destination, with its position. */

@@ -36,7 +36,13 @@ export interface Seen {
   readonly fresh: ReadonlyMap<string, Intervals>
 }
 
-export async function openDamaged(dir: string, made: Pick<Made, 'truth'>, bootId: string, bytesMax: number, position = made.truth.position): Promise<Seen> {
+export async function openDamaged(
+  dir: string,
+  made: Pick<Made, 'truth'>,
+  bootId: string,
+  bytesMax: number,
+  position = made.truth.position,
+): Promise<Seen> {
   const options = { ...logOptions({ dir, bytesMax, bootId, hasLadder: false }), bootId }
   const faults: string[] = []
   const begun = performance.now()
@@ -45,7 +51,8 @@ export async function openDamaged(dir: string, made: Pick<Made, 'truth'>, bootId
   if (performance.now() - begun > OPEN_MS_MAX) faults.push(`I6: opening took ${Math.round(performance.now() - begun)} ms`)
   try {
     const there = position && { transaction: position.transaction, delivered: new Map(position.delivered) }
-    log.keeper.restart(UPLINK, log.writer.restart(UPLINK, there ?? 'none').delivered)
+    const resumed = log.writer.restart(UPLINK, there ?? 'none')
+    log.keeper.restart(UPLINK, resumed.delivered, resumed.inDoubt)
     scanAll(log, dir, faults)
     while (log.writer.publish() > 0);
     const streams = readAll(log, made, faults)
@@ -75,8 +82,10 @@ function scanAll(log: OpenedLog, dir: string, faults: string[]): void {
 }
 
 function readAll(log: OpenedLog, { truth }: Pick<Made, 'truth'>, faults: string[]): Map<string, SeenStream> {
-  const streams = new Map<string, SeenStream>(Object.entries(log.keeper.heads()).map(([key, { next }]) => [key, { here: [], named: [], next }]))
-  log.keeper.restart(READER, new Map())
+  const streams = new Map<string, SeenStream>(
+    Object.entries(log.keeper.heads()).map(([key, { next }]) => [key, { here: [], named: [], next }]),
+  )
+  log.keeper.restart(READER, new Map(), [])
   for (const row of truth.gaps) name(streams, row)
   takeAll(log, (taken) => {
     for (const slice of taken.slices) {
@@ -92,14 +101,18 @@ function readAll(log: OpenedLog, { truth }: Pick<Made, 'truth'>, faults: string[
         stream.here = withInterval(stream.here, sequence, sequence + 1)
         if (number >= truth.given) faults.push(`reading ${number} was never given`)
         const sent = truth.sent.get(streamKey(slice.stream))?.get(sequence)
-        if (sent !== undefined && sent !== number) faults.push(`${streamKey(slice.stream)} ${sequence} is ${number} here, the destination has ${sent}`)
+        if (sent !== undefined && sent !== number)
+          faults.push(`${streamKey(slice.stream)} ${sequence} is ${number} here, the destination has ${sent}`)
       }
     }
   })
   return streams
 }
 
-function name(streams: ReadonlyMap<string, SeenStream>, row: { stream: Parameters<typeof streamKey>[0]; from: number; to: number }): void {
+function name(
+  streams: ReadonlyMap<string, SeenStream>,
+  row: { stream: Parameters<typeof streamKey>[0]; from: number; to: number },
+): void {
   const stream = streams.get(streamKey(row.stream))
   if (stream) stream.named = withInterval(stream.named, row.from, row.to)
 }
@@ -121,12 +134,19 @@ function checkStored(classes: readonly ClassStatus[], streams: ReadonlyMap<strin
   for (const { name: className, accepted, delivered, stored, aggregated, lost } of classes) {
     const gone = Object.values(lost).reduce((sum, n) => sum + n, 0)
     if (accepted !== delivered + stored + aggregated + gone) faults.push(`I4: ${className} does not add up`)
-    const heads = [...streams].filter(([key]) => key.split(':')[2] === className && key.endsWith(':raw')).reduce((sum, [, it]) => sum + it.next, 0)
+    const heads = [...streams]
+      .filter(([key]) => key.split(':')[2] === className && key.endsWith(':raw'))
+      .reduce((sum, [, it]) => sum + it.next, 0)
     if (accepted < heads) faults.push(`I4: ${className} accepted ${accepted}, its streams end at ${heads} in all`)
   }
 }
 
-function goOn(log: OpenedLog, { truth }: Pick<Made, 'truth'>, streams: ReadonlyMap<string, SeenStream>, faults: string[]): Map<string, Intervals> {
+function goOn(
+  log: OpenedLog,
+  { truth }: Pick<Made, 'truth'>,
+  streams: ReadonlyMap<string, SeenStream>,
+  faults: string[],
+): Map<string, Intervals> {
   const builder = new BatchBuilder(newOrigin(0))
   for (let n = truth.given; n < truth.given + CYCLE; n++) addReading(builder, n, 8)
   const id = log.append(builder.take(timeOf(truth.given)))

@@ -53,7 +53,9 @@ export function blocksOf(dir: string): Block[] {
 }
 
 export function filesOf(dir: string): string[] {
-  return readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((it) => /^(journal\.db(-wal)?|segments\/.*\..*)$/.test(it)).sort()
+  return readdirSync(dir, { recursive: true, encoding: 'utf8' })
+    .filter((it) => /^(journal\.db(-wal)?|segments\/.*\..*)$/.test(it))
+    .sort()
 }
 
 export function damageFile(dir: string, file: string, kind: Damage['kind'], dice: Dice): Damage {
@@ -109,7 +111,13 @@ function hit(blocks: readonly Block[], { file, places }: Damage): Map<string, In
 }
 
 /** Throws an Error that lists what does not hold. Says how many fresh blocks it cost. */
-export async function checkDamaged(dir: string, made: Made, base: readonly Block[], damage: Damage, bootId = made.bootId): Promise<number> {
+export async function checkDamaged(
+  dir: string,
+  made: Made,
+  base: readonly Block[],
+  damage: Damage,
+  bootId = made.bootId,
+): Promise<number> {
   const seen = await openDamaged(dir, made, bootId, BYTES_MAX)
   const faults = [...seen.faults]
   const isSegment = damage.file.startsWith('segments/')
@@ -117,47 +125,94 @@ export async function checkDamaged(dir: string, made: Made, base: readonly Block
   let freshLost = 0
   for (const [key, stream] of seen.streams) {
     const mine = base.filter((it) => it.stream === key)
-    const stored = (of: (it: Block) => boolean) => mine.filter(of).reduce<Intervals>((set, it) => withInterval(set, it.first, it.first + it.count), [])
+    const stored = (of: (it: Block) => boolean) =>
+      mine.filter(of).reduce<Intervals>((set, it) => withInterval(set, it.first, it.first + it.count), [])
     const sent = setOf(made.truth.sent.get(key)?.keys() ?? [])
-    const gone = difference(difference(stored(() => true), stream.here), sent)
+    const gone = difference(
+      difference(
+        stored(() => true),
+        stream.here,
+      ),
+      sent,
+    )
     if (isSegment && countOf(difference(gone, expected.get(key) ?? [])) > 0)
       faults.push(`${key}: ${JSON.stringify(difference(gone, expected.get(key) ?? []))} went, and the damage is elsewhere`)
-    if (!isSegment && countOf(intersection(gone, stored((it) => it.file !== undefined))) > 0)
-      faults.push(`${key}: ${JSON.stringify(intersection(gone, stored((it) => it.file !== undefined)))} is in a whole segment, and went`)
-    freshLost += mine.filter((it) => it.file === undefined && countOf(intersection(gone, [{ from: it.first, to: it.first + it.count }])) > 0).length
+    if (
+      !isSegment &&
+      countOf(
+        intersection(
+          gone,
+          stored((it) => it.file !== undefined),
+        ),
+      ) > 0
+    )
+      faults.push(
+        `${key}: ${JSON.stringify(
+          intersection(
+            gone,
+            stored((it) => it.file !== undefined),
+          ),
+        )} is in a whole segment, and went`,
+      )
+    freshLost += mine.filter(
+      (it) => it.file === undefined && countOf(intersection(gone, [{ from: it.first, to: it.first + it.count }])) > 0,
+    ).length
     checkNamed(key, stream, sent, gone, seen, faults)
   }
   // Where the write-ahead log ends nobody can tell: what was cut off is as if it had never been, but for the destination.
   const isCut = damage.file.endsWith('-wal') && (damage.kind === 'truncated' || damage.kind === 'missing')
   checkReuse(seen, made, isCut ? [] : base, faults)
-  if (faults.length > 0) throw new Error(`${damage.file} ${damage.kind} ${JSON.stringify(damage.places.slice(0, 3))}\n${faults.slice(0, 8).join('\n')}`)
+  if (faults.length > 0)
+    throw new Error(
+      `${damage.file} ${damage.kind} ${JSON.stringify(damage.places.slice(0, 3))}\n${faults.slice(0, 8).join('\n')}`,
+    )
   return freshLost
 }
 
 /** What is gone is in the ledger, or in the account as lost without an explanation; nothing that is here is. */
-function checkNamed(key: string, { here, named, next }: SeenStream, sent: Intervals, gone: Intervals, seen: Seen, faults: string[]): void {
+function checkNamed(
+  key: string,
+  { here, named, next }: SeenStream,
+  sent: Intervals,
+  gone: Intervals,
+  seen: Seen,
+  faults: string[],
+): void {
   if (countOf(intersection(here, named)) > 0) faults.push(`${key}: here and named: ${JSON.stringify(intersection(here, named))}`)
   const whole: Intervals = next > 0 ? [{ from: 0, to: next }] : []
   const holes = [here, named, sent].reduce<Intervals>(difference, whole)
   const name = key.split(':')[2] as string
   const unaccounted = seen.classes.get(name)?.lost['unaccounted'] ?? 0
-  if (countOf(holes) > unaccounted && key.endsWith(':raw')) faults.push(`${key}: neither here nor named nor sent: ${JSON.stringify(holes)}`)
+  if (countOf(holes) > unaccounted && key.endsWith(':raw'))
+    faults.push(`${key}: neither here nor named nor sent: ${JSON.stringify(holes)}`)
   const unnamed = difference(intersection(gone, whole), named)
-  if (countOf(unnamed) > unaccounted && key.endsWith(':raw')) faults.push(`${key}: gone and not named: ${JSON.stringify(unnamed)}`)
+  if (countOf(unnamed) > unaccounted && key.endsWith(':raw'))
+    faults.push(`${key}: gone and not named: ${JSON.stringify(unnamed)}`)
 }
 
 /** Numbers that were given out before are not given out again, in whatever the destination or the base has. */
 function checkReuse({ fresh }: Seen, made: Made, base: readonly Block[], faults: string[]): void {
   for (const [key, set] of fresh) {
-    const before = base.filter((it) => it.stream === key).reduce<Intervals>((all, it) => withInterval(all, it.first, it.first + it.count), [])
+    const before = base
+      .filter((it) => it.stream === key)
+      .reduce<Intervals>((all, it) => withInterval(all, it.first, it.first + it.count), [])
     const used = union(before, setOf(made.truth.sent.get(key)?.keys() ?? []))
-    if (countOf(intersection(set, used)) > 0) faults.push(`${key}: ${JSON.stringify(intersection(set, used))} was given out a second time`)
+    if (countOf(intersection(set, used)) > 0)
+      faults.push(`${key}: ${JSON.stringify(intersection(set, used))} was given out a second time`)
   }
 }
 
-const setOf = (sequences: Iterable<number>): Intervals => [...sequences].sort((a, b) => a - b).reduce<Intervals>((set, it) => withInterval(set, it, it + 1), [])
+const setOf = (sequences: Iterable<number>): Intervals =>
+  [...sequences].sort((a, b) => a - b).reduce<Intervals>((set, it) => withInterval(set, it, it + 1), [])
 
-async function damageOnce({ dice }: Round, dir: string, made: Made, base: readonly Block[], file: string, kind: Damage['kind']): Promise<void> {
+async function damageOnce(
+  { dice }: Round,
+  dir: string,
+  made: Made,
+  base: readonly Block[],
+  file: string,
+  kind: Damage['kind'],
+): Promise<void> {
   cpSync(made.dir, dir, { recursive: true })
   const damage = damageFile(dir, file, kind, dice)
   await checkDamaged(dir, made, base, damage, dice.once(3) ? 'boot-3' : made.bootId)
@@ -179,7 +234,9 @@ export const s8: Campaign = {
     for (let n = 0; n < CASES && !isOver(); n++) {
       const file = dice.once(2) ? dice.oneOf(files) : dice.oneOf(files.filter((it) => it.startsWith('journal')))
       const kind = dice.oneOf(KINDS)
-      await round.case(`${file} ${kind}`, () => damageOnce({ ...round, dice: createDice(round.seed, round.number, n) }, join(dir, `case-${n}`), made, base, file, kind))
+      await round.case(`${file} ${kind}`, () =>
+        damageOnce({ ...round, dice: createDice(round.seed, round.number, n) }, join(dir, `case-${n}`), made, base, file, kind),
+      )
     }
     if (existsSync(looked)) rmSync(looked, { recursive: true })
   },

@@ -375,15 +375,19 @@ int fallocate(int fd, int mode, off_t at, off_t n) {
   unmodelled(fd, "fallocate");
   return real(fd, mode, at, n);
 }
+/* Whoever copies by these goes on with reads and writes where the kernel cannot do it. */
+static ssize_t cannot(int code) {
+  errno = code;
+  return -1;
+}
 ssize_t sendfile64(int out, int in, off64_t *at, size_t n) {
   REAL(sendfile64);
-  unmodelled(out, "sendfile");
-  return real(out, in, at, n);
+  return path_of(out) ? cannot(EINVAL) : real(out, in, at, n);
 }
+ssize_t sendfile(int out, int in, off_t *at, size_t n) { return sendfile64(out, in, at, n); }
 ssize_t copy_file_range(int in, off64_t *from, int out, off64_t *to, size_t n, unsigned flags) {
   REAL(copy_file_range);
-  unmodelled(out, "copy_file_range");
-  return real(in, from, out, to, n, flags);
+  return path_of(out) ? cannot(EXDEV) : real(in, from, out, to, n, flags);
 }
 void *mmap64(void *address, size_t n, int protection, int flags, int fd, off64_t at) {
   REAL(mmap64);
@@ -395,7 +399,7 @@ int dup(int fd) {
   unmodelled(fd, "dup");
   return real(fd);
 }
-/* libuv calls this one by its number. */
+/* libuv calls these by their numbers. */
 long syscall(long number, ...) {
   REAL(syscall);
   long a[6];
@@ -403,6 +407,7 @@ long syscall(long number, ...) {
   va_start(list, number);
   for (int i = 0; i < 6; i++) a[i] = va_arg(list, long);
   va_end(list);
-  if (number == SYS_copy_file_range) unmodelled((int)a[2], "copy_file_range");
+  if (number == SYS_close && path_of((int)a[0])) return close((int)a[0]);
+  if (number == SYS_copy_file_range && path_of((int)a[2])) return cannot(EXDEV);
   return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

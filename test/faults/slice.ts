@@ -8,7 +8,10 @@ const TEST_MS_MAX = 180_000
 
 function commitSeed(): number {
   try {
-    return Number.parseInt(execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).slice(0, 8), 16)
+    return Number.parseInt(
+      execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).slice(0, 8),
+      16,
+    )
   } catch {
     // A copy of the tree without its history.
     return 1

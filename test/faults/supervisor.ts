@@ -1,9 +1,8 @@
 // What a service manager does: a life that ended with its own code is followed by another.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { End, Living, Shim } from './child.ts'
-import { live } from './child.ts'
+import type { Living, Shim } from './child.ts'
+import { isOwnEnd, live } from './child.ts'
 import type { Life } from './life.ts'
-import { EXIT_FAILED, EXIT_UNOPENED } from './life.ts'
 import { lifeAfter } from './recording.ts'
 import type { Truth } from './truth.ts'
 import { beginLife, hear } from './truth.ts'
@@ -58,6 +57,3 @@ export function supervise(
     },
   }
 }
-
-/** The log failed and said so, or could not be opened and said so; nothing else is an end. */
-export const isOwnEnd = ({ code }: End): boolean => code === EXIT_FAILED || code === EXIT_UNOPENED

@@ -194,7 +194,7 @@ export function wholeLog(dir: string, machine: Machine): BoxLog {
 }
 
 function* readAll(keeper: Keeper): Generator<Sent> {
-  keeper.restart('kafka', new Map())
+  keeper.restart('kafka', new Map(), [])
   for (const lane of ['backlog', 'live'] as const)
     for (;;) {
       const taken = keeper.next({ uplink: 'kafka', lane, except: [], bytesMax: 4_000_000, readingsMax: 20_000 })

@@ -1,6 +1,7 @@
 // The agent's side as plain data: what the contract says and nothing behind it.
 import type { AgentApi, QueryRow } from '../../src/core/agent-api.ts'
 import { BadInput } from '../../src/core/errors.ts'
+import type { CheckStep, LogInspection } from '../../src/core/log-files.ts'
 import type { Logger, TestStep } from '../../src/core/source.ts'
 import type { ForecastRequest } from '../../src/core/retention.ts'
 import type { Status } from '../../src/core/status.ts'
@@ -203,6 +204,28 @@ export const OUTAGE: Omit<ForecastRequest, 'offlineMs'> = {
   ],
 }
 
+const SOUND = { segment: null, class: null, form: null, bytes: 4096, blocks: 2, readings: 20, damage: [] } as const
+
+/** Of a journal that is whole, and a segment with a block that is not. */
+async function* stepsOfLog(givenUp: number): AsyncIterable<CheckStep> {
+  yield { done: 4_096, all: 104_096, file: SOUND, givenUp: 0, said: [] }
+  const damage = [{ what: 'the block of process 0 to 499', offset: 120, readings: 500, stream: 'hf-7f3a:3f2a:process:raw', first: 0 }]
+  const file = { ...SOUND, segment: 7, class: 'process', form: 'raw' as const, bytes: 100_000, damage }
+  yield { done: 104_096, all: 104_096, file, givenUp, said: [] }
+}
+
+const INSPECTION: LogInspection = {
+  epoch: '3f2a1b2c4d5e6f708192a3b4c5d6e7f8',
+  bytes: 104_096,
+  journalBytes: 4_096,
+  segments: [
+    { id: 7, class: 'process', form: 'raw', bytes: 100_000, blockBytes: 90_000, blocks: 3, readings: 1_500, pending: 1_000, timeFrom: 0, timeTo: 1 },
+  ],
+  streams: [{ device: 'hf-7f3a', epoch: '3f2a', class: 'process', form: 'raw', next: 2_000, blocks: 3, bytes: 90_000 }],
+  ledger: [{ class: 'process', form: 'raw', action: 'dropped', reason: 'full', lines: 1, count: 500 }],
+  rebuilt: null,
+}
+
 export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
   return {
     status: () => Promise.resolve(statusNow()),
@@ -225,6 +248,12 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
       }
     },
     forecast: (offlineMs) => Promise.resolve(forecast({ ...OUTAGE, offlineMs })),
+    logCheck: () => stepsOfLog(0),
+    logRepair: () => stepsOfLog(500),
+    logInspect: () => Promise.resolve(INSPECTION),
+    async *logExport() {
+      yield { done: 10, all: 10, rows: [{ ...rowAt(0), device: 'hf-7f3a', epoch: '3f2a' }] }
+    },
     ...changes,
   }
 }

@@ -145,7 +145,7 @@ describe('the bound', () => {
     }
     fill(20)
     log.writer.restart('kafka', 'none')
-    log.keeper.restart('kafka', new Map())
+    log.keeper.restart('kafka', new Map(), [])
     const request = { ...NEXT, bytesMax: 1_200_000 }
     const old = log.keeper.next({ ...request, lane: 'backlog' })
     expect(slicesOf(old).length).toBeGreaterThan(1)
@@ -154,7 +154,7 @@ describe('the bound', () => {
     const gone = log.writer.offer('kafka', old.ranges, {})
     expect(countOf(gone)).toBe(countOf(old.ranges))
     log.writer.restart('kafka', 'none')
-    log.keeper.restart('kafka', new Map())
+    log.keeper.restart('kafka', new Map(), [])
     const present = log.keeper.next({ ...request, lane: 'backlog' })
     expect(
       log.writer

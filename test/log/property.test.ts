@@ -85,7 +85,8 @@ function createLife(base: string) {
 
   function begin(): void {
     for (const key of handed.keys()) if (!arrived.has(key)) handed.delete(key)
-    log.keeper.restart('kafka', log.writer.restart('kafka', there).delivered)
+    const { delivered, inDoubt } = log.writer.restart('kafka', there)
+    log.keeper.restart('kafka', delivered, inDoubt)
   }
 
   function append({ place, count, bytes, refused }: Extract<Step, { do: 'append' }>): void {

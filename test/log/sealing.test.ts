@@ -33,7 +33,7 @@ function account() {
 }
 
 function valuesByTag(): Map<number, number[]> {
-  log.keeper.restart('kafka', new Map())
+  log.keeper.restart('kafka', new Map(), [])
   const found = new Map<number, number[]>()
   for (const lane of ['backlog', 'live'] as const)
     for (;;) {

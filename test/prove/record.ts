@@ -25,7 +25,8 @@ export interface Place {
 
 /** The commit, with a + where files differ from it. */
 export function commitNow(): string {
-  const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim()
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
   try {
     return git('rev-parse', '--short=10', 'HEAD') + (git('status', '--porcelain', '--', 'src', 'test/faults') === '' ? '' : '+')
   } catch {

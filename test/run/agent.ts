@@ -39,7 +39,7 @@ export function keepAgent(dir: string, settingsFile: string, dataDir: string, te
       isKilled = false
       child = startChild(dir, 'agent', process.execPath, [
         ...process.execArgv,
-        '--max-semi-space-size=4',
+        '--max-semi-space-size=2',
         cli,
         'agent',
         '--settings',

@@ -1,0 +1,20 @@
+import type { Command } from './command.ts'
+import { DONE } from './command.ts'
+import { filesPage, takeSteps, withLog } from './log.ts'
+import { document, lines, shortCount } from './text.ts'
+
+export const logRepair: Command = {
+  name: 'log repair',
+  role: 'operate',
+  summary: 'give up what is damaged, so that the ledger names it; make a damaged journal anew',
+  arguments: [],
+  options: {},
+  async run(context) {
+    const steps = await withLog(context, (log) => takeSteps(context, log.logRepair(context.signal)))
+    const said = steps.flatMap((it) => it.said)
+    const givenUp = steps.reduce((sum, it) => sum + it.givenUp, 0)
+    if (context.json) await document(context, { said, givenUp, files: steps.map((it) => it.file) })
+    else await lines(context.out, [...said, ...filesPage(steps), '', `${shortCount(givenUp)} readings given up as damaged`])
+    return DONE
+  },
+}
