@@ -5,7 +5,7 @@ import { contains, countOf, difference, intersection, union, withInterval } from
 import type { EndOffsets, Resumed } from '../core/log.ts'
 import type { DeliveryRule } from '../core/settings.ts'
 import type { Form, StreamIntervals, StreamRange } from '../core/stream.ts'
-import { streamKey } from '../core/stream.ts'
+import { streamKey, streamOf } from '../core/stream.ts'
 import type { Position, Refusal } from '../core/position.ts'
 import type { Accounts } from './accounts.ts'
 import type { Catalogue } from './catalogue.ts'
@@ -229,7 +229,8 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
     isAhead: ({ delivered }) =>
       [...delivered].some(([key, intervals]) => {
         const stream = streams.byKey(key)
-        return stream !== undefined && (intervals.at(-1)?.to ?? 0) > stream.next
+        // A stream of this epoch that we have not begun yet is ahead too.
+        return stream === undefined ? streamOf(key).epoch === streams.epoch() : (intervals.at(-1)?.to ?? 0) > stream.next
       }),
     restart(uplink, position) {
       const state = stateOf(uplink)

@@ -4,6 +4,8 @@
 //   segments at their bound the keeper reduces by the plan of retention
 //   partition full          the ballast goes, appends wait where even that is not enough, and the keeper frees what it may
 //   a class that waits      at its bound its own appends wait, and nobody else's
+import { BYTES_PER_READING } from '../core/batch.ts'
+import { BLOCK_BYTES_MAX, BLOCK_READINGS_MAX } from '../core/bounds.ts'
 import type { ClassRetention, InForce, LadderStep } from '../core/retention.ts'
 import type { ClassSettings } from '../core/settings.ts'
 import type { Accounts } from './accounts.ts'
@@ -13,6 +15,7 @@ import { PAGE_BYTES, pagesMax, pagesUsed } from './journal.ts'
 import type { Offline } from './offline.ts'
 import { formatDuration } from '../core/units.ts'
 import { inForce } from '../retention/ladder.ts'
+import { dropQuarantine, quarantineBytes } from './recover.ts'
 import { dropBallast, freeBytes, makeBallast, spaceOf } from './space.ts'
 
 /** What the keeper works from. */
@@ -63,6 +66,8 @@ const JOURNAL_FILL_MAX = 0.9
 /** Of the segments' share: what classes that wait may take, less the floors of the others. */
 const WAITING_SHARE_MAX = 0.9
 const SMALL_WRITES_BYTES = 256_000
+/** Of a fresh block that does not compress. */
+const LARGEST_BLOCK_BYTES = BLOCK_READINGS_MAX * BYTES_PER_READING + BLOCK_BYTES_MAX
 
 export function createPressure({ dir, bytesMax, db, classes, accounts, catalogue, offline }: PressureParts): Pressure {
   const space = spaceOf(bytesMax)
@@ -74,6 +79,7 @@ export function createPressure({ dir, bytesMax, db, classes, accounts, catalogue
   let steps: readonly InForce[] = []
   let hasBallast = true
   let diskShort = false
+  let aside = quarantineBytes(dir)
 
   const journalFill = () => pagesUsed(db) / pages
 
@@ -89,7 +95,14 @@ export function createPressure({ dir, bytesMax, db, classes, accounts, catalogue
   }
 
   function toFree(): number {
-    const over = catalogue.segmentBytes() - space.segmentsBytesMax + space.segmentBytesMax
+    // Room for the next append, be it one block alone.
+    const segments = catalogue.segmentBytes() + Math.max(space.segmentBytesMax, LARGEST_BLOCK_BYTES)
+    // What damage left is the first to go.
+    if (aside > 0 && segments + aside > space.segmentsBytesMax) {
+      dropQuarantine(dir)
+      aside = 0
+    }
+    const over = segments - space.segmentsBytesMax
     const wanted = space.segmentBytesMax + space.commitBytesMax + (hasBallast ? 0 : space.ballastBytes)
     return Math.max(0, over, Math.min(wanted - freeBytes(dir), catalogue.segmentBytes()))
   }

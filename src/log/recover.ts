@@ -191,7 +191,11 @@ async function isOfEarlierDay(dir: string): Promise<boolean> {
 
 function openToExamine(dir: string): Journal {
   // What its creation left half done is rolled back by whoever may write.
-  if (existsSync(fileIn(dir, 'journal.db-journal'))) new Database(fileIn(dir)).close()
+  if (existsSync(fileIn(dir, 'journal.db-journal'))) {
+    const writing = new Database(fileIn(dir))
+    writing.prepare('SELECT count(*) FROM sqlite_master').get()
+    writing.close()
+  }
   const db = new Database(fileIn(dir), { readonly: true, fileMustExist: true })
   db.pragma('cell_size_check = ON')
   return db

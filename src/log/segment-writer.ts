@@ -3,7 +3,7 @@ import type { LogSeries } from '../core/log.ts'
 import type { SegmentRow } from './catalogue.ts'
 import type { Into } from './change.ts'
 import type { Journal } from './journal.ts'
-import { appendTo, cutTo, segmentPath, unlinkSegment } from './segment.ts'
+import { appendTo, cutTo, segmentPath, ShortSegment, unlinkSegment } from './segment.ts'
 import type { NotedLoss, Notes, SegmentForm } from './segment-notes.ts'
 import type { Stored } from './stored.ts'
 
@@ -79,19 +79,30 @@ export function createSegmentWriter(
     return [notes, losses.at(-1)?.id ?? lastLosses.get(name) ?? 0]
   }
 
+  function appendOnce(segment: SegmentRow, blocks: readonly Uint8Array[], series: readonly LogSeries[], at: number): Appended {
+    const path = segmentPath(dir, segment)
+    const [notes, lastLoss] = notesOf(segment, series, at)
+    try {
+      const { offsets, end } = appendTo(path, segment.end, notes, blocks)
+      const grown = { ...segment, end }
+      pending = { path, end: segment.end, described: series.map((it) => it.id), lastLoss, segment: grown }
+      return { into: { segment: grown, base: segment.end }, offsets }
+    } catch (error) {
+      giveBack(path, segment.end)
+      throw error
+    }
+  }
+
   return {
     append(className, form, blocks, series, at) {
-      const segment = segmentFor(className, form)
-      const path = segmentPath(dir, segment)
-      const [notes, lastLoss] = notesOf(segment, series, at)
-      try {
-        const { offsets, end } = appendTo(path, segment.end, notes, blocks)
-        const grown = { ...segment, end }
-        pending = { path, end: segment.end, described: series.map((it) => it.id), lastLoss, segment: grown }
-        return { into: { segment: grown, base: segment.end }, offsets }
-      } catch (error) {
-        giveBack(path, segment.end)
-        throw error
+      for (;;) {
+        const segment = segmentFor(className, form)
+        try {
+          return appendOnce(segment, blocks, series, at)
+        } catch (error) {
+          // The last of its blocks was delivered between our look at the row and the opening of the file: on to the next one.
+          if (!(error instanceof ShortSegment) || segmentFor(className, form).id === segment.id) throw error
+        }
       }
     },
     settle(recorded) {

@@ -9,6 +9,7 @@ import type { BlockRow, SegmentRow } from './catalogue.ts'
 import { BLOCK_COLUMNS } from './catalogue.ts'
 import type { Journal } from './journal.ts'
 import { periodReader } from './periods.ts'
+import { createUnreadable } from './scan-unreadable.ts'
 import { readAt, segmentPath } from './segment.ts'
 import { seriesReader } from './series.ts'
 
@@ -46,6 +47,7 @@ export function openStored(db: Journal, dir: string): Stored {
     ),
   }
   const paths = new Map<number, string>()
+  const readPlace = createUnreadable(dir)
 
   function pathOf(id: number): string | undefined {
     let path = paths.get(id)
@@ -64,7 +66,7 @@ export function openStored(db: Journal, dir: string): Stored {
     read({ id, segment, offset, bytes }) {
       if (segment === null || offset === null) return (sql.data.get(id) as Uint8Array | null | undefined) ?? undefined
       const path = pathOf(segment)
-      return path === undefined ? undefined : readAt(path, offset, bytes)
+      return path === undefined ? undefined : readPlace(path, offset, () => readAt(path, offset, bytes))
     },
     positionsOf(stream) {
       const rows = sql.positions.all() as { uplink: string; delivered: string | null; ranges: string | null }[]

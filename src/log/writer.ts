@@ -38,7 +38,6 @@ import { tidySegments } from './recover.ts'
 import { segmentPath, unlinkSegment } from './segment.ts'
 import { loadSeries } from './series.ts'
 import { makeBallast, spaceOf } from './space.ts'
-import type { StreamRow } from './streams.ts'
 import { loadStreams } from './streams.ts'
 
 export interface WriterOptions {

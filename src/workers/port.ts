@@ -111,7 +111,9 @@ function plainFields(fields: object): Record<string, unknown> {
 export function unpacked(data: unknown): Error {
   const { name, message, stack, fields } = data as Packed
   const error = ofClass(name, message, fields)
-  Object.assign(error, fields)
+  // A class's own `name` cannot be assigned.
+  const { name: _, ...others } = fields as Record<string, unknown>
+  Object.assign(error, others)
   if (stack !== undefined) error.stack = stack
   return error
 }

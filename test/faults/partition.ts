@@ -31,9 +31,12 @@ export function mountPartition(dir: string, bytes: number, kind: FileSystem): Pa
   }
 }
 
+/** Blocks as long as a page, as on any partition of a device: with shorter ones a file that is shared in memory may find no room, and the process ends by SIGBUS. */
 function mountImage(image: string, bytes: number, at: string): void {
   execFileSync('truncate', ['-s', String(bytes), image])
-  execFileSync('mkfs.ext4', ['-q', '-m', '0', image], { env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` } })
+  execFileSync('mkfs.ext4', ['-q', '-b', '4096', '-m', '0', image], {
+    env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
+  })
   execFileSync('mount', ['-o', 'loop', image, at])
 }
 

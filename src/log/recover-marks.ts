@@ -1,0 +1,163 @@
+// A log that was put back (an older copy of the disk) goes on with numbers that the destination has already, for other readings. That shows
+// when an uplink says what it has: nothing can be there that this log gave out after it was opened, before the two have agreed for the first
+// time. So each open keeps, for each uplink that has not agreed since, the heads of all streams: its mark.
+//
+// What the destination has beyond the mark is not ours. A new epoch begins, and what was numbered since the mark gets numbers in it: it was
+// never delivered. Lines of the ledger of that time go along; aggregates of that time stand for numbers that are gone, and are given up.
+import { createMerger, DamagedBlock } from '../columns/index.ts'
+import { SEALED_BYTES_MAX, SEALED_READINGS_MAX } from '../core/bounds.ts'
+import type { Position } from '../core/position.ts'
+import type { ValueKind } from '../core/reading.ts'
+import type { Accounts } from './accounts.ts'
+import { lose } from './accounts.ts'
+import type { BlockRow, Catalogue } from './catalogue.ts'
+import type { Journal } from './journal.ts'
+import { writeMeta } from './journal.ts'
+import type { Ledger } from './ledger.ts'
+import { readAt, segmentPath } from './segment.ts'
+import type { StreamRow, Streams } from './streams.ts'
+
+export interface MarkParts {
+  readonly db: Journal
+  readonly dir: string
+  readonly streams: Streams
+  readonly accounts: Accounts
+  readonly catalogue: Catalogue
+  readonly ledger: Ledger
+  readonly kindOf: (series: number) => ValueKind
+  readonly uplinks: readonly string[]
+  /** Bytes of blocks that the journal can take now. */
+  readonly room: () => number
+}
+
+export interface Marks {
+  /** What the destination has beyond the uplink's mark: the log was put back. */
+  beyond(uplink: string, position: Position): readonly StreamRow[]
+  /** Gives what these streams have numbered since the mark numbers of the present epoch. Inside a transaction. */
+  renumber(uplink: string, beyond: readonly StreamRow[], at: number): void
+  /** From now on the destination can have what this log gives out. */
+  agree(uplink: string): void
+}
+
+const LEVEL = 1
+const REASON = 'rolled-back'
+const keyOf = (uplink: string) => `heads:${uplink}`
+
+export function loadMarks({ db, dir, streams, accounts, catalogue, ledger, kindOf, uplinks, room }: MarkParts): Marks {
+  const sql = {
+    mark: db.prepare('SELECT value FROM meta WHERE key = ?').pluck(),
+    agree: db.prepare('DELETE FROM meta WHERE key = ?'),
+    data: db.prepare('SELECT data FROM block WHERE id = ?').pluck(),
+    lines: db.prepare('SELECT id, first, "end", action FROM ledger WHERE stream = ? AND first >= ? ORDER BY first'),
+    moveLine: db.prepare(
+      'UPDATE ledger SET stream = ?, first = ?, "end" = ?, action = ?, reason = ?, gap_stream = NULL, sequence = NULL WHERE id = ?',
+    ),
+    reason: db.prepare('SELECT reason FROM ledger WHERE id = ?').pluck(),
+    unsay: db.prepare('UPDATE ledger SET gap_stream = NULL, sequence = NULL WHERE gap_stream = ? AND sequence >= ?'),
+    unpark: db.prepare('DELETE FROM parked WHERE stream = ? AND sequence >= ?'),
+  }
+  const merge = createMerger({ level: LEVEL, readingsMax: SEALED_READINGS_MAX, bytesMax: SEALED_BYTES_MAX, kindOf })
+  const markOf = (uplink: string): Map<number, number> | undefined => {
+    const text = sql.mark.get(keyOf(uplink)) as string | undefined
+    return text === undefined ? undefined : new Map(JSON.parse(text) as [number, number][])
+  }
+  const heads = JSON.stringify(streams.all().map((it) => [it.id, it.next]))
+  for (const it of uplinks) if (markOf(it) === undefined) writeMeta(db, keyOf(it), heads)
+
+  function renumberRaw(from: StreamRow, mark: number, at: number): void {
+    const to = streams.current(from.class, 'raw')
+    for (const row of catalogue.overlapping(from.id, mark, from.next)) if (row.first >= mark) moveBlock(row, from, to, at)
+    for (const it of sql.lines.all(from.id, mark) as { id: number; first: number; end: number; action: string }[]) {
+      // What aggregates stand for: they go as well.
+      const [action, reason] = it.action === 'aggregated' ? ['dropped', REASON] : [it.action, sql.reason.get(it.id)]
+      sql.moveLine.run(to.id, to.next, to.next + it.end - it.first, action, reason, it.id)
+      to.next += it.end - it.first
+    }
+    sql.unpark.run(from.id, mark)
+    from.next = mark
+    for (const it of [from, to]) it.dirty = true
+  }
+
+  function moveBlock(row: BlockRow, from: StreamRow, to: StreamRow, at: number): void {
+    const account = accounts.of(from.class)
+    const first = to.next
+    const blocks = row.bytes <= room() ? merged(row, to.id, first) : []
+    catalogue.remove(row)
+    account.bytes -= row.bytes
+    to.next += row.count
+    for (const it of blocks) {
+      account.bytes += it.block.length
+      catalogue.addFresh({ ...row, stream: to.id, first: it.first, count: it.count, pending: it.count, readings: it.count, bytes: it.block.length, ...timesOf(it) }, it.block)
+    }
+    // What the destination seemed to have of it was somebody else's.
+    account.stored += row.count - row.pending
+    account.delivered -= row.count - row.pending
+    if (blocks.length > 0) return
+    account.stored -= row.count
+    lose(account, REASON, row.count)
+    ledger.add({ stream: to, from: first, to: to.next, timeFrom: row.time_from, timeTo: row.time_to, action: 'dropped', reason: REASON, at })
+  }
+
+  function merged(row: BlockRow, stream: number, first: number): ReturnType<typeof merge> {
+    try {
+      return merge([bytesOf(row)], { stream, first })
+    } catch (error) {
+      if (error instanceof DamagedBlock) return []
+      throw error
+    }
+  }
+
+  function bytesOf({ id, segment, offset, bytes }: BlockRow): Uint8Array {
+    const file = segment === null ? undefined : catalogue.segments().find((it) => it.id === segment)
+    return file ? readAt(segmentPath(dir, file), offset as number, bytes) : (sql.data.get(id) as Uint8Array)
+  }
+
+  function giveUpAggregates(stream: StreamRow, mark: number): void {
+    const account = accounts.of(stream.class)
+    for (const row of catalogue.overlapping(stream.id, mark, stream.next)) {
+      if (row.first < mark) continue
+      catalogue.remove(row)
+      account.bytes -= row.bytes
+      account.aggregated -= row.readings
+      lose(account, REASON, row.readings)
+    }
+    stream.next = mark
+    stream.dirty = true
+  }
+
+  return {
+    beyond(uplink, { delivered }) {
+      const mark = markOf(uplink)
+      if (!mark) return []
+      return [...delivered].flatMap(([key, intervals]) => {
+        const stream = streams.byKey(key)
+        return stream && (intervals.at(-1)?.to ?? 0) > (mark.get(stream.id) ?? 0) ? [stream] : []
+      })
+    },
+    renumber(uplink, beyond, at) {
+      const mark = markOf(uplink)
+      for (const stream of beyond) {
+        const head = mark?.get(stream.id) ?? 0
+        if (stream.form === 'raw') renumberRaw(stream, head, at)
+        else if (stream.form === 'aggregate') giveUpAggregates(stream, head)
+        else {
+          sql.unsay.run(stream.id, head)
+          stream.next = Math.min(stream.next, head)
+          stream.dirty = true
+        }
+      }
+      // Lines that have no place yet get theirs in the new epoch's gap streams.
+      const from = Math.min(...streams.all().filter((it) => it.epoch === streams.epoch()).map((it) => it.id), Infinity)
+      if (Number.isFinite(from)) writeMeta(db, 'gaps-from', String(from))
+      ledger.reload()
+    },
+    agree: (uplink) => void sql.agree.run(keyOf(uplink)),
+  }
+}
+
+const timesOf = (it: { timeFrom: number; timeTo: number; receivedFrom: number; receivedTo: number }) => ({
+  time_from: it.timeFrom,
+  time_to: it.timeTo,
+  received_from: it.receivedFrom,
+  received_to: it.receivedTo,
+})
