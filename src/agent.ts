@@ -79,10 +79,13 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     machineClock(options.dir, (error) => logger.warn({}, `the time cannot be saved: ${error.message}`)),
     (step) => log.clockStepped(step),
   )
-  const log = await openLog({ ...writerOptions(logDir, checked.settings), clock: { cell: clock.cell, state: clock.current() } }, (error) => {
-    logger.fatal({ stack: error.stack, code: (error as { code?: string }).code }, `the log failed: ${error.message}`)
-    process.exit(EXIT_LOG_FAILED)
-  })
+  const log = await openLog(
+    { ...writerOptions(logDir, checked.settings), clock: { cell: clock.cell, state: clock.current() } },
+    (error) => {
+      logger.fatal({ stack: error.stack, code: (error as { code?: string }).code }, `the log failed: ${error.message}`)
+      process.exit(EXIT_LOG_FAILED)
+    },
+  )
   const ticking = setInterval(() => watchClock(clock, logger), CLOCK_EVERY_MS)
   const agent = assemble(checked, log, clock, options, logger)
   const api = await serveLocalApi(options.dir, agent.api, logger)
@@ -101,13 +104,16 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const late = setTimeout(() => process.exit(EXIT_STOPPED_LATE), STOP_MS_MAX)
   // Whatever hangs, the log is closed in time: a stop without its mark would begin a new epoch at the next boot.
   await Promise.race([Promise.allSettled(ends), sleep(ENDS_MS_MAX, undefined, { ref: false })])
-  await log.close()
+  const closed = await log.close().then(
+    () => true,
+    (error: unknown) => (logger.fatal({ stack: (error as Error).stack }, `the log failed: ${(error as Error).message}`), false),
+  )
   await api.close()
   lock.release()
   await Promise.all(agent.uplinkHosts.map((it) => it.close()))
   clearTimeout(late)
   logger.info({}, 'stopped')
-  return 0
+  return closed ? 0 : EXIT_LOG_FAILED
 }
 
 function writerOptions(dir: string, { device, log, classes, delivery, uplinks }: Settings) {
@@ -144,7 +150,14 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, clock: Ag
   })
   const uplinks = settings.uplinks.map((it) => {
     const host = uplinkHost(
-      { name: it.name, kind: it.kind, settings: it.settings, device: settings.device.id, site: settings.device.site, cell: clock.cell },
+      {
+        name: it.name,
+        kind: it.kind,
+        settings: it.settings,
+        device: settings.device.id,
+        site: settings.device.site,
+        cell: clock.cell,
+      },
       logger,
     )
     return { name: it.name, host, report: newReport(), tally: createTally(clock.monotonic) }
@@ -229,13 +242,25 @@ async function forecastParts(settings: Settings, log: OpenLog, rates: ReturnType
 const workerOf = (protocol: string) => (protocols[protocol] as NonNullable<(typeof protocols)[string]>).worker
 
 /** One thread for each protocol that a source needs. */
-function protocolHosts(settings: Settings, log: OpenLog, clock: AgentClock, dir: string, logger: Logger): Map<string, ProtocolHost> {
+function protocolHosts(
+  settings: Settings,
+  log: OpenLog,
+  clock: AgentClock,
+  dir: string,
+  logger: Logger,
+): Map<string, ProtocolHost> {
   const byWorker = Map.groupBy(settings.sources, (it) => workerOf(it.protocol))
   const commitEveryMs = Math.min(...settings.classes.map((it) => it.commitEveryMs))
   return new Map(
     [...byWorker].map(([worker, sources]) => [
       worker,
-      protocolHost(worker, { sources, dir, device: settings.device.id, commitEveryMs, cell: clock.cell }, log.writer, logger, Math.random),
+      protocolHost(
+        worker,
+        { sources, dir, device: settings.device.id, commitEveryMs, cell: clock.cell },
+        log.writer,
+        logger,
+        Math.random,
+      ),
     ]),
   )
 }

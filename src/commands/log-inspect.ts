@@ -16,7 +16,8 @@ export const logInspect: Command = {
   async run(context) {
     const segment = segmentOf(context)
     const found = await withLog(context, (log) => log.logInspect(segment))
-    if (segment !== undefined && found.segments.length === 0) throw new BadInput([{ where: '--segment', text: `there is no segment ${segment}` }])
+    if (segment !== undefined && found.segments.length === 0)
+      throw new BadInput([{ where: '--segment', text: `there is no segment ${segment}` }])
     if (context.json) await document(context, segment === undefined ? found : found.segments[0])
     else await lines(context.out, segment === undefined ? page(found) : segmentsPage(found))
     return DONE
@@ -40,7 +41,14 @@ function page(found: LogInspection): string[] {
     ...segmentsPage(found),
     '',
     ...table(
-      [{ title: 'stream' }, { title: 'epoch' }, { title: 'numbers', align: 'right' }, { title: 'blocks', align: 'right' }, { title: 'bytes', align: 'right' }, { title: 'share', align: 'right' }],
+      [
+        { title: 'stream' },
+        { title: 'epoch' },
+        { title: 'numbers', align: 'right' },
+        { title: 'blocks', align: 'right' },
+        { title: 'bytes', align: 'right' },
+        { title: 'share', align: 'right' },
+      ],
       found.streams.map((it) => [
         `${it.device} ${it.class} ${it.form}`,
         it.epoch.slice(0, EPOCH_CHARACTERS),
@@ -52,7 +60,13 @@ function page(found: LogInspection): string[] {
     ),
     '',
     ...table(
-      [{ title: 'given up' }, { title: 'action' }, { title: 'reason' }, { title: 'lines', align: 'right' }, { title: 'count', align: 'right' }],
+      [
+        { title: 'given up' },
+        { title: 'action' },
+        { title: 'reason' },
+        { title: 'lines', align: 'right' },
+        { title: 'count', align: 'right' },
+      ],
       found.ledger.map((it) => [`${it.class} ${it.form}`, it.action, it.reason, shortCount(it.lines), shortCount(it.count)]),
     ),
   ]
@@ -60,7 +74,14 @@ function page(found: LogInspection): string[] {
 
 function segmentsPage({ segments }: LogInspection): string[] {
   return table(
-    [{ title: 'segment' }, { title: 'bytes', align: 'right' }, { title: 'in use', align: 'right' }, { title: 'blocks', align: 'right' }, { title: 'readings', align: 'right' }, { title: 'waiting', align: 'right' }],
+    [
+      { title: 'segment' },
+      { title: 'bytes', align: 'right' },
+      { title: 'in use', align: 'right' },
+      { title: 'blocks', align: 'right' },
+      { title: 'readings', align: 'right' },
+      { title: 'waiting', align: 'right' },
+    ],
     segments.map((it) => [
       `${it.class}/${it.id}.${it.form}`,
       bytesText(it.bytes),

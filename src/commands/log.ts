@@ -62,7 +62,10 @@ export function filesPage(steps: readonly CheckStep[]): string[] {
     { title: '' },
   ] as const
   const damage = steps.flatMap(({ file }) =>
-    file.damage.map((it) => `${nameOf(file)}${it.offset === null ? '' : ` at byte ${it.offset}`}: ${it.what}${it.readings > 0 ? `, ${shortCount(it.readings)} readings` : ''}`),
+    file.damage.map(
+      (it) =>
+        `${nameOf(file)}${it.offset === null ? '' : ` at byte ${it.offset}`}: ${it.what}${it.readings > 0 ? `, ${shortCount(it.readings)} readings` : ''}`,
+    ),
   )
   return [...table(columns, rows), ...(damage.length > 0 ? ['', ...damage] : [])]
 }

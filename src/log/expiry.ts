@@ -2,6 +2,7 @@
 import type { Accounts } from './accounts.ts'
 import type { BlockRow, Catalogue } from './catalogue.ts'
 import type { Journal } from './journal.ts'
+import type { Periods } from './periods.ts'
 import type { Streams } from './streams.ts'
 
 export interface ExpiryParts {
@@ -9,6 +10,7 @@ export interface ExpiryParts {
   readonly streams: Streams
   readonly accounts: Accounts
   readonly catalogue: Catalogue
+  readonly periods: Periods
   readonly keepDeliveredMs: number
   /** Milliseconds. */
   readonly monotonic: () => number
@@ -23,23 +25,26 @@ export function createExpiry({
   streams,
   accounts,
   catalogue,
+  periods,
   keepDeliveredMs,
   monotonic,
 }: ExpiryParts): (at: number) => void {
-  const expired = db.prepare(
-    'SELECT id, bytes, segment FROM block WHERE pending = 0 AND stream = ? AND received_to < ? ORDER BY first LIMIT ?',
+  const kept = db.prepare(
+    'SELECT id, bytes, segment, period, received_to FROM block WHERE pending = 0 AND stream = ? ORDER BY first LIMIT ?',
   )
-  let last = -Infinity
+  let lastAt = -Infinity
   return (at) => {
-    if (keepDeliveredMs === 0 || monotonic() - last < EXPIRE_EVERY_MS) return
-    last = monotonic()
+    if (keepDeliveredMs === 0 || monotonic() - lastAt < EXPIRE_EVERY_MS) return
+    lastAt = monotonic()
     for (const stream of streams.all()) {
       if (stream.form !== 'raw' && stream.form !== 'aggregate') continue
-      const rows = expired.all(stream.id, at - keepDeliveredMs * 1000, EXPIRE_BLOCKS_MAX) as Pick<
+      const rows = kept.all(stream.id, EXPIRE_BLOCKS_MAX) as Pick<
         BlockRow,
-        'id' | 'bytes' | 'segment'
+        'id' | 'bytes' | 'segment' | 'period' | 'received_to'
       >[]
-      for (const row of rows) {
+      // A block whose age nobody knows goes with a later one of its stream.
+      const last = rows.findLastIndex((it) => (periods.ageUs(it.period, it.received_to, at) ?? 0) > keepDeliveredMs * 1000)
+      for (const row of rows.slice(0, last + 1)) {
         catalogue.remove(row)
         accounts.of(stream.class).bytes -= row.bytes
       }

@@ -24,6 +24,8 @@ export interface Ledger {
   /** Gives the oldest rows that have none their places in their gap streams, at most `max`. Inside a transaction. */
   publish(max: number): void
   unpublished(): number
+  /** Lines were changed past it. */
+  reload(): void
 }
 
 interface OpenRow {
@@ -43,16 +45,25 @@ export function loadLedger(db: Journal, streams: Streams): Ledger {
   const place = db.prepare('UPDATE ledger SET gap_stream = ?, sequence = ? WHERE id = ?')
   const open = new Map<string, OpenRow>()
   /** After a rebuild: of streams before this one nobody knows what was said in their gap streams. */
-  const gapsFrom = Number(db.prepare("SELECT value FROM meta WHERE key = 'gaps-from'").pluck().get() ?? 0)
+  let gapsFrom = 0
   let unpublished = 0
   const keyOf = (stream: number, action: string, reason: string) => `${stream} ${action} ${reason}`
   const rows = (max: number) => pending.all(max) as { id: number; stream: number; end: number; action: string; reason: string }[]
-  // -1: no limit.
-  for (const row of rows(-1)) {
-    open.set(keyOf(row.stream, row.action, row.reason), { id: row.id, to: row.end })
-    unpublished++
+
+  function load(): void {
+    gapsFrom = Number(db.prepare("SELECT value FROM meta WHERE key = 'gaps-from'").pluck().get() ?? 0)
+    open.clear()
+    unpublished = 0
+    // -1: no limit.
+    for (const row of rows(-1)) {
+      open.set(keyOf(row.stream, row.action, row.reason), { id: row.id, to: row.end })
+      unpublished++
+    }
   }
+
+  load()
   return {
+    reload: load,
     add(loss) {
       const key = keyOf(loss.stream.id, loss.action, loss.reason)
       const count = loss.to - loss.from

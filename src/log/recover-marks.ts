@@ -87,7 +87,19 @@ export function loadMarks({ db, dir, streams, accounts, catalogue, ledger, kindO
     to.next += row.count
     for (const it of blocks) {
       account.bytes += it.block.length
-      catalogue.addFresh({ ...row, stream: to.id, first: it.first, count: it.count, pending: it.count, readings: it.count, bytes: it.block.length, ...timesOf(it) }, it.block)
+      catalogue.addFresh(
+        {
+          ...row,
+          stream: to.id,
+          first: it.first,
+          count: it.count,
+          pending: it.count,
+          readings: it.count,
+          bytes: it.block.length,
+          ...timesOf(it),
+        },
+        it.block,
+      )
     }
     // What the destination seemed to have of it was somebody else's.
     account.stored += row.count - row.pending
@@ -95,7 +107,16 @@ export function loadMarks({ db, dir, streams, accounts, catalogue, ledger, kindO
     if (blocks.length > 0) return
     account.stored -= row.count
     lose(account, REASON, row.count)
-    ledger.add({ stream: to, from: first, to: to.next, timeFrom: row.time_from, timeTo: row.time_to, action: 'dropped', reason: REASON, at })
+    ledger.add({
+      stream: to,
+      from: first,
+      to: to.next,
+      timeFrom: row.time_from,
+      timeTo: row.time_to,
+      action: 'dropped',
+      reason: REASON,
+      at,
+    })
   }
 
   function merged(row: BlockRow, stream: number, first: number): ReturnType<typeof merge> {
@@ -147,7 +168,13 @@ export function loadMarks({ db, dir, streams, accounts, catalogue, ledger, kindO
         }
       }
       // Lines that have no place yet get theirs in the new epoch's gap streams.
-      const from = Math.min(...streams.all().filter((it) => it.epoch === streams.epoch()).map((it) => it.id), Infinity)
+      const from = Math.min(
+        ...streams
+          .all()
+          .filter((it) => it.epoch === streams.epoch())
+          .map((it) => it.id),
+        Infinity,
+      )
       if (Number.isFinite(from)) writeMeta(db, 'gaps-from', String(from))
       ledger.reload()
     },

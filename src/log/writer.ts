@@ -11,6 +11,7 @@
 import type { ReadingBatch, Refused } from '../core/batch.ts'
 import { bytesOf } from '../core/batch.ts'
 import type { ClockState } from '../core/clock.ts'
+import { Unreachable } from '../core/errors.ts'
 import type { EndOffsets, Resumed } from '../core/log.ts'
 import type { ClassSettings, DeliveryRule } from '../core/settings.ts'
 import type { StreamRange } from '../core/stream.ts'
@@ -34,6 +35,7 @@ import { loadPositions } from './positions.ts'
 import { loadOffline } from './offline.ts'
 import type { LogState } from './pressure.ts'
 import { createPressure } from './pressure.ts'
+import { loadMarks } from './recover-marks.ts'
 import { tidySegments } from './recover.ts'
 import { segmentPath, unlinkSegment } from './segment.ts'
 import { loadSeries } from './series.ts'
@@ -131,18 +133,29 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   let isTrusted = world.clock().trusted
   const offline = loadOffline(db, classes, accounts, { ...world, isTrusted: () => isTrusted })
   const pressure = createPressure({ ...options, db, accounts, catalogue, offline })
+  const encode = createEncoder()
+  const series = loadSeries(db, options.device, world)
+  const periods = loadPeriods(db, world.clock())
+  db.transaction(() => periods.save())()
   const expire = createExpiry({
     db,
     streams,
     accounts,
     catalogue,
+    periods,
     keepDeliveredMs: options.keepDeliveredMs,
     monotonic: world.monotonic,
   })
-  const encode = createEncoder()
-  const series = loadSeries(db, options.device, world)
-  const periods = loadPeriods(db, world.clock())
-  db.transaction(() => periods.save())()
+  const marks = loadMarks({
+    ...options,
+    db,
+    streams,
+    accounts,
+    catalogue,
+    ledger,
+    kindOf: series.kindOf,
+    room: pressure.journalRoom,
+  })
   const intake = createIntake(classes, series, periods.of, makeRoomIn)
   const { waiting } = intake
   /** Appends with parts in several classes: how many of them are still to be committed. */
@@ -419,8 +432,9 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       plan()
     },
     restart(uplink, position) {
-      if (position !== 'none' && positions.isAhead(position)) beginEpoch(world.randomEpoch())
+      if (position !== 'none') meet(uplink, position)
       positions.restart(uplink, position)
+      marks.agree(uplink)
       commitForUplink()
       return positions.resumed(uplink)
     },
@@ -473,6 +487,20 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
    * The destination knows numbers that we have not given out: this log is an older copy. Its numbers must not be used again;
    * what waits without a number gets one of the new epoch.
    */
+  function meet(uplink: string, position: Position): void {
+    const beyond = marks.beyond(uplink, position)
+    if (beyond.length === 0 && !positions.isAhead(position)) return
+    // Their numbers are not on the disk yet; the keeper makes room.
+    if (beyond.length > 0 && ready.length > 0)
+      throw new Unreachable('log-full', 'readings wait for room, and need other numbers first')
+    beginEpoch(world.randomEpoch())
+    if (beyond.length === 0) return
+    change(() => {
+      marks.renumber(uplink, beyond, world.now())
+      streams.saveForm('raw')
+    })
+  }
+
   function beginEpoch(epoch: string): void {
     writeMeta(db, 'epoch', epoch)
     streams.beginEpoch(epoch)

@@ -67,10 +67,19 @@ describe('through the agent', () => {
     expect(status).toBe(1)
     expect(out).toContain('process/7.raw at byte 120: the block of process 0 to 499, 500 readings')
     const { out: json } = await run('log', 'check', '--json', '--data', served())
-    expect(JSON.parse(json)).toMatchObject({ ok: false, files: [{ segment: null, damage: [] }, { segment: 7, damage: [{ readings: 500 }] }] })
+    expect(JSON.parse(json)).toMatchObject({
+      ok: false,
+      files: [
+        { segment: null, damage: [] },
+        { segment: 7, damage: [{ readings: 500 }] },
+      ],
+    })
   })
   test('repair says what it gave up', async () => {
-    expect(await run('log', 'repair', '--data', served())).toMatchObject({ status: 0, out: expect.stringContaining('500 readings given up') as string })
+    expect(await run('log', 'repair', '--data', served())).toMatchObject({
+      status: 0,
+      out: expect.stringContaining('500 readings given up') as string,
+    })
   })
   test('inspect: all, one segment, one that is not there', async () => {
     expect((await run('log', 'inspect', '--data', served())).out).toContain('process raw  dropped  full')

@@ -91,7 +91,20 @@ test('what a plant serves is in Kafka once, and every command agrees', { timeout
 
   plant.kill('SIGTERM')
   await once(plant, 'close')
-  await expect.poll(async () => sum((await statusOf(data))?.classes ?? [], (it) => it.stored), WAIT).toBe(0)
+  // A source that is gone says so once for each tag: only then nothing more comes.
+  await expect.poll(async () => (await statusOf(data))?.sources.every((it) => it.state === 'down'), WAIT).toBe(true)
+  let accepted = -1
+  await expect
+    .poll(
+      async () => {
+        const classes = (await statusOf(data))?.classes ?? []
+        const before = accepted
+        accepted = sum(classes, (it) => it.accepted)
+        return accepted === before && sum(classes, (it) => it.stored) === 0
+      },
+      { ...WAIT, interval: 1_500 },
+    )
+    .toBe(true)
   const seen = (await statusOf(data)) as Status
   for (const it of seen.classes)
     expect(it.accepted).toBe(it.delivered + it.stored + it.aggregated + sum(Object.values(it.lost), (count) => count))

@@ -20,11 +20,14 @@ function sealedAndFresh() {
   const log = openTestLog(dir)
   const source = counterSource()
   log.writer.restart('kafka', 'none')
-  log.keeper.restart('kafka', new Map())
+  log.keeper.restart('kafka', new Map(), [])
   log.append(source.batch(10))
   log.clock.tick(2000)
   log.work(true)
-  const first: readonly StreamRange[] = [...log.keeper.next({ ...NEXT, lane: 'live' }).ranges, ...log.keeper.next({ ...NEXT, lane: 'backlog' }).ranges]
+  const first: readonly StreamRange[] = [
+    ...log.keeper.next({ ...NEXT, lane: 'live' }).ranges,
+    ...log.keeper.next({ ...NEXT, lane: 'backlog' }).ranges,
+  ]
   log.writer.offer('kafka', first, {})
   log.append(source.batch(10))
   log.clock.tick(2000)
@@ -44,10 +47,17 @@ test('a change that was appended to a segment which has gone meanwhile is refuse
   deliver(it)
   it.log.keeper.applied(it.log.writer.apply(change))
   it.log.work(true)
-  it.log.keeper.restart('kafka', it.log.writer.restart('kafka', { transaction: 1, delivered: new Map([[it.first[0]?.stream ?? '', [{ from: 0, to: 10 }]]]) }).delivered)
+  it.log.keeper.restart(
+    'kafka',
+    it.log.writer.restart('kafka', { transaction: 1, delivered: new Map([[it.first[0]?.stream ?? '', [{ from: 0, to: 10 }]]]) })
+      .delivered,
+    [],
+  )
   const taken = [it.log.keeper.next({ ...NEXT, lane: 'live' }), it.log.keeper.next({ ...NEXT, lane: 'backlog' })]
   expect(taken.flatMap((one) => one.damaged)).toEqual([])
-  expect(taken.flatMap((one) => decoded(one)).flatMap((block) => [...block.value])).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19])
+  expect(taken.flatMap((one) => decoded(one)).flatMap((block) => [...block.value])).toEqual([
+    10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
+  ])
   it.log.close()
 })
 
@@ -66,7 +76,17 @@ test('numbers of the present epoch in a stream that this log does not know yet a
 test('appends wait where the journal is full, whatever they bring at once', { timeout: 60_000 }, async () => {
   const failures: Error[] = []
   const log = await openLog(
-    { dir, device: 'box-1', bytesMax: 40_000_000, commitBytes: 100_000, commitEveryMinMs: 0, keepDeliveredMs: 0, classes: [classNamed('process', { commitEveryMs: 5 })], delivery: {}, uplinks: ['kafka'] },
+    {
+      dir,
+      device: 'box-1',
+      bytesMax: 40_000_000,
+      commitBytes: 100_000,
+      commitEveryMinMs: 0,
+      keepDeliveredMs: 0,
+      classes: [classNamed('process', { commitEveryMs: 5 })],
+      delivery: {},
+      uplinks: ['kafka'],
+    },
     (error) => failures.push(error),
   )
   const builder = new BatchBuilder(newOrigin(0))

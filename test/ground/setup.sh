@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, says so, and is done in a moment when nothing is. setup.sh [run|test]
 #   run    what `make run` needs: npm packages (Node 24 among them), Java and Kafka, the MQTT broker
-#   test   also the test servers written in Python and the serial line
+#   test   also the test servers written in Python, the serial line, and what fails and fills disks
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 wanted=${1:-test}
@@ -40,6 +40,7 @@ need() { # PACKAGES REASON CHECK…: asked for when the check fails
   reasons+=("${names[0]}: $reason")
 }
 has() { command -v "$1"; }
+has_c() { echo '#include <stdio.h>' | gcc -E -; }
 has_venv() { python3 -c 'import ensurepip, venv'; }
 java_17() { [ "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')" -ge 17 ]; }
 
@@ -53,6 +54,10 @@ find_missing_packages() {
     need 'python3 python3-venv' 'test servers for OPC UA and Modbus' has_venv
     need socat 'serial lines to test Modbus RTU on' has socat
     need openssl 'certificates for tests' has openssl
+    need 'gcc libc6-dev' 'builds a library that fails disks in tests' has_c
+    need e2fsprogs 'makes small partitions that tests fill' has mkfs.ext4
+    need mount 'mounts them' has mount
+    need util-linux 'keeps a benchmark on one core' has taskset
   fi
 }
 
@@ -92,12 +97,6 @@ first_node() {
 fetch_npm_packages() {
   first_node || return
   "$node24" "$first/npm/bin/npm-cli.js" ci --ignore-scripts --no-audit --no-fund --loglevel=error || return
-  node_modules/.bin/node --version
-}
-npm_packages() {
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || return
-  # Debian's npm 9 leaves out the commands of optional packages, and Node is one: `npm run` would find the machine's own.
-  [ -x node_modules/.bin/node ] || npm rebuild --ignore-scripts || return
   node_modules/.bin/node --version
 }
 npm_packages() {

@@ -26,9 +26,6 @@ const TEMPERATURE = 74.935882
 const PORT = 27_000
 
 const NOT_IN_FORCE = [
-  'classes[0].whenFull',
-  'classes[2].ladder',
-  'classes[3].ladder',
   'uplinks[0].lanes.liveShare',
   'uplinks[0].links',
   'uplinks[0].windows',
