@@ -10,7 +10,7 @@ const EPOCH_CHARACTERS = 8
 export const logInspect: Command = {
   name: 'log inspect',
   role: 'view',
-  summary: 'what is in the log: segments, streams, and what was given up',
+  summary: 'what is in the log: segments, streams, losses',
   arguments: [],
   options: { segment: { value: 'N', summary: 'that one alone' } },
   async run(context) {

@@ -6,7 +6,7 @@ import { document, lines, shortCount } from './text.ts'
 export const logRepair: Command = {
   name: 'log repair',
   role: 'operate',
-  summary: 'give up what is damaged, so that the ledger names it; make a damaged journal anew',
+  summary: 'give up what is damaged: the ledger names it',
   arguments: [],
   options: {},
   async run(context) {

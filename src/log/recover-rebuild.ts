@@ -5,6 +5,8 @@
 //
 // What must hold: no number is given to two blocks; what the ledger or a position says is gone does not come back; a class's account adds up,
 // and what nobody can account for stands in it as lost ('unaccounted'). The present epoch is not taken over: the next open begins one.
+import { decodeAggregates } from '../columns/aggregates/index.ts'
+import { DamagedBlock, decodeBlock, readHeader } from '../columns/index.ts'
 import type { Intervals } from '../core/intervals.ts'
 import { countOf, difference, intersection, overlaps, union, withInterval } from '../core/intervals.ts'
 import { streamKey } from '../core/stream.ts'
@@ -23,6 +25,7 @@ import { columnsOf } from './recover-guard.ts'
 import type { OldBlock, OldJournal } from './recover-old.ts'
 import type { FoundBlock, FoundSegments } from './recover-walk.ts'
 import { lookInto } from './recover-walk.ts'
+import { readAt } from './segment.ts'
 import type { NotedLoss } from './segment-notes.ts'
 import type { StreamRow, Streams } from './streams.ts'
 import { loadStreams } from './streams.ts'
@@ -31,7 +34,7 @@ import type { WriterOptions } from './writer.ts'
 export type RebuildOptions = Pick<WriterOptions, 'device' | 'uplinks' | 'delivery' | 'keepDeliveredMs'>
 
 /** The present epoch and what belongs to it: not taken over. */
-const META_LEFT_OUT = ['format', 'opened', 'epoch', 'boot-id', 'clean-stop']
+const META_LEFT_OUT = new Set(['format', 'opened', 'epoch', 'boot-id', 'clean-stop'])
 const COPIED: readonly Guarded[] = [
   'stream',
   'series',
@@ -54,7 +57,7 @@ type Placed = Omit<BlockRow, 'id'> & { readonly id: number | null; readonly data
 export function rebuild(db: Journal, old: OldJournal, found: FoundSegments, options: RebuildOptions, at: number): void {
   db.transaction(() => {
     for (const row of old.tables.meta)
-      if (!META_LEFT_OUT.includes(String(row['key']))) writeMeta(db, String(row['key']), String(row['value']))
+      if (!META_LEFT_OUT.has(String(row['key']))) writeMeta(db, String(row['key']), String(row['value']))
     const held = heldBy(found.blocks)
     const moved = old.sound.has('ledger') ? [] : old.tables.ledger.filter((it) => isMoved(it, held))
     for (const table of COPIED)
@@ -221,7 +224,7 @@ function placeBlocks(books: Books, keepDelivered: boolean): Placed[] {
   const candidates = [...sealed.filter((it) => !isSeen(it)), ...fresh, ...sealed.filter(isSeen)]
   const taken = new Map<number, Intervals>()
   return candidates.flatMap((it) => {
-    if (!isKnown.has(it.stream)) return []
+    if (!isKnown.has(it.stream) || !isDescribed(books, it)) return []
     const stream = streams.byId(it.stream)
     const before = taken.get(it.stream) ?? []
     const range = [{ from: it.first, to: it.first + it.count }]
@@ -233,6 +236,22 @@ function placeBlocks(books: Books, keepDelivered: boolean): Placed[] {
     taken.set(it.stream, union(before, range))
     return [{ ...it, pending }]
   })
+}
+
+/** Where rows of series are lost, nobody can say what some blocks hold: those are lost with them. */
+function isDescribed({ db, old, found }: Books, { data, segment, offset, bytes }: Placed): boolean {
+  if (old.sound.has('series')) return true
+  const file = found.segments.find((it) => it.id === segment)
+  const known = db.prepare('SELECT 1 FROM series WHERE id = ?')
+  try {
+    const block = data ?? (file ? readAt(file.path, offset as number, bytes) : new Uint8Array(0))
+    const ids = readHeader(block).version === 3 ? new Set(decodeAggregates(block).series) : decodeBlock(block).seriesIds
+    return [...ids].every((it) => known.get(it) !== undefined)
+  } catch (error) {
+    // What is damaged besides is the scan's.
+    if (error instanceof DamagedBlock) return true
+    throw error
+  }
 }
 
 const placeOf = (segment: number | null, offset: number | null) => `${segment} ${offset}`

@@ -112,8 +112,9 @@ function examineFile({ dir, bootId }: RecoverOptions, isTorn: boolean): string[]
     // Within one boot nothing that was written goes: only a power cut leaves half a commit.
     if (isTorn && meta.get('boot-id') === bootId && meta.get('clean-stop') !== '1')
       return ['the last commit in the write-ahead log cannot be read']
-    // Whoever opened it had a write-ahead log, and only a clean stop takes it away.
-    if (!hasWal && meta.get('clean-stop') === '0') return [WAL_MISSING]
+    // Whoever opened it had a write-ahead log. Within one boot it goes with the last connection that is closed, emptied into the journal
+    // (a process that ends by itself, a person who looked into the file); over a power cut it does not.
+    if (!hasWal && meta.get('clean-stop') === '0' && meta.get('boot-id') !== bootId) return [WAL_MISSING]
     const faults = faultsOf(db)
     if (faults.length === 0) lengthen(fileIn(dir), (db.pragma('page_count', { simple: true }) as number) * PAGE_BYTES)
     return faults

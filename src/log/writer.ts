@@ -129,7 +129,8 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     delivery: options.delivery,
     keepDelivered: options.keepDeliveredMs > 0,
   })
-  const changes = createChanges({ db, streams, accounts, catalogue, ledger, positions })
+  const books = { db, streams, accounts, catalogue, ledger }
+  const changes = createChanges({ ...books, positions })
   let isTrusted = world.clock().trusted
   const offline = loadOffline(db, classes, accounts, { ...world, isTrusted: () => isTrusted })
   const pressure = createPressure({ ...options, db, accounts, catalogue, offline })
@@ -146,16 +147,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     keepDeliveredMs: options.keepDeliveredMs,
     monotonic: world.monotonic,
   })
-  const marks = loadMarks({
-    ...options,
-    db,
-    streams,
-    accounts,
-    catalogue,
-    ledger,
-    kindOf: series.kindOf,
-    room: pressure.journalRoom,
-  })
+  const marks = loadMarks({ ...options, ...books, kindOf: series.kindOf, room: pressure.journalRoom })
   const intake = createIntake(classes, series, periods.of, makeRoomIn)
   const { waiting } = intake
   /** Appends with parts in several classes: how many of them are still to be committed. */

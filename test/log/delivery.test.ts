@@ -192,6 +192,7 @@ describe('lanes', () => {
     const stream = books(temp.dir)[0]?.stream as string
     const holes = Array.from({ length: POSITION_INTERVALS_MAX }, (_, i) => ({ from: i * 20, to: i * 20 + 10 }))
     add(POSITION_INTERVALS_MAX * 2)
+    restart('kafka', 'none')
     restart('kafka', { transaction: 9, delivered: new Map([[stream, holes]]) })
     const live = log.keeper.next({ ...all, lane: 'live' })
     expect(live.ranges[0]?.from).toBe(holes.at(-1)?.to)
@@ -292,8 +293,8 @@ describe('epochs', () => {
     add(1)
     expect(epoch()).not.toBe(first)
     const fresh = books(temp.dir).find((it) => it.epoch === epoch())
-    // What had no number yet goes into the new epoch.
-    expect(fresh?.next).toBe(15)
+    // What had no number yet goes into the new epoch, and what was numbered since the log was opened: the destination has others of those numbers.
+    expect(fresh?.next).toBe(35)
     checkBooks(temp.dir, log.writer.figures())
     log.close()
   })

@@ -7,6 +7,9 @@ import Database from 'better-sqlite3'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { decodeBlock } from '../../src/columns/index.ts'
+import type { SegmentRow } from '../../src/log/catalogue.ts'
+import { bootId } from '../../src/machine/clock-boot.ts'
+import { readAt, segmentPath } from '../../src/log/segment.ts'
 import { checkBooks, classNamed, openTestLog, tempDir } from './helpers.ts'
 
 const KILLS = Number(process.env['HOLDFAST_KILLS'] ?? 20)
@@ -41,7 +44,10 @@ async function liveAndDie(dir: string, from: number, forMs: number): Promise<Lif
 function valuesIn(dir: string): number[] {
   const db = new Database(join(dir, 'journal.db'), { readonly: true })
   try {
-    return (db.prepare('SELECT data FROM block').pluck().all() as Uint8Array[]).flatMap((data) => [...decodeBlock(data).value])
+    const rows = db
+      .prepare('SELECT b.data, b.bytes, b."offset", g.id, g.class, g.form FROM block b LEFT JOIN segment g ON g.id = b.segment')
+      .all() as (SegmentRow & { data: Uint8Array | null; bytes: number; offset: number })[]
+    return rows.flatMap((it) => [...decodeBlock(it.data ?? readAt(segmentPath(dir, it), it.offset, it.bytes)).value])
   } finally {
     db.close()
   }
@@ -58,7 +64,7 @@ test(`${KILLS} kills`, { timeout: 60_000 + KILLS * 10_000 }, async () => {
       const life = await liveAndDie(dir, from, Math.random() * 250)
       epochs.add(life.epoch)
       expect(life.openMs).toBeLessThan(10_000)
-      const log = openTestLog(dir, { classes: CLASSES, bootId: 'boot' })
+      const log = openTestLog(dir, { classes: CLASSES, bootId: bootId() })
       checkBooks(dir, log.writer.figures())
       log.close()
       const values = valuesIn(dir)
@@ -70,7 +76,7 @@ test(`${KILLS} kills`, { timeout: 60_000 + KILLS * 10_000 }, async () => {
       expect([...gone].filter((it) => here.has(it) || it % 2 === 1)).toEqual([])
       from = values.reduce((most, it) => Math.max(most, it + 1), life.acknowledged)
     }
-    const log = openTestLog(dir, { classes: CLASSES, bootId: 'boot' })
+    const log = openTestLog(dir, { classes: CLASSES, bootId: bootId() })
     const [alarms, process] = log.writer.figures().classes
     const refused = process?.lost['unreadable'] ?? 0
     expect(process?.lost).toEqual(refused > 0 ? { unreadable: refused } : {})

@@ -1,0 +1,258 @@
+// R1: a wind turbine that is offline for a month, in simulated time: a log that fills, gives up by its ladders, is stopped and killed now
+// and then, foretells on its first day what will be left, and is sent when the link is back.
+import assert from 'node:assert/strict'
+import { spaceOf } from '../../src/log/space.ts'
+import type { ClassSettings } from '../../src/core/settings.ts'
+import { forecastRequest } from '../../src/pipeline/forecast-request.ts'
+import { forecast } from '../../src/retention/forecast.ts'
+import type { Forecast } from '../../src/core/retention.ts'
+import { books, bytesOnDisk, checkBooks, classNamed } from '../log/helpers.ts'
+import type { Campaign, Round } from '../prove/campaign.ts'
+import { drain } from './drain.ts'
+import type { Held } from './holds.ts'
+import { held } from './holds.ts'
+import type { Lives } from './life.ts'
+import { lives } from './life.ts'
+import type { Turbine } from './turbine.ts'
+import { readingsBefore, turbine } from './turbine.ts'
+
+export interface Size {
+  readonly name: string
+  readonly days: number
+  readonly processTags: number
+  readonly debugTags: number
+  readonly bytesMax: number
+  /** Seconds between two batches, and between two looks of the keeper. */
+  readonly batch: number
+  readonly work: number
+  /** 0 to 1, of bytesMax: where the process data gets one minute's aggregates, and where debug data ends. */
+  readonly fills: readonly [number, number]
+  /** Every so many process tags are compared reading by reading. */
+  readonly compared: number
+  readonly endings: number
+  readonly transactions: number
+}
+
+/** The month in three days: ladders in a tenth of their time. A log of this size has three fifths of its bound for blocks. */
+const SMALL: Size = {
+  name: 'a month in three days',
+  days: 3,
+  processTags: 40,
+  debugTags: 4,
+  bytesMax: 32_000_000,
+  batch: 25,
+  work: 100,
+  fills: [0.45, 0.3],
+  compared: 1,
+  endings: 12,
+  transactions: Infinity,
+}
+export const FULL: Size = {
+  name: 'a month',
+  days: 30,
+  processTags: 1000,
+  debugTags: 100,
+  bytesMax: 2_000_000_000,
+  batch: 10,
+  work: 60,
+  fills: [0.8, 0.5],
+  compared: 50,
+  endings: 20,
+  transactions: 200,
+}
+
+const HOUR = 3600
+const MONTH_DAYS = 30
+const FORETOLD_WITHIN = 0.1
+/** Of what a class has accepted: what is less than that is compared by it. */
+const FORETOLD_LEAST = 0.01
+
+function classesOf({ days, bytesMax, fills }: Size): ClassSettings[] {
+  const day = (86_400_000 * days) / MONTH_DAYS
+  return [
+    classNamed('alarm', { floorBytes: bytesMax / 20, commitEveryMs: 100 }),
+    classNamed('sale', { whenFull: 'wait' }),
+    classNamed('process', {
+      ladder: [
+        { offlineForMs: 7 * day, keep: { windowMs: 10_000 } },
+        { offlineForMs: 30 * day, keep: { windowMs: 300_000 } },
+        { filledTo: fills[0], keep: { windowMs: 60_000 } },
+      ],
+    }),
+    classNamed('debug', {
+      ladder: [
+        { offlineForMs: day, keep: 'nothing' },
+        { filledTo: fills[1], keep: 'nothing' },
+      ],
+    }),
+  ]
+}
+
+export function checkHour(log: Lives, bytesMax: number): void {
+  const bytes = bytesOnDisk(log.dir())
+  if (bytes > bytesMax) throw new Error(`I5: ${bytes} bytes on disk after ${log.now()} s`)
+  // Throws where accepted is not delivered + stored + aggregated + lost.
+  for (const it of log.writer().figures().classes)
+    assert.equal(it.accepted, log.acked.get(it.name), `${it.name}: accepted and acknowledged after ${log.now()} s`)
+}
+
+/** Whoever asks on the first day what will be left at the month's end. */
+export function foretell(log: Lives, bytesMax: number, offlineMs: number): Forecast {
+  const state = log.writer().state()
+  const figures = log.writer().figures()
+  const { segmentsBytesMax, journalBytesMax } = spaceOf(bytesMax)
+  const request = forecastRequest(
+    {
+      bytesMax,
+      blockBytesMax: segmentsBytesMax + journalBytesMax / 2,
+      classes: state.classes,
+      figures: figures.classes,
+      bands: log.keeper().bands(),
+      rates: new Map(figures.classes.map((it) => [it.name, it.accepted / log.now()])),
+      bytesWrittenPerDay: 0,
+      flashEnduranceBytes: null,
+    },
+    offlineMs,
+  )
+  return forecast(request)
+}
+
+interface Outage {
+  readonly size: Size
+  readonly source: Turbine
+  readonly log: Lives
+  readonly round: Round
+}
+
+/** The whole outage, with its ends of lives, looked at every hour. */
+function endure({ size, log, round }: Outage): Forecast {
+  const seconds = size.days * 86_400
+  const dayAt = Math.ceil(seconds / MONTH_DAYS / size.batch) * size.batch
+  let foretold: Forecast | undefined
+  while (log.now() < seconds) {
+    log.bring(Math.min(seconds, log.now() + size.batch))
+    if (log.now() % size.work === 0) log.work()
+    if (log.now() >= dayAt) foretold ??= foretell(log, size.bytesMax, (seconds - log.now()) * 1000)
+    if (log.now() % HOUR !== 0) continue
+    checkHour(log, size.bytesMax)
+    if (round.dice.next() < (size.endings * HOUR) / seconds) log.end(round.dice.oneOf(['stop', 'kill', 'kill-at-work', 'boot']))
+  }
+  log.tick(5000)
+  log.work()
+  checkHour(log, size.bytesMax)
+  return foretold as Forecast
+}
+
+/** Alarms and sales whole; of everything else each reading raw, in an aggregate, or named. */
+function checkHeld({ size, source, log }: Outage): Map<string, Held> {
+  const figures = log.writer().figures()
+  checkBooks(log.dir(), figures)
+  const isCompared = (it: { class: string; number: number }) => it.class !== 'process' || it.number % size.compared === 0
+  const found = held(log.dir(), source, log.now() - 5, isCompared)
+  for (const [name, tags] of source.tags) {
+    const account = figures.classes.find((it) => it.name === name)
+    const is = found.get(name)
+    if (!account || !is) throw new Error(`${name}: nothing of it`)
+    const { unreadable = 0, ...given } = account.lost
+    assert.equal(account.accepted, tags.reduce((sum, it) => sum + readingsBefore(it, log.now() - 5), 0), `${name}: brought`)
+    assert.deepEqual({ raw: is.raw, aggregated: is.aggregated }, { raw: account.stored, aggregated: account.aggregated }, name)
+    const lost = Object.values(given).reduce((sum, it) => sum + it, 0)
+    if (tags.every(isCompared)) assert.equal(is.missing, lost, `${name}: given up`)
+    assert.ok(unreadable > 0, `${name}: none refused`)
+    if (name === 'alarm' || name === 'sale') assert.equal(is.raw + unreadable, account.accepted, `${name}: not whole`)
+  }
+  return found
+}
+
+export interface Foretold {
+  readonly what: string
+  readonly foretold: number
+  readonly is: number
+  /** Of what it is. */
+  readonly off: number
+}
+
+function compare({ log }: Outage, { classes }: Forecast): Foretold[] {
+  const figures = log.writer().figures().classes
+  return classes.flatMap((it) => {
+    const account = figures.find(({ name }) => name === it.name)
+    if (!account) return []
+    const lost = Object.values(account.lost).reduce((sum, n) => sum + n, 0)
+    const { stored, aggregated, accepted, bytes } = account
+    const row = (what: string, foretold: number, is: number, least: number): Foretold => ({
+      what: `${it.name} ${what}`,
+      foretold,
+      is,
+      off: Math.abs(foretold - is) / Math.max(is, least),
+    })
+    return [
+      row('raw', it.raw, stored, accepted * FORETOLD_LEAST),
+      row('aggregated', it.aggregated, aggregated, accepted * FORETOLD_LEAST),
+      row('lost', it.lost, lost, accepted * FORETOLD_LEAST),
+      row('bytes', it.bytes, bytes, 1),
+    ]
+  })
+}
+
+/** Everything arrives once; what is not sent is still there. */
+function checkDrain({ size, log, round }: Outage): string {
+  const before = log.writer().figures()
+  const { transactions, arrived, isAll } = drain(log, round.dice, size.transactions)
+  const after = log.writer().figures()
+  checkBooks(log.dir(), after)
+  for (const it of after.classes) {
+    const was = before.classes.find(({ name }) => name === it.name)
+    assert.equal(it.accepted, was?.accepted, `${it.name}: accepted`)
+    if (isAll) assert.equal(it.stored, 0, `${it.name}: drained, and still stored`)
+    if (isAll) assert.equal(it.delivered, was?.stored, `${it.name}: delivered`)
+  }
+  const given = [...arrived].filter(([key]) => key.endsWith(':raw')).flatMap(([, set]) => set)
+  const delivered = after.classes.reduce((sum, it) => sum + it.delivered, 0)
+  assert.equal(given.reduce((sum, it) => sum + it.to - it.from, 0), delivered, 'arrived and delivered')
+  return `${transactions} transactions${isAll ? '' : ', then stopped'}`
+}
+
+/** One outage from its first second to the drain; `say` hears the figures. */
+export async function outage(round: Round, size: Size, say: (text: string) => void): Promise<void> {
+  const source = turbine(round.seed + round.number, size)
+  const log = lives(round.dir, source, classesOf(size), size.bytesMax)
+  const it: Outage = { size, source, log, round }
+  const from = performance.now()
+  let foretold: Forecast | undefined
+  await round.case(`${size.name}: bound and accounts every hour`, async () => void (foretold = endure(it)))
+  if (!foretold) return
+  say(figuresOf(it, performance.now() - from))
+  await round.case(`${size.name}: every reading raw, in an aggregate or named`, async () => void checkHeld(it))
+  const rows = compare(it, foretold)
+  say(rows.map((row) => `  ${row.what}: foretold ${row.foretold}, is ${row.is}, ${(row.off * 100).toFixed(1)} % off`).join('\n'))
+  await round.case(`${size.name}: foretold on the first day`, async () =>
+    assert.deepEqual(
+      rows.filter((row) => row.off > FORETOLD_WITHIN),
+      [],
+    ),
+  )
+  await round.case(`${size.name}: sent`, async () => say(`  ${checkDrain(it)}`))
+  log.close()
+}
+
+function figuresOf({ size, log }: Outage, ms: number): string {
+  const { classes, bytes } = log.writer().figures()
+  const accepted = classes.reduce((sum, it) => sum + it.accepted, 0)
+  const lines = classes.map(
+    (it) =>
+      `  ${it.name}: accepted ${it.accepted}, raw ${it.stored}, aggregated ${it.aggregated}, lost ${JSON.stringify(it.lost)}, ${it.bytes} bytes, ${it.step}`,
+  )
+  const streams = books(log.dir()).length
+  return [
+    `${size.name}: ${accepted} readings in ${(ms / 1000).toFixed(1)} s, ${bytes} of ${size.bytesMax} bytes, ${streams} raw streams`,
+    ...lines,
+  ].join('\n')
+}
+
+export const r1: Campaign = {
+  id: 'R1',
+  what: 'a month offline',
+  short: 4,
+  long: 40,
+  run: (round) => outage(round, round.number % 10 === 9 ? FULL : SMALL, (text) => console.log(text)),
+}
