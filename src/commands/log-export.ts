@@ -15,7 +15,7 @@ import { document, lines, shortCount } from './text.ts'
 export const logExport: Command = {
   name: 'log export',
   role: 'view',
-  summary: 'all readings as one file, NDJSON by zstd (zstdcat FILE shows it)',
+  summary: 'all readings as one file, NDJSON by zstd',
   arguments: ['FILE'],
   options: {},
   async run(context) {

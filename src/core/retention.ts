@@ -91,6 +91,8 @@ export interface ForecastRequest {
     readonly readingsPerSecond: number
     readonly bytesPerReading: number
     readonly series: number
+    /** 0 to 1, of the readings accepted: they are named and not kept. */
+    readonly refusedShare?: number
   })[]
   readonly offlineMs: number
   /** Bytes written to the flash a day at today's rates, and what it endures. */

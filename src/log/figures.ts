@@ -20,6 +20,10 @@ export interface LogFigures {
   readonly parked: number
   /** 0 to 1: bytes not yet delivered, of what blocks may take. At 1 something must be given up. */
   readonly fill: number
+  /** Classes at their bound that give nothing up: their appends wait for delivery. */
+  readonly waiting: readonly string[]
+  /** The partition has no room: all appends wait. */
+  readonly diskShort: boolean
 }
 
 export interface FigureParts {
@@ -34,11 +38,13 @@ export interface FigureParts {
   readonly stepOf: (className: string) => string
   /** 0 to 1: bytes not yet delivered, of what blocks may take. */
   readonly fill: number
+  readonly waiting: readonly string[]
+  readonly diskShort: boolean
 }
 
 /** Throws when the accounts do not add up. `commitMs`: what the last commits took. */
 export function figuresOf(
-  { db, bytesMax, classes, streams, accounts, catalogue, ballastBytes, stepOf, fill }: FigureParts,
+  { db, bytesMax, classes, streams, accounts, catalogue, ballastBytes, stepOf, fill, waiting, diskShort }: FigureParts,
   commits: number,
   commitMs: readonly number[],
 ): LogFigures {
@@ -66,6 +72,8 @@ export function figuresOf(
     classes: classes.map(({ name }) => classStatus(accounts.of(name), stepOf(name))),
     parked: db.prepare('SELECT count(*) FROM parked').pluck().get() as number,
     fill,
+    waiting,
+    diskShort,
   }
 }
 

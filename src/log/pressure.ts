@@ -8,13 +8,13 @@ import { BYTES_PER_READING } from '../core/batch.ts'
 import { BLOCK_BYTES_MAX, BLOCK_READINGS_MAX } from '../core/bounds.ts'
 import type { ClassRetention, InForce, LadderStep } from '../core/retention.ts'
 import type { ClassSettings } from '../core/settings.ts'
-import type { Accounts } from './accounts.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { Journal } from './journal.ts'
 import { PAGE_BYTES, pagesMax, pagesUsed } from './journal.ts'
-import type { Offline } from './offline.ts'
+import type { ClassOffline, Offline } from './offline.ts'
 import { formatDuration } from '../core/units.ts'
 import { inForce } from '../retention/ladder.ts'
+import { waitRoomBytes } from '../retention/room.ts'
 import { dropQuarantine, quarantineBytes } from './recover.ts'
 import { dropBallast, freeBytes, makeBallast, spaceOf } from './space.ts'
 
@@ -43,7 +43,6 @@ export interface PressureParts {
   readonly bytesMax: number
   readonly db: Journal
   readonly classes: readonly ClassSettings[]
-  readonly accounts: Accounts
   readonly catalogue: Catalogue
   readonly offline: Offline
 }
@@ -56,6 +55,8 @@ export interface Pressure {
   state(now: number): LogState
   /** The partition has no room. */
   isDiskShort(): boolean
+  /** Whether a class that gives nothing up is at its bound: its own appends wait, nobody else's. */
+  isAtBound(place: number): boolean
   /** For status. */
   figures(): { readonly ballastBytes: number; readonly fill: number; stepOf(className: string): string }
   /** Writes the ballast anew once there is room again. */
@@ -63,18 +64,28 @@ export interface Pressure {
 }
 
 const JOURNAL_FILL_MAX = 0.9
-/** Of the segments' share: what classes that wait may take, less the floors of the others. */
-const WAITING_SHARE_MAX = 0.9
 const SMALL_WRITES_BYTES = 256_000
 /** Of a fresh block that does not compress. */
 const LARGEST_BLOCK_BYTES = BLOCK_READINGS_MAX * BYTES_PER_READING + BLOCK_BYTES_MAX
 
-export function createPressure({ dir, bytesMax, db, classes, accounts, catalogue, offline }: PressureParts): Pressure {
+export function createPressure({ dir, bytesMax, db, classes, catalogue, offline }: PressureParts): Pressure {
   const space = spaceOf(bytesMax)
   const pages = pagesMax(bytesMax)
   const undelivered = db.prepare('SELECT coalesce(sum(bytes), 0) FROM block WHERE pending > 0').pluck()
-  const floors = classes.reduce((sum, it) => sum + (it.whenFull === 'wait' ? 0 : it.floorBytes), 0)
-  const waitingMax = space.segmentsBytesMax * WAITING_SHARE_MAX - floors
+  /** Room that is always made anew, so that others go on: for the next append, be it one block alone. */
+  const appendBytes = Math.max(space.segmentBytesMax, LARGEST_BLOCK_BYTES)
+  /** Less what one commit may take beyond. */
+  const blockBytesMax = space.segmentsBytesMax - appendBytes - Math.max(space.commitBytesMax, LARGEST_BLOCK_BYTES)
+  const freshOf = db
+    .prepare(
+      'SELECT coalesce(sum(b.bytes), 0) FROM block b JOIN stream s ON s.id = b.stream WHERE s.class = ? AND b.segment IS NULL AND b.pending > 0',
+    )
+    .pluck()
+  const filesOf = db
+    .prepare(
+      'SELECT coalesce(sum("end"), 0) FROM segment WHERE class = ? AND EXISTS (SELECT 1 FROM block WHERE block.segment = segment.id AND pending > 0)',
+    )
+    .pluck()
   const wasFilled = new Map<string, ReadonlySet<LadderStep>>()
   let steps: readonly InForce[] = []
   let hasBallast = true
@@ -95,8 +106,7 @@ export function createPressure({ dir, bytesMax, db, classes, accounts, catalogue
   }
 
   function toFree(): number {
-    // Room for the next append, be it one block alone.
-    const segments = catalogue.segmentBytes() + Math.max(space.segmentBytesMax, LARGEST_BLOCK_BYTES)
+    const segments = catalogue.segmentBytes() + appendBytes
     // What damage left is the first to go.
     if (aside > 0 && segments + aside > space.segmentsBytesMax) {
       dropQuarantine(dir)
@@ -107,21 +117,32 @@ export function createPressure({ dir, bytesMax, db, classes, accounts, catalogue
     return Math.max(0, over, Math.min(wanted - freeBytes(dir), catalogue.segmentBytes()))
   }
 
-  const waitingBytes = () => classes.reduce((sum, it) => sum + (it.whenFull === 'wait' ? accounts.of(it.name).bytes : 0), 0)
+  /** What is not delivered, with the files that cannot go before it is. */
+  const undeliveredOf = (name: string) => (freshOf.get(name) as number) + (filesOf.get(name) as number)
+
+  const retentionOf = (it: ClassOffline, place: number): ClassRetention => {
+    const { name, floorBytes, whenFull, ladder } = classes[place] as ClassSettings
+    return { name, floorBytes, whenFull, ladder, offlineForMs: it.offlineForMs, delivering: it.delivering }
+  }
+
+  function isAtBound(place: number): boolean {
+    if (classes[place]?.whenFull !== 'wait') return false
+    const all = offline.all().map(retentionOf)
+    const room = { blockBytesMax, bandBytesMax: space.segmentBytesMax }
+    return waitRoomBytes(all[place] as ClassRetention, all, undeliveredOf, room) <= 0
+  }
 
   return {
     isHeld(place, bytes) {
       diskShort = isShortFor(bytes)
       if (diskShort || journalFill() >= JOURNAL_FILL_MAX) return true
-      return classes[place]?.whenFull === 'wait' && waitingBytes() >= waitingMax
+      return isAtBound(place)
     },
+    isAtBound,
     journalRoom: () => (pages - pagesUsed(db)) * PAGE_BYTES - Math.min(SMALL_WRITES_BYTES, space.journalBytesMax / 32),
     state(now) {
       const filled = (undelivered.get() as number) / bytesMax
-      const retentions = offline.all().map((it, place): ClassRetention => {
-        const { name, floorBytes, whenFull, ladder } = classes[place] as ClassSettings
-        return { name, floorBytes, whenFull, ladder, offlineForMs: it.offlineForMs, delivering: it.delivering }
-      })
+      const retentions = offline.all().map(retentionOf)
       steps = retentions.map((it) => {
         const { inForce: step, filledNow } = inForce(it, filled, wasFilled.get(it.name) ?? new Set())
         wasFilled.set(it.name, filledNow)

@@ -62,7 +62,6 @@ const EXAMINED_BYTES_MAX = 64_000_000
 const SMALL_TABLES = GUARDED.filter((it) => it !== 'ledger')
 const FAULTS_SAID_MAX = 5
 const EARLIER_DAY = 'segments have numbers that the journal has not given out'
-const WAL_MISSING = 'the write-ahead log is missing'
 /** Page size 4096, write-ahead log for reading and writing, nothing reserved, the fractions that SQLite has always had. */
 const HEAD = Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.from([0x10, 0x00, 2, 2, 0, 64, 32, 32])])
 const DATABASE_PAGES_AT = 28
@@ -94,7 +93,7 @@ export async function recoverLog(options: RecoverOptions): Promise<Recovered> {
     rmSync(unreadableFile(dir), { force: true })
     return { faults, mendedBits: wal.mendedBits }
   }
-  const isOld = wal.kind !== 'sound' || faults.includes(WAL_MISSING) || faults.includes(EARLIER_DAY)
+  const isOld = wal.kind !== 'sound' || faults.includes(EARLIER_DAY)
   return { ...(await makeAnew(options, faults, isOld)), mendedBits: wal.mendedBits }
 }
 
@@ -102,7 +101,6 @@ export async function recoverLog(options: RecoverOptions): Promise<Recovered> {
 
 function examineFile({ dir, bootId }: RecoverOptions, isTorn: boolean): string[] {
   const wasUnreadable = existsSync(unreadableFile(dir))
-  const hasWal = existsSync(fileIn(dir, 'journal.db-wal'))
   let db: Journal | undefined
   try {
     db = openToExamine(dir)
@@ -112,9 +110,7 @@ function examineFile({ dir, bootId }: RecoverOptions, isTorn: boolean): string[]
     // Within one boot nothing that was written goes: only a power cut leaves half a commit.
     if (isTorn && meta.get('boot-id') === bootId && meta.get('clean-stop') !== '1')
       return ['the last commit in the write-ahead log cannot be read']
-    // Whoever opened it had a write-ahead log. Within one boot it goes with the last connection that is closed, emptied into the journal
-    // (a process that ends by itself, a person who looked into the file); over a power cut it does not.
-    if (!hasWal && meta.get('clean-stop') === '0' && meta.get('boot-id') !== bootId) return [WAL_MISSING]
+    // A write-ahead log that is not there says nothing: it goes, emptied into the journal, with the last connection of a process that ends by itself.
     const faults = faultsOf(db)
     if (faults.length === 0) lengthen(fileIn(dir), (db.pragma('page_count', { simple: true }) as number) * PAGE_BYTES)
     return faults

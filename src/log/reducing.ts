@@ -25,9 +25,17 @@ export interface ReducePlace extends Pick<ReduceChange, 'stream' | 'rows' | 'fro
   readonly period: number
 }
 
+export interface ReduceTo {
+  readonly windowMs: number
+  readonly reason: string
+  /** µs. */
+  readonly at: number
+  readonly bytesMax: number
+}
+
 export interface Reducer {
-  /** Readings of one run of a raw stream to aggregates of `windowMs`. */
-  reduceRaw(place: ReducePlace, blocks: Iterable<ReadingColumns>, windowMs: number, reason: string, at: number): ReduceChange
+  /** Readings of one run of a raw stream to aggregates; undefined, and nothing is written, where those would take more than `bytesMax`. */
+  reduceRaw(place: ReducePlace, blocks: Iterable<ReadingColumns>, to: ReduceTo): ReduceChange | undefined
   /** The next step of making room; undefined when there is room, or nothing that may be given up. */
   next(state: LogState): Change | undefined
   /** Rows that a change has taken, or not: the job goes on. */
@@ -225,7 +233,8 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
     rows: readonly Pick<BlockRow, 'received_from' | 'received_to'>[],
     reason: string,
     at: number,
-  ): ReduceChange {
+    bytesMax = Infinity,
+  ): ReduceChange | undefined {
     const { of, period, ...change } = place
     const target = stored
       .streams()
@@ -239,6 +248,7 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
       const encoded = encode(part, { stream: target?.id ?? 0, first, receivedFrom, receivedTo }, kindOf)
       return { part, first, ...encoded }
     })
+    if (parts.reduce((sum, it) => sum + it.block.length, 0) > bytesMax) return undefined
     const ids = new Set(columns.series)
     const series = [...ids].map((id) => stored.describe(id)).filter((it): it is LogSeries => it !== undefined)
     const { into, offsets } = segments.append(
@@ -268,7 +278,7 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
   }
 
   return {
-    reduceRaw(place, blocks, windowMs, reason, at) {
+    reduceRaw(place, blocks, { windowMs, reason, at, bytesMax }) {
       let receivedFrom = Infinity
       let receivedTo = -Infinity
       const watched = map(blocks, (it) => {
@@ -279,7 +289,7 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
         return it
       })
       const columns = reduceReadings(watched, windowMs * 1000, kindOf)
-      return write(place, columns, [{ received_from: receivedFrom, received_to: receivedTo }], reason, at)
+      return write(place, columns, [{ received_from: receivedFrom, received_to: receivedTo }], reason, at, bytesMax)
     },
     next(state) {
       if (!job && state.bytesToFree > 0) job = choose(state)

@@ -128,7 +128,7 @@ export function createScan(db: Journal, stored: Stored, { bytesPerSecond = BYTES
   }
 }
 
-export function giveUp(stream: StoredStream, row: BlockRow): Change {
+function giveUp(stream: StoredStream, row: BlockRow): Change {
   const readings = stream.form === 'aggregate' ? Math.floor((row.readings * row.pending) / row.count) : 0
   return damage(stream, row, readings)
 }

@@ -2,6 +2,7 @@
 //
 // What nobody has seen is put in a better order and renumbered within its run; refused numbers inside the run move to its end, so that a
 // source with bad payloads does not cut it to pieces. What an uplink has, or may have, keeps its numbers.
+import type { Merged } from '../columns/index.ts'
 import { createMerger, DamagedBlock, decodeBlock } from '../columns/index.ts'
 import { SEALED_BYTES_MAX, SEALED_READINGS_MAX } from '../core/bounds.ts'
 import type { Intervals } from '../core/intervals.ts'
@@ -9,6 +10,7 @@ import { overlaps } from '../core/intervals.ts'
 import type { LogSeries, LossAction } from '../core/log.ts'
 import type { InForce } from '../core/retention.ts'
 import type { ValueKind } from '../core/reading.ts'
+import { FREED_SHARE_MIN } from '../retention/plan.ts'
 import type { SealedBlock } from './catalogue.ts'
 import type { Change, RefusedInside } from './change.ts'
 import type { Journal } from './journal.ts'
@@ -150,8 +152,17 @@ export function createSealing({ db, stored, segments, reducer, seenOf }: Sealing
     return at === to && !cuts.some((it) => it > from && it < to) ? lines : undefined
   }
 
-  function seal(run: Run, blocks: readonly Uint8Array[], at: number): Change {
+  /** Raw also where a step is in force but aggregates would hardly take less: those are only worth it for a window of many readings. */
+  function sealOrReduce(run: Run, blocks: readonly Uint8Array[], { keep, reason }: InForce, at: number): Change {
     const merged = merge(blocks, { stream: run.stream.id, first: run.unseen ? run.from : 'kept' })
+    if (!run.unseen || typeof keep === 'string') return seal(run, merged, at)
+    const place = { ...common(run), of: run.stream, period: (run.rows[0] as FreshRow).period }
+    const bytesMax = merged.reduce((sum, it) => sum + it.block.length, 0) * (1 - FREED_SHARE_MIN)
+    const to = { windowMs: keep.windowMs, reason, at, bytesMax }
+    return reducer.reduceRaw(place, renumbered(blocks, run.from), to) ?? seal(run, merged, at)
+  }
+
+  function seal(run: Run, merged: readonly Merged[], at: number): Change {
     const ids = new Set(merged.flatMap((it) => [...it.seriesIds]))
     const series = [...ids].map((id) => stored.describe(id)).filter((it): it is LogSeries => it !== undefined)
     const { into, offsets } = segments.append(
@@ -212,11 +223,7 @@ export function createSealing({ db, stored, segments, reducer, seenOf }: Sealing
         goOn.add(stream.id)
         if (run.unseen && step.keep === 'nothing')
           return { kind: 'reduce', ...common(run), action: 'dropped', reason: step.reason, into: undefined, blocks: [] }
-        const change = withBlocks(run, (blocks) => {
-          if (!run.unseen || typeof step.keep === 'string') return seal(run, blocks, state.now)
-          const place = { ...common(run), of: run.stream, period: (run.rows[0] as FreshRow).period }
-          return reducer.reduceRaw(place, renumbered(blocks, run.from), step.keep.windowMs, step.reason, state.now)
-        })
+        const change = withBlocks(run, (blocks) => sealOrReduce(run, blocks, step, state.now))
         if (change) return change
       }
       return undefined

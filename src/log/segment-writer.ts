@@ -71,10 +71,17 @@ export function createSegmentWriter(
       streams: stored
         .streams()
         .filter((it) => it.class === name)
-        .map(({ key: _, ...it }) => it),
+        .map(({ id, device: of, epoch, class: name, form: kind, next }) => ({
+          id,
+          device: of,
+          epoch,
+          class: name,
+          form: kind,
+          next,
+        })),
       series: series.filter((it) => !known?.has(it.id)),
       account: { ...counts, class: name, lost: JSON.parse(lost) as Record<string, number> },
-      ledger: losses.map(({ id: _, ...it }) => it),
+      ledger: losses.map(plainLoss),
     }
     return [notes, losses.at(-1)?.id ?? lastLosses.get(name) ?? 0]
   }
@@ -127,3 +134,15 @@ function giveBack(path: string, end: number): void {
     // The file may be gone, or the disk failing: whoever needs it next will say so.
   }
 }
+
+const plainLoss = ({ stream, first, end, count, timeFrom, timeTo, action, reason, at }: NotedLoss): NotedLoss => ({
+  stream,
+  first,
+  end,
+  count,
+  timeFrom,
+  timeTo,
+  action,
+  reason,
+  at,
+})

@@ -133,7 +133,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const changes = createChanges({ ...books, positions })
   let isTrusted = world.clock().trusted
   const offline = loadOffline(db, classes, accounts, { ...world, isTrusted: () => isTrusted })
-  const pressure = createPressure({ ...options, db, accounts, catalogue, offline })
+  const pressure = createPressure({ ...options, db, catalogue, offline })
   const encode = createEncoder()
   const series = loadSeries(db, options.device, world)
   const periods = loadPeriods(db, world.clock())
@@ -460,7 +460,14 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       plan()
       return done
     },
-    figures: () => figuresOf({ ...options, db, streams, accounts, catalogue, ...pressure.figures() }, commits, commitMs),
+    figures() {
+      const isWaiting = (place: number) => intake.of(place).appends.length > 0 && pressure.isAtBound(place)
+      const held = {
+        waiting: classes.map((it) => it.name).filter((_, place) => isWaiting(place)),
+        diskShort: pressure.isDiskShort(),
+      }
+      return figuresOf({ ...options, db, streams, accounts, catalogue, ...pressure.figures(), ...held }, commits, commitMs)
+    },
     close() {
       timer?.cancel()
       for (const it of waiting) if (it.appends.length > 0) it.dueAt = 0

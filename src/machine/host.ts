@@ -1,6 +1,6 @@
 // How the machine is: processor, memory, disk, temperature; by systeminformation. Measured at most every few seconds.
 import { readFileSync } from 'node:fs'
-import { readFile, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import type { HostStatus } from '../core/status.ts'
 
@@ -29,12 +29,6 @@ async function measure(dir: string): Promise<HostStatus> {
     disk: { bytes: disk.blocks * disk.bsize, freeBytes: disk.bavail * disk.bsize },
     temperature: typeof temperature.main === 'number' && temperature.main > 0 ? temperature.main : null,
   }
-}
-
-/** Whether a time service says that the clock is set: the mark that systemd-timesyncd leaves. */
-export async function clockStatus(): Promise<{ synchronised: boolean; offsetMs: number | null }> {
-  const mark = await readFile('/run/systemd/timesync/synchronized').catch(() => undefined)
-  return { synchronised: mark !== undefined, offsetMs: null }
 }
 
 /** What this process has written to the disk, at the rate since it began; 0 where the system does not say. */

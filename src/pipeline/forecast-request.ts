@@ -19,6 +19,10 @@ export interface ForecastParts {
 /** Where nothing of a class is stored yet: what a reading of a slow process takes once it is sealed. */
 const BYTES_PER_READING = 2
 const MANY = 1_000
+/** … or what was sealed over so long: of a slow class small blocks are what it takes. µs. */
+const LONG = 3_600_000_000
+/** What the log itself gives up; all else was refused as it came in. */
+const GIVEN_UP = /^(full|history|damaged|unaccounted|rolled-back|offline-.*|filled-.*)$/
 
 export function forecastRequest(parts: ForecastParts, offlineMs: number): ForecastRequest {
   const { bands, figures, rates } = parts
@@ -35,6 +39,7 @@ export function forecastRequest(parts: ForecastParts, offlineMs: number): Foreca
         readingsPerSecond: rates.get(it.name) ?? 0,
         bytesPerReading: bytesPerReading(own, stored),
         series: Math.max(1, ...own.map((band) => band.series)),
+        refusedShare: refusedShare(stored),
       }
     }),
     offlineMs,
@@ -46,8 +51,16 @@ export function forecastRequest(parts: ForecastParts, offlineMs: number): Foreca
 /** Sealed blocks tell what a reading takes; fresh ones take more. */
 function bytesPerReading(sealed: readonly Band[], stored: ClassStatus | undefined): number {
   const rows = sealed.reduce((sum, it) => sum + it.rows, 0)
-  if (rows >= MANY) return sealed.reduce((sum, it) => sum + it.bytes, 0) / rows
+  const from = sealed.reduce((least, it) => Math.min(least, it.receivedFrom), Infinity)
+  const to = sealed.reduce((most, it) => Math.max(most, it.receivedTo), -Infinity)
+  if (rows >= MANY || to - from >= LONG) return sealed.reduce((sum, it) => sum + it.bytes, 0) / rows
   return stored && stored.stored >= MANY ? stored.bytes / stored.stored : BYTES_PER_READING
+}
+
+function refusedShare(status: ClassStatus | undefined): number {
+  if (!status || status.accepted === 0) return 0
+  const refused = Object.entries(status.lost).reduce((sum, [reason, count]) => (GIVEN_UP.test(reason) ? sum : sum + count), 0)
+  return Math.min(1, refused / status.accepted)
 }
 
 /** What is not sealed yet. */
@@ -59,6 +72,18 @@ function freshBand({ name, stored, bytes }: ClassStatus, bands: readonly Band[],
   const series = Math.max(1, ...own.map((it) => it.series))
   const times = { receivedFrom: 0, receivedTo: 0, age: Number.MAX_SAFE_INTEGER }
   return [
-    { id, class: name, form: 'raw', windowMs: 0, delivered: false, pinned: false, bytes: rest, readings: rows, rows, series, ...times },
+    {
+      id,
+      class: name,
+      form: 'raw',
+      windowMs: 0,
+      delivered: false,
+      pinned: false,
+      bytes: rest,
+      readings: rows,
+      rows,
+      series,
+      ...times,
+    },
   ]
 }

@@ -27,12 +27,16 @@ export interface LogPart extends LogStatus {
   readonly parked: number
   /** 0 to 1, of what the log may use of its bound. */
   readonly fill: number
+  /** Classes at their bound that give nothing up. */
+  readonly waiting: readonly string[]
+  /** The partition has no room. */
+  readonly diskShort: boolean
 }
 
 const FILL_WARNING = 0.8
 
 export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: Status['clock'], now: number): Status {
-  const { epoch, classes, parked, fill: _, ...figures } = log
+  const { epoch, classes, parked, fill: _fill, waiting: _waiting, diskShort: _diskShort, ...figures } = log
   const sources = parts.sources.map(
     (it): SourceReport => ({
       ...it.source.status(),
@@ -140,7 +144,7 @@ function uplinkIssues(it: UplinkReport): Issue[] {
   ]
 }
 
-function logIssues({ fill, parked, classes }: LogPart): Issue[] {
+function logIssues({ fill, parked, classes, waiting, diskShort }: LogPart): Issue[] {
   const issues: Issue[] = []
   if (fill > FILL_WARNING)
     issues.push({
@@ -148,6 +152,20 @@ function logIssues({ fill, parked, classes }: LogPart): Issue[] {
       severity: 'problem',
       text: `The log is ${Math.round(fill * 100)} % full`,
       remedy: 'Restore the uplink, or raise log.bytesMax; the oldest of the lowest class goes first.',
+    })
+  if (diskShort)
+    issues.push({
+      code: 'disk-full',
+      severity: 'problem',
+      text: 'The disk that the log lies on is full: nothing more is acknowledged',
+      remedy: 'Delete what other programs have left there, or lower log.bytesMax; the log goes on by itself once there is room.',
+    })
+  for (const name of waiting)
+    issues.push({
+      code: 'class-waits',
+      severity: 'problem',
+      text: `Class ${name} has all the space that it may have and gives nothing up: its sources wait`,
+      remedy: 'Restore the uplink that takes it, or raise log.bytesMax; it goes on by itself once some of it is delivered.',
     })
   if (parked > 0)
     issues.push({

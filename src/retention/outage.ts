@@ -2,7 +2,7 @@
 // A stride ends where something changes: a step of a ladder, the log full, a class that has to wait.
 import type { Band, ForecastRequest, InForce, LadderStep, PlanStep } from '../core/retention.ts'
 import { inForce } from './ladder.ts'
-import { aggregateBytesOf, plan, rowsReduced } from './plan.ts'
+import { aggregateBytesOf, FREED_SHARE_MIN, plan, rowsReduced } from './plan.ts'
 import { waitRoomBytes } from './room.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -49,6 +49,8 @@ interface Flow {
   readonly of: ClassWorld
   readonly keep: InForce['keep']
   readonly readings: number
+  /** Of these, what is not refused. */
+  readonly kept: number
   readonly rows: number
   readonly bytes: number
 }
@@ -89,7 +91,7 @@ export function bytesByClass({ classes, bands }: World): Record<string, number> 
 export function advance(world: World): void {
   const undelivered = undeliveredBytes(world)
   const flows = world.classes.map((it) => flowOf(world, it, sumOf(undelivered)))
-  const open = flows.map((it) => (isWaiting(world, it.of, undelivered) ? { ...it, readings: 0, rows: 0, bytes: 0 } : it))
+  const open = flows.map((it) => (isWaiting(world, it.of, undelivered) ? { ...it, readings: 0, kept: 0, rows: 0, bytes: 0 } : it))
   const strideMs = strideOf(world, open, undelivered)
   for (const it of open) grow(world, it, strideMs)
   world.atMs += strideMs
@@ -118,10 +120,14 @@ function flowOf({ request, atMs }: World, of: ClassWorld, undelivered: number): 
   }
   const { keep } = now.inForce
   const readings = cls.readingsPerSecond / 1_000
-  if (keep === 'nothing') return { of, keep, readings, rows: 0, bytes: 0 }
-  if (keep === 'raw') return { of, keep, readings, rows: readings, bytes: readings * cls.bytesPerReading }
-  const rows = Math.min(readings, cls.series / keep.windowMs)
-  return { of, keep, readings, rows, bytes: rows * of.aggregateBytes }
+  const kept = readings * (1 - (cls.refusedShare ?? 0))
+  if (keep === 'nothing') return { of, keep, readings, kept, rows: 0, bytes: 0 }
+  const raw: Flow = { of, keep: 'raw', readings, kept, rows: kept, bytes: kept * cls.bytesPerReading }
+  if (keep === 'raw') return raw
+  const rows = Math.min(kept, cls.series / keep.windowMs)
+  const bytes = rows * of.aggregateBytes
+  // As the log does it.
+  return bytes > raw.bytes * (1 - FREED_SHARE_MIN) ? raw : { of, keep, readings, kept, rows, bytes }
 }
 
 function roomOf({ request, bandBytesMax }: World, { cls }: ClassWorld, undelivered: ReadonlyMap<string, number>): number {
@@ -171,7 +177,7 @@ function changesIn(world: World, flows: readonly Flow[], undelivered: ReadonlyMa
   return [...full, ...ofClass]
 }
 
-function grow(world: World, { of, keep, readings, rows, bytes }: Flow, strideMs: number): void {
+function grow(world: World, { of, keep, readings, kept, rows, bytes }: Flow, strideMs: number): void {
   of.accepted += readings * strideMs
   if (keep === 'nothing' || readings === 0) return
   const windowMs = keep === 'raw' ? 0 : keep.windowMs
@@ -181,7 +187,7 @@ function grow(world: World, { of, keep, readings, rows, bytes }: Flow, strideMs:
   for (let at = 0; at < parts; at++) {
     const band = openBand(world, of, windowMs, world.atMs + at * partMs)
     band.bytes += bytes * partMs
-    band.readings += readings * partMs
+    band.readings += kept * partMs
     band.rows += rows * partMs
     band.receivedTo = (world.atMs + (at + 1) * partMs) * 1_000
   }

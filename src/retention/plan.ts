@@ -23,7 +23,7 @@ const AGGREGATE_READINGS = 10
 const AGGREGATE_BYTES_LEAST = 2
 const AGGREGATE_BYTES_MOST = 48
 /** A reduction that frees less of its band costs more (detail, wear of the flash) than it gives: the next coarser is looked at instead. */
-const FREED_SHARE_MIN = 0.1
+export const FREED_SHARE_MIN = 0.1
 /** Below any sum of bytes, also one that estimates have made a little less than 0. */
 const NO_FLOOR = Number.NEGATIVE_INFINITY
 

@@ -1,4 +1,5 @@
 // The real log with its threads, what it takes on disk, and a plant of recorded values to fill it with.
+import { randomFillSync } from 'node:crypto'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -137,6 +138,31 @@ export function recordedPlant(tags: number, start: number, data?: string): Plant
           builder.add(number, time, values[(from + at) % values.length] as number)
         }
       }
+    },
+  }
+}
+
+/** Any bits but those of what is no number. */
+function randomDoubles(count: number): Float64Array {
+  const values = randomFillSync(new Float64Array(count))
+  const words = new Uint32Array(values.buffer)
+  for (let i = 1; i < words.length; i += 2) words[i] = (words[i] as number) & 0xbfff_ffff
+  return values
+}
+
+/** So many tags once a second, of values that nothing makes smaller: they fill a log fastest. */
+export function randomPlant(tags: number, start: number): Plant {
+  const builder = new BatchBuilder(newOrigin(0))
+  const numbers = Array.from({ length: tags }, (_, tag) =>
+    builder.series({ tag: `plant/tag-${tag}`, class: 'process', kind: 'double' }),
+  )
+  const timeOf = (second: number) => start + second * SECOND
+  return {
+    builder,
+    timeOf,
+    add(second, seconds) {
+      for (let at = second; at < second + seconds; at++)
+        for (const [tag, value] of randomDoubles(tags).entries()) builder.add(numbers[tag] as number, timeOf(at), value)
     },
   }
 }

@@ -3,7 +3,6 @@
 //
 //   node test/bench/start.ts [--gigabytes 0.5,2,8] [--json]
 import { execFileSync, spawn } from 'node:child_process'
-import { randomFillSync } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,7 +13,8 @@ import type { ReadingBatch } from '../../src/core/batch.ts'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
 import type { Line } from './lines.ts'
 import { line, machine, noter, print, whole } from './lines.ts'
-import { appendAll, openBenchLog } from './log.ts'
+import type { Plant } from './log.ts'
+import { appendAll, openBenchLog, randomPlant } from './log.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -26,48 +26,30 @@ const { values: options } = parseArgs({
   },
 })
 const TAGS = 1_000
-const BATCH_READINGS = 10_000
+const BATCH_SECONDS = 10
 const ASK_EVERY = 100
 const T0 = 1_767_225_600_000_000
-const SECOND = 1_000_000
 const BOUND_MS = 5_000
 const note = noter('start')
 
-/** Any bits but those of what is no number. */
-function randomDoubles(count: number): Float64Array {
-  const values = randomFillSync(new Float64Array(count))
-  const words = new Uint32Array(values.buffer)
-  for (let i = 1; i < words.length; i += 2) words[i] = (words[i] as number) & 0xbfff_ffff
-  return values
-}
-
-function* randomBatches(): Generator<ReadingBatch> {
-  const builder = new BatchBuilder(newOrigin(0))
-  const numbers = Array.from({ length: TAGS }, (_, tag) =>
-    builder.series({ tag: `tag-${tag}`, class: 'process', kind: 'double' }),
-  )
-  for (let at = 0; ; ) {
-    const values = randomDoubles(BATCH_READINGS)
-    const time = () => T0 + Math.floor(at / TAGS) * SECOND
-    for (const value of values) builder.add(numbers[at++ % TAGS] as number, time(), value)
-    yield builder.take(time() + 20_000)
-  }
-}
-
-function* some<T>(source: Iterator<T>, count: number): Generator<T> {
-  for (let i = 0; i < count; i++) {
-    const { value, done } = source.next()
-    if (done) return
-    yield value
+function* batches(plant: Plant, from: number): Generator<ReadingBatch> {
+  for (let n = 0; n < ASK_EVERY; n++) {
+    const second = from + n * BATCH_SECONDS
+    plant.add(second, BATCH_SECONDS)
+    yield plant.builder.take(plant.timeOf(second + BATCH_SECONDS) + 20_000)
   }
 }
 
 /** Fills until the log has so many bytes, says how many readings, and dies as if killed. */
 async function fill(dir: string, bytes: number): Promise<void> {
   const log = await openBenchLog(dir, { bytesMax: bytes * 1.3 + 100e6 })
-  const source = randomBatches()
+  const plant = randomPlant(TAGS, T0)
+  let second = 0
   let readings = 0
-  while ((await log.figures()).bytes < bytes) readings += await appendAll(log, some(source, ASK_EVERY))
+  while ((await log.figures()).bytes < bytes) {
+    readings += await appendAll(log, batches(plant, second))
+    second += ASK_EVERY * BATCH_SECONDS
+  }
   process.stdout.write(String(readings))
   process.kill(process.pid, 'SIGKILL')
 }

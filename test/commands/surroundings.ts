@@ -20,7 +20,14 @@ export async function runHere(words: string, parts: Partial<Parts> = {}, env: Re
     err: output('err'),
     env,
     signal: new AbortController().signal,
-    parts: { schemas: () => Promise.resolve(settingsSchemas), agent: absent, plant: absent, verify: absent, log: absent, ...parts },
+    parts: {
+      schemas: () => Promise.resolve(settingsSchemas),
+      agent: absent,
+      plant: absent,
+      verify: absent,
+      log: absent,
+      ...parts,
+    },
     version: '0',
     agent: () => handMadeAgent(),
   })

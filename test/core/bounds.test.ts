@@ -4,7 +4,6 @@ import { BYTES_PER_READING } from '../../src/core/batch.ts'
 import * as bounds from '../../src/core/bounds.ts'
 import { LOG_BYTES_MIN, spaceOf } from '../../src/log/space.ts'
 
-
 test('how bounds relate', () => {
   // A block of the log is one that the codec takes, and one transaction's commit holds at least one of them.
   expect(bounds.BLOCK_READINGS_MAX).toBeLessThanOrEqual(READINGS_MAX)

@@ -209,7 +209,9 @@ const SOUND = { segment: null, class: null, form: null, bytes: 4096, blocks: 2, 
 /** Of a journal that is whole, and a segment with a block that is not. */
 async function* stepsOfLog(givenUp: number): AsyncIterable<CheckStep> {
   yield { done: 4_096, all: 104_096, file: SOUND, givenUp: 0, said: [] }
-  const damage = [{ what: 'the block of process 0 to 499', offset: 120, readings: 500, stream: 'hf-7f3a:3f2a:process:raw', first: 0 }]
+  const damage = [
+    { what: 'the block of process 0 to 499', offset: 120, readings: 500, stream: 'hf-7f3a:3f2a:process:raw', first: 0 },
+  ]
   const file = { ...SOUND, segment: 7, class: 'process', form: 'raw' as const, bytes: 100_000, damage }
   yield { done: 104_096, all: 104_096, file, givenUp, said: [] }
 }
@@ -219,7 +221,18 @@ const INSPECTION: LogInspection = {
   bytes: 104_096,
   journalBytes: 4_096,
   segments: [
-    { id: 7, class: 'process', form: 'raw', bytes: 100_000, blockBytes: 90_000, blocks: 3, readings: 1_500, pending: 1_000, timeFrom: 0, timeTo: 1 },
+    {
+      id: 7,
+      class: 'process',
+      form: 'raw',
+      bytes: 100_000,
+      blockBytes: 90_000,
+      blocks: 3,
+      readings: 1_500,
+      pending: 1_000,
+      timeFrom: 0,
+      timeTo: 1,
+    },
   ],
   streams: [{ device: 'hf-7f3a', epoch: '3f2a', class: 'process', form: 'raw', next: 2_000, blocks: 3, bytes: 90_000 }],
   ledger: [{ class: 'process', form: 'raw', action: 'dropped', reason: 'full', lines: 1, count: 500 }],

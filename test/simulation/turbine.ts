@@ -25,6 +25,8 @@ export interface Turbine {
 export interface TurbineSize {
   readonly processTags: number
   readonly debugTags: number
+  /** Process values are chance to the last bit, as vibration is: the log fills fastest. */
+  readonly isNoise: boolean
 }
 
 const REFUSED_ONE_IN = 100
@@ -43,7 +45,7 @@ function chance(seed: number, tag: number, n: number): number {
   return (it ^ (it >>> 16)) >>> 0
 }
 
-export function turbine(seed: number, { processTags, debugTags }: TurbineSize): Turbine {
+export function turbine(seed: number, { processTags, debugTags, isNoise }: TurbineSize): Turbine {
   const tags = new Map<string, Tag[]>()
   let number = 0
   const add = (name: string, count: number, kind: Tag['kind'], every: number, value: (tag: number, n: number) => number | string) => {
@@ -55,12 +57,12 @@ export function turbine(seed: number, { processTags, debugTags }: TurbineSize): 
   }
   add('alarm', ALARM_TAGS, 'string', ALARM_EVERY, (tag, n) => `A${chance(seed, tag, n) % 400} ${n % 2 ? 'gone' : 'come'} at ${chance(seed, tag + 1, n) % 9973}`)
   add('sale', SALE_TAGS, 'long', SALE_EVERY, (tag, n) => n * 40 + (chance(seed, tag, n) % 40))
-  add('process', processTags, 'double', 1, (tag, n) => processValue(seed, tag, n))
+  add('process', processTags, 'double', 1, (tag, n) => (isNoise ? Math.sin(chance(seed, tag, n)) : processValue(seed, tag, n)))
   add('debug', debugTags, 'double', 1, (tag, n) => (chance(seed, tag, n) % 5000) / 10)
   return { seed, tags, byName: new Map([...tags.values()].flat().map((it) => [it.name, it])) }
 }
 
-/** Of eight tags five are slow with two decimals, one is slow with one, one is a float32, one never changes. */
+/** Of eight tags two are quiet and three gusty with two decimals, one has one decimal, one is a float32, one never changes. */
 function processValue(seed: number, tag: number, n: number): number {
   const kind = tag % 8
   if (kind === 7) return 50 + tag
@@ -68,7 +70,7 @@ function processValue(seed: number, tag: number, n: number): number {
   const share = (n % SLOW) / SLOW
   const from = chance(seed, tag, level * 2 + 2 ** 30) % 1000
   const to = chance(seed, tag, level * 2 + 2 + 2 ** 30) % 1000
-  const noise = (chance(seed, tag, n) % 64) / 100
+  const noise = (chance(seed, tag, n) % (kind < 2 ? 64 : 20_000)) / 100
   const value = (from + (to - from) * share) / 10 + noise
   if (kind === 6) return Math.fround(value / 7)
   return kind === 5 ? Math.round(value * 10) / 10 : Math.round(value * 100) / 100
