@@ -9,6 +9,7 @@ import type { OpenLog } from '../../src/workers/open-log.ts'
 import { openLog } from '../../src/workers/open-log.ts'
 import type { WriterData } from '../../src/workers/writer.ts'
 import { random } from './arrival.ts'
+import type { DataSet } from './recorded.ts'
 import { readDataSets } from './recorded.ts'
 
 const SECOND = 1_000_000
@@ -104,28 +105,37 @@ export interface Plant {
 
 const DEVICES = 20
 const JITTER_US = 5_000
+const SERIES_LEAST = 10_000
+
+/** Each column of all its tables, one after another. */
+function longSeries({ tables }: DataSet): Float64Array[] {
+  const columns = new Map<string, number[]>()
+  for (const table of tables)
+    for (const [name, values] of table.columns) {
+      const all = columns.get(name) ?? []
+      for (const it of values) all.push(it)
+      columns.set(name, all)
+    }
+  return [...columns.values()].filter((it) => it.length > SERIES_LEAST).map((it) => Float64Array.from(it))
+}
 
 /**
- * So many tags on 20 devices, each polled once a second: each tag plays a recorded series from a place of its own. The poll's time varies
+ * So many tags on 20 devices, each polled once a second: each tag plays a recorded series from a place of its own, so far from
+ * the next one that no block has the same piece twice. The poll's time varies
  * by up to 5 ms from device to device.
  */
 export function recordedPlant(tags: number, start: number, data?: string): Plant {
-  const recorded = readDataSets(data).flatMap((set) => {
-    const long = set.tables.filter((it) => it.time.length > 1_000)
-    return long.flatMap((it) => [...it.columns.values()])
-  })
+  const recorded = readDataSets(data).flatMap(longSeries)
+  const sharers = Math.ceil(tags / recorded.length)
   const builder = new BatchBuilder(newOrigin(0))
   const dice = random(20_260_103)
   const perDevice = Math.ceil(tags / DEVICES)
-  const list = Array.from({ length: tags }, (_, tag) => ({
-    number: builder.series({
-      tag: `plant/device-${Math.floor(tag / perDevice)}/tag-${tag}`,
-      class: 'process',
-      kind: 'double',
-    }),
-    values: recorded[tag % recorded.length] as Float64Array,
-    from: Math.floor(dice() * 1e6),
-  }))
+  const list = Array.from({ length: tags }, (_, tag) => {
+    const values = recorded[tag % recorded.length] as Float64Array
+    const from = Math.floor((values.length / sharers) * Math.floor(tag / recorded.length))
+    const name = `plant/device-${Math.floor(tag / perDevice)}/tag-${tag}`
+    return { number: builder.series({ tag: name, class: 'process', kind: 'double' }), values, from }
+  })
   return {
     builder,
     timeOf: (second) => start + second * SECOND,

@@ -68,7 +68,6 @@ export function held(dir: string, source: Turbine, seconds: number, isLookedAt: 
   }
 }
 
-
 function checkReadings(
   block: ReadingColumns,
   tagOf: (series: number) => Tag,

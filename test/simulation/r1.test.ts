@@ -1,4 +1,4 @@
 import { testSlice } from '../faults/slice.ts'
 import { r1 } from './r1.ts'
 
-testSlice(r1, 8, 35)
+testSlice(r1, 8, 15)

@@ -48,14 +48,26 @@ function chance(seed: number, tag: number, n: number): number {
 export function turbine(seed: number, { processTags, debugTags, isNoise }: TurbineSize): Turbine {
   const tags = new Map<string, Tag[]>()
   let number = 0
-  const add = (name: string, count: number, kind: Tag['kind'], every: number, value: (tag: number, n: number) => number | string) => {
+  const add = (
+    name: string,
+    count: number,
+    kind: Tag['kind'],
+    every: number,
+    value: (tag: number, n: number) => number | string,
+  ) => {
     const list = Array.from({ length: count }, (_, at): Tag => {
       const own = number++
       return { class: name, name: `${name}/${at}`, kind, every, number: own, value: (n) => value(own, n) }
     })
     tags.set(name, list)
   }
-  add('alarm', ALARM_TAGS, 'string', ALARM_EVERY, (tag, n) => `A${chance(seed, tag, n) % 400} ${n % 2 ? 'gone' : 'come'} at ${chance(seed, tag + 1, n) % 9973}`)
+  add(
+    'alarm',
+    ALARM_TAGS,
+    'string',
+    ALARM_EVERY,
+    (tag, n) => `A${chance(seed, tag, n) % 400} ${n % 2 ? 'gone' : 'come'} at ${chance(seed, tag + 1, n) % 9973}`,
+  )
   add('sale', SALE_TAGS, 'long', SALE_EVERY, (tag, n) => n * 40 + (chance(seed, tag, n) % 40))
   add('process', processTags, 'double', 1, (tag, n) => (isNoise ? Math.sin(chance(seed, tag, n)) : processValue(seed, tag, n)))
   add('debug', debugTags, 'double', 1, (tag, n) => (chance(seed, tag, n) % 5000) / 10)
