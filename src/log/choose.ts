@@ -1,4 +1,5 @@
 // Which blocks one commit writes.
+import type { BlockRow } from './catalogue.ts'
 import type { StreamRow } from './streams.ts'
 
 /** A block that has its numbers and waits for the commit. */
@@ -49,4 +50,24 @@ export function choose(
     shareLeft -= bytes
   }
   return { chosen, isShort }
+}
+
+/** As the catalogue takes it. */
+export function freshRow({ stream, first, count, period, data, ...times }: Ready): Omit<BlockRow, 'id' | 'segment' | 'offset'> {
+  return {
+    stream: stream.id,
+    first,
+    count,
+    pending: count,
+    readings: count,
+    time_from: times.timeFrom,
+    time_to: times.timeTo,
+    received_from: times.receivedFrom,
+    received_to: times.receivedTo,
+    bytes: data.length,
+    period,
+    // Counted when it is sealed.
+    series: 0,
+    window_ms: 0,
+  }
 }

@@ -100,7 +100,20 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
     })
   }
 
-  function bandOf({ row, stream }: { row: BandRow; stream: StoredStream }, id: number, underWay: Intervals): Band {
+  /** Aggregates are older than what is still raw of the same epoch: they come before it. */
+  function ageOf(stream: StoredStream, all: readonly StoredStream[]): number {
+    const raw = all.find(
+      (it) => it.device === stream.device && it.epoch === stream.epoch && it.class === stream.class && it.form === 'raw',
+    )
+    return ((raw ?? stream).id - (stream.form === 'aggregate' ? 0.5 : 0)) * AGE_OF_STREAM
+  }
+
+  function bandOf(
+    { row, stream }: { row: BandRow; stream: StoredStream },
+    id: number,
+    underWay: Intervals,
+    all: readonly StoredStream[],
+  ): Band {
     return {
       id,
       class: stream.class,
@@ -114,17 +127,18 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
       series: row.series,
       receivedFrom: row.received_from,
       receivedTo: row.received_to,
-      age: stream.id * AGE_OF_STREAM + row.first,
+      age: ageOf(stream, all) + row.first,
     }
   }
 
   function allBands(): { bands: Band[]; rows: BandRow[] } {
     const found = bandRows()
+    const all = stored.streams()
     const underWay = new Map<string, Intervals>()
     const bands = found.map((it, id) => {
       const known = underWay.get(it.stream.key) ?? seenOf(it.stream.key).underWay
       underWay.set(it.stream.key, known)
-      return bandOf(it, id, known)
+      return bandOf(it, id, known, all)
     })
     return { bands, rows: found.map((it) => it.row) }
   }

@@ -27,7 +27,7 @@ import type { Change } from './change.ts'
 import { createChanges, damageOf } from './change.ts'
 import { loadCatalogue } from './catalogue.ts'
 import type { Ready } from './choose.ts'
-import { choose } from './choose.ts'
+import { choose, freshRow } from './choose.ts'
 import { boundWal, openJournal, presentEpoch, writeMeta } from './journal.ts'
 import { loadLedger } from './ledger.ts'
 import { loadPeriods } from './periods.ts'
@@ -159,6 +159,8 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   let dead = false
   /** The last commit left something waiting for room. */
   let isHeld = false
+  /** Classes that wait at their own bound: only delivery helps them. */
+  let atBound: ReadonlySet<number> = new Set()
   let lastCommitEnd = -Infinity
   let lastCommitMs = 0
   let commits = 0
@@ -209,7 +211,8 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     timer = { at, ...world.after(Math.max(0, at - now), onTimer) }
   }
 
-  const isUrgent = () => stalled || waiting.reduce((sum, it) => sum + it.bytes, 0) >= options.commitBytes
+  const isUrgent = () =>
+    stalled || waiting.reduce((sum, it, place) => sum + (atBound.has(place) ? 0 : it.bytes), 0) >= options.commitBytes
 
   const idleCommitMs = () => Math.min(...classes.map((it) => it.commitEveryMs))
 
@@ -268,9 +271,14 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     const left = new Set(ready.filter((it) => !chosen.has(it)).map((it) => it.place))
     const places = due.filter((it) => !held.has(it) && !left.has(it))
     isHeld = isShort || due.some((it) => held.has(it)) || ready.some((it) => held.has(it.place))
-    if (isHeld) world.held()
+    atBound = new Set([...held].filter(pressure.isAtBound))
+    const isShortOfRoom =
+      isShort ||
+      due.some((it) => held.has(it) && !atBound.has(it)) ||
+      ready.some((it) => held.has(it.place) && !atBound.has(it.place))
+    if (isShortOfRoom) world.held()
     if (places.length === 0 && chosen.size === 0 && !positions.isDirty() && !periods.isDirty()) {
-      stalled &&= isHeld
+      stalled &&= isShortOfRoom
       return
     }
     const acked: number[] = []
@@ -280,7 +288,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     readyBytes = ready.reduce((sum, it) => sum + it.data.length, 0)
     for (const place of places) settle(place, acked)
     // Who is stalled waits for all classes: a commit of some is not what was asked for.
-    if (until === Infinity) stalled = isHeld
+    if (until === Infinity) stalled = isShortOfRoom
     lastCommitEnd = world.monotonic()
     lastCommitMs = lastCommitEnd - started
     commits++
@@ -331,29 +339,12 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     streams.save((row) => firstWaiting.get(row.id))
   }
 
-  function store({ stream, first, count, period, data, ...times }: Ready): void {
-    const account = accounts.of(stream.class)
-    catalogue.addFresh(
-      {
-        stream: stream.id,
-        first,
-        count,
-        pending: count,
-        readings: count,
-        time_from: times.timeFrom,
-        time_to: times.timeTo,
-        received_from: times.receivedFrom,
-        received_to: times.receivedTo,
-        bytes: data.length,
-        period,
-        series: 0,
-        window_ms: 0,
-      },
-      data,
-    )
-    account.accepted += count
-    account.stored += count
-    account.bytes += data.length
+  function store(block: Ready): void {
+    const account = accounts.of(block.stream.class)
+    catalogue.addFresh(freshRow(block), block.data)
+    account.accepted += block.count
+    account.stored += block.count
+    account.bytes += block.data.length
   }
 
   /** Refused readings get the numbers after those of the stored: one line of the ledger each class and reason. */

@@ -63,14 +63,14 @@ function refusedShare(status: ClassStatus | undefined): number {
   return Math.min(1, refused / status.accepted)
 }
 
-/** What is not sealed yet. */
+/** What is not sealed yet: the youngest, but the forecast counts on from its age. */
 function freshBand({ name, stored, bytes }: ClassStatus, bands: readonly Band[], id: number): Band[] {
   const own = bands.filter((it) => it.class === name)
   const rows = stored - own.reduce((sum, it) => sum + (it.form === 'raw' && !it.delivered ? it.rows : 0), 0)
   if (rows <= 0) return []
   const rest = Math.max(0, bytes - own.reduce((sum, it) => sum + it.bytes, 0))
   const series = Math.max(1, ...own.map((it) => it.series))
-  const times = { receivedFrom: 0, receivedTo: 0, age: Number.MAX_SAFE_INTEGER }
+  const times = { receivedFrom: 0, receivedTo: 0, age: bands.reduce((max, band) => Math.max(max, band.age), 0) + 1 }
   return [
     {
       id,

@@ -92,7 +92,7 @@ const HOUR = 3600
 const MONTH_DAYS = 30
 const FORETOLD_WITHIN = 0.1
 /** Of what a class has accepted: what is less than that is compared by it. */
-const FORETOLD_LEAST = 0.05
+const FORETOLD_LEAST = 0.1
 /** Of the bound: a class of fewer bytes is compared by that. */
 const FORETOLD_BYTES_LEAST = 0.001
 /** Refused readings come by chance: of a class of few nobody knows the share after a day. */
@@ -177,7 +177,8 @@ function endure({ size, log, round }: Outage): Told {
     if (round.dice.next() < (size.endings * HOUR) / seconds) log.end(round.dice.oneOf(['stop', 'kill', 'kill-at-work', 'boot']))
   }
   log.tick(5000)
-  log.work()
+  // What is fresh is sealed, reduced or dropped too: the forecast knows of no fresh blocks.
+  log.work(true)
   checkHour(log, size.bytesMax)
   return foretold as Told
 }
