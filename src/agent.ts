@@ -226,10 +226,10 @@ function classRates({ classes }: Settings, monotonic: () => number) {
 async function forecastParts(settings: Settings, log: OpenLog, rates: ReturnType<typeof classRates>): Promise<ForecastParts> {
   const [state, figures, bands] = await Promise.all([log.state(), log.figures(), log.bands()])
   const { bytesMax } = settings.log
-  const { segmentsBytesMax, journalBytesMax } = spaceOf(bytesMax)
+  const { segmentsBytesMax, segmentBytesMax } = spaceOf(bytesMax)
   return {
     bytesMax,
-    blockBytesMax: segmentsBytesMax + journalBytesMax / 2,
+    blockBytesMax: segmentsBytesMax - segmentBytesMax,
     classes: state.classes,
     figures: figures.classes,
     bands,

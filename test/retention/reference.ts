@@ -52,9 +52,12 @@ export function reference(request: ForecastRequest, tickMs: number): Reference {
       const readings = (cls.readingsPerSecond * tickMs) / 1_000
       if (keep === 'nothing') lost[at] = (lost[at] as number) + readings
       else if (readings > 0) {
-        const windowMs = keep === 'raw' ? 0 : keep.windowMs
-        const rows = windowMs === 0 ? readings : Math.min(readings, (cls.series * tickMs) / windowMs)
-        const bytes = rows * (windowMs === 0 ? cls.bytesPerReading : aggregateBytes(cls))
+        const fewest = keep === 'raw' ? readings : Math.min(readings, (cls.series * tickMs) / keep.windowMs)
+        const raw = readings * cls.bytesPerReading
+        // Aggregates that are hardly smaller are not made.
+        const windowMs = keep === 'raw' || fewest * aggregateBytes(cls) > raw * 0.9 ? 0 : keep.windowMs
+        const rows = windowMs === 0 ? readings : fewest
+        const bytes = windowMs === 0 ? raw : rows * aggregateBytes(cls)
         bands = grown(bands, cls.name, windowMs, { readings, rows, bytes, series: cls.series }, atMs, tickMs)
       }
     }

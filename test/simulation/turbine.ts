@@ -94,7 +94,7 @@ export function isRefused({ seed }: Turbine, tag: Tag, n: number): boolean {
 }
 
 /** µs. */
-export function timeOf(tag: Tag, n: number): number {
+function timeOf(tag: Tag, n: number): number {
   return T0 + n * tag.every * 1_000_000
 }
 
