@@ -75,18 +75,20 @@ describe('against pymodbus', () => {
     ]
     const second = start(rtu.open(settingsOf({ unit: 2, tags: two }), contextOf('two')))
     const third = start(rtu.open(settingsOf({ unit: 3, tags: [words('x', 'holding:0', 3)] }), contextOf('three')))
-    await until('ten polls of both', () => first.polls.length >= 10 && second.polls.length >= 10)
+    // On a busy machine an answer may come too late: such a poll has readings without a value, and is none of these.
+    const whole = (list: readonly Seen[][]) => list.filter((poll) => poll.every((it) => it.value !== undefined))
+    await until('ten polls of both', () => whole(first.polls).length >= 10 && whole(second.polls).length >= 10)
     await until('the third is down', () => third.source.status().state === 'down')
     const status = third.source.status()
     await Promise.all([first, second, third].map((it) => it.stop()))
-    for (const poll of first.polls) {
+    for (const poll of whole(first.polls)) {
       const seen = new Map(poll.map((it) => [it.tag, it.value]))
       expect(held.map((_, i) => seen.get(`h${i}`))).toEqual(held.map(BigInt))
       expect(seen.get('f')).toBe(21.5)
       expect(Array.from({ length: 19 }, (_, i) => seen.get(`c${i}`))).toEqual(Array.from({ length: 19 }, (_, i) => i % 3 === 0))
     }
     expect(
-      second.polls.every((poll) => poll.length === 20 && new Map(poll.map((it) => [it.tag, it.value])).get('i') === -5n),
+      whole(second.polls).every((poll) => poll.length === 20 && new Map(poll.map((it) => [it.tag, it.value])).get('i') === -5n),
     ).toBe(true)
     expect(status).toMatchObject({ code: 'timeout', remedy: expect.stringMatching(/baud/) })
     expect(third.polls).toHaveLength(1)
