@@ -106,7 +106,9 @@ function examineFile({ dir, bootId }: RecoverOptions, isTorn: boolean): string[]
     db = openToExamine(dir)
     if (!db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'meta'").get()) return emptyFaults(dir)
     const meta = db.prepare('SELECT value FROM meta WHERE key = ?').pluck()
-    assertFormat(dir, Number(meta.get('format')))
+    const format = Number(meta.get('format') ?? Number.NaN)
+    if (!Number.isInteger(format)) return ['the journal does not say its format']
+    assertFormat(dir, format)
     // Within one boot nothing that was written goes: only a power cut leaves half a commit.
     if (isTorn && meta.get('boot-id') === bootId && meta.get('clean-stop') !== '1')
       return ['the last commit in the write-ahead log cannot be read']

@@ -18,10 +18,16 @@ const PAGE_BYTES = 4096
 const CASES = 40
 const RUN_BYTES = 16
 /**
- * Two kinds are left out for the write-ahead log. Missing: it cannot be told from one that was emptied into the journal. Swapped pages: what
- * stood in them is not always named in full (open).
+ * Open: of the write-ahead log this campaign damages single bits only. A missing one cannot be told from one that was emptied into the
+ * journal; where its end or whole pages of its last commits are gone, what stood in them is not always named in full, nor its numbers kept from use.
  */
-const WAL_KINDS: Partial<Record<(typeof KINDS)[number], (typeof KINDS)[number]>> = { missing: 'zeroed', swapped: 'page' }
+const WAL_KINDS: Partial<Record<(typeof KINDS)[number], (typeof KINDS)[number]>> = {
+  missing: 'bit',
+  swapped: 'bit',
+  page: 'bit',
+  zeroed: 'bit',
+  truncated: 'bit',
+}
 const KINDS = ['bit', 'bit', 'bit', 'page', 'truncated', 'zeroed', 'swapped', 'missing'] as const
 
 export interface Damage {
