@@ -66,7 +66,7 @@ export function loadCatalogue(db: Journal): Catalogue {
   const rows = new Map((db.prepare('SELECT id, class, form, "end" FROM segment').all() as SegmentRow[]).map((it) => [it.id, it]))
   const sql = {
     insert: db.prepare(
-      'INSERT INTO block (stream, first, count, pending, readings, time_from, time_to, received_from, received_to, bytes, period, series, window_ms, segment, "offset", data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      `INSERT INTO block (${BLOCK_COLUMNS.replace('id, ', '')}, data) VALUES (@stream, @first, @count, @pending, @readings, @time_from, @time_to, @received_from, @received_to, @bytes, @period, @series, @window_ms, @segment, @offset, @data)`,
     ),
     // Blocks of a stream do not overlap: the one that begins at or before `from` is the first that can hold it.
     overlapping: db.prepare(
@@ -93,50 +93,16 @@ export function loadCatalogue(db: Journal): Catalogue {
     rows.set(segment.id, segment)
   }
 
+  const insert = (row: Omit<BlockRow, 'id'>, data: Uint8Array | null) => void sql.insert.run({ ...row, data })
+
   return {
     segmentBytes: () => bytes,
     segments: () => [...rows.values()],
     endOf: (id) => rows.get(id)?.end ?? 0,
-    addFresh(it, data) {
-      sql.insert.run(
-        it.stream,
-        it.first,
-        it.count,
-        it.pending,
-        it.readings,
-        it.time_from,
-        it.time_to,
-        it.received_from,
-        it.received_to,
-        it.bytes,
-        it.period,
-        it.series,
-        it.window_ms,
-        null,
-        null,
-        data,
-      )
-    },
-    addSealed(stream, segment, it, pending) {
+    addFresh: (row, data) => insert({ ...row, segment: null, offset: null }, data),
+    addSealed(stream, segment, block, pending) {
       record(segment)
-      sql.insert.run(
-        stream,
-        it.first,
-        it.count,
-        pending,
-        it.readings,
-        it.time_from,
-        it.time_to,
-        it.received_from,
-        it.received_to,
-        it.bytes,
-        it.period,
-        it.series,
-        it.window_ms,
-        segment.id,
-        it.offset,
-        null,
-      )
+      insert({ ...block, stream, pending, segment: segment.id }, null)
     },
     overlapping: (stream, from, to) => sql.overlapping.all({ stream, from, to }) as BlockRow[],
     byId: (id) => sql.byId.get(id) as BlockRow | undefined,

@@ -73,8 +73,8 @@ export interface DropChange extends Common {
   readonly kind: 'drop'
   readonly action: 'dropped' | 'damaged'
   readonly reason: string
-  /** Of aggregates: the readings that those not delivered stand for. */
-  readonly readings: number
+  /** By row, of aggregates that are delivered in part: the readings that each stands for. Without it (they cannot be read) they share evenly. */
+  readonly counts: ReadonlyMap<number, Uint32Array>
 }
 
 export type Change = SealChange | ReduceChange | DropChange
@@ -180,20 +180,19 @@ export function createChanges({ db, streams, accounts, catalogue, ledger, positi
     return true
   }
 
-  function drop({ action, reason, readings }: DropChange, rows: readonly BlockRow[], stream: StreamRow, at: number): void {
+  function drop({ action, reason, counts }: DropChange, rows: readonly BlockRow[], stream: StreamRow, at: number): void {
     const account = accounts.of(stream.class)
-    let pending = 0
+    let lost = 0
     for (const row of rows) {
       const end = row.first + row.count
       const stored: Intervals = row.pending === 0 ? [] : positions.storedOf(stream, row.first, end)
       for (const { from, to } of stored) ledger.add({ stream, from, to, ...spanOf([row]), action, reason, at })
       positions.unpark(stream, row.first, end)
-      pending += row.pending
+      lost += stream.form === 'raw' ? row.pending : standingFor(row, stored, counts.get(row.id))
     }
     remove(rows, stream)
-    if (stream.form === 'raw') account.stored -= pending
-    else account.aggregated -= readings
-    const lost = stream.form === 'raw' ? pending : readings
+    if (stream.form === 'raw') account.stored -= lost
+    else account.aggregated -= lost
     if (lost > 0) lose(account, reason, lost)
   }
 
@@ -217,18 +216,35 @@ function spanOf(rows: readonly BlockRow[]): { timeFrom: number; timeTo: number }
   }
 }
 
-/** All of a block that cannot be read: what of it still counts as stored is lost. */
-export function damageOf(stream: StreamRow, row: BlockRow): DropChange {
-  const readings = Math.floor((row.readings * row.pending) / row.count)
+/** Readings that those aggregates of a block stand for which are not delivered. */
+function standingFor(row: BlockRow, stored: Intervals, counts: Uint32Array | undefined): number {
+  if (row.pending === row.count) return row.readings
+  if (!counts) return Math.floor((row.readings * row.pending) / row.count)
+  let sum = 0
+  for (const { from, to } of stored) for (let n = from; n < to; n++) sum += counts[n - row.first] as number
+  return sum
+}
+
+/** Gives up blocks of one stream, in their order. */
+export function dropOf(
+  stream: string,
+  rows: readonly Pick<BlockRow, 'id' | 'pending' | 'first' | 'count'>[],
+  why: Pick<DropChange, 'action' | 'reason'> & Partial<Pick<DropChange, 'counts'>>,
+): DropChange {
+  const last = rows.at(-1)
   return {
     kind: 'drop',
-    stream: stream.key,
-    rows: [{ id: row.id, pending: row.pending }],
-    from: row.first,
-    to: row.first + row.count,
+    stream,
+    rows: rows.map(({ id, pending }) => ({ id, pending })),
+    from: rows[0]?.first ?? 0,
+    to: last ? last.first + last.count : 0,
     refused: { lines: [], joined: [] },
-    action: 'damaged',
-    reason: 'damaged',
-    readings: stream.form === 'aggregate' ? readings : 0,
+    counts: new Map(),
+    ...why,
   }
+}
+
+/** All of a block that cannot be read: what of it still counts as stored is lost. */
+export function damageOf(stream: string, row: Pick<BlockRow, 'id' | 'pending' | 'first' | 'count'>): DropChange {
+  return dropOf(stream, [row], { action: 'damaged', reason: 'damaged' })
 }

@@ -4,7 +4,7 @@ import { createAggregateEncoder, decodeAggregates, splitAggregates } from '../co
 import { DamagedBlock, decodeBlock } from '../columns/index.ts'
 import type { AggregateColumns, ReadingColumns } from '../core/aggregate.ts'
 import type { Intervals } from '../core/intervals.ts'
-import { difference, overlaps } from '../core/intervals.ts'
+import { overlaps } from '../core/intervals.ts'
 import type { LogSeries } from '../core/log.ts'
 import type { Band, PlanStep } from '../core/retention.ts'
 import type { ValueKind } from '../core/reading.ts'
@@ -12,11 +12,11 @@ import { plan } from '../retention/plan.ts'
 import { coarsen, reduceReadings } from '../retention/reduce.ts'
 import type { BlockRow, SealedBlock } from './catalogue.ts'
 import { BLOCK_COLUMNS } from './catalogue.ts'
-import type { Change, DropChange, ReduceChange } from './change.ts'
+import type { Change, ReduceChange } from './change.ts'
+import { damageOf, dropOf } from './change.ts'
 import type { Journal } from './journal.ts'
 import type { LogState } from './pressure.ts'
 import type { SegmentWriter } from './segment-writer.ts'
-import { damage } from './sealing.ts'
 import type { Stored, StoredStream } from './stored.ts'
 
 /** What is reduced: the change but for its result. */
@@ -163,42 +163,28 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
     const untouched = (it: BlockRow) => it.pending === it.count && !overlaps(seen, it.first, it.first + it.count)
     const windowMs = typeof step.keep === 'string' ? 0 : step.keep.windowMs
     // An aggregate never stands for what an uplink has had: of that, the rest goes.
-    if (windowMs === 0 || !untouched(first)) return dropOf(stream, windowMs === 0 ? rows : [first], step.reason)
+    if (windowMs === 0 || !untouched(first)) {
+      const gone = windowMs === 0 ? rows : [first]
+      return dropOf(stream.key, gone, { action: 'dropped', reason: step.reason, counts: countsOf(stream, gone) })
+    }
     return reduceRows(stream, following(rows, untouched), windowMs, step.reason, at)
   }
 
-  function dropOf(stream: StoredStream, rows: readonly BlockRow[], reason: string): DropChange {
-    const last = rows.at(-1) as BlockRow
-    return {
-      kind: 'drop',
-      stream: stream.key,
-      rows: rows.map(({ id, pending }) => ({ id, pending })),
-      from: (rows[0] as BlockRow).first,
-      to: last.first + last.count,
-      refused: NONE,
-      action: 'dropped',
-      reason,
-      readings: stream.form === 'aggregate' ? rows.reduce((sum, it) => sum + standingFor(stream, it), 0) : 0,
-    }
+  /** What each aggregate of blocks that are delivered in part stands for: which of them are not, the writer knows. */
+  function countsOf(stream: StoredStream, rows: readonly BlockRow[]): ReadonlyMap<number, Uint32Array> {
+    const partly = stream.form === 'aggregate' ? rows.filter((it) => it.pending > 0 && it.pending < it.count) : []
+    return new Map(
+      partly.flatMap((row): [number, Uint32Array][] => {
+        try {
+          const block = stored.read(row)
+          return block ? [[row.id, readingsOfEach(decodeAggregates(block))]] : []
+        } catch (error) {
+          if (!(error instanceof DamagedBlock)) throw error
+          return []
+        }
+      }),
+    )
   }
-
-  /** Readings that the aggregates of a block stand for which are not delivered. */
-  function standingFor(stream: StoredStream, row: BlockRow): number {
-    if (row.pending === 0) return 0
-    if (row.pending === row.count) return row.readings
-    const block = stored.read(row)
-    if (!block) return 0
-    const { good, uncertain, bad, count } = decodeAggregates(block)
-    const rest = difference([{ from: row.first, to: row.first + count }], deliveredOf(stream))
-    let sum = 0
-    for (const { from, to } of rest)
-      for (let i = from - row.first; i < to - row.first; i++)
-        sum += (good[i] as number) + (uncertain[i] as number) + (bad[i] as number)
-    return sum
-  }
-
-  /** Of a class with one uplink, as is usual; with several, what any has counts as had. */
-  const deliveredOf = (stream: StoredStream): Intervals => stored.positionsOf(stream.key).flatMap((it) => it.had)
 
   function reduceRows(
     stream: StoredStream,
@@ -236,7 +222,7 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
       return write(place, columns, rows, reason, at)
     } catch (error) {
       if (!(error instanceof DamagedBlock)) throw error
-      return damage(stream, looking, stream.form === 'aggregate' ? looking.readings : 0)
+      return damageOf(stream.key, looking)
     }
   }
 
@@ -318,11 +304,11 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
 
 const NONE = { lines: [], joined: [] } as const
 
-function readingsIn({ good, uncertain, bad, count }: AggregateColumns): number {
-  let sum = 0
-  for (let i = 0; i < count; i++) sum += (good[i] as number) + (uncertain[i] as number) + (bad[i] as number)
-  return sum
+function readingsOfEach({ good, uncertain, bad, count }: AggregateColumns): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, i) => (good[i] as number) + (uncertain[i] as number) + (bad[i] as number))
 }
+
+const readingsIn = (columns: AggregateColumns) => readingsOfEach(columns).reduce((sum, it) => sum + it, 0)
 
 /** The first rows that join on, are alike, and are enough for one step. */
 function following(rows: readonly BlockRow[], isAlike: (row: BlockRow) => boolean): BlockRow[] {

@@ -13,8 +13,8 @@ import { BLOCK_COLUMNS } from './catalogue.ts'
 import type { Change } from './change.ts'
 import type { Journal } from './journal.ts'
 import { faultsOf } from './recover.ts'
-import { damage } from './sealing.ts'
-import type { Stored, StoredStream } from './stored.ts'
+import { damageOf } from './change.ts'
+import type { Stored } from './stored.ts'
 
 export interface Scan {
   /** Reads on for as long as its rate allows; the first damage that it finds, given up. */
@@ -90,7 +90,7 @@ export function createScan(db: Journal, stored: Stored, { bytesPerSecond = BYTES
     if (!stream) return undefined
     if (!waiting.has(row.id)) progress = { ...progress, damaged: progress.damaged + 1 }
     waiting.set(row.id, monotonic() + TRIED_AGAIN_MS)
-    return giveUp(stream, row)
+    return damageOf(stream.key, row)
   }
 
   function waitingChange(): Change | undefined {
@@ -126,11 +126,6 @@ export function createScan(db: Journal, stored: Stored, { bytesPerSecond = BYTES
       return undefined
     },
   }
-}
-
-function giveUp(stream: StoredStream, row: BlockRow): Change {
-  const readings = stream.form === 'aggregate' ? Math.floor((row.readings * row.pending) / row.count) : 0
-  return damage(stream, row, readings)
 }
 
 /** Whether the bytes at a row's place are not the block that the row is of. A block that went meanwhile is not damaged. Throws EIO. */

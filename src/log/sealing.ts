@@ -13,6 +13,7 @@ import type { ValueKind } from '../core/reading.ts'
 import { FREED_SHARE_MIN } from '../retention/plan.ts'
 import type { SealedBlock } from './catalogue.ts'
 import type { Change, RefusedInside } from './change.ts'
+import { damageOf } from './change.ts'
 import type { Journal } from './journal.ts'
 import type { LogState } from './pressure.ts'
 import type { Reducer } from './reducing.ts'
@@ -207,7 +208,7 @@ export function createSealing({ db, stored, segments, reducer, seenOf }: Sealing
       if (!(error instanceof DamagedBlock)) throw error
       const bad = run.rows[blocks.findIndex((it) => !isWhole(it))]
       if (!bad) throw error
-      return damage(run.stream, bad)
+      return damageOf(run.stream.key, bad)
     }
   }
 
@@ -292,20 +293,5 @@ function* renumbered(blocks: readonly Uint8Array[], from: number) {
     const decoded = decodeBlock(block)
     yield { ...decoded, first: next }
     next += decoded.count
-  }
-}
-
-/** A block that cannot be read is given up. */
-export function damage(stream: StoredStream, row: Pick<FreshRow, 'id' | 'pending' | 'first' | 'count'>, readings = 0): Change {
-  return {
-    kind: 'drop',
-    stream: stream.key,
-    rows: [{ id: row.id, pending: row.pending }],
-    from: row.first,
-    to: row.first + row.count,
-    refused: { lines: [], joined: [] },
-    action: 'damaged',
-    reason: 'damaged',
-    readings,
   }
 }

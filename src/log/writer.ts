@@ -429,7 +429,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       const stream = streams.byKey(key)
       const row = stream && catalogue.overlapping(stream.id, first, first + 1)[0]
       if (!stream || !row) return
-      change(() => changes.apply(damageOf(stream, row), world.now()))
+      change(() => changes.apply(damageOf(key, row), world.now()))
       world.durable([], ledger.unpublished())
     },
     clockStepped(state) {

@@ -160,7 +160,11 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
     state: () => writer.call('state', []),
     bands: () => reading.call('bands', []),
     clockStepped: (state) => writer.tell('clockStepped', [state]),
-    query: (request) => reading.call<QueryPage>('query', [request]),
+    async query(request) {
+      const page = await reading.call<QueryPage>('query', [request])
+      for (const { stream, first } of page.damaged) await writer.call('damaged', [stream, first])
+      return page
+    },
     files: logApi(
       {
         files: () => reading.call('checkFiles', []),

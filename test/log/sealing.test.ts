@@ -1,8 +1,12 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import Database from 'better-sqlite3'
+import { decodeAggregates } from '../../src/columns/aggregates/index.ts'
 import { decodeBlock } from '../../src/columns/index.ts'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
+import { streamKey } from '../../src/core/stream.ts'
+import { dropOf } from '../../src/log/change.ts'
 import type { OpenedLog } from './helpers.ts'
 import { classNamed, NEXT, openTestLog, T0, tempDir } from './helpers.ts'
 
@@ -89,5 +93,35 @@ test('a step of the ladder in force reduces what comes in', () => {
   log.close()
   log = openTestLog(temp.dir)
   expect(account()).toEqual({ accepted: 3300, stored: 0, delivered: 0, aggregated: 3000, lost: { unreadable: 300 } })
+  log.close()
+})
+
+test('aggregates that two uplinks have had in part are given up: what both have stays aggregated, the rest is lost', () => {
+  const ladder = [{ offlineForMs: 1000, keep: { windowMs: 10_000 } }]
+  log = openTestLog(temp.dir, { classes: [classNamed('process', { ladder })], uplinks: ['a', 'b'] })
+  fill(300, 0, (n) => Math.sin(n) * Math.PI)
+  expect(log.work(true)).toBe(1)
+  for (const uplink of ['a', 'b']) log.keeper.restart(uplink, log.writer.restart(uplink, 'none').delivered, [])
+  const [slice] = log.keeper.next({ ...NEXT, uplink: 'a', lane: 'backlog' }).slices.filter((it) => it.form === 'aggregate')
+  if (!slice) throw new Error('no aggregates')
+  const { count, good } = decodeAggregates(slice.block)
+  const key = streamKey(slice.stream)
+  log.writer.commit('a', [{ stream: key, from: 0, to: count }], 1, [])
+  log.writer.commit('b', [{ stream: key, from: 0, to: 7 }], 1, [])
+  log.clock.tick(2000)
+  const db = new Database(join(temp.dir, 'journal.db'), { readonly: true })
+  const row = db.prepare('SELECT id, first, count, pending FROM block').get() as {
+    id: number
+    first: number
+    count: number
+    pending: number
+  }
+  db.close()
+  expect(row.pending).toBe(count - 7)
+  expect(log.writer.apply(dropOf(key, [row], { action: 'dropped', reason: 'full', counts: new Map([[row.id, good]]) }))).toBe(
+    true,
+  )
+  const kept = good.subarray(0, 7).reduce((sum, it) => sum + it, 0)
+  expect(account()).toEqual({ accepted: 3000, stored: 0, delivered: 0, aggregated: kept, lost: { full: 3000 - kept } })
   log.close()
 })

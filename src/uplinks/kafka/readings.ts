@@ -185,13 +185,10 @@ export function toldTimes(time: SliceTime | undefined): ToldTimes {
   return { shiftUs: time.shiftUs, quality: time.quality }
 }
 
-/**
- * The source time of reading `at`, as it is to be told. One that equals the receive time was given by this box's clock as well: so it is where
- * a far end sends none.
- */
+/** The source time of reading `at`, as it is to be told: only times that this box's clock gave are mended with it. */
 export function toldTime(block: DecodedBlock, at: number, it: SeriesTemplate, shiftUs: number): number {
   const time = block.time[at] as number
-  return shiftUs !== 0 && (it.boxTime || time === block.received[at]) ? time + shiftUs : time
+  return it.boxTime ? time + shiftUs : time
 }
 
 /** Writes reading `at` of a block, from its key on. `time` is the one told; `fits`: it is the record's too. */
