@@ -27,3 +27,5 @@ export const TEST_STEP_MS_MAX = 10_000
 export const SEALED_READINGS_MAX = 131_072
 /** Uncompressed bytes of strings and byte values in one sealed block. */
 export const SEALED_BYTES_MAX = 4_000_000
+/** The least log.bytesMax: below it journal, write-ahead log and one reduction leave nothing for data. */
+export const LOG_BYTES_MIN = 32_000_000

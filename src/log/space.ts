@@ -7,8 +7,6 @@ import { closeSync, fsyncSync, openSync, rmSync, statSync, statfsSync, writeSync
 import { randomFillSync } from 'node:crypto'
 import { join } from 'node:path'
 
-/** The least `bytesMax` for which all shares are of use. */
-export const LOG_BYTES_MIN = 32_000_000
 const WAL_BYTES_MAX = 8_000_000
 const COMMIT_BYTES_MAX = 3_000_000
 /** What the journal may have at least, where that is no more than a quarter of all. */

@@ -1,6 +1,7 @@
 // The settings file as one zod schema: every key of the file, whether its feature is built or not (see not-in-force.ts).
 // What a protocol or a kind of uplink owns is handed in. Units are gone in what it yields: ms, bytes, shares from 0 to 1.
 import { z } from 'zod'
+import { LOG_BYTES_MIN } from '../core/bounds.ts'
 import { BYTES_ALLOWED, DURATION_ALLOWED, PERCENT_ALLOWED, parseBytes, parseDurationMs, parsePercent } from '../core/units.ts'
 import { explain } from './explain.ts'
 import { NAME_ALLOWED, NAME_PATTERN } from './names.ts'
@@ -14,8 +15,6 @@ export interface SettingsSchemas {
   readonly readingBytesMax: (bytesMax: number) => number
 }
 
-/** Journal, write-ahead log, one reduction and the reserve beside them: less than this the log cannot work in. */
-export const LOG_BYTES_MIN = 32_000_000
 const DAY_MS = 86_400_000
 
 function quantity(pattern: RegExp, parse: (text: string) => number | undefined, allowed: string) {

@@ -4,7 +4,8 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { BYTES_PER_READING } from '../../src/core/batch.ts'
 import { BLOCK_BYTES_MAX, BLOCK_READINGS_MAX } from '../../src/core/bounds.ts'
-import { dropBallast, freeBytes, LOG_BYTES_MIN, makeBallast, spaceOf } from '../../src/log/space.ts'
+import { LOG_BYTES_MIN } from '../../src/core/bounds.ts'
+import { dropBallast, freeBytes, makeBallast, spaceOf } from '../../src/log/space.ts'
 import { tempDir } from './helpers.ts'
 
 const MB = 1_000_000
