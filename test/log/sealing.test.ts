@@ -102,7 +102,7 @@ test('aggregates that two uplinks have had in part are given up: what both have 
   fill(300, 0, (n) => Math.sin(n) * Math.PI)
   expect(log.work(true)).toBe(1)
   for (const uplink of ['a', 'b']) log.keeper.restart(uplink, log.writer.restart(uplink, 'none').delivered, [])
-  const [slice] = log.keeper.next({ ...NEXT, uplink: 'a', lane: 'backlog' }).slices.filter((it) => it.form === 'aggregate')
+  const slice = log.keeper.next({ ...NEXT, uplink: 'a', lane: 'backlog' }).slices.find((it) => it.form === 'aggregate')
   if (!slice) throw new Error('no aggregates')
   const { count, good } = decodeAggregates(slice.block)
   const key = streamKey(slice.stream)
