@@ -73,7 +73,7 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
     return {
       underWay,
       seen: positions.map((it) => it.had).reduce<Intervals>(union, underWay),
-      cuts: handed.flatMap((it) => it.liveStart ?? []),
+      cuts: [...handed.flatMap((it) => it.liveStart ?? []), ...stored.marksOf(stream)],
     }
   }
 

@@ -41,7 +41,9 @@ export interface Marks {
 
 const LEVEL = 1
 const REASON = 'rolled-back'
-const keyOf = (uplink: string) => `heads:${uplink}`
+/** Of the mark's key in `meta`; the uplink's name follows. */
+export const MARK_PREFIX = 'heads:'
+const keyOf = (uplink: string) => MARK_PREFIX + uplink
 
 export function loadMarks({ db, dir, streams, accounts, catalogue, ledger, kindOf, uplinks, room }: MarkParts): Marks {
   const sql = {

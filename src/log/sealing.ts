@@ -150,7 +150,7 @@ export function createSealing({ db, stored, segments, reducer, seenOf }: Sealing
       if (it.first !== at || it.sequence !== null || (it.action !== 'refused' && it.action !== 'overflowed')) return undefined
       at = it.end
     }
-    return at === to && !cuts.some((it) => it > from && it < to) ? lines : undefined
+    return at === to && !cuts.some((it) => it >= from && it < to) ? lines : undefined
   }
 
   /** Raw also where a step is in force but aggregates would hardly take less: those are only worth it for a window of many readings. */

@@ -4,11 +4,12 @@ import { union } from '../core/intervals.ts'
 import type { LogSeries } from '../core/log.ts'
 import type { SliceTime } from '../core/log.ts'
 import type { Stream, StreamRange } from '../core/stream.ts'
-import { streamKey } from '../core/stream.ts'
+import { streamKey, streamOf } from '../core/stream.ts'
 import type { BlockRow, SegmentRow } from './catalogue.ts'
 import { BLOCK_COLUMNS } from './catalogue.ts'
 import type { Journal } from './journal.ts'
 import { periodReader } from './periods.ts'
+import { MARK_PREFIX } from './recover-marks.ts'
 import { createUnreadable } from './scan-unreadable.ts'
 import { readAt, segmentPath } from './segment.ts'
 import { seriesReader } from './series.ts'
@@ -28,6 +29,8 @@ export interface Stored {
   overlapping(stream: number, from: number, to: number, limit: number): readonly BlockRow[]
   /** The bytes of a block. Throws DamagedBlock where a file has lost them; undefined: it is gone. */
   read(row: Pick<BlockRow, 'id' | 'segment' | 'offset' | 'bytes'>): Uint8Array | undefined
+  /** Numbers of a stream that what an uplink says may still take apart: below them all is of before the last open (recover-marks.ts). */
+  marksOf(stream: string): readonly number[]
   /** By uplink: what it has and what may be under way to it, as of the last commit. */
   positionsOf(stream: string): readonly { readonly uplink: string; readonly had: Intervals; readonly pinned: Intervals }[]
 }
@@ -40,6 +43,10 @@ export function openStored(db: Journal, dir: string): Stored {
     overlapping: db.prepare(
       `SELECT ${BLOCK_COLUMNS} FROM block WHERE stream = :stream AND first < :to AND first >= coalesce((SELECT max(first) FROM block WHERE stream = :stream AND first <= :from), 0) AND first + count > :from ORDER BY first LIMIT :limit`,
     ),
+    streamId: db
+      .prepare('SELECT id FROM stream WHERE device = @device AND epoch = @epoch AND class = @class AND form = @form')
+      .pluck(),
+    marks: db.prepare(`SELECT value FROM meta WHERE key LIKE '${MARK_PREFIX}%'`).pluck(),
     data: db.prepare('SELECT data FROM block WHERE id = ?').pluck(),
     segment: db.prepare('SELECT id, class, form, "end" FROM segment WHERE id = ?'),
     positions: db.prepare(
@@ -67,6 +74,12 @@ export function openStored(db: Journal, dir: string): Stored {
       if (segment === null || offset === null) return (sql.data.get(id) as Uint8Array | null | undefined) ?? undefined
       const path = pathOf(segment)
       return path === undefined ? undefined : readPlace(path, offset, () => readAt(path, offset, bytes))
+    },
+    marksOf(stream) {
+      const id = sql.streamId.get(streamOf(stream)) as number | undefined
+      if (id === undefined) return []
+      const marks = sql.marks.all() as string[]
+      return marks.flatMap((it) => new Map(JSON.parse(it) as [number, number][]).get(id) ?? [])
     },
     positionsOf(stream) {
       const rows = sql.positions.all() as { uplink: string; delivered: string | null; ranges: string | null }[]

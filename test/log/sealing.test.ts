@@ -125,3 +125,20 @@ test('aggregates that two uplinks have had in part are given up: what both have 
   expect(account()).toEqual({ accepted: 3000, stored: 0, delivered: 0, aggregated: kept, lost: { full: 3000 - kept } })
   log.close()
 })
+
+test('no run crosses what the log had given out when it was opened: what an uplink says may still take it apart there', () => {
+  log = openTestLog(temp.dir)
+  fill(50)
+  log.writer.restart('kafka', 'none')
+  log.close()
+  log = openTestLog(temp.dir)
+  fill(50)
+  expect(log.work(true)).toBe(2)
+  const db = new Database(join(temp.dir, 'journal.db'), { readonly: true })
+  expect(db.prepare('SELECT first, count FROM block ORDER BY first').raw().all()).toEqual([
+    [0, 500],
+    [500, 500],
+  ])
+  db.close()
+  log.close()
+})
