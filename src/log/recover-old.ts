@@ -29,6 +29,8 @@ const CHUNK_ROWS = 500
 /** Numbers that are tried one by one where a page cannot be read. */
 const PROBES = 5_000
 const PROBE_ROUNDS_MAX = 40
+/** So many rounds that find nothing end it: the page that all others hang on is gone, and the log has to open within seconds. */
+const EMPTY_ROUNDS_MAX = 6
 
 /** `file` is only read; it must not be in use. */
 export function readOldJournal(file: string): OldJournal {
@@ -78,7 +80,8 @@ function byNumber(db: Journal, table: string, names: string): Row[] {
   const chunk = db.prepare(`SELECT ${names} FROM ${table} NOT INDEXED WHERE id > ? ORDER BY id LIMIT ${CHUNK_ROWS}`)
   const one = db.prepare(`SELECT ${names} FROM ${table} NOT INDEXED WHERE id = ?`)
   let at = Number.MIN_SAFE_INTEGER
-  for (let rounds = 0; rounds < PROBE_ROUNDS_MAX; ) {
+  let empty = 0
+  for (let rounds = 0; rounds < PROBE_ROUNDS_MAX && empty < EMPTY_ROUNDS_MAX; ) {
     const found = attempt(() => chunk.all(at) as Row[])
     if (found?.length === 0) break
     if (found) {
@@ -88,10 +91,12 @@ function byNumber(db: Journal, table: string, names: string): Row[] {
     }
     rounds++
     at = Math.max(at, -1)
+    const before = rows.length
     for (let id = at + 1; id <= at + PROBES; id++) {
       const row = attempt(() => one.get(id) as Row | undefined)
       if (row) rows.push(row)
     }
+    empty = rows.length > before ? 0 : empty + 1
     at += PROBES
   }
   return rows
@@ -109,8 +114,13 @@ function readBlocks(db: Journal): OldBlock[] {
 
 function isPlausible(row: BlockRow): boolean {
   const numbers = [row.id, row.stream, row.first, row.count, row.pending, row.bytes]
+  // A flipped bit makes a blob of a number, which the new journal refuses.
+  const isPlaced = row.segment === null || [row.segment, row.offset].every((it) => Number.isSafeInteger(it))
   return (
-    numbers.every((it) => Number.isSafeInteger(it) && it >= 0) && row.count > 0 && Number.isSafeInteger(row.first + row.count)
+    isPlaced &&
+    numbers.every((it) => Number.isSafeInteger(it) && it >= 0) &&
+    row.count > 0 &&
+    Number.isSafeInteger(row.first + row.count)
   )
 }
 

@@ -367,7 +367,8 @@ function timesOf({ old, at }: Books, stream: StreamRow, sequence: number): { tim
 
 function balance({ streams, accounts, old }: Books, blocks: readonly Placed[], lost: ReadonlyMap<string, number>): void {
   const raw = streams.all().filter((it) => it.form === 'raw')
-  for (const name of new Set(raw.map((it) => it.class))) {
+  // A class whose streams are all gone has an account still.
+  for (const name of new Set([...accounts.all(), ...raw].map((it) => it.class))) {
     const account = accounts.of(name)
     const mine = new Set(raw.filter((it) => it.class === name).map((it) => it.id))
     account.accepted = Math.max(
