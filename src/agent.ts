@@ -8,6 +8,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Admission } from './core/admission.ts'
 import type { AgentApi } from './core/agent-api.ts'
 import { SMALL_BATCHES_IN_FLIGHT_MAX } from './core/bounds.ts'
 import { BadInput } from './core/errors.ts'
@@ -191,7 +192,7 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, clock: Ag
         forward(
           {
             uplink: name,
-            except: settings.classes.map((it) => it.name).filter((it) => !serves(name, settings.delivery[it] ?? 'all-uplinks')),
+            admission: servedOnly(settings, name),
             open: host.open,
             log: log.reader,
             clock,
@@ -207,6 +208,12 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, clock: Ag
         ),
       ),
   }
+}
+
+/** Classes that are none of an uplink's business are never sent to it. */
+function servedOnly({ classes, delivery }: Settings, uplink: string): Admission {
+  const except = classes.map((it) => it.name).filter((it) => !serves(uplink, delivery[it] ?? 'all-uplinks'))
+  return { now: () => ({ except, bytesMax: Infinity, route: undefined }) }
 }
 
 /** Readings accepted a second, by class, since the agent began. */

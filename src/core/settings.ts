@@ -10,6 +10,8 @@ export interface Settings {
   readonly classes: readonly ClassSettings[]
   readonly sources: readonly SourceSettings[]
   readonly uplinks: readonly UplinkSettings[]
+  /** After which the next uplink takes over a class with `any-uplink`. */
+  readonly failoverAfterMs: number
   /** By class; every class has an entry. */
   readonly delivery: Readonly<Record<string, DeliveryRule>>
 }
@@ -50,6 +52,35 @@ export interface UplinkSettings {
   readonly settings: unknown
   /** Share of a transaction that live readings may always have, 0 to 1. */
   readonly liveShare: number
+  readonly backlog: 'oldest-first' | 'newest-first'
+  readonly records: 'readings' | 'blocks'
+  readonly encoding: Encoding
+  /** The first that is up, in its window and within budget carries each class; absent: whatever way the system has. */
+  readonly links?: readonly LinkSettings[] | undefined
+  /** Absent: at any time. */
+  readonly windows?: readonly WindowSettings[] | undefined
+}
+
+export type Encoding =
+  | { readonly format: 'json' }
+  | {
+      readonly format: 'avro'
+      readonly registry: string
+      readonly user?: string | undefined
+      readonly password?: string | undefined
+    }
+
+export interface LinkSettings {
+  readonly interface: string
+  readonly classes: readonly string[] | 'all'
+  readonly bytesPerSecondMax?: number | undefined
+  readonly budget?: { readonly bytes: number; readonly per: 'day' | 'week' | 'month' } | undefined
+}
+
+export interface WindowSettings {
+  /** `always`, or hours as `22:00-06:00`. */
+  readonly at: string
+  readonly classes: readonly string[] | 'all'
 }
 
 export type DeliveryRule = 'all-uplinks' | 'any-uplink' | 'none' | readonly string[]

@@ -1,3 +1,4 @@
+import type { Route } from './admission.ts'
 import type { EndOffsets, LogSeries, Slice } from './log.ts'
 import type { Clock, Logger, TestStep } from './source.ts'
 import type { Position, Refusal } from './position.ts'
@@ -42,4 +43,6 @@ export interface UplinkContext {
   readonly site: string
   readonly log: Logger
   readonly clock: Clock
+  /** The way out; absent: whatever the system has. */
+  readonly route?: Route | undefined
 }

@@ -6,6 +6,7 @@
 //   open ─► position ─► log.restart ─► ┌ take ─► (intent) ─► send ─► commit ┐
 //    ▲                                 └────────────────────────────────────┘
 //    └──────────── back off ◄── doubt, unreachable, blocked ────────┘
+import type { Admission, Route } from '../core/admission.ts'
 import { INTENT_MS_MAX } from '../core/bounds.ts'
 import { withInterval } from '../core/intervals.ts'
 import type { EndOffsets, LogReader, Resumed, Slice, Taken } from '../core/log.ts'
@@ -20,9 +21,9 @@ import { keepRunning, sleep } from './keep-running.ts'
 
 export interface ForwardParts {
   readonly uplink: string
-  /** Classes that are none of this uplink's business. */
-  readonly except: readonly string[]
-  open(signal: AbortSignal): Promise<Uplink>
+  /** What may go now. */
+  readonly admission: Admission
+  open(signal: AbortSignal, route: Route | undefined): Promise<Uplink>
   readonly log: LogReader
   readonly clock: Clock
   readonly random: () => number
@@ -125,7 +126,8 @@ function block(report: ForwardReport, { classes, code, message }: BlockedClasses
 /** One life of an uplink's connection: ends by throwing, or when the signal aborts. */
 async function session(parts: ForwardParts, report: ForwardReport, well: () => void, signal: AbortSignal): Promise<void> {
   if (report.state === 'stopped') report.state = 'connecting'
-  const uplink = await parts.open(signal)
+  const { route } = parts.admission.now()
+  const uplink = await parts.open(signal, route)
   try {
     signal.throwIfAborted()
     const resumed = await parts.log.restart(parts.uplink, await uplink.position(signal))
@@ -195,8 +197,9 @@ interface Lanes {
   readonly backlog: Taken
 }
 
-async function take({ uplink, log, clock, except: never }: ForwardParts, report: ForwardReport): Promise<Lanes> {
+async function take({ uplink, log, clock, admission }: ForwardParts, report: ForwardReport): Promise<Lanes> {
   report.blocked = report.blocked.filter((it) => it.until > clock.monotonic())
+  const { except: never } = admission.now()
   const except = [...never, ...report.blocked.flatMap((it) => it.classes)]
   const live = await log.next({ uplink, lane: 'live', except, bytesMax: TAKE_BYTES_MAX, readingsMax: READINGS_MAX })
   const target = Math.min(READINGS_MAX, Math.max(READINGS_MIN, report.linkRate * BACKLOG_SHARE_SECONDS))

@@ -155,6 +155,7 @@ function toSettings(file: SettingsFile, deviceId: string): Settings {
     })),
     sources: file.sources.filter((it) => !(PROTOCOLS_NOT_BUILT as readonly string[]).includes(it.protocol)),
     uplinks: file.uplinks,
+    failoverAfterMs: file.failoverAfter,
     delivery: Object.fromEntries(file.classes.map((it) => [it.name, (file.delivery[it.name] ?? 'all-uplinks') as DeliveryRule])),
   }
 }

@@ -2,6 +2,7 @@
 // What a protocol or a kind of uplink owns is handed in. Units are gone in what it yields: ms, bytes, shares from 0 to 1.
 import { z } from 'zod'
 import { LOG_BYTES_MIN } from '../core/bounds.ts'
+import type { Encoding } from '../core/settings.ts'
 import { BYTES_ALLOWED, DURATION_ALLOWED, PERCENT_ALLOWED, parseBytes, parseDurationMs, parsePercent } from '../core/units.ts'
 import { explain } from './explain.ts'
 import { NAME_ALLOWED, NAME_PATTERN } from './names.ts'
@@ -163,7 +164,10 @@ function uplink(kinds: SettingsSchemas['uplinkKinds']) {
       if (present.length !== 1)
         context.addIssue({ code: 'custom', message: `must have one of the keys ${names.join(', ')}`, input: {} })
       const kind = present[0] ?? ''
-      return { name: entry.name, kind, settings: values[kind], liveShare: entry.lanes.liveShare }
+      const encoding: Encoding = entry.encoding === 'json' ? { format: 'json' } : { format: 'avro', ...entry.encoding.avro }
+      const { liveShare, backlog } = entry.lanes
+      const { records, links, windows } = entry
+      return { name: entry.name, kind, settings: values[kind], liveShare, backlog, records, encoding, links, windows }
     })
 }
 
@@ -179,7 +183,7 @@ export function settingsSchema(schemas: SettingsSchemas) {
       .prefault([{ name: 'default' }]),
     sources: z.array(source(schemas.protocols)).default([]),
     uplinks: z.array(uplink(schemas.uplinkKinds)).default([]),
-    failoverAfter: duration(0, DAY_MS, 'at most 1d').optional(),
+    failoverAfter: duration(0, DAY_MS, 'at most 1d').prefault('10s'),
     delivery: z.record(name, rule).default({}),
     network: network.optional(),
     time: z.strictObject({ servers: z.array(text).default([]) }).optional(),

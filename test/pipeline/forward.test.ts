@@ -75,7 +75,7 @@ function start(routes: readonly Route[], log: LogReader) {
     forward(
       {
         uplink: name,
-        except: [],
+        admission: { now: () => ({ except: [], bytesMax: Infinity, route: undefined }) },
         open: destination.connect,
         log,
         clock: systemClock(),
