@@ -23,6 +23,8 @@ const LIFETIME_MARGIN_MS = 10_000
 /** Messages that may come before one that was sent earlier. */
 const LATE_MAX = 100
 const MISSING_MAX = 10_000
+/** Messages that are known again. */
+const SEEN_MAX = 10_000
 
 export interface Listener {
   /** Every value, in the order of the server. */
@@ -114,11 +116,16 @@ async function openSubscription(
 
 function watch(subscription: ClientSubscription, at: number, listener: Listener): void {
   const count = messageCounter()
-  subscription.on('raw_notification', ({ sequenceNumber, notificationData }: NotificationMessage) => {
+  const isRepeated = repeats()
+  subscription.on('raw_notification', (message: NotificationMessage) => {
     listener.sign(at)
+    const { sequenceNumber, publishTime, notificationData } = message
     // A keep-alive bears the number of the message that is to come.
-    const lost = notificationData?.length ? count(sequenceNumber) : 0
+    if (!notificationData?.length) return
+    const lost = count(sequenceNumber)
     if (lost > 0) listener.lost(lost)
+    // What the library hands to the items is read after this.
+    if (isRepeated(sequenceNumber, publishTime?.getTime() ?? 0)) message.notificationData = []
   })
   // Made anew by the library after a cut: with namespace indices that may be another server's by now.
   subscription.on('subscriptionId_changed', () => listener.ended('the server lost the subscription'))
@@ -128,6 +135,22 @@ function watch(subscription: ClientSubscription, at: number, listener: Listener)
   subscription.on('terminated', () => listener.ended('the subscription ended'))
   subscription.on('error', (error: Error) => listener.ended(error.message))
   subscription.on('internal_error', () => {})
+}
+
+/**
+ * Whether a message came before. After a cut the server is asked for what it still holds, and may send it by its own will as well: the same message,
+ * number and time of sending. A number alone says nothing: some servers begin to count anew.
+ */
+export function repeats(): (sequenceNumber: number, sentMs: number) => boolean {
+  const seen = new Map<number, number>()
+  return (number, sentMs) => {
+    if (seen.get(number) === sentMs) return true
+    seen.delete(number)
+    seen.set(number, sentMs)
+    const [oldest] = seen.keys()
+    if (seen.size > SEEN_MAX && oldest !== undefined) seen.delete(oldest)
+    return false
+  }
 }
 
 /** Messages of a subscription are numbered without a gap. What is missing may still come, sent again after a cut: it is lost once 100 came after it. */

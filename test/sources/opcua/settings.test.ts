@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { opcuaSettings } from '../../../src/sources/opcua/settings.ts'
-import { messageCounter } from '../../../src/sources/opcua/subscribe.ts'
+import { messageCounter, repeats } from '../../../src/sources/opcua/subscribe.ts'
 import { backoffMs, TIMING } from '../../../src/sources/opcua/timing.ts'
 import { verdict } from '../../../src/sources/opcua/watchdog.ts'
 
@@ -124,4 +124,13 @@ describe('watchdog', () => {
     expect(waits(0)).toEqual([500, 1_000, 8_000, 15_000, 15_000])
     expect(waits(1)).toEqual([1_000, 2_000, 16_000, 30_000, 30_000])
   })
+})
+
+test('a message that comes twice is known by its number and its time of sending; a count that begins anew is none', () => {
+  const isRepeated = repeats()
+  expect([1, 2, 3].map((it) => isRepeated(it, 1000 + it))).toEqual([false, false, false])
+  expect([2, 3, 4].map((it) => isRepeated(it, 1000 + it))).toEqual([true, true, false])
+  expect([1, 2].map((it) => isRepeated(it, 5000 + it))).toEqual([false, false])
+  for (let it = 10; it < 20_010; it++) expect(isRepeated(it, it)).toBe(false)
+  expect(isRepeated(20_009, 20_009)).toBe(true)
 })
