@@ -13,6 +13,8 @@ import type { PageRequest, QueryPage } from '../core/query.ts'
 import type { LogApi } from '../core/log-files.ts'
 import { logApi } from '../log/check-run.ts'
 import type { LogFigures } from '../log/figures.ts'
+import type { Append } from './small-batches.ts'
+import { packSmall } from './small-batches.ts'
 import type { WriterData } from './writer.ts'
 import type { Caller } from './port.ts'
 import { YOUNG_GENERATION_MB } from '../machine/memory.ts'
@@ -98,6 +100,8 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
   isOpen = true
   const work = keepWorking(writer, reading, wake, (error) => failing(error as Error))
 
+  const appends = inFewMessages(writer)
+
   function wake(): void {
     commits++
     for (const set of sleepers.values()) for (const done of set) done()
@@ -150,16 +154,22 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
         new Promise<void>((resolve) => {
           const id = nextId++
           waiting.set(id, resolve)
-          writer.tell('append', [id, batch], batch.count > COPIED_READINGS_MAX ? transferables(batch) : [])
+          appends.add(id, batch)
         }),
-      hurry: () => writer.tell('hurry', []),
-      forget: (origin) => writer.tell('forget', [origin]),
+      hurry: appends.hurry,
+      forget(origin) {
+        appends.flush()
+        writer.tell('forget', [origin])
+      },
     },
     figures: () => writer.call('figures', []),
     seal: () => work.all(),
     state: () => writer.call('state', []),
     bands: () => reading.call('bands', []),
-    clockStepped: (state) => writer.tell('clockStepped', [state]),
+    clockStepped(state) {
+      appends.flush()
+      writer.tell('clockStepped', [state])
+    },
     async query(request) {
       const page = await reading.call<QueryPage>('query', [request])
       for (const { stream, first } of page.damaged) await writer.call('damaged', [stream, first])
@@ -177,12 +187,50 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
       (stream, first) => writer.call('damaged', [stream, first]),
     ),
     async close() {
+      appends.flush()
       await work.stop()
       await reading.call('close', [])
       await writer.call('close', [])
       closing = true
       await Promise.all([keeperThread.terminate(), writerThread.terminate()])
     },
+  }
+}
+
+interface Appends {
+  add(id: number, batch: ReadingBatch): void
+  hurry(): void
+  /** Before anything that must not overtake what was appended. */
+  flush(): void
+}
+
+/** Small batches of one turn of the event loop go together: whoever is woken by the same commit appends again in the same turn. */
+function inFewMessages(writer: Caller): Appends {
+  let small: Append[] = []
+  let hurried = false
+
+  function flush(): void {
+    const [together, hurry] = [small, hurried]
+    small = []
+    hurried = false
+    if (together.length > 0) writer.tell('appendSmall', [packSmall(together), hurry])
+  }
+
+  return {
+    add(id, batch) {
+      if (batch.count <= COPIED_READINGS_MAX) {
+        if (small.length === 0) queueMicrotask(flush)
+        small.push({ id, batch })
+        return
+      }
+      flush()
+      writer.tell('append', [id, batch], transferables(batch))
+    },
+    hurry() {
+      if (small.length > 0) hurried = true
+      else writer.tell('hurry', [])
+    },
+    flush,
   }
 }
 

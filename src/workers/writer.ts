@@ -8,6 +8,8 @@ import type { Writer, WriterOptions, WriterWorld } from '../log/writer.ts'
 import { openWriter } from '../log/writer.ts'
 import { systemClock, systemState } from './clock.ts'
 import { caller, packed, serve } from './port.ts'
+import type { SmallBatches } from './small-batches.ts'
+import { unpackSmall } from './small-batches.ts'
 
 const port = parentPort as MessagePort
 const { clock: shared, ...options } = workerData as WriterData
@@ -56,6 +58,10 @@ const writer = opened()
 
 serve(port, {
   append: writer.append,
+  appendSmall(together: SmallBatches, hurry: boolean) {
+    for (const { id, batch } of unpackSmall(together)) writer.append(id, batch)
+    if (hurry) writer.hurry()
+  },
   hurry: writer.hurry,
   forget: writer.forget,
   offer: writer.offer,
