@@ -15,17 +15,12 @@ import {
   TimestampsToReturn,
 } from 'node-opcua-client'
 import type { TagState } from './decode.ts'
+import { askAgain, markOf, messageCounter, repeats } from './messages.ts'
 import { chunks, NODE_UNKNOWN, resolveNode, type ServerFacts } from './nodes.ts'
 import { keepAliveCount } from './settings.ts'
 
 /** The subscription outlives the session by this: it is never the first to go. */
 const LIFETIME_MARGIN_MS = 10_000
-/** Messages that may come before one that was sent earlier. */
-const LATE_MAX = 100
-const MISSING_MAX = 10_000
-/** Messages that are known again. */
-const SEEN_MAX = 10_000
-
 export interface Listener {
   /** Every value, in the order of the server. */
   data(state: TagState, value: DataValue): void
@@ -115,18 +110,20 @@ async function openSubscription(
 }
 
 function watch(subscription: ClientSubscription, at: number, listener: Listener): void {
-  const count = messageCounter()
+  const counter = messageCounter()
   const isRepeated = repeats()
+  const again = askAgain(subscription, counter, listener.lost)
   subscription.on('raw_notification', (message: NotificationMessage) => {
     listener.sign(at)
-    const { sequenceNumber, publishTime, notificationData } = message
     // A keep-alive bears the number of the message that is to come.
-    if (!notificationData?.length) return
-    const lost = count(sequenceNumber)
+    if (!message.notificationData?.length) return
+    const lost = counter.take(message.sequenceNumber)
     if (lost > 0) listener.lost(lost)
     // What the library hands to the items is read after this.
-    if (isRepeated(sequenceNumber, publishTime?.getTime() ?? 0)) message.notificationData = []
+    if (isRepeated(message.sequenceNumber, markOf(message))) message.notificationData = []
+    again.due()
   })
+  subscription.on('terminated', again.stop)
   // Made anew by the library after a cut: with namespace indices that may be another server's by now.
   subscription.on('subscriptionId_changed', () => listener.ended('the server lost the subscription'))
   subscription.on('status_changed', (status: StatusCode) => {
@@ -135,37 +132,6 @@ function watch(subscription: ClientSubscription, at: number, listener: Listener)
   subscription.on('terminated', () => listener.ended('the subscription ended'))
   subscription.on('error', (error: Error) => listener.ended(error.message))
   subscription.on('internal_error', () => {})
-}
-
-/**
- * Whether a message came before. After a cut the server is asked for what it still holds, and may send it by its own will as well: the same message,
- * number and time of sending. A number alone says nothing: some servers begin to count anew.
- */
-export function repeats(): (sequenceNumber: number, sentMs: number) => boolean {
-  const seen = new Map<number, number>()
-  return (number, sentMs) => {
-    if (seen.get(number) === sentMs) return true
-    seen.delete(number)
-    seen.set(number, sentMs)
-    const [oldest] = seen.keys()
-    if (seen.size > SEEN_MAX && oldest !== undefined) seen.delete(oldest)
-    return false
-  }
-}
-
-/** Messages of a subscription are numbered without a gap. What is missing may still come, sent again after a cut: it is lost once 100 came after it. */
-export function messageCounter(): (sequenceNumber: number) => number {
-  const missing = new Set<number>()
-  let next: number | undefined
-  return (number) => {
-    if (missing.delete(number)) return 0
-    // More than so many at once is another count, not a gap.
-    if (next !== undefined && number - next < MISSING_MAX) for (let it = next; it < number; it++) missing.add(it)
-    if (next === undefined || number >= next || number === 1) next = number + 1
-    let lost = 0
-    for (const it of missing) if (number - it > LATE_MAX && missing.delete(it)) lost++
-    return lost
-  }
 }
 
 interface Outcome {

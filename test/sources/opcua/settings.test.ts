@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { opcuaSettings } from '../../../src/sources/opcua/settings.ts'
-import { messageCounter, repeats } from '../../../src/sources/opcua/subscribe.ts'
+import { messageCounter, repeats } from '../../../src/sources/opcua/messages.ts'
 import { backoffMs, TIMING } from '../../../src/sources/opcua/timing.ts'
 import { verdict } from '../../../src/sources/opcua/watchdog.ts'
 
@@ -92,7 +92,7 @@ describe('settings', () => {
 
 test('message numbers: what never comes is counted once, what comes late is not, and one is the number after the highest', () => {
   const count = messageCounter()
-  const feed = (...numbers: number[]) => numbers.reduce((sum, it) => sum + count(it), 0)
+  const feed = (...numbers: number[]) => numbers.reduce((sum, it) => sum + count.take(it), 0)
   const range = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => from + n)
   expect(feed(...range(1, 11), 13, 11, 14)).toBe(0)
   expect(feed(...range(15, 113))).toBe(0)
@@ -126,11 +126,11 @@ describe('watchdog', () => {
   })
 })
 
-test('a message that comes twice is known by its number and its time of sending; a count that begins anew is none', () => {
+test('a message that comes twice is known by its number and its mark; a count that begins anew is none', () => {
   const isRepeated = repeats()
-  expect([1, 2, 3].map((it) => isRepeated(it, 1000 + it))).toEqual([false, false, false])
-  expect([2, 3, 4].map((it) => isRepeated(it, 1000 + it))).toEqual([true, true, false])
-  expect([1, 2].map((it) => isRepeated(it, 5000 + it))).toEqual([false, false])
-  for (let it = 10; it < 20_010; it++) expect(isRepeated(it, it)).toBe(false)
-  expect(isRepeated(20_009, 20_009)).toBe(true)
+  expect([1, 2, 3].map((it) => isRepeated(it, `at ${1000 + it}`))).toEqual([false, false, false])
+  expect([2, 3, 4].map((it) => isRepeated(it, `at ${1000 + it}`))).toEqual([true, true, false])
+  expect([1, 2].map((it) => isRepeated(it, `at ${5000 + it}`))).toEqual([false, false])
+  for (let it = 10; it < 20_010; it++) expect(isRepeated(it, `at ${it}`)).toBe(false)
+  expect(isRepeated(20_009, 'at 20009')).toBe(true)
 })
