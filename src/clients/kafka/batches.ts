@@ -1,5 +1,5 @@
 // Kafka's answers to a fetch, read without an object for each record: what a reader of whole topics needs.
-import { decompress } from './zstd.ts'
+import { decompress } from './compression.ts'
 
 /** One partition's part of an answer. */
 export interface FetchedPartition {

@@ -4,7 +4,7 @@
 // and retries stay the library's business. That is its inside, so its version is pinned: test/uplinks/kafka/delivery.test.ts reads back by the
 // library's own consumer what was sent this way.
 import type { Message } from 'kafkajs'
-import { compress } from './zstd.ts'
+import { compress } from './compression.ts'
 
 /** Records of one partition, encoded and compressed, in the order in which they will stand. */
 export interface PreparedBatch {

@@ -1,16 +1,7 @@
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import kafkajs from 'kafkajs'
+import { compress, decompress } from './compression.ts'
 
-const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 const FRAME_MAGIC = 0x28b52ffd
-
-export function compress(bytes: Uint8Array): Buffer {
-  return zstdCompressSync(bytes, LEVEL_1)
-}
-
-export function decompress(bytes: Uint8Array): Buffer {
-  return zstdDecompressSync(bytes)
-}
 
 /**
  * kafkajs knows codecs by a table of its own that has no zstd. Ours lets through what is compressed already (records.ts): encoded records

@@ -1,5 +1,6 @@
 // What stands under `kafka:` of an uplink. Read by processes that must stay small: zod and core only.
 import { z } from 'zod'
+import type { SaslAccess } from '../../clients/kafka/access.ts'
 
 const secret = z.union([z.string().min(1), z.strictObject({ secret: z.string().min(1) })], {
   error: 'must be a text, or { secret: NAME }',
@@ -24,6 +25,20 @@ const topics = z.strictObject({
   gaps: topic.default('holdfast.gaps.v1'),
 })
 
+const passwordSasl = z.strictObject({
+  mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
+  user: z.string().min(1).max(256),
+  password: secret,
+})
+const tokenSasl = z.strictObject({
+  mechanism: z.literal('oauthbearer'),
+  /** Where a token is fetched (OAuth 2.0, client credentials). */
+  tokenEndpoint: z.url({ protocol: /^https?$/, error: 'must be a URL, as https://login.example.com/token' }),
+  clientId: z.string().min(1).max(256),
+  clientSecret: secret,
+  scope: z.string().min(1).max(1_000).optional(),
+})
+
 export const kafkaSettingsSchema = z
   .strictObject({
     brokers: z.array(broker).min(1),
@@ -38,13 +53,11 @@ export const kafkaSettingsSchema = z
       })
       .refine((it) => (it.cert === undefined) === (it.key === undefined), { error: 'must have both of cert and key, or none' })
       .optional(),
-    sasl: z
-      .strictObject({
-        mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
-        user: z.string().min(1).max(256),
-        password: secret,
-      })
-      .optional(),
+    sasl: z.discriminatedUnion('mechanism', [passwordSasl, tokenSasl]).optional(),
+    /** What speaks with the cluster. */
+    client: z.enum(['direct', 'kafkajs']).default('direct'),
+    /** At least once, for a service that has no transactions: what was under way when a link broke is sent again. */
+    guarantee: z.enum(['exactly-once', 'at-least-once']).default('exactly-once'),
     /** Why there is no TLS, or no authentication of us. */
     insecure: z.string().min(3).max(200).optional(),
     topics: topics.prefault({}),
@@ -54,6 +67,9 @@ export const kafkaSettingsSchema = z
   .superRefine((it, context) => {
     const open = [
       ...(it.tls ? [] : ['without TLS']),
+      ...(it.sasl?.mechanism === 'oauthbearer' && it.sasl.tokenEndpoint.startsWith('http:')
+        ? ['that fetches its token without TLS']
+        : []),
       ...(it.sasl || it.tls?.cert !== undefined ? [] : ['without any authentication of us (sasl, or tls.cert)']),
     ]
     if (open.length > 0 && it.insecure === undefined) {
@@ -66,9 +82,9 @@ export const kafkaSettingsSchema = z
 export interface KafkaSettings {
   readonly brokers: readonly string[]
   readonly tls?: Readonly<Partial<Record<'ca' | 'cert' | 'key' | 'serverName', string | undefined>>> | undefined
-  readonly sasl?:
-    | { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly user: string; readonly password: string }
-    | undefined
+  readonly sasl?: SaslAccess | undefined
+  readonly client: 'direct' | 'kafkajs'
+  readonly guarantee: 'exactly-once' | 'at-least-once'
   readonly insecure?: string | undefined
   readonly topics: Readonly<Record<'telemetry' | 'aggregates' | 'events' | 'gaps', string>>
   readonly headers: 'all' | 'id'

@@ -1,15 +1,18 @@
 // `uplinks test`: step by step, each with what to do. Ends at the first step without which the next would tell nothing.
 import { lookup } from 'node:dns/promises'
-import net from 'node:net'
-import tls from 'node:tls'
-import { asUnreachable, kafkaClient, tlsOptions, withDeadline } from '../../clients/kafka/client.ts'
+import type net from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { addressOf, asUnreachable, tlsOptions, withDeadline } from '../../clients/kafka/access.ts'
+import type { Sockets } from '../../clients/kafka/sockets.ts'
+import { socketKeeper } from '../../clients/kafka/sockets.ts'
 import { TEST_STEP_MS_MAX } from '../../core/bounds.ts'
 import { Unreachable } from '../../core/errors.ts'
 import type { TestStep } from '../../core/source.ts'
 import type { UplinkContext } from '../../core/uplink.ts'
-import { transactionalProducer } from './producer.ts'
+import type { Cluster } from './cluster.ts'
+import { openCluster } from './cluster.ts'
 import type { KafkaSettings } from './settings.ts'
-import { askTopic, isMissing } from './topics.ts'
+import { isMissing } from './topics.ts'
 import { fixedTopics, identityOf } from './uplink.ts'
 
 const DAY_MS = 86_400_000
@@ -17,17 +20,18 @@ const DAY_MS = 86_400_000
 const RETENTION_MS_MIN = 7 * DAY_MS
 
 export async function* testUplink(settings: KafkaSettings, context: UplinkContext, signal: AbortSignal): AsyncIterable<TestStep> {
+  const localAddress = context.route?.localAddress
   let reached = false
   for (const broker of settings.brokers) {
     const { host, port } = addressOf(broker)
     const dns = await step(`name of ${host}`, signal, () => resolve(host))
     yield dns
     if (!dns.ok) continue
-    const tcp = await step(`connection to ${broker}`, signal, () => reach(host, port))
+    const tcp = await step(`connection to ${broker}`, signal, () => reach(host, port, localAddress))
     yield tcp
     if (!tcp.ok) continue
     if (settings.tls) {
-      const handshake = await step(`TLS with ${broker}`, signal, () => handshakeWith(host, port, settings.tls ?? {}))
+      const handshake = await step(`TLS with ${broker}`, signal, () => handshakeWith(host, port, settings, localAddress))
       yield handshake
       if (!handshake.ok) continue
     } else yield { step: `TLS with ${broker}`, ok: true, detail: 'off: anybody on the way can read along' }
@@ -37,50 +41,55 @@ export async function* testUplink(settings: KafkaSettings, context: UplinkContex
 }
 
 async function* testCluster(settings: KafkaSettings, context: UplinkContext, signal: AbortSignal): AsyncIterable<TestStep> {
-  const client = kafkaClient(settings, { clientId: identityOf(context), log: context.log })
-  const admin = client.kafka.admin()
+  // Not the transactional id of the uplink at work: this test would shut it out.
+  const options = { identity: `${identityOf(context)}.test`, log: context.log, localAddress: context.route?.localAddress }
+  let cluster: Cluster | undefined
   try {
-    const user = settings.sasl
-      ? `as ${settings.sasl.user}`
-      : settings.tls?.cert
-        ? 'with our certificate'
-        : 'without authentication'
     const signIn = await step('sign in', signal, async () => {
-      await admin.connect()
-      return user
+      cluster = await openCluster(settings, options)
+      return whoWeAre(settings)
     })
     yield signIn
-    if (!signIn.ok) return
-    yield await step('cluster', signal, async () => {
-      const { brokers } = await admin.describeCluster()
-      return `${brokers.length} broker${brokers.length === 1 ? '' : 's'}: ${brokers.map((it) => `${it.host}:${it.port}`).join(', ')}`
-    })
-    for (const name of fixedTopics(settings, context.site)) {
-      const result = await topicSteps(admin, name, signal)
-      yield* result
-      if (result.some((it) => !it.ok)) return
-    }
-    // Not the identity of the uplink at work: this test would shut it out.
-    const producer = transactionalProducer(client, `${identityOf(context)}.test`)
-    yield await step('transactions', signal, async () => {
-      await producer.fence(signal)
-      return 'we may begin and abort one'
-    })
-    yield await step('position', signal, async () => {
-      const group = identityOf(context)
-      const [found] = await admin.fetchOffsets({ groupId: group, topics: [settings.topics.events] })
-      const offset = found?.partitions.find((it) => it.partition === 0)?.offset ?? '-1'
-      return offset === '-1' ? 'none yet' : `transaction ${offset}`
-    })
+    if (cluster) yield* clusterSteps(cluster, settings, context, signal)
   } finally {
-    client.destroy()
+    cluster?.destroy()
   }
 }
 
-async function topicSteps(admin: Parameters<typeof askTopic>[0], name: string, signal: AbortSignal): Promise<TestStep[]> {
+function whoWeAre({ sasl, tls: secured }: KafkaSettings): string {
+  if (sasl) return `as ${sasl.mechanism === 'oauthbearer' ? sasl.clientId : sasl.user}`
+  return secured?.cert ? 'with our certificate' : 'without authentication'
+}
+
+async function* clusterSteps(
+  cluster: Cluster,
+  settings: KafkaSettings,
+  context: UplinkContext,
+  signal: AbortSignal,
+): AsyncIterable<TestStep> {
+  yield await step('cluster', signal, async () => {
+    const brokers = await cluster.brokers()
+    return `${brokers.length} broker${brokers.length === 1 ? '' : 's'}: ${brokers.join(', ')}`
+  })
+  for (const name of fixedTopics(settings, context.site)) {
+    const result = await topicSteps(cluster, name, signal)
+    yield* result
+    if (result.some((it) => !it.ok)) return
+  }
+  yield await step('transactions', signal, async () => {
+    await cluster.fence(signal)
+    return 'we may begin and abort one'
+  })
+  yield await step('position', signal, async () => {
+    const found = await cluster.stored(identityOf(context), settings.topics.events)
+    return !found || found.offset === '-1' ? 'none yet' : `transaction ${found.offset}`
+  })
+}
+
+async function topicSteps(cluster: Cluster, name: string, signal: AbortSignal): Promise<TestStep[]> {
   let retention: number | undefined
   const exists = await step(`topic ${name}`, signal, async () => {
-    const topic = await askTopic(admin, name)
+    const topic = await cluster.topic(name)
     if (isMissing(topic)) {
       const { code, text, remedy } = topic.problem
       throw new Unreachable(code, text, remedy ? { remedy } : {})
@@ -107,33 +116,34 @@ async function resolve(host: string): Promise<string> {
   return found.map((it) => it.address).join(', ')
 }
 
-async function reach(host: string, port: number): Promise<string> {
-  const socket = net.connect({ host, port })
-  return settled(socket, 'connect', () => 'open')
+async function reach(host: string, port: number, localAddress: string | undefined): Promise<string> {
+  return settled(socketKeeper(localAddress), { host, port, tls: undefined }, () => 'open')
 }
 
-async function handshakeWith(host: string, port: number, settings: NonNullable<KafkaSettings['tls']>): Promise<string> {
-  const socket = tls.connect({ host, port, ...(net.isIP(host) ? {} : { servername: host }), ...tlsOptions(settings) })
-  return settled(socket, 'secureConnect', () => {
-    const { subject, valid_to } = socket.getPeerCertificate()
-    return `${socket.getProtocol()}, certificate of ${subject?.CN ?? 'nobody'}, valid to ${valid_to}`
+async function handshakeWith(
+  host: string,
+  port: number,
+  settings: KafkaSettings,
+  localAddress: string | undefined,
+): Promise<string> {
+  return settled(socketKeeper(localAddress), { host, port, tls: tlsOptions(settings.tls ?? {}) }, (socket) => {
+    const secured = socket as TLSSocket
+    const { subject, valid_to } = secured.getPeerCertificate()
+    return `${secured.getProtocol()}, certificate of ${subject?.CN ?? 'nobody'}, valid to ${valid_to}`
   })
 }
 
-async function settled(socket: net.Socket, event: string, detail: () => string): Promise<string> {
+async function settled(
+  sockets: Sockets,
+  to: Parameters<Sockets['open']>[0],
+  detail: (socket: net.Socket) => string,
+): Promise<string> {
   try {
-    await new Promise<void>((done, fail) => {
-      socket.once(event, done)
-      socket.once('error', fail)
+    return await new Promise<string>((done, fail) => {
+      const socket = sockets.open(to, () => done(detail(socket)))
+      socket.on('error', fail)
     })
-    return detail()
   } finally {
-    socket.on('error', () => {})
-    socket.destroy()
+    sockets.destroy()
   }
-}
-
-function addressOf(broker: string): { host: string; port: number } {
-  const at = broker.lastIndexOf(':')
-  return { host: broker.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(broker.slice(at + 1)) }
 }

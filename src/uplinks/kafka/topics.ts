@@ -1,7 +1,7 @@
 // What the destination's topics are like: partitions, the largest batch, and which times they take.
-import type { Admin } from 'kafkajs'
-import kafkajs from 'kafkajs'
 import { explain } from '../../clients/kafka/explain.ts'
+import type { EndOffsets } from '../../core/log.ts'
+import type { Cluster } from './cluster.ts'
 
 export interface Topic {
   readonly name: string
@@ -29,50 +29,33 @@ const BATCH_BYTES_DEFAULT = 1_048_588
 /** Our clock and the broker's differ, and a record is some seconds under way. */
 const CLOCK_MARGIN_MS = 60_000
 
-/** The topic's partitions and limits, or why it cannot be used. Rejects when the cluster cannot be asked. */
-export async function askTopic(admin: Admin, name: string): Promise<Topic | MissingTopic> {
-  const found = await partitionsOf(admin, name)
-  if (typeof found !== 'number') return found
-  const config = await configOf(admin, name)
-  return { name, partitions: found, ...limitsOf(config) }
-}
+/** A topic's settings that say what it takes. */
+export const CONFIG_NAMES = [
+  'retention.ms',
+  'max.message.bytes',
+  'message.timestamp.before.max.ms',
+  'message.timestamp.after.max.ms',
+]
+/** A topic that was missing is asked for again after so long. */
+const MISSING_ASK_MS = 2_000
+const MISSING = new Set<string | undefined>([
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'INVALID_TOPIC_EXCEPTION',
+])
 
 export function isMissing(topic: Topic | MissingTopic): topic is MissingTopic {
   return 'problem' in topic
 }
 
-async function partitionsOf(admin: Admin, name: string): Promise<number | MissingTopic> {
-  try {
-    const { topics } = await admin.fetchTopicMetadata({ topics: [name] })
-    return topics[0]?.partitions.length ?? 0
-  } catch (error) {
-    const { code, text, remedy, protocol } = explain(error)
-    if (
-      protocol !== 'UNKNOWN_TOPIC_OR_PARTITION' &&
-      protocol !== 'TOPIC_AUTHORIZATION_FAILED' &&
-      protocol !== 'INVALID_TOPIC_EXCEPTION'
-    )
-      throw error
-    return { name, problem: { code, text: `${name}: ${text}`, ...(remedy && { remedy }) } }
-  }
+/** Why a topic cannot be used, from what the cluster said when it was asked for it; undefined when that was something else. */
+export function missingTopic(name: string, error: unknown): MissingTopic | undefined {
+  const { code, text, remedy, protocol } = explain(error)
+  return MISSING.has(protocol) ? { name, problem: { code, text: `${name}: ${text}`, ...(remedy && { remedy }) } } : undefined
 }
 
-/** Empty when we may not ask: the defaults hold. */
-async function configOf(admin: Admin, name: string): Promise<ReadonlyMap<string, number>> {
-  const configNames = ['retention.ms', 'max.message.bytes', 'message.timestamp.before.max.ms', 'message.timestamp.after.max.ms']
-  try {
-    const { resources } = await admin.describeConfigs({
-      includeSynonyms: false,
-      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name, configNames }],
-    })
-    return new Map((resources[0]?.configEntries ?? []).map((it) => [it.configName, Number(it.configValue)]))
-  } catch (error) {
-    if (explain(error).protocol === undefined) throw error
-    return new Map()
-  }
-}
-
-function limitsOf(config: ReadonlyMap<string, number>): Omit<Topic, 'name' | 'partitions'> {
+/** From the topic's settings; an empty map when we may not read them. */
+export function limitsOf(config: ReadonlyMap<string, number>): Omit<Topic, 'name' | 'partitions'> {
   const batchBytesMax = config.get('max.message.bytes') ?? BATCH_BYTES_DEFAULT
   const retentionMs = config.get('retention.ms')
   if (retentionMs === undefined) return { batchBytesMax, pastMsMax: PAST_MS_DEFAULT, aheadMsMax: AHEAD_MS_DEFAULT }
@@ -84,5 +67,48 @@ function limitsOf(config: ReadonlyMap<string, number>): Omit<Topic, 'name' | 'pa
     retentionMs: retentionMs < 0 ? Infinity : retentionMs,
     pastMsMax: Math.max(0, Math.min(kept, before)),
     aheadMsMax: Math.max(0, after - CLOCK_MARGIN_MS),
+  }
+}
+
+/** What was asked about the topics of this connection. */
+export function knownTopics(cluster: Cluster, monotonic: () => number) {
+  const known = new Map<string, { topic: Topic | MissingTopic; at: number }>()
+
+  async function askOne(name: string): Promise<Topic | MissingTopic> {
+    const before = known.get(name)
+    if (before && (!isMissing(before.topic) || monotonic() - before.at < MISSING_ASK_MS)) return before.topic
+    const topic = await cluster.topic(name)
+    known.set(name, { topic, at: monotonic() })
+    return topic
+  }
+
+  return {
+    async ask(names: Iterable<string>): Promise<ReadonlyMap<string, Topic | MissingTopic>> {
+      const found = new Map<string, Topic | MissingTopic>()
+      for (const name of names) found.set(name, await askOne(name))
+      return found
+    },
+    forget(name: string): void {
+      known.delete(name)
+    },
+    /** The topic takes no larger batches than that. */
+    limit(name: string, batchBytesMax: number): boolean {
+      const before = known.get(name)
+      if (!before || isMissing(before.topic)) return false
+      known.set(name, { ...before, topic: { ...before.topic, batchBytesMax } })
+      return true
+    },
+    partitions(): Readonly<Record<string, number>> {
+      return Object.fromEntries([...known].flatMap(([name, { topic }]) => (isMissing(topic) ? [] : [[name, topic.partitions]])))
+    },
+    /** By `topic/partition`; those of `names` and all that were written to, as far as they exist. */
+    async ends(names: readonly string[]): Promise<EndOffsets> {
+      const ends: Record<string, string> = {}
+      for (const name of new Set([...names, ...known.keys()])) {
+        if (isMissing(await askOne(name))) continue
+        for (const [partition, end] of await cluster.ends(name)) ends[`${name}/${partition}`] = end
+      }
+      return ends
+    },
   }
 }

@@ -6,35 +6,27 @@
 //             Any other error, or no answer in time, is doubt: the sockets are closed and this uplink is of no more use.
 //
 // Retries nothing. Adapts once or twice where the topic said that it takes less than it let us know (size, time stamps).
-import { setTimeout } from 'node:timers/promises'
-import type { Admin } from 'kafkajs'
-import type { KafkaClient } from '../../clients/kafka/client.ts'
 import { explain } from '../../clients/kafka/explain.ts'
-import { asUnreachable, kafkaClient, withDeadline } from '../../clients/kafka/client.ts'
+import { asUnreachable, withDeadline } from '../../clients/kafka/access.ts'
 import { Blocked, Unreachable } from '../../core/errors.ts'
-import type { EndOffsets, Slice } from '../../core/log.ts'
+import type { Slice } from '../../core/log.ts'
 import { streamKey } from '../../core/stream.ts'
 import type { Position, Refusal } from '../../core/position.ts'
 import type { Uplink, UplinkBatch, UplinkContext } from '../../core/uplink.ts'
+import type { Cluster, RefusedTransaction } from './cluster.ts'
+import { openCluster } from './cluster.ts'
 import { checkpointRecord, refusedRecord } from './events.ts'
 import type { Packed } from './pack.ts'
 import { packer } from './pack.ts'
 import { decodePosition, encodePosition } from './position.ts'
-import type { RefusedTransaction } from './producer.ts'
-import { transactionalProducer } from './producer.ts'
 import type { KafkaSettings } from './settings.ts'
 import type { MissingTopic, Topic } from './topics.ts'
-import { askTopic, isMissing } from './topics.ts'
+import { isMissing, knownTopics } from './topics.ts'
 
-const OPEN_MS_MAX = 15_000
 const CALL_MS_MAX = 15_000
 const CLOSE_MS_MAX = 3_000
 const ADAPTATIONS_MAX = 4
-/** A topic that was missing is asked for again after so long. */
-const MISSING_ASK_MS = 2_000
 const BATCH_BYTES_MIN = 1_024
-const COORDINATOR_ASK_MS = 100
-const COORDINATOR_MOVES = new Set(['NOT_COORDINATOR_FOR_GROUP', 'GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE'])
 
 /** Group of the position and transactional id at once. */
 export function identityOf(context: Pick<UplinkContext, 'device' | 'name'>): string {
@@ -42,25 +34,17 @@ export function identityOf(context: Pick<UplinkContext, 'device' | 'name'>): str
 }
 
 export async function openUplink(settings: KafkaSettings, context: UplinkContext): Promise<Uplink> {
-  const client = kafkaClient(settings, { clientId: identityOf(context), log: context.log })
-  try {
-    const admin = client.kafka.admin()
-    await withDeadline('connect', OPEN_MS_MAX, undefined, admin.connect())
-    return uplinkOn(client, admin, settings, context)
-  } catch (error) {
-    client.destroy()
-    throw asUnreachable(error)
-  }
+  const options = { identity: identityOf(context), log: context.log, localAddress: context.route?.localAddress }
+  return uplinkOn(await openCluster(settings, options), settings, context)
 }
 
-function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, context: UplinkContext): Uplink {
+function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkContext): Uplink {
   const identity = identityOf(context)
   const about = { device: context.device, uplink: context.name }
   const style = { site: context.site, headers: settings.headers }
-  const producer = transactionalProducer(client, identity)
   const sentTimeOnly = new Set<string>()
   const pack = packer(style, sentTimeOnly)
-  const topics = knownTopics(admin, () => context.clock.monotonic())
+  const topics = knownTopics(cluster, () => context.clock.monotonic())
   const events = settings.topics.events
   let spent = false
 
@@ -72,14 +56,14 @@ function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, co
     } catch (error) {
       if (error instanceof Blocked || error instanceof RangeError) throw error
       spent = true
-      client.destroy()
+      cluster.destroy()
       throw isOfTheLink(error) ? asUnreachable(error) : error
     }
   }
 
   async function readPosition(signal: AbortSignal): Promise<Position | 'none'> {
-    await producer.fence(signal)
-    const stored = await withDeadline('read the position', CALL_MS_MAX, signal, readOffset(admin, identity, events))
+    await cluster.fence(signal)
+    const stored = await withDeadline('read the position', CALL_MS_MAX, signal, cluster.stored(identity, events))
     if (!stored || stored.offset === '-1') return 'none'
     try {
       return { transaction: Number(stored.offset), delivered: decodePosition(stored.metadata ?? '') }
@@ -115,7 +99,7 @@ function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, co
       const found = await withDeadline('ask for the topics', CALL_MS_MAX, signal, topics.ask(names))
       refuseMissing(found, batch, settings, context.site)
       const packed = packAll(batch, position, found as ReadonlyMap<string, Topic>)
-      const outcome = await producer.commit(packed, offsets, signal)
+      const outcome = await cluster.commit(packed, offsets, signal)
       if (outcome === 'committed') return packed.refusals
       const adapted = adaptations < ADAPTATIONS_MAX && adapt(outcome, packed)
       if (!adapted) throw blocked(outcome, batch, settings, context.site)
@@ -143,9 +127,8 @@ function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, co
     send: (batch, position, signal) => orSpend(() => sendAll(batch, position, signal)),
     async close() {
       spent = true
-      const leaving = Promise.allSettled([producer.close(), admin.disconnect()])
-      await withDeadline('close', CLOSE_MS_MAX, undefined, leaving).catch(() => {})
-      client.destroy()
+      await withDeadline('close', CLOSE_MS_MAX, undefined, cluster.close()).catch(() => {})
+      cluster.destroy()
     },
   }
 }
@@ -156,67 +139,6 @@ function isOfTheLink(error: unknown): boolean {
     (error instanceof Error && error.name.startsWith('KafkaJS')) ||
     explain(error).code !== 'failed'
   )
-}
-
-/** The offset of the group at partition 0 of a topic. Waits while the group's coordinator moves or reads its past. */
-async function readOffset(
-  admin: Admin,
-  group: string,
-  topic: string,
-): Promise<{ offset: string; metadata: string | null } | undefined> {
-  const ends = performance.now() + CALL_MS_MAX
-  for (;;) {
-    try {
-      const [found] = await admin.fetchOffsets({ groupId: group, topics: [topic] })
-      return found?.partitions.find((it) => it.partition === 0)
-    } catch (error) {
-      if (!COORDINATOR_MOVES.has(explain(error).protocol ?? '') || performance.now() > ends) throw error
-      await setTimeout(COORDINATOR_ASK_MS)
-    }
-  }
-}
-
-/** What was asked about the topics of this connection. */
-function knownTopics(admin: Admin, monotonic: () => number) {
-  const known = new Map<string, { topic: Topic | MissingTopic; at: number }>()
-
-  async function askOne(name: string): Promise<Topic | MissingTopic> {
-    const before = known.get(name)
-    if (before && (!isMissing(before.topic) || monotonic() - before.at < MISSING_ASK_MS)) return before.topic
-    const topic = await askTopic(admin, name)
-    known.set(name, { topic, at: monotonic() })
-    return topic
-  }
-
-  return {
-    async ask(names: Iterable<string>): Promise<ReadonlyMap<string, Topic | MissingTopic>> {
-      const found = new Map<string, Topic | MissingTopic>()
-      for (const name of names) found.set(name, await askOne(name))
-      return found
-    },
-    forget(name: string): void {
-      known.delete(name)
-    },
-    /** The topic takes no larger batches than that. */
-    limit(name: string, batchBytesMax: number): boolean {
-      const before = known.get(name)
-      if (!before || isMissing(before.topic)) return false
-      known.set(name, { ...before, topic: { ...before.topic, batchBytesMax } })
-      return true
-    },
-    partitions(): Readonly<Record<string, number>> {
-      return Object.fromEntries([...known].flatMap(([name, { topic }]) => (isMissing(topic) ? [] : [[name, topic.partitions]])))
-    },
-    /** By `topic/partition`; those of `names` and all that were written to, as far as they exist. */
-    async ends(names: readonly string[]): Promise<EndOffsets> {
-      const ends: Record<string, string> = {}
-      for (const name of new Set([...names, ...known.keys()])) {
-        if (isMissing(await askOne(name))) continue
-        for (const { partition, high } of await admin.fetchTopicOffsets(name)) ends[`${name}/${partition}`] = high
-      }
-      return ends
-    },
-  }
 }
 
 function topicOf(slice: Slice, settings: KafkaSettings, site: string): string {

@@ -11,8 +11,20 @@ import { contextOf } from './slices.ts'
 
 export const NEVER = new AbortController().signal
 
+/** Every client has to pass what follows here: the same tests, on a broker of its own for each. */
+export const CLIENTS = ['direct', 'kafkajs'] as const
+export type Client = (typeof CLIENTS)[number]
+
 export function settingsOf(bootstrap: string, more: Partial<KafkaSettings> = {}): KafkaSettings {
-  return { brokers: [bootstrap], topics: TOPICS, headers: 'all', insecure: 'loopback of a test', ...more }
+  return {
+    brokers: [bootstrap],
+    topics: TOPICS,
+    headers: 'all',
+    client: 'direct',
+    guarantee: 'exactly-once',
+    insecure: 'loopback of a test',
+    ...more,
+  }
 }
 
 export async function openFor(bootstrap: string, device: string, more: Partial<KafkaSettings> = {}): Promise<Uplink> {
@@ -23,10 +35,10 @@ export async function openFor(bootstrap: string, device: string, more: Partial<K
  * Resolves once a cluster that was just started takes transactions and positions: its own topics for these are made with the first use, and have
  * leaders in the metadata before the brokers themselves know it. The agent tries again then; a test of one send must not begin before.
  */
-export async function settled(bootstrap: string): Promise<void> {
+export async function settled(bootstrap: string, client: Client = 'direct'): Promise<void> {
   const options = { timeout: 90_000, interval: 200 }
   await vi.waitFor(async () => {
-    const uplink = await openFor(bootstrap, 'first-of-all')
+    const uplink = await openFor(bootstrap, 'first-of-all', { client })
     await uplink.position(NEVER).finally(() => uplink.close())
   }, options)
   const admin = adminOf(bootstrap)

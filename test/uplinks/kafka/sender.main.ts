@@ -1,10 +1,11 @@
 // Sends readings through the Kafka uplink for as long as it lives, going on from the position. Killed by the test, again and again.
-// Arguments: bootstrap, device, transactions after which it ends by itself, readings a transaction.
+// Arguments: bootstrap, device, transactions after which it ends by itself, readings a transaction, client.
+import type { Client } from './cluster.ts'
 import { openFor, NEVER } from './cluster.ts'
 import { batchOf, doubles, rawStream } from './slices.ts'
 import { streamKey } from '../../../src/core/stream.ts'
 
-const [bootstrap = '', device = '', transactions = '0', readings = '0'] = process.argv.slice(2)
+const [bootstrap = '', device = '', transactions = '0', readings = '0', client = 'direct'] = process.argv.slice(2)
 const stream = rawStream(device)
 const key = streamKey(stream)
 const count = Number(readings)
@@ -20,7 +21,11 @@ for (;;) {
 }
 
 async function work(): Promise<void> {
-  const uplink = await openFor(bootstrap, device, { headers: 'id', brokers: bootstrap.split(',') })
+  const uplink = await openFor(bootstrap, device, {
+    headers: 'id',
+    brokers: bootstrap.split(','),
+    client: client as Client,
+  })
   try {
     const found = await uplink.position(NEVER)
     let { transaction, delivered } = found === 'none' ? { transaction: 0, delivered: new Map() } : found

@@ -1,0 +1,98 @@
+// A cluster by our own client: clients/kafka/direct.
+import { setTimeout } from 'node:timers/promises'
+import { asUnreachable, withDeadline } from '../../clients/kafka/access.ts'
+import type { Brokers } from '../../clients/kafka/direct/brokers.ts'
+import { brokersOf } from '../../clients/kafka/direct/brokers.ts'
+import { describeTopic, listEnds, offsetFetch } from '../../clients/kafka/direct/calls.ts'
+import type { KafkaError } from '../../clients/kafka/direct/errors.ts'
+import { isKafkaError, kafkaError } from '../../clients/kafka/direct/errors.ts'
+import type { Cluster, ClusterOptions, Stored } from './cluster.ts'
+import { BEGIN_MS_MAX, OPEN_MS_MAX } from './deadlines.ts'
+import { directTransactions } from './direct-transactions.ts'
+import type { KafkaSettings } from './settings.ts'
+import type { MissingTopic, Topic } from './topics.ts'
+import { CONFIG_NAMES, limitsOf, missingTopic } from './topics.ts'
+
+const ASK_AGAIN_MS = 50
+/** The coordinator moves or reads its past, or is about to end a transaction. */
+const SOON = ['NOT_COORDINATOR', 'COORDINATOR_LOAD_IN_PROGRESS', 'COORDINATOR_NOT_AVAILABLE', 'UNSTABLE_OFFSET_COMMIT']
+
+export async function openDirect(settings: KafkaSettings, options: ClusterOptions): Promise<Cluster> {
+  const { identity, localAddress } = options
+  const brokers = brokersOf(settings, { clientId: identity, localAddress })
+  try {
+    await withDeadline('connect', OPEN_MS_MAX, undefined, brokers.any())
+    return clusterOn(brokers, identity)
+  } catch (error) {
+    brokers.destroy()
+    throw asUnreachable(error)
+  }
+}
+
+function clusterOn(brokers: Brokers, identity: string): Cluster {
+  /** Of topics that were asked for; where a leader has moved, the broker says so, and all begins anew. */
+  const leaders = new Map<string, readonly number[]>()
+
+  async function topic(name: string): Promise<Topic | MissingTopic> {
+    const found = (await brokers.metadata([name])).topics.find((it) => it.name === name)
+    if (!found || found.error !== 0) return missingOrThrow(name, kafkaError(found?.error ?? 3, name))
+    leaders.set(name, found.leaders)
+    return { name, partitions: found.leaders.length, ...limitsOf(await configOf(brokers, name)) }
+  }
+
+  async function ends(name: string): Promise<ReadonlyMap<number, string>> {
+    const byLeader = Map.groupBy((leaders.get(name) ?? []).entries(), ([, leader]) => leader)
+    const answers = [...byLeader].map(async ([leader, partitions]) => {
+      const call = listEnds(
+        name,
+        partitions.map(([partition]) => partition),
+      )
+      return [...(await (await brokers.node(leader)).send(call))]
+    })
+    return new Map((await Promise.all(answers)).flat().map(([partition, end]) => [partition, String(end)]))
+  }
+
+  return {
+    async brokers() {
+      return (await brokers.metadata([])).brokers.map((it) => `${it.host}:${it.port}`)
+    },
+    topic,
+    ends,
+    stored: (group, name) => storedOffset(brokers, group, name),
+    ...directTransactions(brokers, identity, (name, partition) => leaders.get(name)?.[partition] ?? -1),
+    carried: brokers.carried,
+    async close() {},
+    destroy: brokers.destroy,
+  }
+}
+
+function missingOrThrow(name: string, error: KafkaError): MissingTopic {
+  const missing = missingTopic(name, error)
+  if (!missing) throw error
+  return missing
+}
+
+/** Empty when we may not ask: the defaults hold. */
+async function configOf(brokers: Brokers, name: string): Promise<ReadonlyMap<string, number>> {
+  try {
+    const found = await (await brokers.any()).send(describeTopic(name, CONFIG_NAMES))
+    return new Map([...found].map(([key, value]) => [key, Number(value)]))
+  } catch (error) {
+    if (error instanceof Error && error.name === 'KafkaError') return new Map()
+    throw error
+  }
+}
+
+async function storedOffset(brokers: Brokers, group: string, topic: string): Promise<Stored | undefined> {
+  const ends = performance.now() + BEGIN_MS_MAX
+  for (;;) {
+    try {
+      const coordinator = await brokers.node(await brokers.coordinator('group', group))
+      const found = await coordinator.send(offsetFetch(group, topic))
+      return found && { offset: String(found.offset), metadata: found.metadata }
+    } catch (error) {
+      if (!isKafkaError(error, ...SOON) || performance.now() > ends) throw error
+      await setTimeout(ASK_AGAIN_MS)
+    }
+  }
+}

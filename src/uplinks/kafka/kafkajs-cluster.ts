@@ -1,0 +1,90 @@
+// A cluster by kafkajs.
+import { setTimeout } from 'node:timers/promises'
+import type { Admin } from 'kafkajs'
+import kafkajs from 'kafkajs'
+import { asUnreachable, withDeadline } from '../../clients/kafka/access.ts'
+import type { KafkaClient } from '../../clients/kafka/client.ts'
+import { kafkaClient } from '../../clients/kafka/client.ts'
+import { explain } from '../../clients/kafka/explain.ts'
+import type { Cluster, ClusterOptions, Stored } from './cluster.ts'
+import { BEGIN_MS_MAX, OPEN_MS_MAX } from './deadlines.ts'
+import { kafkajsTransactions } from './kafkajs-transactions.ts'
+import type { KafkaSettings } from './settings.ts'
+import type { MissingTopic, Topic } from './topics.ts'
+import { CONFIG_NAMES, limitsOf, missingTopic } from './topics.ts'
+
+const COORDINATOR_ASK_MS = 100
+const COORDINATOR_MOVES = new Set(['NOT_COORDINATOR_FOR_GROUP', 'GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE'])
+
+export async function openKafkajs(settings: KafkaSettings, options: ClusterOptions): Promise<Cluster> {
+  const { identity, log, localAddress } = options
+  const client = kafkaClient(settings, { clientId: identity, log, localAddress })
+  try {
+    const admin = client.kafka.admin()
+    await withDeadline('connect', OPEN_MS_MAX, undefined, admin.connect())
+    return clusterOn(client, admin, identity)
+  } catch (error) {
+    client.destroy()
+    throw asUnreachable(error)
+  }
+}
+
+function clusterOn(client: KafkaClient, admin: Admin, identity: string): Cluster {
+  const { fence, commit, close } = kafkajsTransactions(client, identity)
+  return {
+    async brokers() {
+      return (await admin.describeCluster()).brokers.map((it) => `${it.host}:${it.port}`)
+    },
+    topic: (name) => askTopic(admin, name),
+    async ends(topic) {
+      return new Map((await admin.fetchTopicOffsets(topic)).map((it) => [it.partition, it.high]))
+    },
+    stored: (group, topic) => storedOffset(admin, group, topic),
+    fence,
+    commit,
+    carried: client.carried,
+    async close() {
+      await Promise.allSettled([close(), admin.disconnect()])
+    },
+    destroy: client.destroy,
+  }
+}
+
+async function askTopic(admin: Admin, name: string): Promise<Topic | MissingTopic> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [name] })
+    return { name, partitions: topics[0]?.partitions.length ?? 0, ...limitsOf(await configOf(admin, name)) }
+  } catch (error) {
+    const missing = missingTopic(name, error)
+    if (!missing) throw error
+    return missing
+  }
+}
+
+/** Empty when we may not ask: the defaults hold. */
+async function configOf(admin: Admin, name: string): Promise<ReadonlyMap<string, number>> {
+  try {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name, configNames: CONFIG_NAMES }],
+    })
+    return new Map((resources[0]?.configEntries ?? []).map((it) => [it.configName, Number(it.configValue)]))
+  } catch (error) {
+    if (explain(error).protocol === undefined) throw error
+    return new Map()
+  }
+}
+
+/** Waits while the group's coordinator moves or reads its past. */
+async function storedOffset(admin: Admin, group: string, topic: string): Promise<Stored | undefined> {
+  const ends = performance.now() + BEGIN_MS_MAX
+  for (;;) {
+    try {
+      const [found] = await admin.fetchOffsets({ groupId: group, topics: [topic] })
+      return found?.partitions.find((it) => it.partition === 0)
+    } catch (error) {
+      if (!COORDINATOR_MOVES.has(explain(error).protocol ?? '') || performance.now() > ends) throw error
+      await setTimeout(COORDINATOR_ASK_MS)
+    }
+  }
+}
