@@ -14,6 +14,8 @@ export interface Campaign {
   /** Cases of the short and of the long figure. */
   readonly short: number
   readonly long: number
+  /** Where each failed case says something of its own; else a few are enough. */
+  readonly failuresMax?: number
   /** Runs cases until it has no more or `isOver`; what it throws itself is a failed case too. */
   run(round: Round): Promise<void>
 }
@@ -65,7 +67,7 @@ export async function prove(
 ): Promise<Tally> {
   const tally: Tally = { passed: 0, failed: 0 }
   const isOver = () =>
-    tally.failed >= FAILURES_MAX ||
+    tally.failed >= (campaign.failuresMax ?? FAILURES_MAX) ||
     (limits.only === undefined && (tally.passed + tally.failed >= limits.cases || performance.now() > limits.until))
   for (let number = limits.only ?? first; !isOver(); number++) {
     const before = tally.passed + tally.failed
