@@ -17,7 +17,7 @@
 #
 # Environment: KAFKA_LIBS folder of the jars · KAFKA_JVM flags · KAFKA_PROPS a file whose lines go last into the
 # brokers' properties · KAFKA_SECURITY=1 · KAFKA_USERS more users for SCRAM, each NAME with NAME-secret
-# KAFKA_WAIT seconds to become ready (120)
+# KAFKA_FEATURES levels to begin with, as transaction.version=1 · KAFKA_WAIT seconds to become ready (120)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -127,12 +127,13 @@ P
 
 format() { # DIR I CLUSTER
   [ -e "$1/data-$2/meta.properties" ] && return
-  local accounts=() user mechanism
+  local accounts=() features=() user mechanism feature
+  for feature in ${KAFKA_FEATURES:-}; do features+=(--feature "$feature"); done
   for user in "${users[@]}"; do for mechanism in 256 512; do
     accounts+=(--add-scram "SCRAM-SHA-$mechanism=[name=$user,password=$user-secret]")
   done; done
   "$java" -Xmx128m -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp "$libs/*" \
-    kafka.tools.StorageTool format -t "$3" -c "$1/broker-$2.properties" "${accounts[@]}" > "$1/format-$2.log" 2>&1 ||
+    kafka.tools.StorageTool format -t "$3" -c "$1/broker-$2.properties" "${accounts[@]}" "${features[@]}" > "$1/format-$2.log" 2>&1 ||
     { cat "$1/format-$2.log" >&2; fail "formatting failed"; }
 }
 
