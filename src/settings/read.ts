@@ -96,7 +96,11 @@ export function parseSettings(text: string, file: string, context: SettingsConte
   ]
   refuse(file, problems, secretTexts(tree, context.secrets))
   const data = parsed.data as SettingsFile
-  return { settings: toSettings(data, context.deviceId), notInForce: notInForce(tree), issues: insecureLinks(tree) }
+  return {
+    settings: toSettings(data, context.deviceId),
+    notInForce: notInForce(tree),
+    issues: [...insecureLinks(tree), ...weakGuarantees(tree)],
+  }
 }
 
 function at(tree: Tree, path: Path, text: string): TreeProblem {
@@ -182,6 +186,19 @@ function insecureLinks(tree: Tree): Issue[] {
       }))
     })
   return [...of('source', file.sources), ...of('uplink', file.uplinks)]
+}
+
+/** Uplinks that were told to do with less than exactly once. */
+function weakGuarantees(tree: Tree): Issue[] {
+  const { uplinks = [] } = tree.value as { uplinks?: readonly { name: string }[] }
+  return uplinks
+    .filter((it) => Object.values(it).some((own) => (own as { guarantee?: unknown } | null)?.guarantee === 'at-least-once'))
+    .map(({ name }) => ({
+      code: 'uplink-at-least-once',
+      severity: 'warning',
+      text: `uplink ${name} delivers at least once: after a broken link some readings are there twice`,
+      remedy: 'take out "guarantee: at-least-once" where the cluster has transactions',
+    }))
 }
 
 function reasons(value: unknown): string[] {

@@ -38,6 +38,8 @@ export interface BrokerOptions {
   readonly users?: readonly string[]
   /** 1, or 3: then two of them must have a record. The next takes ports 10 higher. */
   readonly brokers?: 1 | 3
+  /** Levels of the cluster's features to begin with: `transaction.version=1` has the old transaction protocol. */
+  readonly features?: readonly string[]
   /** Lines for the broker's properties. */
   readonly properties?: Readonly<Record<string, string | number>>
 }
@@ -56,6 +58,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     ...process.env,
     KAFKA_PROPS: extra,
     KAFKA_SECURITY: options.security ? '1' : '',
+    KAFKA_FEATURES: (options.features ?? []).join(' '),
     KAFKA_USERS: (options.users ?? []).join(' '),
   }
   const count = options.brokers ?? 1

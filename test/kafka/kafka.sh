@@ -3,6 +3,7 @@
 # Needs bash, Java 17 or later, Maven (the first time), openssl (with KAFKA_SECURITY=1).
 #
 #   fetch                 get the broker's jars, once
+#   tool   CLASS ARG...   one of Kafka's own programs in org.apache.kafka.tools, its jars fetched once
 #   up     DIR PORT [N]   N brokers (1) with their data in DIR; prints the bootstrap address when they answer
 #   kill   DIR [I]        kill -9 broker I (1)
 #   stop   DIR [I]        end broker I in an orderly way
@@ -15,13 +16,14 @@
 # SASL: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; users box/box-secret and guest/guest-secret.
 # DIR/tls: ca.pem, client.pem and client.key (CN=box), stranger.pem (a CA that signed nothing here).
 #
-# Environment: KAFKA_LIBS folder of the jars · KAFKA_JVM flags · KAFKA_PROPS a file whose lines go last into the
+# Environment: KAFKA_LIBS folder of the jars, KAFKA_TOOL_LIBS of those of the tools · KAFKA_JVM flags · KAFKA_PROPS a file whose lines go last into the
 # brokers' properties · KAFKA_SECURITY=1 · KAFKA_USERS more users for SCRAM, each NAME with NAME-secret
-# KAFKA_WAIT seconds to become ready (120)
+# KAFKA_FEATURES levels to begin with, as transaction.version=1 · KAFKA_WAIT seconds to become ready (120)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 libs=${KAFKA_LIBS:-$here/../../.cache/kafka-libs}
+tool_libs=${KAFKA_TOOL_LIBS:-$here/../../.cache/kafka-tool-libs}
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 jvm=${KAFKA_JVM:--Xms192m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=4}
 ready_seconds=${KAFKA_WAIT:-120}
@@ -35,17 +37,17 @@ running() { [ -s "$1" ] && kill -0 "$(<"$1")" 2>/dev/null; }
 brokers() { local f; for f in "$1"/broker-*.properties; do [ -e "$f" ] || continue; f=${f##*/broker-}; echo "${f%.properties}"; done; }
 plain_port() { sed -n 's/^listeners=PLAIN:\/\/127\.0\.0\.1:\([0-9]*\).*/\1/p' "$1"; }
 
-# Two that fetch at a time would see half a folder: one waits for the other, and the folder appears whole.
-fetch() {
-  [ -e "$libs/complete" ] && return
+# Two that fetch at a time would see half a folder: one waits for the other, and the folder counts once it is whole.
+fetch() { # POM FOLDER
+  [ -e "$2/complete" ] && return
   command -v mvn >/dev/null || fail "Maven is needed once, to fetch the broker"
-  mkdir -p "$libs"
+  mkdir -p "$2"
   (
     flock 9
-    [ -e "$libs/complete" ] && exit
-    mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(cd "$libs" && pwd)" 9>&-
-    touch "$libs/complete"
-  ) 9>"$libs/.lock"
+    [ -e "$2/complete" ] && exit
+    mvn -q -B -f "$here/$1" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(cd "$2" && pwd)" >&2 9>&-
+    touch "$2/complete"
+  ) 9>"$2/.lock"
 }
 
 authority() { # NAME: a key and a certificate that signs others
@@ -127,12 +129,13 @@ P
 
 format() { # DIR I CLUSTER
   [ -e "$1/data-$2/meta.properties" ] && return
-  local accounts=() user mechanism
+  local accounts=() features=() user mechanism feature
+  for feature in ${KAFKA_FEATURES:-}; do features+=(--feature "$feature"); done
   for user in "${users[@]}"; do for mechanism in 256 512; do
     accounts+=(--add-scram "SCRAM-SHA-$mechanism=[name=$user,password=$user-secret]")
   done; done
   "$java" -Xmx128m -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp "$libs/*" \
-    kafka.tools.StorageTool format -t "$3" -c "$1/broker-$2.properties" "${accounts[@]}" > "$1/format-$2.log" 2>&1 ||
+    kafka.tools.StorageTool format -t "$3" -c "$1/broker-$2.properties" "${accounts[@]}" "${features[@]}" > "$1/format-$2.log" 2>&1 ||
     { cat "$1/format-$2.log" >&2; fail "formatting failed"; }
 }
 
@@ -174,12 +177,16 @@ end() { # SIGNAL PID-FILE: returns when the process is gone
 }
 
 command=${1:-help}; shift || true
-if [ "$command" != fetch ] && [ "$command" != help ]; then [ $# -ge 1 ] || fail "$command: which folder?"; fi
+if [ "$command" != fetch ] && [ "$command" != tool ] && [ "$command" != help ]; then [ $# -ge 1 ] || fail "$command: which folder?"; fi
 case $command in
-  fetch) fetch ;;
+  fetch) fetch pom.xml "$libs" ;;
+  tool)
+    fetch tools.pom.xml "$tool_libs"
+    # shellcheck disable=SC2086
+    exec "$java" $jvm -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp "$tool_libs/*" "org.apache.kafka.tools.$@" ;;
   up)
     [ $# -ge 2 ] || fail "up DIR PORT [N]"
-    fetch; mkdir -p "$1"; dir=$(cd "$1" && pwd) count=${3:-1}
+    fetch pom.xml "$libs"; mkdir -p "$1"; dir=$(cd "$1" && pwd) count=${3:-1}
     secured && certificates "$dir"
     [ -s "$dir/cluster" ] || echo "holdfast$(printf %014d $RANDOM)" > "$dir/cluster"
     for i in $(seq "$count"); do
@@ -203,6 +210,6 @@ case $command in
         echo "broker $i up pid $pid resident $(($(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status") / 1024)) MB"
       else echo "broker $i down"; fi
     done ;;
-  help) sed -n '2,20p' "${BASH_SOURCE[0]}" ;;
+  help) sed -n '2,21p' "${BASH_SOURCE[0]}" ;;
   *) fail "what is $command? See kafka.sh help" ;;
 esac

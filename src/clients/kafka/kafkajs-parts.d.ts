@@ -1,4 +1,4 @@
-// Parts of kafkajs 2.2.4 without types, as far as fetch.ts uses them.
+// Parts of kafkajs 2.2.4 without types, as far as fetch.ts and kafkajs-plain.ts use them.
 declare module 'kafkajs/src/cluster/index.js' {
   export interface Connections {
     send(call: {
@@ -8,6 +8,12 @@ declare module 'kafkajs/src/cluster/index.js' {
   }
   export interface Node {
     readonly connectionPool: Connections
+    offsetCommit(offsets: {
+      groupId: string
+      groupGenerationId: number
+      memberId: string
+      topics: readonly object[]
+    }): Promise<unknown>
   }
   export default class Cluster {
     constructor(options: object)
@@ -19,6 +25,7 @@ declare module 'kafkajs/src/cluster/index.js' {
       topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[],
     ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>
     findBroker(which: { nodeId: string }): Promise<Node>
+    findGroupCoordinator(which: { groupId: string }): Promise<Node>
   }
 }
 declare module 'kafkajs/src/protocol/requests/fetch/v11/request.js' {

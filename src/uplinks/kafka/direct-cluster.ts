@@ -8,6 +8,8 @@ import type { KafkaError } from '../../clients/kafka/direct/errors.ts'
 import { isKafkaError, kafkaError } from '../../clients/kafka/direct/errors.ts'
 import type { Cluster, ClusterOptions, Stored } from './cluster.ts'
 import { BEGIN_MS_MAX, OPEN_MS_MAX } from './deadlines.ts'
+import { directPlain } from './direct-plain.ts'
+import { recordSender } from './direct-sender.ts'
 import { directTransactions } from './direct-transactions.ts'
 import type { KafkaSettings } from './settings.ts'
 import type { MissingTopic, Topic } from './topics.ts'
@@ -22,14 +24,15 @@ export async function openDirect(settings: KafkaSettings, options: ClusterOption
   const brokers = brokersOf(settings, { clientId: identity, localAddress })
   try {
     await withDeadline('connect', OPEN_MS_MAX, undefined, brokers.any())
-    return clusterOn(brokers, identity)
+    return clusterOn(brokers, settings.guarantee === 'exactly-once' ? identity : undefined)
   } catch (error) {
     brokers.destroy()
     throw asUnreachable(error)
   }
 }
 
-function clusterOn(brokers: Brokers, identity: string): Cluster {
+/** `transactionalId` undefined: without transactions. */
+function clusterOn(brokers: Brokers, transactionalId: string | undefined): Cluster {
   /** Of topics that were asked for; where a leader has moved, the broker says so, and all begins anew. */
   const leaders = new Map<string, readonly number[]>()
 
@@ -52,6 +55,8 @@ function clusterOn(brokers: Brokers, identity: string): Cluster {
     return new Map((await Promise.all(answers)).flat().map(([partition, end]) => [partition, String(end)]))
   }
 
+  const sender = recordSender(brokers, (name, partition) => leaders.get(name)?.[partition] ?? -1)
+  const work = transactionalId === undefined ? directPlain(brokers, sender) : directTransactions(brokers, sender, transactionalId)
   return {
     async brokers() {
       return (await brokers.metadata([])).brokers.map((it) => `${it.host}:${it.port}`)
@@ -59,7 +64,7 @@ function clusterOn(brokers: Brokers, identity: string): Cluster {
     topic,
     ends,
     stored: (group, name) => storedOffset(brokers, group, name),
-    ...directTransactions(brokers, identity, (name, partition) => leaders.get(name)?.[partition] ?? -1),
+    ...work,
     carried: brokers.carried,
     async close() {},
     destroy: brokers.destroy,

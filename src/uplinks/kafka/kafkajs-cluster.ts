@@ -8,6 +8,7 @@ import { kafkaClient } from '../../clients/kafka/client.ts'
 import { explain } from '../../clients/kafka/explain.ts'
 import type { Cluster, ClusterOptions, Stored } from './cluster.ts'
 import { BEGIN_MS_MAX, OPEN_MS_MAX } from './deadlines.ts'
+import { kafkajsPlain } from './kafkajs-plain.ts'
 import { kafkajsTransactions } from './kafkajs-transactions.ts'
 import type { KafkaSettings } from './settings.ts'
 import type { MissingTopic, Topic } from './topics.ts'
@@ -22,15 +23,15 @@ export async function openKafkajs(settings: KafkaSettings, options: ClusterOptio
   try {
     const admin = client.kafka.admin()
     await withDeadline('connect', OPEN_MS_MAX, undefined, admin.connect())
-    return clusterOn(client, admin, identity)
+    const work = settings.guarantee === 'exactly-once' ? kafkajsTransactions(client, identity) : kafkajsPlain(client)
+    return clusterOn(client, admin, work)
   } catch (error) {
     client.destroy()
     throw asUnreachable(error)
   }
 }
 
-function clusterOn(client: KafkaClient, admin: Admin, identity: string): Cluster {
-  const { fence, commit, close } = kafkajsTransactions(client, identity)
+function clusterOn(client: KafkaClient, admin: Admin, work: Pick<Cluster, 'fence' | 'commit' | 'close'>): Cluster {
   return {
     async brokers() {
       return (await admin.describeCluster()).brokers.map((it) => `${it.host}:${it.port}`)
@@ -40,11 +41,11 @@ function clusterOn(client: KafkaClient, admin: Admin, identity: string): Cluster
       return new Map((await admin.fetchTopicOffsets(topic)).map((it) => [it.partition, it.high]))
     },
     stored: (group, topic) => storedOffset(admin, group, topic),
-    fence,
-    commit,
+    fence: work.fence,
+    commit: work.commit,
     carried: client.carried,
     async close() {
-      await Promise.allSettled([close(), admin.disconnect()])
+      await Promise.allSettled([work.close(), admin.disconnect()])
     },
     destroy: client.destroy,
   }

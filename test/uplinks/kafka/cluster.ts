@@ -11,9 +11,17 @@ import { contextOf } from './slices.ts'
 
 export const NEVER = new AbortController().signal
 
+export type Client = KafkaSettings['client']
+
 /** Every client has to pass what follows here: the same tests, on a broker of its own for each. */
-export const CLIENTS = ['direct', 'kafkajs'] as const
-export type Client = (typeof CLIENTS)[number]
+export const CLIENTS: readonly Client[] = ['direct', 'kafkajs']
+
+/** The direct one also where the cluster has the old transaction protocol, which kafkajs speaks everywhere. */
+export const PROTOCOLS: readonly { readonly name: string; readonly client: Client; readonly features: readonly string[] }[] = [
+  { name: 'direct', client: 'direct', features: [] },
+  { name: 'direct, old protocol', client: 'direct', features: ['transaction.version=1'] },
+  { name: 'kafkajs', client: 'kafkajs', features: [] },
+]
 
 export function settingsOf(bootstrap: string, more: Partial<KafkaSettings> = {}): KafkaSettings {
   return {

@@ -9,13 +9,13 @@ import { kafka } from '../../../src/uplinks/kafka/index.ts'
 import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../../kafka/broker.ts'
 import { adminOf, createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
-import { CLIENTS, NEVER, ofDevice, openFor, readTopic, settled, settingsOf } from './cluster.ts'
+import { NEVER, ofDevice, openFor, PROTOCOLS, readTopic, settled, settingsOf } from './cluster.ts'
 import { batchOf, CLOCK, contextOf, doubles, positionOf, rawStream, sliceOf } from './slices.ts'
 
-describe.each(CLIENTS)('%s', (client) => {
+describe.each(PROTOCOLS)('$name', ({ client, features }) => {
   let broker: Broker
   beforeAll(async () => {
-    broker = await startBroker({ portFrom: 24_100 })
+    broker = await startBroker({ portFrom: 24_100, features })
     await createTopics(broker.bootstrap, 12)
     await settled(broker.bootstrap, client)
   })

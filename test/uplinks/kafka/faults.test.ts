@@ -8,15 +8,15 @@ import { Unreachable } from '../../../src/core/errors.ts'
 import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../../kafka/broker.ts'
 import { createTopics, startBroker } from '../../kafka/broker.ts'
-import { CLIENTS, NEVER, openFor } from './cluster.ts'
+import { NEVER, openFor, PROTOCOLS } from './cluster.ts'
 import type { Freezer } from './freezer.ts'
 import { freezer } from './freezer.ts'
 import { batchOf, doubles, positionOf, rawStream } from './slices.ts'
 
-describe.each(CLIENTS)('%s', (client) => {
+describe.each(PROTOCOLS)('$name', ({ client, features }) => {
   let broker: Broker
   beforeAll(async () => {
-    broker = await startBroker({ portFrom: 24_300 })
+    broker = await startBroker({ portFrom: 24_300, features })
     await createTopics(broker.bootstrap, 12)
   })
   afterAll(() => broker?.down())
@@ -164,6 +164,7 @@ describe.each(CLIENTS)('%s', (client) => {
     const proxyPort = 24_398
     const behind = await startBroker({
       portFrom: 24_400,
+      features,
       properties: { 'advertised.listeners': `PLAIN://127.0.0.1:${proxyPort}` },
     })
     const [host = '', port = ''] = behind.bootstrap.split(':')

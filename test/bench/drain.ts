@@ -1,0 +1,181 @@
+// P3J: a log drained into Kafka, exactly once, by each of our clients, beside Java's producer performance tool with the same values; then small
+// transactions of 100 readings one after another, as live readings are.
+//
+//   node test/bench/drain.ts [--readings 1000000] [--live 5] [--json]
+//
+// All in one run against one broker. The tool sends as fast as it can, without keys, headers or transactions, with values of ours out of a file:
+// with and without compression, of which the faster counts. What was drained is read back: every reading once.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { forEachRecord } from '../../src/clients/kafka/batches.ts'
+import { kafkaClient } from '../../src/clients/kafka/client.ts'
+import { partitionReader } from '../../src/clients/kafka/fetch.ts'
+import { verifyTopics } from '../../src/uplinks/kafka/verify/index.ts'
+import { adminOf, createTopics, startBroker, TOPICS } from '../kafka/broker.ts'
+import type { Line } from './lines.ts'
+import { line, machine, noter, print, whole } from './lines.ts'
+import { appendAll, openBenchLog, recordedPlant } from './log.ts'
+
+const { values: options } = parseArgs({
+  options: {
+    readings: { type: 'string', default: '1000000' },
+    live: { type: 'string', default: '5' },
+    json: { type: 'boolean', default: false },
+  },
+})
+const TAGS = 1_000
+const READINGS = Math.ceil(Number(options.readings) / TAGS) * TAGS
+const BATCH_SECONDS = 10
+const PARTITIONS = 12
+const PORT = 28_800
+const VALUES_MAX = 20_000
+const JAVA_TOPIC = 'java'
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} }
+const note = noter('drain')
+const CLIENTS = ['direct', 'kafkajs'] as const
+
+interface Drained {
+  readonly readings: number
+  readonly seconds: number
+  readonly cpuSeconds: number
+  readonly transactions: number
+}
+
+interface Live {
+  readonly commitsPerSecond: number
+  readonly p50: number
+  readonly p99: number
+  readonly cpuSecondsPerCommit: number
+}
+
+async function fill(dir: string): Promise<void> {
+  const log = await openBenchLog(dir)
+  const plant = recordedPlant(TAGS, (Date.now() - 3_600_000) * 1000)
+  function* batches() {
+    for (let second = 0; second < READINGS / TAGS; second += BATCH_SECONDS) {
+      plant.add(second, Math.min(BATCH_SECONDS, READINGS / TAGS - second))
+      yield plant.builder.take(plant.timeOf(second + BATCH_SECONDS))
+    }
+  }
+  await appendAll(log, batches())
+  await log.seal()
+  await log.close()
+}
+
+async function output(command: string, words: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  const child = spawn(command, words, { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const parts: Buffer[] = []
+  child.stdout.on('data', (part: Buffer) => void parts.push(part))
+  const [code] = (await once(child, 'close')) as [number | null]
+  if (code !== 0) throw new Error(`${command} ended with ${code ?? 'a signal'}`)
+  return Buffer.concat(parts).toString()
+}
+
+async function ours<T>(...words: readonly string[]): Promise<T> {
+  return JSON.parse(
+    await output(process.execPath, [...process.execArgv, join(import.meta.dirname, 'drain.main.ts'), ...words]),
+  ) as T
+}
+
+async function drainBy(client: string, full: string, bootstrap: string): Promise<Drained> {
+  const dir = mkdtempSync(join(tmpdir(), 'hf-bench-drain-'))
+  try {
+    cpSync(full, dir, { recursive: true })
+    const result = await ours<Drained>(dir, bootstrap, client, `box-${client}`, String(READINGS))
+    note(
+      `${client}: ${whole(result.readings / result.seconds)} readings/s, ${perMillion(result).toFixed(2)} CPU s a million, ${result.transactions} transactions`,
+    )
+    return result
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+const perMillion = ({ cpuSeconds, readings }: Drained) => (cpuSeconds / readings) * 1e6
+
+/** The log names its device itself: read back before the next one comes. */
+async function assertOnce(bootstrap: string, before: number): Promise<void> {
+  const { totals } = await verifyTopics({ brokers: [bootstrap], device: 'box-1' })
+  note(`read back: ${JSON.stringify(totals)}`)
+  if (totals.records - before !== READINGS) throw new Error(`of ${READINGS} readings ${totals.records - before} are there`)
+}
+
+/** Values of records that are there, one a line; gives their mean size. */
+async function valuesInto(file: string, bootstrap: string): Promise<number> {
+  const client = kafkaClient({ brokers: [bootstrap] }, { clientId: 'bench', log: SILENT })
+  try {
+    const reader = await partitionReader(client, AbortSignal.timeout(60_000))
+    const spans = (await reader.spans(TOPICS.telemetry)) ?? []
+    const lines: string[] = []
+    const some = spans.map((it) => ({ ...it, to: Math.min(it.to, it.from + Math.ceil(VALUES_MAX / spans.length)) }))
+    const onBatch = (_: string, __: number, batch: Parameters<typeof forEachRecord>[0]) =>
+      forEachRecord(batch, (it) => {
+        if (lines.length < VALUES_MAX) lines.push(it.bytes.toString('utf8', it.valueAt, it.valueAt + it.valueLength))
+      })
+    await reader.read({ spans: some, onBatch, onProgress: () => {} })
+    writeFileSync(file, `${lines.join('\n')}\n`)
+    return lines.reduce((sum, it) => sum + Buffer.byteLength(it), 0) / lines.length
+  } finally {
+    client.destroy()
+  }
+}
+
+async function java(bootstrap: string, values: string, compression: 'none' | 'zstd'): Promise<number> {
+  const script = join(import.meta.dirname, '../kafka/kafka.sh')
+  const properties = [
+    `bootstrap.servers=${bootstrap}`,
+    'acks=all',
+    `compression.type=${compression}`,
+    'batch.size=131072',
+    'linger.ms=5',
+  ]
+  const words = ['tool', 'ProducerPerformance', '--topic', JAVA_TOPIC, '--num-records', String(READINGS), '--throughput', '-1']
+  const text = await output(script, [...words, '--payload-file', values, '--producer-props', ...properties])
+  const rate = /([\d.,]+) records\/sec[^\n]*\n?$/.exec(text.trim().split('\n').at(-1) ?? '')?.[1]
+  if (rate === undefined) throw new Error(`the tool says ${text}`)
+  note(`Java, compression ${compression}: ${whole(Number(rate))} records/s`)
+  return Number(rate)
+}
+
+const full = mkdtempSync(join(tmpdir(), 'hf-bench-full-'))
+const values = join(full, 'values')
+note(machine())
+const broker = await startBroker({ portFrom: PORT })
+try {
+  await createTopics(broker.bootstrap, PARTITIONS)
+  const admin = adminOf(broker.bootstrap)
+  await admin.connect()
+  await admin.createTopics({ waitForLeaders: true, topics: [{ topic: JAVA_TOPIC, numPartitions: PARTITIONS }] })
+  await admin.disconnect()
+  const log = join(full, 'log')
+  await fill(log)
+  note(`a log of ${whole(READINGS)} readings`)
+  const lines: Line[] = []
+  const direct = await drainBy('direct', log, broker.bootstrap)
+  await assertOnce(broker.bootstrap, 0)
+  const size = await valuesInto(values, broker.bootstrap)
+  const fastest = Math.max(await java(broker.bootstrap, values, 'none'), await java(broker.bootstrap, values, 'zstd'))
+  const kafkajs = await drainBy('kafkajs', log, broker.bootstrap)
+  await assertOnce(broker.bootstrap, READINGS)
+  const beside = [fastest, `Java's tool, ${Math.round(size)} bytes a value`] as const
+  for (const [n, it] of [direct, kafkajs].entries()) {
+    lines.push(line('P3J', `drain by ${CLIENTS[n]}, exactly once`, 'readings/s', it.readings / it.seconds, beside))
+    lines.push(line('P3J', `drain by ${CLIENTS[n]}, CPU with the log's`, 's per million', perMillion(it), [4, 'the bound of 4']))
+  }
+  for (const client of CLIENTS) {
+    const live = await ours<Live>('live', broker.bootstrap, client, `live-${client}`, options.live)
+    lines.push(line('P3J', `commits of 100 readings, ${client}`, 'a second', live.commitsPerSecond, [50, 'the bound of 50']))
+    lines.push(line('P3J', `a commit of 100 readings, ${client}, p50`, 'ms', live.p50, [15, 'the bound of 15 ms']))
+    lines.push(line('P3J', `a commit of 100 readings, ${client}, p99`, 'ms', live.p99))
+    lines.push(line('P3J', `a commit of 100 readings, ${client}, CPU`, 'ms', live.cpuSecondsPerCommit * 1000))
+  }
+  print(lines, options.json)
+} finally {
+  await broker.down()
+  rmSync(full, { recursive: true, force: true })
+}
+process.exit(0)
