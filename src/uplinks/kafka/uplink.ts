@@ -16,6 +16,7 @@ import type { EndOffsets, Slice } from '../../core/log.ts'
 import { streamKey } from '../../core/stream.ts'
 import type { Position, Refusal } from '../../core/position.ts'
 import type { Uplink, UplinkBatch, UplinkContext } from '../../core/uplink.ts'
+import type { Destination } from './events.ts'
 import { checkpointRecord, refusedRecord } from './events.ts'
 import type { Packed } from './pack.ts'
 import { packer } from './pack.ts'
@@ -89,7 +90,12 @@ function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, co
     }
   }
 
-  function packAll(batch: UplinkBatch, position: Position, found: ReadonlyMap<string, Topic>): Packed {
+  function packAll(
+    batch: UplinkBatch,
+    position: Position,
+    found: ReadonlyMap<string, Topic>,
+    destination: Destination | undefined,
+  ): Packed {
     const now = context.clock.now()
     const eventsTopic = found.get(events) as Topic
     pack.begin(now)
@@ -100,8 +106,8 @@ function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, co
       else pack.addReadings(slice, batch.series, topic, duplicatesOf(batch, slice))
     }
     if (pack.refusals.length > 0) pack.addEvent(refusedRecord(pack.refusals, position, about, style, now), eventsTopic)
-    if (batch.checkpoint) {
-      const where = { ...about, topics: topics.partitions() }
+    if (batch.checkpoint && destination) {
+      const where = { ...about, destination }
       pack.addEvent(checkpointRecord({ ...batch, checkpoint: batch.checkpoint }, position, where, style, now), eventsTopic)
     }
     return pack.take()
@@ -114,7 +120,10 @@ function uplinkOn(client: KafkaClient, admin: Admin, settings: KafkaSettings, co
     for (let adaptations = 0; ; adaptations++) {
       const found = await withDeadline('ask for the topics', CALL_MS_MAX, signal, topics.ask(names))
       refuseMissing(found, batch, settings, context.site)
-      const packed = packAll(batch, position, found as ReadonlyMap<string, Topic>)
+      const destination =
+        batch.checkpoint &&
+        (await withDeadline('describe the cluster', CALL_MS_MAX, signal, topics.describe(fixedTopics(settings, context.site))))
+      const packed = packAll(batch, position, found as ReadonlyMap<string, Topic>, destination)
       const outcome = await producer.commit(packed, offsets, signal)
       if (outcome === 'committed') return packed.refusals
       const adapted = adaptations < ADAPTATIONS_MAX && adapt(outcome, packed)
@@ -188,6 +197,16 @@ function knownTopics(admin: Admin, monotonic: () => number) {
     return topic
   }
 
+  /** By `topic/partition`; those of `names` and all that were written to, as far as they exist. */
+  async function ends(names: readonly string[]): Promise<EndOffsets> {
+    const found: Record<string, string> = {}
+    for (const name of new Set([...names, ...known.keys()])) {
+      if (isMissing(await askOne(name))) continue
+      for (const { partition, high } of await admin.fetchTopicOffsets(name)) found[`${name}/${partition}`] = high
+    }
+    return found
+  }
+
   return {
     async ask(names: Iterable<string>): Promise<ReadonlyMap<string, Topic | MissingTopic>> {
       const found = new Map<string, Topic | MissingTopic>()
@@ -204,18 +223,14 @@ function knownTopics(admin: Admin, monotonic: () => number) {
       known.set(name, { ...before, topic: { ...before.topic, batchBytesMax } })
       return true
     },
-    partitions(): Readonly<Record<string, number>> {
-      return Object.fromEntries([...known].flatMap(([name, { topic }]) => (isMissing(topic) ? [] : [[name, topic.partitions]])))
+    /** With `names` and all topics that were written to, as far as they exist. */
+    async describe(names: readonly string[]): Promise<Destination> {
+      const { clusterId: cluster } = await admin.describeCluster()
+      const now = await ends(names)
+      const partitions = [...known].flatMap(([name, { topic }]) => (isMissing(topic) ? [] : [[name, topic.partitions] as const]))
+      return { cluster, topics: Object.fromEntries(partitions), ends: now }
     },
-    /** By `topic/partition`; those of `names` and all that were written to, as far as they exist. */
-    async ends(names: readonly string[]): Promise<EndOffsets> {
-      const ends: Record<string, string> = {}
-      for (const name of new Set([...names, ...known.keys()])) {
-        if (isMissing(await askOne(name))) continue
-        for (const { partition, high } of await admin.fetchTopicOffsets(name)) ends[`${name}/${partition}`] = high
-      }
-      return ends
-    },
+    ends,
   }
 }
 
