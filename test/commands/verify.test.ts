@@ -7,7 +7,18 @@ import { Unreachable } from '../../src/core/errors.ts'
 import type { VerifiedStream, VerifyReport } from '../../src/core/verify.ts'
 import { runHere } from './surroundings.ts'
 
-const ZERO = { records: 0, proven: 0, named: 0, waiting: 0, expired: 0, missing: 0, doubled: 0, maybeDuplicate: 0 }
+const ZERO = {
+  records: 0,
+  proven: 0,
+  named: 0,
+  elsewhere: 0,
+  waiting: 0,
+  expired: 0,
+  missing: 0,
+  doubled: 0,
+  maybeDuplicate: 0,
+  replayed: 0,
+}
 
 function stream(name: string, counts: Partial<VerifiedStream>): VerifiedStream {
   const epoch = '3f2a1b2c4d5e6f708192a3b4c5d6e7f8'
@@ -25,6 +36,8 @@ function report(ok: boolean, streams: readonly VerifiedStream[]): VerifyReport {
     totals: totals as typeof ZERO,
     topics,
     absent: ['holdfast.aggregates.v1'],
+    unread: [],
+    contradictions: [],
     foreign: 2,
     checkpoints: 3,
     seconds: 1.23,

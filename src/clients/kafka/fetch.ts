@@ -26,6 +26,8 @@ export interface ReadPartitions {
   readonly onBatch: (topic: string, partition: number, batch: RecordBatch) => void
   /** Offsets done, of all. */
   readonly onProgress: (done: number, all: number) => void
+  /** Records of it were deleted before they were read. */
+  readonly onDeleted?: (topic: string, partition: number) => void
 }
 
 const FETCH_BYTES_MAX = 8_000_000
@@ -49,6 +51,8 @@ interface Reading {
 }
 
 export interface PartitionReader {
+  /** The cluster's id, where it says one, and the names of its topics. */
+  about(): Promise<{ readonly id: string | undefined; readonly topics: readonly string[] }>
   /** All of a topic as it is now: from what is left to what is written, committed or not. Undefined when there is no such topic. */
   spans(topic: string): Promise<PartitionSpan[] | undefined>
   /** Rejects with Unreachable: 'stuck' when a transaction stays open, or what the connection says. */
@@ -66,6 +70,10 @@ export async function partitionReader(client: KafkaClient, signal: AbortSignal):
   })
   await withDeadline('connect', FETCH_MS_MAX, signal, cluster.connect())
   return {
+    async about() {
+      const found = await withDeadline('ask for the topics', FETCH_MS_MAX, signal, cluster.metadata())
+      return { id: found.clusterId, topics: found.topicMetadata.map((it) => it.topic) }
+    },
     spans: (topic) => withDeadline(`ask for the ends of ${topic}`, FETCH_MS_MAX, signal, spansOf(cluster, topic)),
     read(options) {
       const readings = options.spans
@@ -157,7 +165,7 @@ async function readFrom(
     const answers = readFetchResponse(await waiting)
     const fresh = answers.map((answer) => ({ answer, reading: readingOf(readings, answer) }))
     if (answers.some((it) => LEADER_MOVED.has(it.error))) return askLeaders(cluster)
-    for (const { answer, reading } of fresh) advance(reading, answer)
+    for (const { answer, reading } of fresh) advance(reading, answer, options)
     const unfinished = readings.filter((it) => it.at < it.span.to)
     const more = unfinished.length === readings.length && answers.some((it) => it.batches.length > 0)
     if (more) {
@@ -181,10 +189,11 @@ function readingOf(readings: readonly Reading[], answer: FetchedPartition): Read
 }
 
 /** Records that retention deletes while we read are gone: go on where the log starts now. */
-function advance(reading: Reading, answer: FetchedPartition): void {
-  if (answer.error === OFFSET_OUT_OF_RANGE)
+function advance(reading: Reading, answer: FetchedPartition, { onDeleted }: ReadPartitions): void {
+  if (answer.error === OFFSET_OUT_OF_RANGE) {
     reading.at = Math.max(reading.at, answer.logStart < 0 ? reading.span.to : answer.logStart)
-  else if (answer.error !== 0)
+    onDeleted?.(answer.topic, answer.partition)
+  } else if (answer.error !== 0)
     throw new Unreachable('fetch-failed', `${answer.topic}/${answer.partition}: error ${answer.error} of the broker`)
   reading.at = answer.batches.at(-1)?.end ?? reading.at
 }

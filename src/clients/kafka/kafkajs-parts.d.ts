@@ -20,6 +20,7 @@ declare module 'kafkajs/src/cluster/index.js' {
     connect(): Promise<void>
     addMultipleTargetTopics(topics: readonly string[]): Promise<void>
     refreshMetadata(): Promise<void>
+    metadata(): Promise<{ readonly clusterId?: string; readonly topicMetadata: readonly { readonly topic: string }[] }>
     findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[]
     fetchTopicsOffset(
       topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[],

@@ -10,6 +10,8 @@ import type { MissingTopic, Topic } from './topics.ts'
 export interface Cluster {
   /** `host:port` of each. */
   brokers(): Promise<readonly string[]>
+  /** What the cluster calls itself; undefined where it does not say. */
+  id(): Promise<string | undefined>
   topic(name: string): Promise<Topic | MissingTopic>
   /** The offset after the last record of each partition, committed or not. */
   ends(topic: string): Promise<ReadonlyMap<number, string>>

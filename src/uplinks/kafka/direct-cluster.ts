@@ -61,6 +61,7 @@ function clusterOn(brokers: Brokers, transactionalId: string | undefined): Clust
     async brokers() {
       return (await brokers.metadata([])).brokers.map((it) => `${it.host}:${it.port}`)
     },
+    id: async () => (await brokers.metadata([])).cluster,
     topic,
     ends,
     stored: (group, name) => storedOffset(brokers, group, name),

@@ -1,6 +1,6 @@
 // Records that are not readings: gaps, checkpoints, readings that were refused for good.
 import { binary, lengthOf } from '../../clients/kafka/records.ts'
-import type { LedgerRow } from '../../core/log.ts'
+import type { EndOffsets, LedgerRow } from '../../core/log.ts'
 import type { Stream } from '../../core/stream.ts'
 import { streamKey } from '../../core/stream.ts'
 import type { Position, Refusal } from '../../core/position.ts'
@@ -38,15 +38,25 @@ export function gapRecord(stream: Stream, row: LedgerRow, style: RecordStyle, no
   return eventRecord(stream, `${stream.device}/${row.stream.class}`, name, value, style, now, maybeDuplicate)
 }
 
+/** The destination as a checkpoint describes it, just before its transaction. */
+export interface Destination {
+  /** The cluster's id: on another one, as a mirror is, the ends mean nothing. */
+  readonly cluster: string | undefined
+  /** Partitions by topic. */
+  readonly topics: Readonly<Record<string, number>>
+  /** What is delivered later comes behind these. */
+  readonly ends: EndOffsets
+}
+
 /** What `verify` works from: what is delivered with this transaction, and what the log has beyond. */
 export function checkpointRecord(
   batch: UplinkBatch & Required<Pick<UplinkBatch, 'checkpoint'>>,
   position: Position,
-  about: { device: string; uplink: string; topics: Readonly<Record<string, number>> },
+  about: { device: string; uplink: string; destination: Destination },
   style: RecordStyle,
   now: number,
 ): EventRecord {
-  const { device, uplink, topics } = about
+  const { device, uplink, destination } = about
   const keys = new Set([...position.delivered.keys(), ...Object.keys(batch.checkpoint.streams)])
   const streams = Object.fromEntries(
     [...keys].map((key) => {
@@ -63,7 +73,7 @@ export function checkpointRecord(
     transaction: position.transaction,
     reason: batch.checkpoint.reason,
     streams,
-    topics,
+    ...destination,
   }
   const name = {
     type: 'holdfast.checkpoint',

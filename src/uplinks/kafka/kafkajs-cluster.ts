@@ -36,6 +36,7 @@ function clusterOn(client: KafkaClient, admin: Admin, work: Pick<Cluster, 'fence
     async brokers() {
       return (await admin.describeCluster()).brokers.map((it) => `${it.host}:${it.port}`)
     },
+    id: async () => (await admin.describeCluster()).clusterId,
     topic: (name) => askTopic(admin, name),
     async ends(topic) {
       return new Map((await admin.fetchTopicOffsets(topic)).map((it) => [it.partition, it.high]))

@@ -2,6 +2,7 @@
 import { explain } from '../../clients/kafka/explain.ts'
 import type { EndOffsets } from '../../core/log.ts'
 import type { Cluster } from './cluster.ts'
+import type { Destination } from './events.ts'
 
 export interface Topic {
   readonly name: string
@@ -82,6 +83,16 @@ export function knownTopics(cluster: Cluster, monotonic: () => number) {
     return topic
   }
 
+  /** By `topic/partition`; those of `names` and all that were written to, as far as they exist. */
+  async function ends(names: readonly string[]): Promise<EndOffsets> {
+    const found: Record<string, string> = {}
+    for (const name of new Set([...names, ...known.keys()])) {
+      if (isMissing(await askOne(name))) continue
+      for (const [partition, end] of await cluster.ends(name)) found[`${name}/${partition}`] = end
+    }
+    return found
+  }
+
   return {
     async ask(names: Iterable<string>): Promise<ReadonlyMap<string, Topic | MissingTopic>> {
       const found = new Map<string, Topic | MissingTopic>()
@@ -98,17 +109,12 @@ export function knownTopics(cluster: Cluster, monotonic: () => number) {
       known.set(name, { ...before, topic: { ...before.topic, batchBytesMax } })
       return true
     },
-    partitions(): Readonly<Record<string, number>> {
-      return Object.fromEntries([...known].flatMap(([name, { topic }]) => (isMissing(topic) ? [] : [[name, topic.partitions]])))
+    /** With `names` and all topics that were written to, as far as they exist. */
+    async describe(names: readonly string[]): Promise<Destination> {
+      const now = await ends(names)
+      const partitions = [...known].flatMap(([name, { topic }]) => (isMissing(topic) ? [] : [[name, topic.partitions] as const]))
+      return { cluster: await cluster.id(), topics: Object.fromEntries(partitions), ends: now }
     },
-    /** By `topic/partition`; those of `names` and all that were written to, as far as they exist. */
-    async ends(names: readonly string[]): Promise<EndOffsets> {
-      const ends: Record<string, string> = {}
-      for (const name of new Set([...names, ...known.keys()])) {
-        if (isMissing(await askOne(name))) continue
-        for (const [partition, end] of await cluster.ends(name)) ends[`${name}/${partition}`] = end
-      }
-      return ends
-    },
+    ends,
   }
 }

@@ -15,6 +15,7 @@ import type { Position, Refusal } from '../../core/position.ts'
 import type { Uplink, UplinkBatch, UplinkContext } from '../../core/uplink.ts'
 import type { Cluster, RefusedTransaction } from './cluster.ts'
 import { openCluster } from './cluster.ts'
+import type { Destination } from './events.ts'
 import { checkpointRecord, refusedRecord } from './events.ts'
 import type { Packed } from './pack.ts'
 import { packer } from './pack.ts'
@@ -73,7 +74,12 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     }
   }
 
-  function packAll(batch: UplinkBatch, position: Position, found: ReadonlyMap<string, Topic>): Packed {
+  function packAll(
+    batch: UplinkBatch,
+    position: Position,
+    found: ReadonlyMap<string, Topic>,
+    destination: Destination | undefined,
+  ): Packed {
     const now = context.clock.now()
     const eventsTopic = found.get(events) as Topic
     pack.begin(now)
@@ -84,8 +90,8 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
       else pack.addReadings(slice, batch.series, topic, duplicatesOf(batch, slice))
     }
     if (pack.refusals.length > 0) pack.addEvent(refusedRecord(pack.refusals, position, about, style, now), eventsTopic)
-    if (batch.checkpoint) {
-      const where = { ...about, topics: topics.partitions() }
+    if (batch.checkpoint && destination) {
+      const where = { ...about, destination }
       pack.addEvent(checkpointRecord({ ...batch, checkpoint: batch.checkpoint }, position, where, style, now), eventsTopic)
     }
     return pack.take()
@@ -98,7 +104,10 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     for (let adaptations = 0; ; adaptations++) {
       const found = await withDeadline('ask for the topics', CALL_MS_MAX, signal, topics.ask(names))
       refuseMissing(found, batch, settings, context.site)
-      const packed = packAll(batch, position, found as ReadonlyMap<string, Topic>)
+      const destination =
+        batch.checkpoint &&
+        (await withDeadline('describe the cluster', CALL_MS_MAX, signal, topics.describe(fixedTopics(settings, context.site))))
+      const packed = packAll(batch, position, found as ReadonlyMap<string, Topic>, destination)
       const outcome = await cluster.commit(packed, offsets, signal)
       if (outcome === 'committed') return packed.refusals
       const adapted = adaptations < ADAPTATIONS_MAX && adapt(outcome, packed)

@@ -85,6 +85,8 @@ export function saslAuthenticate(message: Buffer): Call<{ bytes: Buffer; session
 }
 
 export interface Metadata {
+  /** What the cluster calls itself. */
+  readonly cluster: string | undefined
   readonly brokers: readonly { readonly id: number; readonly host: string; readonly port: number }[]
   readonly topics: readonly TopicMetadata[]
 }
@@ -107,9 +109,9 @@ export function metadata(topics: readonly string[]): Call<Metadata> {
       answer.text()
       return broker
     })
-    answer.text()
+    const cluster = answer.text() ?? undefined
     answer.int32()
-    return { brokers, topics: answer.array(() => topicMetadata(answer)) }
+    return { cluster, brokers, topics: answer.array(() => topicMetadata(answer)) }
   })
 }
 

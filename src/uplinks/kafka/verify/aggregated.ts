@@ -2,26 +2,11 @@
 // that its sequences lie inside of; lines that overlap (merged ones do), and those that one aggregate spans, are weighed together.
 import type { Interval } from '../../../core/intervals.ts'
 import { countOf } from '../../../core/intervals.ts'
-import type { Claim, StreamRecords } from './collect.ts'
-import { merged, without } from './sequences.ts'
-
-/** A gap record: a line of the ledger. `sequence` is its place in the class's gap stream. */
-export interface GapRow extends Interval {
-  readonly sequence: number
-  readonly count: number
-  readonly action: string
-}
-
-/** Lines of the ledger that were aggregated, and what is there of them. */
-interface Span extends Interval {
-  readonly count: number
-  /** The highest place in the gap stream. */
-  readonly sequence: number
-  /** Readings that aggregates inside of it stand for. */
-  found: number
-  /** Index of the last span that an aggregate shares with it. */
-  sharedTo: number
-}
+import type { Claim } from './checkpoints.ts'
+import type { StreamRecords } from './collect.ts'
+import type { Line, Lines } from './lines.ts'
+import { either, isEmpty, without } from './runs.ts'
+import { sequenceSet } from './sequences.ts'
 
 export interface AggregatedSpans {
   add(aggregate: StandsFor): void
@@ -40,11 +25,25 @@ export interface Complete {
   readonly aggregates: number
 }
 
+/** Lines of the ledger that were aggregated, those that overlap as one, and what is there of them: columns in the order of their sequences. */
+interface Spans {
+  readonly length: number
+  readonly from: Float64Array
+  readonly to: Float64Array
+  readonly count: Float64Array
+  /** The highest place in the gap stream. */
+  readonly sequence: Float64Array
+  /** Readings that aggregates inside of it stand for. */
+  readonly found: Float64Array
+  /** Index of the last span that an aggregate shares with it. */
+  readonly sharedTo: Float64Array
+}
+
 const SHOWN_MAX = 20
 const STRANGERS_MAX = 1_000
 
-export function aggregatedSpans(rows: Iterable<GapRow>): AggregatedSpans {
-  const spans = spansOf([...rows].filter((it) => it.action === 'aggregated'))
+export function aggregatedSpans(lines: Lines): AggregatedSpans {
+  const spans = spansOf(lines)
   /** Aggregates that stand for what no gap record names. */
   const strangers: StandsFor[] = []
 
@@ -53,9 +52,8 @@ export function aggregatedSpans(rows: Iterable<GapRow>): AggregatedSpans {
     let [low, high] = [0, spans.length - 1]
     while (low <= high) {
       const middle = (low + high) >>> 1
-      const it = spans[middle] as Span
-      if (it.to <= sequence) low = middle + 1
-      else if (it.from > sequence) high = middle - 1
+      if ((spans.to[middle] as number) <= sequence) low = middle + 1
+      else if ((spans.from[middle] as number) > sequence) high = middle - 1
       else return middle
     }
     return -1
@@ -68,17 +66,16 @@ export function aggregatedSpans(rows: Iterable<GapRow>): AggregatedSpans {
         if (strangers.length < STRANGERS_MAX) strangers.push(aggregate)
         return
       }
-      const span = spans[first] as Span
-      span.found += aggregate.count
-      span.sharedTo = Math.max(span.sharedTo, last)
+      spans.found[first] = (spans.found[first] as number) + aggregate.count
+      spans.sharedTo[first] = Math.max(spans.sharedTo[first] as number, last)
     },
     contradictions(complete) {
       const found = strangers
         .filter((it) => it.sequence < complete.aggregates)
         .map((it) => `aggregate ${it.sequence} stands for readings of ${it.from} to ${it.to}, which no gap record names so`)
-      for (let at = 0; at < spans.length; ) {
+      for (let at = 0; at < spans.length && found.length < SHOWN_MAX; ) {
         const end = sharedEnd(spans, at)
-        const text = judge(spans.slice(at, end), complete.rows)
+        const text = judge(spans, at, end, complete.rows)
         if (text) found.push(text)
         at = end
       }
@@ -87,36 +84,61 @@ export function aggregatedSpans(rows: Iterable<GapRow>): AggregatedSpans {
   }
 }
 
-function spansOf(rows: readonly GapRow[]): Span[] {
-  const spans: Span[] = []
-  for (const { from, to, count, sequence } of rows.toSorted((a, b) => a.from - b.from)) {
-    const before = spans.at(-1)
-    const overlaps = before !== undefined && from < before.to
-    const span = overlaps
-      ? {
-          from: before.from,
-          to: Math.max(before.to, to),
-          count: before.count + count,
-          sequence: Math.max(before.sequence, sequence),
-        }
-      : { from, to, count, sequence }
-    spans.splice(overlaps ? -1 : spans.length, overlaps ? 1 : 0, { ...span, found: 0, sharedTo: 0 })
+function spansOf(lines: Lines): Spans {
+  const { from, to, count, sequence, order } = columnsOf(lines)
+  let length = 0
+  const spans = { from: new Float64Array(order.length), to: new Float64Array(order.length) }
+  const counts = new Float64Array(order.length)
+  const sequences = new Float64Array(order.length)
+  for (const at of order) {
+    const isNew = length === 0 || (from[at] as number) >= (spans.to[length - 1] as number)
+    if (isNew) spans.from[length++] = from[at] as number
+    const i = length - 1
+    spans.to[i] = Math.max(spans.to[i] as number, to[at] as number)
+    counts[i] = (counts[i] as number) + (count[at] as number)
+    sequences[i] = Math.max(sequences[i] as number, sequence[at] as number)
   }
-  return spans
+  const found = new Float64Array(length)
+  const sharedTo = new Float64Array(length)
+  return { length, ...spans, count: counts, sequence: sequences, found, sharedTo }
+}
+
+/** Of the lines that were aggregated, and their indexes in the order of `from`. */
+function columnsOf(lines: Lines) {
+  const [from, to, count, sequence] = Array.from({ length: 4 }, () => new Float64Array(lines.length)) as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ]
+  let length = 0
+  for (const it of lines.each()) {
+    if (it.action !== 'aggregated') continue
+    from[length] = it.from
+    to[length] = it.to
+    count[length] = it.count
+    sequence[length++] = it.sequence
+  }
+  const order = Uint32Array.from({ length }, (_, i) => i).sort((a, b) => (from[a] as number) - (from[b] as number))
+  return { from, to, count, sequence, order }
 }
 
 /** Behind the spans that are weighed together with the one at `at`. */
-function sharedEnd(spans: readonly Span[], at: number): number {
+function sharedEnd(spans: Spans, at: number): number {
   let end = at + 1
-  for (let i = at; i < end; i++) end = Math.max(end, (spans[i] as Span).sharedTo + 1)
+  for (let i = at; i < end; i++) end = Math.max(end, (spans.sharedTo[i] as number) + 1)
   return end
 }
 
-function judge(spans: readonly Span[], completeRows: number): string | undefined {
-  const [named, found] = [spans.reduce((sum, it) => sum + it.count, 0), spans.reduce((sum, it) => sum + it.found, 0)]
-  const mayGrow = spans.some((it) => it.sequence >= completeRows)
+function judge(spans: Spans, at: number, end: number, completeRows: number): string | undefined {
+  let [named, found, mayGrow] = [0, 0, false]
+  for (let i = at; i < end; i++) {
+    named += spans.count[i] as number
+    found += spans.found[i] as number
+    mayGrow ||= (spans.sequence[i] as number) >= completeRows
+  }
   if (found === named || (found < named && mayGrow)) return undefined
-  const where = `${spans[0]?.from} to ${(spans.at(-1)?.to ?? 1) - 1}`
+  const where = `${spans.from[at]} to ${(spans.to[end - 1] as number) - 1}`
   return `gap records name ${named} readings of ${where} as aggregated, the aggregates there stand for ${found}`
 }
 
@@ -130,19 +152,34 @@ export function completeOf(
   aggregates: StreamRecords | undefined,
   claims: { readonly gap: readonly Claim[]; readonly aggregate: readonly Claim[] },
 ): Complete {
-  const seen = aggregates?.seen.intervals() ?? []
-  const rows = [...(aggregates?.rows.values() ?? [])]
-  const givenUp = [...(aggregates?.refused ?? []), ...rows.filter((it) => it.action !== 'aggregated')]
-  const isWhole = without(merged(givenUp), seen).length === 0
+  const seen = aggregates?.seen.runs() ?? []
+  const isWhole = isEmpty(
+    without(
+      either(
+        namedBy(aggregates, (it) => it.action !== 'aggregated'),
+        refusedOf(aggregates),
+      ),
+      seen,
+    ),
+  )
   let complete = NOTHING
   for (const gap of claims.gap) {
     const next = claims.aggregate.find((it) => it.uplink === gap.uplink)?.next ?? 0
-    const replaced = merged(rows.filter((it) => it.sequence < gap.next))
-    const isThere = without(without([{ from: 0, to: next }], seen), replaced).length === 0
+    const replaced = namedBy(aggregates, (it) => it.sequence < gap.next)
+    const isThere = isEmpty(without(without([{ from: 0, to: next }], aggregates?.seen.runs() ?? []), replaced))
     complete = {
       rows: isWhole && isThere ? Math.max(complete.rows, gap.next) : complete.rows,
       aggregates: countOf(gap.delivered) >= gap.next ? Math.max(complete.aggregates, next) : complete.aggregates,
     }
   }
   return complete
+}
+
+const refusedOf = (records: StreamRecords | undefined) => records?.refused.runs() ?? []
+
+/** What the lines of a stream name, of those that are wanted. */
+function namedBy(records: StreamRecords | undefined, isWanted: (line: Readonly<Line>) => boolean): Iterable<Interval> {
+  const named = sequenceSet()
+  for (const it of records?.lines.each() ?? []) if (isWanted(it)) named.addRange(it.from, it.to)
+  return named.runs()
 }

@@ -1,66 +1,136 @@
 // The verdict over what was collected. A hole is what is neither seen nor named:
-//   missing   where the newest checkpoint says that it is delivered; without any checkpoint, below the highest sequence seen
-//   expired   the same, where the topic has deleted records that old
-//   waiting   all other holes: the box has them still, or the next checkpoint will tell
-import { countOf, intersection } from '../../../core/intervals.ts'
+//   elsewhere  a gap record says that another destination has it
+//   missing    where the newest checkpoint says that it is delivered; without any checkpoint, below the highest sequence seen
+//   expired    the same, where the topic may have deleted it: nobody can prove it any more
+//   waiting    all other holes: the box has them still, or the next checkpoint will tell
+import type { Interval } from '../../../core/intervals.ts'
+import { countOf } from '../../../core/intervals.ts'
 import { streamKey } from '../../../core/stream.ts'
 import type { VerifiedStream, VerifyCounts } from '../../../core/verify.ts'
 import { aggregatedSpans, completeOf } from './aggregated.ts'
+import type { Claim } from './checkpoints.ts'
 import type { Collected, StreamRecords } from './collect.ts'
-import { merged, without } from './sequences.ts'
+import type { Runs } from './runs.ts'
+import { countRuns, either, tally, within, without } from './runs.ts'
+import type { TopicRole } from './topics.ts'
+import { ROLE_OF } from './topics.ts'
 
 const HOLES_SHOWN_MAX = 20
+const COUNTS = [
+  'records',
+  'proven',
+  'named',
+  'elsewhere',
+  'waiting',
+  'expired',
+  'missing',
+  'doubled',
+  'maybeDuplicate',
+  'replayed',
+] as const satisfies readonly (keyof VerifyCounts)[]
 
-/** `expired`: the partitions of the topics of a form (`topic/partition`) whose oldest records are deleted. */
-export function judge(
-  collected: Collected,
-  expired: (form: StreamRecords['stream']['form']) => readonly string[],
-): VerifiedStream[] {
-  return [...collected.streams.values()]
-    .filter((it) => it.records > 0 || it.named.length > 0 || collected.claims.has(streamKey(it.stream)))
-    .sort((a, b) => (streamKey(a.stream) < streamKey(b.stream) ? -1 : 1))
-    .map((it) => judgeStream(it, collected, expired(it.stream.form)))
+/** `cut`: the roles whose topics have deleted records; `moving`: those that did while they were read. */
+export interface Deleted {
+  readonly cut: ReadonlySet<TopicRole>
+  readonly moving: ReadonlySet<TopicRole>
+}
+
+/** What one cluster holds of a stream. */
+interface Part {
+  readonly records: StreamRecords
+  readonly claims: readonly Claim[]
+  readonly collected: Collected
+  readonly deleted: Deleted
+}
+
+export interface Cluster {
+  readonly collected: Collected
+  readonly deleted: Deleted
+}
+
+export function judge(cluster: Cluster): VerifiedStream[] {
+  return streamsOf([cluster]).map((part) => ({ ...weigh(part, false), contradictions: contradictionsOf(part[0] as Part) }))
+}
+
+/** Of several clusters together: there in any of them is there. What each of them has twice, or says wrongly, its own verdict tells. */
+export function judgeTogether(clusters: readonly Cluster[]): VerifiedStream[] {
+  return streamsOf(clusters).map((parts) => ({ ...weigh(parts, true), contradictions: [] }))
 }
 
 export function totalsOf(streams: readonly VerifyCounts[]): VerifyCounts {
   const sum = (key: keyof VerifyCounts) => streams.reduce((total, it) => total + it[key], 0)
+  return Object.fromEntries(COUNTS.map((it) => [it, sum(it)])) as Record<(typeof COUNTS)[number], number>
+}
+
+/** Streams that anything is known of, in their order, each with its parts. */
+function streamsOf(clusters: readonly Cluster[]): Part[][] {
+  const found = new Map<string, Part[]>()
+  for (const { collected, deleted } of clusters)
+    for (const [key, records] of collected.streams) {
+      const claims = collected.claims.get(key) ?? []
+      const counts = [records.records, records.replayed, records.named.count, records.elsewhere.count, claims.length]
+      if (counts.every((it) => it === 0)) continue
+      found.set(key, [...(found.get(key) ?? []), { records, claims, collected, deleted }])
+    }
+  return [...found.keys()].toSorted().map((key) => found.get(key) as Part[])
+}
+
+/** `together`: what is elsewhere must be in one of the parts. */
+function weigh(parts: readonly Part[], together: boolean): Omit<VerifiedStream, 'contradictions'> {
+  const all = (of: (part: Part) => Runs) => parts.map(of).reduce((runs, it) => either(runs, it), [])
+  const sum = (of: (it: StreamRecords) => number) => parts.reduce((total, it) => total + of(it.records), 0)
+  const end = Math.max(...parts.flatMap(({ records, claims }) => [records.seen.end, ...claims.map((it) => it.next)]))
+  const seen = () => all((it) => it.records.seen.runs())
+  const named = () => all((it) => it.records.named.runs())
+  const elsewhere = () => all((it) => it.records.elsewhere.runs())
+  const nowhere = () => without(without([{ from: 0, to: end }], seen()), named())
+  const holes = () => (together ? nowhere() : without(nowhere(), elsewhere()))
+  const certain = () =>
+    either(
+      all((it) => certainOf(it, end)),
+      together ? elsewhere() : [],
+    )
+  const gone = () => within(holes(), certain())
+  const missing = tally(without(gone(), all(unprovable)), HOLES_SHOWN_MAX)
+  const [holeCount, goneCount] = [countRuns(holes()), countRuns(gone())]
   return {
-    records: sum('records'),
-    proven: sum('proven'),
-    named: sum('named'),
-    waiting: sum('waiting'),
-    expired: sum('expired'),
-    missing: sum('missing'),
-    doubled: sum('doubled'),
-    maybeDuplicate: sum('maybeDuplicate'),
+    stream: (parts[0] as Part).records.stream,
+    records: sum((it) => it.records),
+    proven: countRuns(seen()),
+    named: countRuns(without(named(), seen())),
+    elsewhere: together ? 0 : countRuns(without(without(elsewhere(), seen()), named())),
+    waiting: holeCount - goneCount,
+    expired: goneCount - missing.count,
+    missing: missing.count,
+    doubled: sum((it) => it.doubled),
+    maybeDuplicate: sum((it) => it.maybeDuplicate),
+    replayed: sum((it) => it.replayed),
+    holes: missing.first,
   }
 }
 
-function judgeStream(records: StreamRecords, collected: Collected, expired: readonly string[]): VerifiedStream {
-  const { stream, doubled, maybeDuplicate } = records
-  const claims = collected.claims.get(streamKey(stream)) ?? []
-  const delivered = merged(claims.flatMap((it) => it.delivered))
-  const seen = records.seen.intervals()
-  const named = merged(records.named)
-  const end = Math.max(seen.at(-1)?.to ?? 0, ...claims.map((it) => it.next))
-  const holes = without(without([{ from: 0, to: end }], seen), named)
-  const certain = gapsAreComplete(records, collected) ? (claims.length > 0 ? delivered : holes) : []
-  const gone = intersection(holes, certain)
-  const bound = expiredBelow(records, expired)
-  const missing = without(gone, [{ from: 0, to: bound }])
-  return {
-    stream,
-    records: records.records,
-    proven: records.seen.count,
-    named: countOf(without(named, seen)),
-    waiting: countOf(holes) - countOf(gone),
-    expired: countOf(gone) - countOf(missing),
-    missing: countOf(missing),
-    doubled,
-    maybeDuplicate,
-    holes: missing.slice(0, HOLES_SHOWN_MAX),
-    contradictions: [...claims.flatMap((it) => it.contradictions), ...aggregatedContradictions(records, collected)],
-  }
+/** What must be there or be named: what the newest checkpoints have; without any, all. While gap records wait on the box, one of them may name it. */
+function certainOf({ records, claims, collected }: Part, end: number): Runs {
+  if (!gapsAreComplete(records, collected)) return []
+  if (claims.length === 0) return [{ from: 0, to: end }]
+  return claims.reduce<Runs>((all, it) => either(all, it.delivered), [])
+}
+
+/** What retention may have deleted. */
+function unprovable({ records: { stream }, claims, deleted: { cut, moving } }: Part): Runs {
+  const role = ROLE_OF[stream.form]
+  if (!cut.has(role) && !moving.has(role)) return []
+  const all: readonly Interval[] = [{ from: 0, to: Number.MAX_SAFE_INTEGER }]
+  if (claims.length === 0 || moving.has(role)) return all
+  return claims.reduce<Runs>((found, it) => either(found, it.base ?? it.delivered), [])
+}
+
+function contradictionsOf({ records, claims, collected }: Part): string[] {
+  return [
+    ...claims.flatMap((it) => it.contradictions),
+    ...ledgerContradictions(records, collected),
+    ...aggregatedContradictions(records, collected),
+  ]
 }
 
 /** Where a raw stream's gap records and the aggregates disagree; said of the raw stream. */
@@ -69,20 +139,32 @@ function aggregatedContradictions(records: StreamRecords, { streams, claims }: C
   if (stream.form !== 'raw') return []
   const [gap, aggregate] = [streamKey({ ...stream, form: 'gap' }), streamKey({ ...stream, form: 'aggregate' })]
   const own = { gap: claims.get(gap) ?? [], aggregate: claims.get(aggregate) ?? [] }
-  const spans = records.aggregated ?? aggregatedSpans(records.rows.values())
+  const spans = records.aggregated ?? aggregatedSpans(records.lines)
   return spans.contradictions(completeOf(streams.get(aggregate), own))
 }
 
-/** While gap records wait on the box, a hole may be named by one of them. */
+/**
+ * Gap records that a checkpoint says are all there cannot name more than the box's ledger had. Only of a box with one epoch: when a ledger is lost,
+ * a new one begins, and what is left of the old one is less.
+ */
+function ledgerContradictions({ stream, lines }: StreamRecords, { claims }: Collected): string[] {
+  if (stream.form === 'gap' || stream.form === 'event') return []
+  const epochs = new Set([...claims.keys()].filter((it) => it.startsWith(`${stream.device}:`)).map((it) => it.split(':')[1]))
+  if (epochs.size !== 1) return []
+  const gaps = claims.get(streamKey({ ...stream, form: 'gap' })) ?? []
+  return (claims.get(streamKey(stream)) ?? []).flatMap(({ uplink, lost }) => {
+    const gap = gaps.find((it) => it.uplink === uplink)
+    if (lost === undefined || !gap || countOf(gap.delivered) < gap.next) return []
+    let told = 0
+    for (const it of lines.each()) if (it.sequence < gap.next && it.action !== 'elsewhere') told += it.count
+    return told > lost ? [`gap records name ${told} readings, the newest checkpoint counts ${lost} in the ledger`] : []
+  })
+}
+
 function gapsAreComplete({ stream }: StreamRecords, { claims }: Collected): boolean {
   if (stream.form !== 'raw' && stream.form !== 'aggregate') return true
   const gaps = claims.get(streamKey({ ...stream, form: 'gap' })) ?? []
   return gaps.every((it) => countOf(it.delivered) >= it.next)
-}
-
-/** A key's records stand in one partition in about their order: what is older than the oldest that is left there may have been deleted. */
-function expiredBelow({ leastLeft }: StreamRecords, expired: readonly string[]): number {
-  return expired.reduce((bound, where) => Math.max(bound, leastLeft.get(where) ?? Infinity), 0)
 }
 
 export function isProven(streams: readonly VerifiedStream[]): boolean {
