@@ -1,0 +1,12 @@
+// The clients that every campaign of the uplink runs over.
+import type { KafkaSettings } from '../../../src/uplinks/kafka/settings.ts'
+
+export interface Client {
+  readonly name: string
+  readonly settings: Partial<KafkaSettings>
+}
+
+const CLIENTS: readonly Client[] = [{ name: 'kafkajs', settings: {} }]
+
+/** Rounds take turns. */
+export const clientOf = ({ number }: { readonly number: number }): Client => CLIENTS[number % CLIENTS.length] as Client
