@@ -47,7 +47,10 @@ export interface Box {
   readonly device: string
   readonly report: ForwardReport
   readonly failures: readonly Failure[]
-  /** Readings that were given to the log, from number 0 on. */
+  /** Of its log. */
+  readonly epochs: ReadonlySet<string>
+  /** Numbers [from, given) were given to the log. */
+  readonly from: number
   readonly given: number
   /** Adds readings, and again and again until `still`. */
   append(): void
@@ -151,6 +154,8 @@ export async function openBox({ device, dir, dice, open, waits, from = 0 }: BoxO
     device,
     report,
     failures,
+    from,
+    epochs: new Set([figures().epoch]),
     get given() {
       return given
     },

@@ -7,8 +7,8 @@ import { clientOf } from './clients.ts'
 import type { Api } from './frames.ts'
 import type { Action, Frame } from './link.ts'
 import type { Rig, RigBox } from './rig.ts'
-import { caseDir, openRig } from './rig.ts'
-import { onceOpen, runBoxes, tell } from './shared.ts'
+import { caseDir } from './rig.ts'
+import { plainRigs, runBoxes, tell } from './shared.ts'
 
 const BOXES = 5
 const TRANSACTIONS_BEFORE = 6
@@ -78,8 +78,6 @@ async function runCase(rig: Rig, dir: string, dice: Dice, plan: Plan): Promise<R
   return box
 }
 
-const rigs = onceOpen(openRig)
-
 export const k2: Campaign = {
   id: 'K2',
   what: 'answers lost or late after append and after EndTxn; an EndTxn that comes late',
@@ -87,10 +85,10 @@ export const k2: Campaign = {
   long: 200,
   async run(round) {
     const { dir, dice } = round
-    const rig = await rigs.open()
+    const rig = await plainRigs.open()
     const client = clientOf(round)
     const plans = Array.from({ length: BOXES }, () => planOf(dice, client))
     await runBoxes(round, rig, plans, (it) => runCase(rig, dir, dice, it))
   },
-  end: rigs.close,
+  end: plainRigs.close,
 }

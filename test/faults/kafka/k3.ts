@@ -6,8 +6,8 @@ import type { Dice } from '../dice.ts'
 import type { Client } from './clients.ts'
 import { clientOf } from './clients.ts'
 import type { Rig, RigBox } from './rig.ts'
-import { caseDir, openRig } from './rig.ts'
-import { onceOpen, runBoxes, tell } from './shared.ts'
+import { caseDir } from './rig.ts'
+import { plainRigs, runBoxes, tell, until } from './shared.ts'
 
 const BOXES = 5
 const RESUMED_MS_MAX = 60_000
@@ -75,12 +75,6 @@ async function runCase(rig: Rig, dir: string, dice: Dice, plan: Plan): Promise<R
 
 const acceptedBy = (box: RigBox) => box.figures().classes.reduce((sum, it) => sum + it.accepted, 0)
 
-async function until(what: () => boolean, ms: number, say: () => string): Promise<void> {
-  for (const end = performance.now() + ms; !what(); await sleep(50)) if (performance.now() > end) throw new Error(say())
-}
-
-const rigs = onceOpen(openRig)
-
 export const k3: Campaign = {
   id: 'K3',
   what: 'the link is cut, both ways or one, and connections stay half open',
@@ -88,10 +82,10 @@ export const k3: Campaign = {
   long: 500,
   async run(round) {
     const { dir, dice } = round
-    const rig = await rigs.open()
+    const rig = await plainRigs.open()
     const client = clientOf(round)
     const plans = Array.from({ length: BOXES }, () => planOf(dice, client))
     await runBoxes(round, rig, plans, (it) => runCase(rig, dir, dice, it))
   },
-  end: rigs.close,
+  end: plainRigs.close,
 }

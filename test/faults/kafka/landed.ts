@@ -30,10 +30,14 @@ function numberOf({ value }: Record): number {
 const isMarked = (it: Record) => it.headers['holdfast-maybe-duplicate'] === 'true'
 
 /**
- * I3 and I4 of the readings [0, given) of a box whose log is drained: each number once, each (epoch, class, sequence) once and always the same
+ * I3 and I4 of the readings [from, given) of a box, all of them there if its log is drained: each number once, each (epoch, class, sequence) once and always the same
  * reading, in the order that they were given. A record that says it may be there twice may be. Yields how many of those there were.
  */
-export function checkLanded(device: string, given: number, records: readonly Record[]): { doubled: number; marked: number } {
+function checkLanded(
+  { device, from, given }: Pick<Box, 'device' | 'from' | 'given'>,
+  records: readonly Record[],
+  isDrained: boolean,
+): { doubled: number; marked: number } {
   const bySequence = new Map<string, Map<number, number>>()
   const numbers = new Set<number>()
   const wrong: string[] = []
@@ -61,12 +65,17 @@ export function checkLanded(device: string, given: number, records: readonly Rec
     known.set(seq as number, n)
     numbers.add(n)
   }
-  const missing = Array.from({ length: given }, (_, n) => n).filter((n) => !numbers.has(n))
-  if (missing.length > 0) wrong.push(`${missing.length} of ${given} are missing, the first ${missing[0]}`)
-  if (numbers.size > given) wrong.push(`${numbers.size - given} more than were given`)
+  const missing = Array.from({ length: given - from }, (_, i) => from + i).filter((n) => !numbers.has(n))
+  if (missing.length > 0 && isDrained) wrong.push(`${missing.length} of ${given - from} are missing, the first ${missing[0]}`)
+  if (numbers.size > given - from - missing.length) wrong.push('more than were given')
+  if (!isDrained) return verdict(device, wrong, { doubled, marked: 0 })
   for (const [key, known] of bySequence) wrong.push(...outOfOrder(key, known))
+  return verdict(device, wrong, { doubled, marked: records.filter(isMarked).length })
+}
+
+function verdict<T>(device: string, wrong: readonly string[], found: T): T {
   if (wrong.length > 0) throw new Error(`${device}: ${wrong.length} wrong: ${wrong.slice(0, 5).join('; ')}`)
-  return { doubled, marked: records.filter(isMarked).length }
+  return found
 }
 
 /** Sequences are dense, and those of a tag in the order of its readings. */
@@ -83,4 +92,10 @@ function outOfOrder(key: string, known: ReadonlyMap<number, number>): string[] {
   return wrong
 }
 
-export const checkBox = (box: Box, landed: Landed) => checkLanded(box.device, box.given, landed.get(box.device) ?? [])
+/** `isDrained`: all that it was given must be there. */
+export const checkBox = (box: Box, landed: Landed, isDrained = true) =>
+  checkLanded(
+    box,
+    (landed.get(box.device) ?? []).filter((it) => box.epochs.has(String(it.value['epoch']))),
+    isDrained,
+  )

@@ -97,7 +97,7 @@ function rigOn(broker: Broker, link: Link): Rig {
   }
 }
 
-export const newDevice = () => `box-${randomUUID().slice(0, 8)}`
+const newDevice = () => `box-${randomUUID().slice(0, 8)}`
 export const caseDir = (dir: string, dice: Dice) => join(dir, `case-${dice.below(2 ** 30)}`)
 
 /** The library's own consumer, up to a mark behind everything that is there: it comes only when no transaction before it is open. */

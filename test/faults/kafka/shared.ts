@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Round } from '../../prove/campaign.ts'
 import { checkBox } from './landed.ts'
 import type { Rig, RigBox } from './rig.ts'
+import { openRig } from './rig.ts'
 
 /** Runs all cases at a time, each with a box of its own, then looks at what has arrived of each. */
 export async function runBoxes<Plan extends { readonly name: string }>(
@@ -43,3 +45,13 @@ export function tell(name: string, { given, report, failures }: RigBox, ms: numb
     `${name}: ${given} readings in ${report.transactions} transactions, ${(ms / 1000).toFixed(1)} s, failures: ${codes || 'none'}`,
   )
 }
+
+const ASK_MS = 20
+
+/** Rejects with what `say` says when it does not come true in time. */
+export async function until(what: () => boolean, ms: number, say: () => string): Promise<void> {
+  for (const end = performance.now() + ms; !what(); await sleep(ASK_MS)) if (performance.now() > end) throw new Error(say())
+}
+
+/** Of all campaigns that need nothing special of the broker. */
+export const plainRigs = onceOpen(openRig)
