@@ -40,17 +40,20 @@ export interface BrokerOptions {
   readonly brokers?: 1 | 3
   /** Levels of the cluster's features to begin with: `transaction.version=1` has the old transaction protocol. */
   readonly features?: readonly string[]
-  /** Lines for the broker's properties. */
-  readonly properties?: Readonly<Record<string, string | number>>
+  /** Lines for the broker's properties, which may depend on its first port. */
+  readonly properties?: Properties | ((port: number) => Properties)
 }
+
+type Properties = Readonly<Record<string, string | number>>
 
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-kafka-'))
   const port = await freePorts(options.portFrom)
   const extra = join(dir, 'extra.properties')
+  const properties = typeof options.properties === 'function' ? options.properties(port) : options.properties
   await writeFile(
     extra,
-    Object.entries(options.properties ?? {})
+    Object.entries(properties ?? {})
       .map(([key, value]) => `${key}=${value}\n`)
       .join(''),
   )
@@ -62,7 +65,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     KAFKA_USERS: (options.users ?? []).join(' '),
   }
   const count = options.brokers ?? 1
-  await run(['up', dir, String(port), String(count)], env)
+  try {
+    await run(['up', dir, String(port), String(count)], env)
+  } catch (error) {
+    for (let broker = 1; broker <= count; broker++) await run(['kill', dir, String(broker)], env)
+    throw error
+  }
   const at = (more: number) => `127.0.0.1:${port + more}`
   return {
     bootstrap: at(0),

@@ -35,7 +35,7 @@ fail() { echo "kafka.sh: $*" >&2; exit 1; }
 secured() { [ "${KAFKA_SECURITY:-}" = 1 ]; }
 running() { [ -s "$1" ] && kill -0 "$(<"$1")" 2>/dev/null; }
 brokers() { local f; for f in "$1"/broker-*.properties; do [ -e "$f" ] || continue; f=${f##*/broker-}; echo "${f%.properties}"; done; }
-plain_port() { sed -n 's/^listeners=PLAIN:\/\/127\.0\.0\.1:\([0-9]*\).*/\1/p' "$1"; }
+plain_port() { sed -n '/^listeners=PLAIN:/{s/^listeners=PLAIN:\/\/127\.0\.0\.1:\([0-9]*\).*/\1/p;q}' "$1"; }
 
 # Two that fetch at a time would see half a folder: one waits for the other, and the folder counts once it is whole.
 fetch() { # POM FOLDER

@@ -106,7 +106,7 @@ export function openTestLog(
     },
     failed: (error) => void failures.push(error),
   })
-  const keeper = openKeeper({ dir, device: DEVICE, bytesMax: full.bytesMax, classes: full.classes.map((it) => it.name) })
+  const keeper = openKeeper({ dir, device: full.device, bytesMax: full.bytesMax, classes: full.classes.map((it) => it.name) })
   let nextId = 0
   return {
     writer,

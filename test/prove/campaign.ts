@@ -18,6 +18,8 @@ export interface Campaign {
   readonly failuresMax?: number
   /** Runs cases until it has no more or `isOver`; what it throws itself is a failed case too. */
   run(round: Round): Promise<void>
+  /** After the last round: closes what was kept open from one to the next. */
+  end?(): Promise<void>
 }
 
 export interface Round {
@@ -69,11 +71,15 @@ export async function prove(
   const isOver = () =>
     tally.failed >= (campaign.failuresMax ?? FAILURES_MAX) ||
     (limits.only === undefined && (tally.passed + tally.failed >= limits.cases || performance.now() > limits.until))
-  for (let number = limits.only ?? first; !isOver(); number++) {
-    const before = tally.passed + tally.failed
-    await runRound(campaign, seed, number, tally, isOver, limits.again)
-    done(tally, number + 1)
-    if (limits.only !== undefined || tally.passed + tally.failed === before) break
+  try {
+    for (let number = limits.only ?? first; !isOver(); number++) {
+      const before = tally.passed + tally.failed
+      await runRound(campaign, seed, number, tally, isOver, limits.again)
+      done(tally, number + 1)
+      if (limits.only !== undefined || tally.passed + tally.failed === before) break
+    }
+  } finally {
+    await campaign.end?.()
   }
   return tally
 }

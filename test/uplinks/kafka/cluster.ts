@@ -1,7 +1,7 @@
 // What the tests of the Kafka uplink need of a cluster: settings, and a reader that is not ours.
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
-import { vi } from 'vitest'
 import { registerZstd } from '../../../src/clients/kafka/zstd.ts'
 import type { Uplink } from '../../../src/core/uplink.ts'
 import { kafka } from '../../../src/uplinks/kafka/index.ts'
@@ -9,6 +9,7 @@ import type { KafkaSettings } from '../../../src/uplinks/kafka/settings.ts'
 import { adminOf, TOPICS } from '../../kafka/broker.ts'
 import { contextOf } from './slices.ts'
 
+const SETTLED_MS_MAX = 90_000
 export const NEVER = new AbortController().signal
 
 export type Client = KafkaSettings['client']
@@ -44,16 +45,25 @@ export async function openFor(bootstrap: string, device: string, more: Partial<K
  * leaders in the metadata before the brokers themselves know it. The agent tries again then; a test of one send must not begin before.
  */
 export async function settled(bootstrap: string, client: Client = 'direct'): Promise<void> {
-  const options = { timeout: 90_000, interval: 200 }
-  await vi.waitFor(async () => {
+  await untilItWorks(async () => {
     const uplink = await openFor(bootstrap, 'first-of-all', { client })
     await uplink.position(NEVER).finally(() => uplink.close())
-  }, options)
+  })
   const admin = adminOf(bootstrap)
   await admin.connect()
   for (const it of ['__transaction_state', '__consumer_offsets', ...Object.values(TOPICS)])
-    await vi.waitFor(() => admin.fetchTopicOffsets(it), options)
+    await untilItWorks(() => admin.fetchTopicOffsets(it))
   await admin.disconnect()
+}
+
+async function untilItWorks(what: () => Promise<unknown>): Promise<void> {
+  for (const end = performance.now() + SETTLED_MS_MAX; ; await sleep(200)) {
+    try {
+      return void (await what())
+    } catch (error) {
+      if (performance.now() > end) throw error
+    }
+  }
 }
 
 export interface ReadRecord {

@@ -1,0 +1,151 @@
+// One real Kafka for many cases: boxes reach it through the link, whoever looks at it directly.
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import kafkajs from 'kafkajs'
+import { registerZstd } from '../../../src/clients/kafka/zstd.ts'
+import type { Uplink } from '../../../src/core/uplink.ts'
+import { kafka } from '../../../src/uplinks/kafka/index.ts'
+import type { KafkaSettings } from '../../../src/uplinks/kafka/settings.ts'
+import type { Broker, BrokerOptions } from '../../kafka/broker.ts'
+import { createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
+import { settled, settingsOf } from '../../uplinks/kafka/cluster.ts'
+import { contextOf } from '../../uplinks/kafka/slices.ts'
+import type { Dice } from '../dice.ts'
+import { UPLINK } from '../options.ts'
+import type { Box, BoxOptions } from './box.ts'
+import { openBox } from './box.ts'
+import type { Client } from './clients.ts'
+import type { Landed, Record } from './landed.ts'
+import { byDevice } from './landed.ts'
+import type { BoxLink, Link } from './link.ts'
+import { openLink } from './link.ts'
+
+const PORTS_FROM = 25_000
+/** Of the first broker's ten ports: the listener whose advertised address is the link's. */
+const BOX_PORT = 6
+const PARTITIONS = 3
+const READ_MS_MAX = 60_000
+
+export interface RigBox extends Box {
+  readonly link: BoxLink
+}
+
+export interface RigBoxOptions extends Pick<BoxOptions, 'dir' | 'dice' | 'waits' | 'from'> {
+  readonly client: Client
+  readonly device?: string
+  readonly settings?: Partial<KafkaSettings>
+}
+
+export interface Rig {
+  readonly broker: Broker
+  /** Where boxes find it. */
+  readonly bootstrap: string
+  box(options: RigBoxOptions): Promise<RigBox>
+  linkOf(device: string): BoxLink
+  /** All that a read_committed reader sees, to the end: it waits for whatever is open. */
+  read(topic?: string): Promise<Landed>
+  down(): Promise<void>
+}
+
+export async function openRig(options: Partial<BrokerOptions> = {}): Promise<Rig> {
+  let target = { host: '127.0.0.1', port: 0 }
+  const link = await openLink(() => target)
+  const broker = await startBroker({
+    portFrom: PORTS_FROM,
+    ...options,
+    properties: (port) => ({ ...listeners(port, link), ...(typeof options.properties === 'object' ? options.properties : {}) }),
+  })
+  target = { ...target, port: Number(broker.bootstrap.split(':')[1]) + BOX_PORT }
+  const rig = rigOn(broker, link)
+  try {
+    await createTopics(broker.bootstrap, PARTITIONS)
+    await settled(broker.bootstrap)
+  } catch (error) {
+    await rig.down()
+    throw error
+  }
+  return rig
+}
+
+function listeners(port: number, link: Link): { readonly [name: string]: string } {
+  const plain = `PLAIN://127.0.0.1:${port}`
+  return {
+    listeners: `${plain},BOX://127.0.0.1:${port + BOX_PORT},CONTROL://127.0.0.1:${port + 1}`,
+    'advertised.listeners': `${plain},BOX://127.0.0.1:${link.port}`,
+    'listener.security.protocol.map': 'PLAIN:PLAINTEXT,BOX:PLAINTEXT,CONTROL:PLAINTEXT',
+  }
+}
+
+function rigOn(broker: Broker, link: Link): Rig {
+  const bootstrap = `127.0.0.1:${link.port}`
+  const linkOf = (device: string) => link.of(`holdfast.${device}.${UPLINK}`)
+  return {
+    broker,
+    bootstrap,
+    linkOf,
+    async box({ client, settings, device = newDevice(), ...options }) {
+      const open = (): Promise<Uplink> =>
+        kafka.open(settingsOf(bootstrap, { ...client.settings, ...settings }), contextOf(device, UPLINK))
+      const box = await openBox({ ...options, device, open })
+      return Object.assign(box, { link: linkOf(device) })
+    },
+    read: (topic = TOPICS.telemetry) => readAll(broker.bootstrap, topic),
+    async down() {
+      await link.close()
+      await broker.down()
+    },
+  }
+}
+
+const newDevice = () => `box-${randomUUID().slice(0, 8)}`
+export const caseDir = (dir: string, dice: Dice) => join(dir, `case-${dice.below(2 ** 30)}`)
+
+/** The library's own consumer, up to a mark behind everything that is there: it comes only when no transaction before it is open. */
+async function readAll(bootstrap: string, topic: string): Promise<Landed> {
+  registerZstd()
+  const client = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING })
+  const mark = randomUUID()
+  const producer = client.producer({ allowAutoTopicCreation: false })
+  await producer.connect()
+  const admin = client.admin()
+  await admin.connect()
+  const partitions = (await admin.fetchTopicOffsets(topic)).map((it) => it.partition)
+  await admin.disconnect()
+  await producer.send({ topic, messages: partitions.map((partition) => ({ partition, key: 'mark', value: mark })) })
+  await producer.disconnect()
+
+  const consumer = client.consumer({ groupId: mark, maxWaitTimeInMs: 100 })
+  const records: Record[] = []
+  const open = new Set(partitions)
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  try {
+    await new Promise<void>((done, fail) => {
+      const timer = setTimeout(
+        () => fail(new Error(`${topic}: partitions ${[...open].join(', ')} cannot be read to the end in ${READ_MS_MAX} ms`)),
+        READ_MS_MAX,
+      )
+      const run = consumer.run({
+        eachMessage: async ({ partition, message }) => {
+          if (String(message.key) === 'mark') {
+            if (String(message.value) === mark) open.delete(partition)
+          } else records.push(recordOf(message))
+          if (open.size > 0) return
+          clearTimeout(timer)
+          done()
+        },
+      })
+      run.catch(fail)
+    })
+  } finally {
+    await consumer.disconnect()
+  }
+  return byDevice(records)
+}
+
+function recordOf({ headers, value }: kafkajs.KafkaMessage): Record {
+  return {
+    headers: Object.fromEntries(Object.entries(headers ?? {}).map(([name, it]) => [name, String(it)])),
+    value: JSON.parse(String(value)),
+  }
+}

@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Round } from '../../prove/campaign.ts'
+import { checkBox } from './landed.ts'
+import type { Rig, RigBox } from './rig.ts'
+import { openRig } from './rig.ts'
+
+/** Runs all cases at a time, each with a box of its own, then looks at what has arrived of each. */
+export async function runBoxes<Plan extends { readonly name: string }>(
+  { case: one }: Round,
+  rig: Rig,
+  plans: readonly Plan[],
+  run: (plan: Plan) => Promise<RigBox>,
+): Promise<void> {
+  const ends = await Promise.allSettled(plans.map(run))
+  const landed = await rig.read()
+  for (const [n, plan] of plans.entries())
+    await one(plan.name, async () => {
+      const end = ends[n] as PromiseSettledResult<RigBox>
+      if (end.status === 'rejected') throw end.reason
+      if (checkBox(end.value, landed).doubled > 0) throw new Error('a reading is there twice, and says that it may be')
+    })
+}
+
+/** What campaigns keep from round to round: opened when it is first wanted. */
+export function onceOpen<T extends { down(): Promise<void> }>(
+  open: () => Promise<T>,
+): { open(): Promise<T>; close(): Promise<void> } {
+  let opened: Promise<T> | undefined
+  return {
+    open: () => (opened ??= open()),
+    async close() {
+      // Who opened it was told of a failure.
+      const it = await opened?.catch(() => undefined)
+      opened = undefined
+      await it?.down()
+    },
+  }
+}
+
+/** With VERBOSE=1: what became of a case. */
+export function tell(name: string, { given, report, failures }: RigBox, ms: number): void {
+  if (!process.env['VERBOSE']) return
+  const codes = failures.map((it) => `${it.code} ${Math.round(it.waitMs)}`).join(', ')
+  console.log(
+    `${name}: ${given} readings in ${report.transactions} transactions, ${(ms / 1000).toFixed(1)} s, failures: ${codes || 'none'}`,
+  )
+}
+
+const ASK_MS = 20
+
+/** Rejects with what `say` says when it does not come true in time. */
+export async function until(what: () => boolean, ms: number, say: () => string): Promise<void> {
+  for (const end = performance.now() + ms; !what(); await sleep(ASK_MS)) if (performance.now() > end) throw new Error(say())
+}
+
+/** Of all campaigns that need nothing special of the broker. */
+export const plainRigs = onceOpen(openRig)
