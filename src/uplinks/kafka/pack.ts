@@ -6,12 +6,14 @@ import { decodeAggregates } from '../../columns/aggregates/index.ts'
 import { decodeBlock, sequenceAt } from '../../columns/index.ts'
 import type { Intervals } from '../../core/intervals.ts'
 import { contains, overlaps } from '../../core/intervals.ts'
-import type { AggregateSlice, GapSlice, LogSeries, RawSlice, Slice } from '../../core/log.ts'
+import type { AggregateSlice, GapSlice, LogSeries, RawSlice } from '../../core/log.ts'
 import type { Stream } from '../../core/stream.ts'
 import { streamKey } from '../../core/stream.ts'
 import type { Refusal } from '../../core/position.ts'
 import { aggregateTemplate, aggregateWriter } from './aggregates.ts'
 import { decodedOnce } from './decoded.ts'
+import type { BlockPacker } from './blocks.ts'
+import { blockPacker } from './blocks.ts'
 import type { EventRecord } from './events.ts'
 import { gapRecord } from './events.ts'
 import type { RecordStyle } from './readings.ts'
@@ -38,6 +40,8 @@ export interface Packer {
   addAggregates(slice: AggregateSlice, series: ReadonlyMap<number, LogSeries>, topic: Topic, maybeDuplicate: Intervals): void
   addGaps(slice: GapSlice, topic: Topic, maybeDuplicate: Intervals): void
   addEvent(record: EventRecord, topic: Topic): void
+  /** For readings and aggregates as blocks; its `flush` before `take`. */
+  readonly blocks: Omit<BlockPacker, 'begin'>
   readonly refusals: readonly Refusal[]
   take(): Packed
 }
@@ -55,6 +59,10 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
   const decodeOther = decodedOnce(decodeAggregates)
   const readingTemplates = templates((stream, series, topic) => seriesTemplate(stream, series, style, topic.partitions))
   const aggregateTemplates = templates((stream, series, topic) => aggregateTemplate(stream, series, style, topic.partitions))
+  const blocks = blockPacker(style, {
+    put: (topic, partition, rest) => put(outOf(topic), partition, nowMs, rest),
+    refuse,
+  })
   let refusals: Refusal[] = []
   let nowMs = 0
   let records = 0
@@ -105,7 +113,7 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
         const timestamp = sentTime ? nowMs : timestampOf(time, topic, nowMs)
         const isMarked = mixed && contains(maybeDuplicate, sequence, sequence + 1)
         const record = write(template, i, sequence, time, timestamp !== nowMs, isMarked)
-        if (!put(out, template.partition, timestamp, record)) refuse(slice, sequence)
+        if (!put(out, template.partition, timestamp, record)) refuse(slice.stream, sequence)
       }
     }
   }
@@ -128,11 +136,11 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
       const sequence = block.firstSequence + i
       const timestamp = sentTime ? nowMs : timestampOf(block.windowStart[i] as number, topic, nowMs)
       const record = write(template, i, contains(maybeDuplicate, sequence, sequence + 1))
-      if (!put(out, template.partition, timestamp, record)) refuse(slice, sequence)
+      if (!put(out, template.partition, timestamp, record)) refuse(slice.stream, sequence)
     }
   }
 
-  function refuse({ stream }: Slice, sequence: number): void {
+  function refuse(stream: Stream, sequence: number): void {
     refusals.push({ stream: streamKey(stream), sequence, code: 'record-too-large' })
   }
 
@@ -148,6 +156,7 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
       nowMs = Math.floor(now / 1000)
       refusals = []
       records = 0
+      blocks.begin(now)
       for (const out of outs.values()) {
         out.batches = []
         for (const [partition, writer] of out.writers.entries()) if (writer && writer.count > 0) writer.close(partition)
@@ -162,6 +171,7 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
       }
     },
     addEvent,
+    blocks,
     take() {
       const batches = new Map<string, PreparedBatch[]>()
       for (const out of outs.values()) {

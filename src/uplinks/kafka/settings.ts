@@ -22,6 +22,8 @@ const topics = z.strictObject({
     .regex(/^[a-zA-Z0-9._-]+$/, { error: 'must be one topic: letters, digits, dot, _ and -' })
     .default('holdfast.events.v1'),
   gaps: topic.default('holdfast.gaps.v1'),
+  /** Where readings and aggregates go with `records: blocks`. */
+  blocks: topic.default('holdfast.blocks.v1'),
 })
 
 export const kafkaSettingsSchema = z
@@ -70,6 +72,6 @@ export interface KafkaSettings {
     | { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly user: string; readonly password: string }
     | undefined
   readonly insecure?: string | undefined
-  readonly topics: Readonly<Record<'telemetry' | 'aggregates' | 'events' | 'gaps', string>>
+  readonly topics: Readonly<Record<'telemetry' | 'aggregates' | 'events' | 'gaps' | 'blocks', string>>
   readonly headers: 'all' | 'id'
 }

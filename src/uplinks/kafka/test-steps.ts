@@ -55,7 +55,7 @@ async function* testCluster(settings: KafkaSettings, context: UplinkContext, sig
       const { brokers } = await admin.describeCluster()
       return `${brokers.length} broker${brokers.length === 1 ? '' : 's'}: ${brokers.map((it) => `${it.host}:${it.port}`).join(', ')}`
     })
-    for (const name of fixedTopics(settings, context.site)) {
+    for (const name of fixedTopics(settings, context)) {
       const result = await topicSteps(admin, name, signal)
       yield* result
       if (result.some((it) => !it.ok)) return
