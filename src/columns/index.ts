@@ -10,7 +10,7 @@
 //   both     decode.ts
 //
 // Imports core only, and as the one exception node:zlib, for zstd and CRC-32: a pure function of its input here.
-export type { Columns, DecodedBlock } from './decode.ts'
+export type { DecodedBlock } from './decode.ts'
 export { decodeBlock, decodeColumns, sequenceAt } from './decode.ts'
 export type { BlockInput } from './encode.ts'
 export { createEncoder, encodeBlock } from './encode.ts'

@@ -32,7 +32,7 @@ export function encodeEnvelope({ stream, site, headers, sent, time, series }: Bl
     ...(headers === 'id' && { headers }),
     ...((time.quality !== 'synchronised' || time.shiftUs !== 0) && { time }),
     // Their class is the stream's.
-    series: series.map(({ class: _, ...it }) => it),
+    series: series.map(({ id, tag, kind, unit, boxTime }) => ({ id, tag, kind, unit, boxTime })),
   }
   const head = Buffer.from(JSON.stringify(text), 'utf8')
   const value = Buffer.allocUnsafe(PREFIX_BYTES + head.length + block.length)
@@ -61,7 +61,17 @@ export function decodeEnvelope(value: Buffer): BlockRecord {
   const { first, count } = readHeader(block)
   const { device, epoch, class: name, form, site, sent, headers = 'all', time = { quality: 'synchronised', shiftUs: 0 } } = text
   const series = text.series.map((it) => ({ ...it, class: name }))
-  return { stream: { device, epoch, class: name, form }, site, sent, headers, time, series, block, from: first, to: first + count }
+  return {
+    stream: { device, epoch, class: name, form },
+    site,
+    sent,
+    headers,
+    time,
+    series,
+    block,
+    from: first,
+    to: first + count,
+  }
 }
 
 type Stored = Stream &

@@ -60,11 +60,19 @@ export function blockPacker(style: RecordStyle, sink: RecordSink): BlockPacker {
   const decode = decodedOnce(decodeColumns)
 
   /** False when the topic does not take it. */
-  function send(piece: Piece, block: Uint8Array, seriesIds: Iterable<number>, { from, to }: Omit<StreamRange, 'stream'>): boolean {
+  function send(
+    piece: Piece,
+    block: Uint8Array,
+    seriesIds: Iterable<number>,
+    { from, to }: Omit<StreamRange, 'stream'>,
+  ): boolean {
     const { slice, topic, marked } = piece
     const series = [...seriesIds].map((id) => descriptorOf(piece.series, id))
     const time = slice.time ?? SYNCHRONISED
-    const value = encodeEnvelope({ stream: slice.stream, site: style.site, headers: style.headers, sent: now, time, series }, block)
+    const value = encodeEnvelope(
+      { stream: slice.stream, site: style.site, headers: style.headers, sent: now, time, series },
+      block,
+    )
     const { partition, ...template } = templateOf(slice.stream, style, topic.partitions)
     const { timeFrom } = readHeader(block)
     return sink.put(topic, partition, recordText(template, value.toString('latin1'), `${from}-${to - 1}`, timeFrom, marked))

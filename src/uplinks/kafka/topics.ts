@@ -37,6 +37,11 @@ export async function askTopic(admin: Admin, name: string): Promise<Topic | Miss
   return { name, partitions: found, ...limitsOf(config) }
 }
 
+/** The topic that a template is for one class at one site. */
+export function filledTopic(template: string, className: string, site: string): string {
+  return template.replaceAll('{class}', className).replaceAll('{site}', site.replaceAll(/[^a-zA-Z0-9._-]/g, '_'))
+}
+
 export function isMissing(topic: Topic | MissingTopic): topic is MissingTopic {
   return 'problem' in topic
 }

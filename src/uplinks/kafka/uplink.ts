@@ -24,7 +24,7 @@ import type { RefusedTransaction } from './producer.ts'
 import { transactionalProducer } from './producer.ts'
 import type { KafkaSettings } from './settings.ts'
 import type { MissingTopic, Topic } from './topics.ts'
-import { askTopic, isMissing } from './topics.ts'
+import { askTopic, filledTopic, isMissing } from './topics.ts'
 
 const OPEN_MS_MAX = 15_000
 const CALL_MS_MAX = 15_000
@@ -164,7 +164,7 @@ function isOfTheLink(error: unknown): boolean {
 }
 
 /** The offset of the group at partition 0 of a topic. Waits while the group's coordinator moves or reads its past. */
-async function readOffset(
+export async function readOffset(
   admin: Admin,
   group: string,
   topic: string,
@@ -228,18 +228,14 @@ function topicOf(slice: Slice, settings: KafkaSettings, { site, records }: Where
   const { telemetry, aggregates, gaps, blocks } = settings.topics
   const inBlocks = records === 'blocks' && slice.form !== 'gap'
   const template = inBlocks ? blocks : { raw: telemetry, aggregate: aggregates, gap: gaps }[slice.form]
-  return filled(template, slice.stream.class, site)
-}
-
-function filled(template: string, className: string, site: string): string {
-  return template.replaceAll('{class}', className).replaceAll('{site}', site.replaceAll(/[^a-zA-Z0-9._-]/g, '_'))
+  return filledTopic(template, slice.stream.class, site)
 }
 
 /** Topics whose names need no class. */
 export function fixedTopics(settings: KafkaSettings, { site, records }: Where): string[] {
   const { telemetry, aggregates, events, gaps, blocks } = settings.topics
   const used = records === 'blocks' ? [blocks, events, gaps] : [telemetry, aggregates, events, gaps]
-  return used.filter((it) => !it.includes('{class}')).map((it) => filled(it, '', site))
+  return used.filter((it) => !it.includes('{class}')).map((it) => filledTopic(it, '', site))
 }
 
 function duplicatesOf(batch: UplinkBatch, slice: Slice) {

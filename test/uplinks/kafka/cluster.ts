@@ -63,11 +63,7 @@ export async function readTopic(
 }
 
 /** The same with values as bytes. */
-export async function readRaw(
-  bootstrap: string,
-  topic: string,
-  enough: (records: RawRecord[]) => boolean,
-): Promise<RawRecord[]> {
+export async function readRaw(bootstrap: string, topic: string, enough: (records: RawRecord[]) => boolean): Promise<RawRecord[]> {
   registerZstd()
   const client = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING })
   const consumer = client.consumer({ groupId: `test-${randomUUID()}`, maxWaitTimeInMs: 100 })
