@@ -157,6 +157,7 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, clock: Ag
         settings: it.settings,
         device: settings.device.id,
         site: settings.device.site,
+        records: it.records,
         cell: clock.cell,
       },
       logger,

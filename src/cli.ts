@@ -2,12 +2,12 @@
 //
 //   words ─► commands/dispatch ─► commands/<command> ─► local-api/client ─► the agent's sockets
 //                                        │
-//                                        └► parts: schemas, agent, plant, verify (loaded here, each only when it is called)
+//                                        └► parts: schemas, agent, plant, verify, unpack (loaded here, each only when it is called)
 //
 // Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 no agent. SIGINT, SIGTERM and SIGHUP end what runs; a second one at once.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import type { Output, Parts, VerifiedUplink } from './commands/command.ts'
+import type { Output, Parts, UnpackRequest, VerifiedUplink } from './commands/command.ts'
 import { dispatch } from './commands/dispatch.ts'
 import { connectAgent } from './local-api/client.ts'
 import type { KafkaSettings } from './uplinks/kafka/settings.ts'
@@ -41,6 +41,13 @@ const parts: Parts = {
     const where = uplink ? kafkaOf(uplink) : { brokers }
     return verifyTopics({ ...where, device, onProgress: progress, signal })
   },
+  unpack: unpackOf,
+}
+
+async function unpackOf({ brokers, uplink, topics, once, progress, trouble }: UnpackRequest, signal: AbortSignal) {
+  const { unpackTopic } = await import('./uplinks/kafka/unpack/index.ts')
+  const { topics: _, ...where } = uplink ? kafkaOf(uplink) : { brokers, topics: {} }
+  return unpackTopic({ ...where, topics, once, signal, onProgress: progress, onTrouble: trouble })
 }
 
 /** Where an uplink of the settings sends to, with every topic that its classes make. */

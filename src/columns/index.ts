@@ -11,9 +11,10 @@
 //
 // Imports core only, and as the one exception node:zlib, for zstd and CRC-32: a pure function of its input here.
 export type { DecodedBlock } from './decode.ts'
-export { decodeBlock, sequenceAt } from './decode.ts'
+export { decodeBlock, decodeColumns, sequenceAt } from './decode.ts'
 export type { BlockInput } from './encode.ts'
 export { createEncoder, encodeBlock } from './encode.ts'
 export { DamagedBlock, lengthOf, READINGS_MAX, readHeader } from './header.ts'
-export type { Merged } from './merge.ts'
-export { createMerger } from './merge.ts'
+export type { Merged, Part } from './merge.ts'
+export { createCutter, createMerger } from './merge.ts'
+export { seriesIn } from './peek.ts'

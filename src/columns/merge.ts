@@ -5,7 +5,7 @@ import { decodeColumns } from './decode.ts'
 import { createGatherer } from './gather.ts'
 import type { SealedBlock } from './seal.ts'
 import { createSealer } from './seal.ts'
-import { split } from './split.ts'
+import { cut, split } from './split.ts'
 
 export interface MergerOptions {
   /** zstd's. */
@@ -26,11 +26,31 @@ export type Merge = (blocks: readonly Uint8Array[], place: { stream: number; fir
 
 /** A merger keeps its buffers from call to call, about 60 bytes for each reading of the largest; one for each thread that seals. */
 export function createMerger(options: MergerOptions): Merge {
+  const merge = createColumnsMerger(options)
+  return (blocks, place) => merge(blocks.map(decodeColumns), place)
+}
+
+/** Readings [from, to) by sequence of a decoded block. */
+export interface Part {
+  readonly columns: Columns
+  readonly from: number
+  readonly to: number
+}
+
+/** Parts of blocks of one stream that follow one another, to blocks that hold these readings and no others; each keeps its sequence. */
+export function createCutter(options: MergerOptions): (parts: readonly Part[], stream: number) => Merged[] {
+  const merge = createColumnsMerger(options)
+  return (parts, stream) => {
+    const columns = parts.map((it) => cut(it.columns, it.from, it.to, options.kindOf))
+    return merge(columns, { stream, first: 'kept' })
+  }
+}
+
+function createColumnsMerger(options: MergerOptions) {
   const { level, kindOf } = options
   const gather = createGatherer(kindOf)
   const seal = createSealer({ level, kindOf })
-  return (blocks, { stream, first }) => {
-    const parts = blocks.map(decodeColumns)
+  return (parts: readonly Columns[], { stream, first }: { stream: number; first: number | 'kept' }): Merged[] => {
     if (first === 'kept') checkHoles(parts)
     let next = first
     return portions(parts, options).map((portion) => {

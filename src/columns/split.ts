@@ -17,8 +17,15 @@ export function split(columns: Columns, bounds: Bounds): Columns[] {
   return [part(columns, 0, half, bounds), part(columns, half, count, bounds)].flatMap((it) => split(it, bounds))
 }
 
+/** The readings [from, to) by sequence, which must be in the block. */
+export function cut(columns: Columns, from: number, to: number, kindOf: Bounds['kindOf']): Columns {
+  const { first, count } = columns
+  if (!(from >= first && from < to && to <= first + count)) throw new RangeError(`${from} to ${to} of ${first} + ${count}`)
+  return from === first && to === first + count ? columns : part(columns, from - first, to - first, { kindOf })
+}
+
 /** The readings whose sequence − first is in [from, to), in block order. */
-function part(columns: Columns, from: number, to: number, { kindOf }: Bounds): Columns {
+function part(columns: Columns, from: number, to: number, { kindOf }: Pick<Bounds, 'kindOf'>): Columns {
   const first = columns.first + from
   const places: number[] = []
   const ids: number[] = []

@@ -1,6 +1,8 @@
 // What an operator command is. One file each; the faces (CLI, and later page and console) are drawn from this.
 import type { AgentApi } from '../core/agent-api.ts'
+import type { Unreachable } from '../core/errors.ts'
 import type { LogApi } from '../core/log-files.ts'
+import type { UnpackProgress, UnpackReport } from '../core/unpack.ts'
 import type { VerifyProgress, VerifyReport } from '../core/verify.ts'
 import type { SettingsSchemas } from '../settings/schema.ts'
 
@@ -54,6 +56,7 @@ export interface Parts {
   agent(request: AgentRequest, signal: AbortSignal): Promise<number>
   plant(args: readonly string[], signal: AbortSignal): Promise<number>
   verify(request: VerifyRequest, signal: AbortSignal): Promise<VerifyReport>
+  unpack(request: UnpackRequest, signal: AbortSignal): Promise<UnpackReport>
   /** The log of a data directory that no agent runs on, until `close`. Throws BadInput where one does, or there is no log. */
   log(dir: string): Promise<OfflineLog>
 }
@@ -74,6 +77,14 @@ export interface VerifyRequest {
   readonly uplink?: VerifiedUplink
   readonly device?: string
   progress(progress: VerifyProgress): void
+}
+
+export interface UnpackRequest extends Pick<VerifyRequest, 'brokers' | 'uplink'> {
+  readonly topics: { readonly from: string; readonly to: string; readonly aggregates: string }
+  readonly once: boolean
+  progress(progress: UnpackProgress): void
+  /** What it goes on after. */
+  trouble(error: Unreachable, waitMs: number): void
 }
 
 export interface VerifiedUplink {

@@ -13,6 +13,7 @@ import { schema } from './schema.ts'
 import { sources } from './sources.ts'
 import { sourcesTest } from './sources-test.ts'
 import { status } from './status.ts'
+import { unpack } from './unpack.ts'
 import { uplinks } from './uplinks.ts'
 import { uplinksTest } from './uplinks-test.ts'
 import { verify } from './verify.ts'
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   uplinks,
   uplinksTest,
   verify,
+  unpack,
   plant,
 ]
 
@@ -44,7 +46,6 @@ export const NOT_BUILT: readonly string[] = [
   'replay',
   'export',
   'import',
-  'unpack',
   'settings show',
   'settings diff',
   'settings apply',

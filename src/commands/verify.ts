@@ -35,7 +35,8 @@ export const verify: Command = {
   },
 }
 
-async function requestOf(context: CommandContext): Promise<Omit<VerifyRequest, 'progress'>> {
+/** The cluster that is meant. */
+export async function requestOf(context: CommandContext): Promise<Omit<VerifyRequest, 'progress'>> {
   const { brokers, settings, device } = context.options
   const one = typeof device === 'string' ? { device } : {}
   if (typeof brokers === 'string') return { brokers: brokersOf(brokers), ...one }

@@ -2,6 +2,7 @@ import type { Route } from './admission.ts'
 import type { EndOffsets, LogSeries, Slice } from './log.ts'
 import type { Clock, Logger, TestStep } from './source.ts'
 import type { Position, Refusal } from './position.ts'
+import type { UplinkSettings } from './settings.ts'
 import type { StreamRange } from './stream.ts'
 
 /** What goes into one transaction. Everything in it is committed together with `position`, or nothing is. */
@@ -43,6 +44,8 @@ export interface UplinkContext {
   readonly site: string
   readonly log: Logger
   readonly clock: Clock
+  /** Absent: one record a reading. */
+  readonly records?: UplinkSettings['records'] | undefined
   /** The way out; absent: whatever the system has. */
   readonly route?: Route | undefined
 }

@@ -2,6 +2,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Position } from '../core/position.ts'
+import type { UplinkSettings } from '../core/settings.ts'
 import type { Uplink, UplinkBatch, UplinkKind } from '../core/uplink.ts'
 import { uplinkKinds } from '../uplinks/index.ts'
 import { systemClock } from './clock.ts'
@@ -17,6 +18,7 @@ export interface UplinkWorkerData {
   /** The agent's time (workers/clock.ts). */
   readonly cell?: SharedArrayBuffer
   readonly site: string
+  readonly records: UplinkSettings['records']
 }
 
 const data = workerData as UplinkWorkerData
@@ -27,6 +29,7 @@ const context = {
   name: data.name,
   device: data.device,
   site: data.site,
+  records: data.records,
   clock: systemClock(data.cell),
   log: threadLogger(main, { uplink: data.name }),
 }

@@ -19,7 +19,10 @@ const LOOK_MS = 5
 async function drained(dir: string, readings: number): Promise<object> {
   const log = await openBenchLog(dir)
   const parsed = kafkaSettingsSchema.parse({ brokers: [bootstrap], insecure: 'loopback of a benchmark', client })
-  const host = uplinkHost({ name: 'kafka', kind: 'kafka', settings: parsed, device, site: 'plant-1' }, SILENT)
+  const host = uplinkHost(
+    { name: 'kafka', kind: 'kafka', settings: parsed, device, site: 'plant-1', records: 'readings' },
+    SILENT,
+  )
   const report = newReport()
   const stop = new AbortController()
   const cpu = process.cpuUsage()

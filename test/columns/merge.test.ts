@@ -2,9 +2,11 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { DecodedBlock, Merged } from '../../src/columns/index.ts'
 import {
+  createCutter,
   createMerger,
   DamagedBlock,
   decodeBlock,
+  decodeColumns,
   encodeBlock,
   lengthOf,
   readHeader,
@@ -52,6 +54,28 @@ const groups = fc.array(fc.oneof(fc.array(anyRow, { minLength: 1, maxLength: 40 
 const limits = fc.record({ readingsMax: fc.constantFrom(1, 7, 50, 131_072), bytesMax: fc.constantFrom(10, 100, 4_000_000) })
 
 describe('merging', () => {
+  test('cuts: any run of the numbers of blocks that follow one another, and no others', () => {
+    const range = fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true }))
+    fc.assert(
+      fc.property(groups, limits, range, fc.boolean(), (rows, bounds, [a, b], sealed) => {
+        const fresh = blocksOf(rows, 1_000)
+        const blocks = sealed ? createMerger(BOUNDS)(fresh, { stream: STREAM, first: 'kept' }).map((it) => it.block) : fresh
+        const count = rows.reduce((sum, it) => sum + it.length, 0)
+        const from = 1_000 + Math.min(Math.floor(Math.min(a, b) * count), count - 1)
+        const to = Math.max(from + 1, 1_000 + Math.ceil(Math.max(a, b) * count))
+        const parts = blocks.map(decodeColumns).flatMap((columns) => {
+          const [start, end] = [Math.max(from, columns.first), Math.min(to, columns.first + columns.count)]
+          return start < end ? [{ columns, from: start, to: end }] : []
+        })
+        const cut = createCutter({ ...BOUNDS, ...bounds })(parts, STREAM)
+        checkHeads(cut, from, to - from)
+        const expected = numbered(blocks.map(decodeBlock)).filter((it) => it.sequence >= from && it.sequence < to)
+        const order = (list: ReturnType<typeof numbered>) => list.toSorted((x, y) => x.sequence - y.sequence)
+        expect(order(numbered(cut.map((it) => decodeBlock(it.block))))).toEqual(order(expected))
+      }),
+      { numRuns: 200 },
+    )
+  })
   test('keeps every number, where that is asked for', () => {
     fc.assert(
       fc.property(groups, limits, fc.nat(), (rows, bounds, first) => {

@@ -14,6 +14,7 @@ export const TOPICS = {
   aggregates: 'holdfast.aggregates.v1',
   events: 'holdfast.events.v1',
   gaps: 'holdfast.gaps.v1',
+  blocks: 'holdfast.blocks.v1',
 } as const
 
 export interface Broker {

@@ -22,8 +22,8 @@ export interface PartitionSpan {
 
 export interface ReadPartitions {
   readonly spans: readonly PartitionSpan[]
-  /** Batches of a partition in their order. */
-  readonly onBatch: (topic: string, partition: number, batch: RecordBatch) => void
+  /** Batches of a partition in their order. While it works on one, no further ones are fetched but those under way. */
+  readonly onBatch: (topic: string, partition: number, batch: RecordBatch) => void | Promise<void>
   /** Offsets done, of all. */
   readonly onProgress: (done: number, all: number) => void
   /** Records of it were deleted before they were read. */
@@ -172,7 +172,7 @@ async function readFrom(
       waiting = fetchFrom(node, readings, signal)
       waiting.catch(() => {})
     }
-    for (const { answer, reading } of fresh) handOut(reading, answer, options)
+    for (const { answer, reading } of fresh) await handOut(reading, answer, options)
     if (!more) return
   }
 }
@@ -198,9 +198,9 @@ function advance(reading: Reading, answer: FetchedPartition, { onDeleted }: Read
   reading.at = answer.batches.at(-1)?.end ?? reading.at
 }
 
-function handOut(reading: Reading, answer: FetchedPartition, { onBatch }: ReadPartitions): void {
+async function handOut(reading: Reading, answer: FetchedPartition, { onBatch }: ReadPartitions): Promise<void> {
   for (const batch of committedBatches(answer, reading.aborting))
-    if (batch.first < reading.span.to && batch.end > reading.span.from) onBatch(answer.topic, answer.partition, batch)
+    if (batch.first < reading.span.to && batch.end > reading.span.from) await onBatch(answer.topic, answer.partition, batch)
 }
 
 function fetchFrom(node: Node, readings: readonly Reading[], signal: AbortSignal): Promise<Buffer> {

@@ -161,11 +161,12 @@ export function splitAggregates(columns: AggregateColumns, rowsMax: number): Agg
   if (columns.count <= rowsMax) return [columns]
   const sets: AggregateColumns[] = []
   for (let from = 0; from < columns.count; from += rowsMax)
-    sets.push(slice(columns, from, Math.min(columns.count, from + rowsMax)))
+    sets.push(rowsOf(columns, from, Math.min(columns.count, from + rowsMax)))
   return sets
 }
 
-function slice(it: AggregateColumns, from: number, to: number): AggregateColumns {
+/** Rows [from, to), likewise. */
+export function rowsOf(it: AggregateColumns, from: number, to: number): AggregateColumns {
   return {
     count: to - from,
     windowUs: it.windowUs,

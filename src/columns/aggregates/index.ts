@@ -5,4 +5,4 @@
 // columns come back as 0 and both times as the window's start, whatever was given.
 export type { DecodedAggregates } from './decode.ts'
 export { decodeAggregates } from './decode.ts'
-export { AGGREGATES_MAX, createAggregateEncoder, splitAggregates } from './encode.ts'
+export { AGGREGATES_MAX, createAggregateEncoder, rowsOf, splitAggregates } from './encode.ts'

@@ -46,6 +46,9 @@ export interface RefusedTransaction {
   readonly topic: string | undefined
 }
 
+/** What of the settings says how a cluster is reached. */
+export type ClusterSettings = Pick<KafkaSettings, 'brokers' | 'tls' | 'sasl' | 'client' | 'guarantee'>
+
 export interface ClusterOptions {
   /** Client id and transactional id. */
   readonly identity: string
@@ -70,7 +73,7 @@ export const REFUSALS: ReadonlySet<string | undefined> = new Set([
 ])
 
 /** Connected and signed in. Rejects with Unreachable. A client is loaded when it is asked for: each costs memory. */
-export async function openCluster(settings: KafkaSettings, options: ClusterOptions): Promise<Cluster> {
+export async function openCluster(settings: ClusterSettings, options: ClusterOptions): Promise<Cluster> {
   if (settings.client === 'kafkajs') return (await import('./kafkajs-cluster.ts')).openKafkajs(settings, options)
   return (await import('./direct-cluster.ts')).openDirect(settings, options)
 }

@@ -6,12 +6,11 @@ import { brokersOf } from '../../clients/kafka/direct/brokers.ts'
 import { describeTopic, listEnds, offsetFetch } from '../../clients/kafka/direct/calls.ts'
 import type { KafkaError } from '../../clients/kafka/direct/errors.ts'
 import { isKafkaError, kafkaError } from '../../clients/kafka/direct/errors.ts'
-import type { Cluster, ClusterOptions, Stored } from './cluster.ts'
+import type { Cluster, ClusterOptions, ClusterSettings, Stored } from './cluster.ts'
 import { BEGIN_MS_MAX, OPEN_MS_MAX } from './deadlines.ts'
 import { directPlain } from './direct-plain.ts'
 import { recordSender } from './direct-sender.ts'
 import { directTransactions } from './direct-transactions.ts'
-import type { KafkaSettings } from './settings.ts'
 import type { MissingTopic, Topic } from './topics.ts'
 import { CONFIG_NAMES, limitsOf, missingTopic } from './topics.ts'
 
@@ -19,7 +18,7 @@ const ASK_AGAIN_MS = 50
 /** The coordinator moves or reads its past, or is about to end a transaction. */
 const SOON = ['NOT_COORDINATOR', 'COORDINATOR_LOAD_IN_PROGRESS', 'COORDINATOR_NOT_AVAILABLE', 'UNSTABLE_OFFSET_COMMIT']
 
-export async function openDirect(settings: KafkaSettings, options: ClusterOptions): Promise<Cluster> {
+export async function openDirect(settings: ClusterSettings, options: ClusterOptions): Promise<Cluster> {
   const { identity, localAddress } = options
   const brokers = brokersOf(settings, { clientId: identity, localAddress })
   try {

@@ -6,18 +6,17 @@ import { asUnreachable, withDeadline } from '../../clients/kafka/access.ts'
 import type { KafkaClient } from '../../clients/kafka/client.ts'
 import { kafkaClient } from '../../clients/kafka/client.ts'
 import { explain } from '../../clients/kafka/explain.ts'
-import type { Cluster, ClusterOptions, Stored } from './cluster.ts'
+import type { Cluster, ClusterOptions, ClusterSettings, Stored } from './cluster.ts'
 import { BEGIN_MS_MAX, OPEN_MS_MAX } from './deadlines.ts'
 import { kafkajsPlain } from './kafkajs-plain.ts'
 import { kafkajsTransactions } from './kafkajs-transactions.ts'
-import type { KafkaSettings } from './settings.ts'
 import type { MissingTopic, Topic } from './topics.ts'
 import { CONFIG_NAMES, limitsOf, missingTopic } from './topics.ts'
 
 const COORDINATOR_ASK_MS = 100
 const COORDINATOR_MOVES = new Set(['NOT_COORDINATOR_FOR_GROUP', 'GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE'])
 
-export async function openKafkajs(settings: KafkaSettings, options: ClusterOptions): Promise<Cluster> {
+export async function openKafkajs(settings: ClusterSettings, options: ClusterOptions): Promise<Cluster> {
   const { identity, log, localAddress } = options
   const client = kafkaClient(settings, { clientId: identity, log, localAddress })
   try {

@@ -6,12 +6,14 @@ import { decodeAggregates } from '../../columns/aggregates/index.ts'
 import { decodeBlock, sequenceAt } from '../../columns/index.ts'
 import type { Intervals } from '../../core/intervals.ts'
 import { contains, overlaps } from '../../core/intervals.ts'
-import type { AggregateSlice, GapSlice, LogSeries, RawSlice, Slice } from '../../core/log.ts'
+import type { AggregateSlice, GapSlice, LogSeries, RawSlice } from '../../core/log.ts'
 import type { Stream } from '../../core/stream.ts'
 import { streamKey } from '../../core/stream.ts'
 import type { Refusal } from '../../core/position.ts'
 import { aggregateTemplate, aggregateWriter } from './aggregates.ts'
 import { decodedOnce } from './decoded.ts'
+import type { BlockPacker } from './blocks.ts'
+import { blockPacker } from './blocks.ts'
 import type { EventRecord } from './events.ts'
 import { gapRecord } from './events.ts'
 import type { RecordStyle } from './readings.ts'
@@ -34,12 +36,23 @@ export interface Packed {
 export interface Packer {
   /** Forgets what a packing that failed half-way left behind. */
   begin(now: number): void
-  addReadings(slice: RawSlice, series: ReadonlyMap<number, LogSeries>, topic: Topic, maybeDuplicate: Intervals): void
-  addAggregates(slice: AggregateSlice, series: ReadonlyMap<number, LogSeries>, topic: Topic, maybeDuplicate: Intervals): void
+  /** `origin` where somebody else sent them, before. */
+  addReadings(slice: RawSlice, series: SeriesMap, topic: Topic, maybeDuplicate: Intervals, origin?: Origin): void
+  addAggregates(slice: AggregateSlice, series: SeriesMap, topic: Topic, maybeDuplicate: Intervals, origin?: Origin): void
   addGaps(slice: GapSlice, topic: Topic, maybeDuplicate: Intervals): void
   addEvent(record: EventRecord, topic: Topic): void
+  /** For readings and aggregates as blocks; its `flush` before `take`. */
+  readonly blocks: Omit<BlockPacker, 'begin'>
   readonly refusals: readonly Refusal[]
   take(): Packed
+}
+
+type SeriesMap = ReadonlyMap<number, LogSeries>
+
+/** Whose records these are, and when they were sent first. */
+export interface Origin {
+  readonly style: RecordStyle
+  readonly sentMs: number
 }
 
 interface TopicOut {
@@ -53,8 +66,12 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
   const outs = new Map<string, TopicOut>()
   const decodeRaw = decodedOnce(decodeBlock)
   const decodeOther = decodedOnce(decodeAggregates)
-  const readingTemplates = templates((stream, series, topic) => seriesTemplate(stream, series, style, topic.partitions))
-  const aggregateTemplates = templates((stream, series, topic) => aggregateTemplate(stream, series, style, topic.partitions))
+  const readingTemplates = templates(seriesTemplate)
+  const aggregateTemplates = templates(aggregateTemplate)
+  const blocks = blockPacker(style, {
+    put: (topic, partition, rest) => put(outOf(topic), partition, nowMs, rest),
+    refuse,
+  })
   let refusals: Refusal[] = []
   let nowMs = 0
   let records = 0
@@ -81,9 +98,21 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
     return true
   }
 
-  function addReadings(slice: RawSlice, series: ReadonlyMap<number, LogSeries>, topic: Topic, maybeDuplicate: Intervals): void {
+  /** Milliseconds of a source time where it was one that the topic takes, else of sending: the first where that is taken still, else this one. */
+  function timestampOf(topic: Topic, ms: number, fits: boolean, sentMs: number): number {
+    const timestamp = fits ? ms : sentMs
+    return sentMs === nowMs || isTaken(timestamp, topic, nowMs) ? timestamp : nowMs
+  }
+
+  function addReadings(
+    slice: RawSlice,
+    series: SeriesMap,
+    topic: Topic,
+    maybeDuplicate: Intervals,
+    origin: Origin = { style, sentMs: nowMs },
+  ): void {
     const block = decodeRaw(slice.block, slice.to)
-    const of = readingTemplates(slice.stream, series, topic)
+    const of = readingTemplates(slice.stream, series, topic, origin.style)
     const out = outOf(topic)
     const told = toldTimes(slice.time)
     const write = readingWriter(block, told)
@@ -102,22 +131,25 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
         const sequence = sequenceAt(block, i)
         if (sequence < slice.from || sequence >= slice.to) continue
         const time = toldTime(block, i, template, told.shiftUs)
-        const timestamp = sentTime ? nowMs : timestampOf(time, topic, nowMs)
+        const ms = Math.floor(time / 1000)
+        const fits = !sentTime && isTaken(ms, topic, origin.sentMs)
+        const timestamp = timestampOf(topic, ms, fits, origin.sentMs)
         const isMarked = mixed && contains(maybeDuplicate, sequence, sequence + 1)
-        const record = write(template, i, sequence, time, timestamp !== nowMs, isMarked)
-        if (!put(out, template.partition, timestamp, record)) refuse(slice, sequence)
+        const record = write(template, i, sequence, time, fits, isMarked)
+        if (!put(out, template.partition, timestamp, record)) refuse(slice.stream, sequence)
       }
     }
   }
 
   function addAggregates(
     slice: AggregateSlice,
-    series: ReadonlyMap<number, LogSeries>,
+    series: SeriesMap,
     topic: Topic,
     maybeDuplicate: Intervals,
+    origin: Origin = { style, sentMs: nowMs },
   ): void {
     const block = decodeOther(slice.block, slice.to)
-    const of = aggregateTemplates(slice.stream, series, topic)
+    const of = aggregateTemplates(slice.stream, series, topic, origin.style)
     const out = outOf(topic)
     const { quality } = toldTimes(slice.time)
     const write = aggregateWriter(block, quality)
@@ -126,13 +158,14 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
     for (let i = Math.max(0, slice.from - block.firstSequence); i < end; i++) {
       const template = of(block.series[i] as number)
       const sequence = block.firstSequence + i
-      const timestamp = sentTime ? nowMs : timestampOf(block.windowStart[i] as number, topic, nowMs)
+      const ms = Math.floor((block.windowStart[i] as number) / 1000)
+      const timestamp = timestampOf(topic, ms, !sentTime && isTaken(ms, topic, origin.sentMs), origin.sentMs)
       const record = write(template, i, contains(maybeDuplicate, sequence, sequence + 1))
-      if (!put(out, template.partition, timestamp, record)) refuse(slice, sequence)
+      if (!put(out, template.partition, timestamp, record)) refuse(slice.stream, sequence)
     }
   }
 
-  function refuse({ stream }: Slice, sequence: number): void {
+  function refuse(stream: Stream, sequence: number): void {
     refusals.push({ stream: streamKey(stream), sequence, code: 'record-too-large' })
   }
 
@@ -148,6 +181,7 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
       nowMs = Math.floor(now / 1000)
       refusals = []
       records = 0
+      blocks.begin(now)
       for (const out of outs.values()) {
         out.batches = []
         for (const [partition, writer] of out.writers.entries()) if (writer && writer.count > 0) writer.close(partition)
@@ -162,6 +196,7 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
       }
     },
     addEvent,
+    blocks,
     take() {
       const batches = new Map<string, PreparedBatch[]>()
       for (const out of outs.values()) {
@@ -181,33 +216,38 @@ function rawBytesMax(topic: Topic): number {
   return Math.floor(((topic.batchBytesMax - BATCH_OVERHEAD_BYTES) * 250) / 251) - 64
 }
 
+type Template<T> = (stream: Stream, series: LogSeries, style: RecordStyle, partitions: number) => T
+
 /** Templates are made once for a series of a stream in a topic. */
-function templates<T>(make: (stream: Stream, series: LogSeries, topic: Topic) => T) {
-  const known = new Map<string, Map<number, T>>()
+function templates<T>(make: Template<T>) {
+  const known = new Map<string, Map<number, { readonly of: LogSeries; readonly template: T }>>()
   let count = 0
-  return (stream: Stream, series: ReadonlyMap<number, LogSeries>, topic: Topic): ((id: number) => T) => {
+  return (stream: Stream, series: SeriesMap, topic: Topic, style: RecordStyle): ((id: number) => T) => {
     if (count > TEMPLATES_MAX) {
       known.clear()
       count = 0
     }
-    const key = `${streamKey(stream)}:${topic.name}:${topic.partitions}`
-    const own = known.get(key) ?? new Map<number, T>()
+    const key = `${streamKey(stream)}:${topic.name}:${topic.partitions}:${style.headers}:${style.site}`
+    const own = known.get(key) ?? new Map<number, { readonly of: LogSeries; readonly template: T }>()
     known.set(key, own)
     return (id) => {
-      let template = own.get(id)
-      if (template === undefined) {
-        const descriptor = series.get(id)
-        if (!descriptor) throw new Error(`a block with series ${id}, which nobody described`)
-        own.set(id, (template = make(stream, descriptor, topic)))
-        count++
-      }
+      const descriptor = series.get(id)
+      if (!descriptor) throw new Error(`a block with series ${id}, which nobody described`)
+      const before = own.get(id)
+      if (before && isSame(before.of, descriptor)) return before.template
+      const template = make(stream, descriptor, style, topic.partitions)
+      own.set(id, { of: descriptor, template })
+      count++
       return template
     }
   }
 }
 
-/** Milliseconds: the source time where the topic takes it, else the time of sending. */
-function timestampOf(micros: number, topic: Topic, nowMs: number): number {
-  const ms = Math.floor(micros / 1000)
-  return ms >= 0 && ms >= nowMs - topic.pastMsMax && ms <= nowMs + topic.aheadMsMax ? ms : nowMs
+/** Numbers of series are those of one log. */
+function isSame(a: LogSeries, b: LogSeries): boolean {
+  return a === b || (a.tag === b.tag && a.kind === b.kind && a.class === b.class && a.unit === b.unit && a.boxTime === b.boxTime)
+}
+
+function isTaken(ms: number, topic: Topic, nowMs: number): boolean {
+  return ms >= 0 && ms >= nowMs - topic.pastMsMax && ms <= nowMs + topic.aheadMsMax
 }

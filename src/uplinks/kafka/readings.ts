@@ -95,6 +95,7 @@ export function headersOf(
   style: RecordStyle,
   type: string,
   subject: string,
+  contentType = 'application/json',
 ): Pick<SeriesTemplate, 'headers' | 'headerCount'> {
   if (style.headers === 'id') return { headers: '', headerCount: 1 }
   const source = `/${encodeURIComponent(style.site)}/${encodeURIComponent(stream.device)}`
@@ -103,7 +104,7 @@ export function headersOf(
     headerOf('ce_source', source),
     headerOf('ce_type', type),
     headerOf('ce_subject', binary(subject)),
-    headerOf('content-type', 'application/json'),
+    headerOf('content-type', contentType),
     headerOf('holdfast-class', binary(stream.class)),
     headerOf('holdfast-replayed', 'false'),
   ]

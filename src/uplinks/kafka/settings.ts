@@ -23,6 +23,8 @@ const topics = z.strictObject({
     .regex(/^[a-zA-Z0-9._-]+$/, { error: 'must be one topic: letters, digits, dot, _ and -' })
     .default('holdfast.events.v1'),
   gaps: topic.default('holdfast.gaps.v1'),
+  /** Where readings and aggregates go with `records: blocks`. */
+  blocks: topic.default('holdfast.blocks.v1'),
 })
 
 const passwordSasl = z.strictObject({
@@ -86,6 +88,6 @@ export interface KafkaSettings {
   readonly client: 'direct' | 'kafkajs'
   readonly guarantee: 'exactly-once' | 'at-least-once'
   readonly insecure?: string | undefined
-  readonly topics: Readonly<Record<'telemetry' | 'aggregates' | 'events' | 'gaps', string>>
+  readonly topics: Readonly<Record<'telemetry' | 'aggregates' | 'events' | 'gaps' | 'blocks', string>>
   readonly headers: 'all' | 'id'
 }

@@ -71,7 +71,7 @@ async function* clusterSteps(
     const brokers = await cluster.brokers()
     return `${brokers.length} broker${brokers.length === 1 ? '' : 's'}: ${brokers.join(', ')}`
   })
-  for (const name of fixedTopics(settings, context.site)) {
+  for (const name of fixedTopics(settings, context)) {
     const result = await topicSteps(cluster, name, signal)
     yield* result
     if (result.some((it) => !it.ok)) return

@@ -45,6 +45,11 @@ const MISSING = new Set<string | undefined>([
   'INVALID_TOPIC_EXCEPTION',
 ])
 
+/** The topic that a template is for one class at one site. */
+export function filledTopic(template: string, className: string, site: string): string {
+  return template.replaceAll('{class}', className).replaceAll('{site}', site.replaceAll(/[^a-zA-Z0-9._-]/g, '_'))
+}
+
 export function isMissing(topic: Topic | MissingTopic): topic is MissingTopic {
   return 'problem' in topic
 }

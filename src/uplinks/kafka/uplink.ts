@@ -22,12 +22,14 @@ import { packer } from './pack.ts'
 import { decodePosition, encodePosition } from './position.ts'
 import type { KafkaSettings } from './settings.ts'
 import type { MissingTopic, Topic } from './topics.ts'
-import { isMissing, knownTopics } from './topics.ts'
+import { filledTopic, isMissing, knownTopics } from './topics.ts'
 
 const CALL_MS_MAX = 15_000
 const CLOSE_MS_MAX = 3_000
 const ADAPTATIONS_MAX = 4
 const BATCH_BYTES_MIN = 1_024
+/** What decides where a slice goes, beside the settings. */
+type Where = Pick<UplinkContext, 'site' | 'records'>
 
 /** Group of the position and transactional id at once. */
 export function identityOf(context: Pick<UplinkContext, 'device' | 'name'>): string {
@@ -84,11 +86,13 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     const eventsTopic = found.get(events) as Topic
     pack.begin(now)
     for (const slice of batch.slices) {
-      const topic = found.get(topicOf(slice, settings, context.site)) as Topic
+      const topic = found.get(topicOf(slice, settings, context)) as Topic
       if (slice.form === 'gap') pack.addGaps(slice, topic, duplicatesOf(batch, slice))
+      else if (context.records === 'blocks') pack.blocks.add(slice, batch.series, topic, duplicatesOf(batch, slice))
       else if (slice.form === 'aggregate') pack.addAggregates(slice, batch.series, topic, duplicatesOf(batch, slice))
       else pack.addReadings(slice, batch.series, topic, duplicatesOf(batch, slice))
     }
+    pack.blocks.flush()
     if (pack.refusals.length > 0) pack.addEvent(refusedRecord(pack.refusals, position, about, style, now), eventsTopic)
     if (batch.checkpoint && destination) {
       const where = { ...about, destination }
@@ -98,20 +102,20 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
   }
 
   async function sendAll(batch: UplinkBatch, position: Position, signal: AbortSignal): Promise<readonly Refusal[]> {
-    const names = new Set([events, ...batch.slices.map((it) => topicOf(it, settings, context.site))])
+    const names = new Set([events, ...batch.slices.map((it) => topicOf(it, settings, context))])
     const metadata = encodePosition(position.delivered)
     const offsets = { group: identity, topic: events, offset: String(position.transaction), metadata }
     for (let adaptations = 0; ; adaptations++) {
       const found = await withDeadline('ask for the topics', CALL_MS_MAX, signal, topics.ask(names))
-      refuseMissing(found, batch, settings, context.site)
+      refuseMissing(found, batch, settings, context)
       const destination =
         batch.checkpoint &&
-        (await withDeadline('describe the cluster', CALL_MS_MAX, signal, topics.describe(fixedTopics(settings, context.site))))
+        (await withDeadline('describe the cluster', CALL_MS_MAX, signal, topics.describe(fixedTopics(settings, context))))
       const packed = packAll(batch, position, found as ReadonlyMap<string, Topic>, destination)
       const outcome = await cluster.commit(packed, offsets, signal)
       if (outcome === 'committed') return packed.refusals
       const adapted = adaptations < ADAPTATIONS_MAX && adapt(outcome, packed)
-      if (!adapted) throw blocked(outcome, batch, settings, context.site)
+      if (!adapted) throw blocked(outcome, batch, settings, context)
     }
   }
 
@@ -132,7 +136,7 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
   return {
     position: (signal) => orSpend(() => readPosition(signal)),
     endOffsets: (signal) =>
-      orSpend(() => withDeadline('read the ends', CALL_MS_MAX, signal, topics.ends(fixedTopics(settings, context.site)))),
+      orSpend(() => withDeadline('read the ends', CALL_MS_MAX, signal, topics.ends(fixedTopics(settings, context)))),
     send: (batch, position, signal) => orSpend(() => sendAll(batch, position, signal)),
     async close() {
       spent = true
@@ -150,19 +154,18 @@ function isOfTheLink(error: unknown): boolean {
   )
 }
 
-function topicOf(slice: Slice, settings: KafkaSettings, site: string): string {
-  const { telemetry, aggregates, gaps } = settings.topics
-  return filled({ raw: telemetry, aggregate: aggregates, gap: gaps }[slice.form], slice.stream.class, site)
-}
-
-function filled(template: string, className: string, site: string): string {
-  return template.replaceAll('{class}', className).replaceAll('{site}', site.replaceAll(/[^a-zA-Z0-9._-]/g, '_'))
+function topicOf(slice: Slice, settings: KafkaSettings, { site, records }: Where): string {
+  const { telemetry, aggregates, gaps, blocks } = settings.topics
+  const inBlocks = records === 'blocks' && slice.form !== 'gap'
+  const template = inBlocks ? blocks : { raw: telemetry, aggregate: aggregates, gap: gaps }[slice.form]
+  return filledTopic(template, slice.stream.class, site)
 }
 
 /** Topics whose names need no class. */
-export function fixedTopics(settings: KafkaSettings, site: string): string[] {
-  const { telemetry, aggregates, events, gaps } = settings.topics
-  return [telemetry, aggregates, events, gaps].filter((it) => !it.includes('{class}')).map((it) => filled(it, '', site))
+export function fixedTopics(settings: KafkaSettings, { site, records }: Where): string[] {
+  const { telemetry, aggregates, events, gaps, blocks } = settings.topics
+  const used = records === 'blocks' ? [blocks, events, gaps] : [telemetry, aggregates, events, gaps]
+  return used.filter((it) => !it.includes('{class}')).map((it) => filledTopic(it, '', site))
 }
 
 function duplicatesOf(batch: UplinkBatch, slice: Slice) {
@@ -170,10 +173,10 @@ function duplicatesOf(batch: UplinkBatch, slice: Slice) {
   return batch.maybeDuplicate.filter((it) => it.stream === key).toSorted((a, b) => a.from - b.from)
 }
 
-function classesOf(batch: UplinkBatch, settings: KafkaSettings, site: string, names: readonly string[]): string[] {
+function classesOf(batch: UplinkBatch, settings: KafkaSettings, where: Where, names: readonly string[]): string[] {
   // Without the events topic there is no position: then every class waits.
   const all = names.includes(settings.topics.events)
-  const slices = batch.slices.filter((it) => all || names.includes(topicOf(it, settings, site)))
+  const slices = batch.slices.filter((it) => all || names.includes(topicOf(it, settings, where)))
   return [...new Set(slices.map((it) => it.stream.class))]
 }
 
@@ -181,13 +184,13 @@ function refuseMissing(
   found: ReadonlyMap<string, Topic | MissingTopic>,
   batch: UplinkBatch,
   settings: KafkaSettings,
-  site: string,
+  context: Where,
 ): void {
   const missing = [...found.values()].filter(isMissing)
   const first = missing[0]?.problem
   if (!first) return
   const names = missing.map((it) => it.name)
-  const where = { topics: names, classes: classesOf(batch, settings, site, names) }
+  const where = { topics: names, classes: classesOf(batch, settings, context, names) }
   throw new Blocked(
     first.code,
     missing.map((it) => it.problem.text).join('; '),
@@ -196,8 +199,8 @@ function refuseMissing(
   )
 }
 
-function blocked({ refused, topic }: RefusedTransaction, batch: UplinkBatch, settings: KafkaSettings, site: string): Blocked {
+function blocked({ refused, topic }: RefusedTransaction, batch: UplinkBatch, settings: KafkaSettings, context: Where): Blocked {
   const names = topic === undefined ? [settings.topics.events] : [topic]
-  const where = { topics: names, classes: classesOf(batch, settings, site, names) }
+  const where = { topics: names, classes: classesOf(batch, settings, context, names) }
   return new Blocked(refused.code, `${names[0]}: ${refused.text}`, where, refused.remedy ? { remedy: refused.remedy } : {})
 }

@@ -74,16 +74,30 @@ export interface ReadRecord {
   readonly value: Record<string, unknown>
 }
 
+export interface RawRecord extends Omit<ReadRecord, 'value'> {
+  readonly value: Buffer
+}
+
 /** The library's own consumer and decoder, read_committed, from the beginning, until `enough`. */
 export async function readTopic(
   bootstrap: string,
   topic: string,
   enough: (records: ReadRecord[]) => boolean,
 ): Promise<ReadRecord[]> {
+  const parsed: ReadRecord[] = []
+  await readRaw(bootstrap, topic, (records) => {
+    for (const it of records.slice(parsed.length)) parsed.push({ ...it, value: JSON.parse(String(it.value)) })
+    return enough(parsed)
+  })
+  return parsed
+}
+
+/** The same with values as bytes. */
+export async function readRaw(bootstrap: string, topic: string, enough: (records: RawRecord[]) => boolean): Promise<RawRecord[]> {
   registerZstd()
   const client = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING })
   const consumer = client.consumer({ groupId: `test-${randomUUID()}`, maxWaitTimeInMs: 100 })
-  const records: ReadRecord[] = []
+  const records: RawRecord[] = []
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
   try {
@@ -96,7 +110,7 @@ export async function readTopic(
             key: String(message.key),
             timestamp: Number(message.timestamp),
             headers: Object.fromEntries(Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)])),
-            value: JSON.parse(String(message.value)),
+            value: message.value ?? Buffer.alloc(0),
           })
           if (!enough(records)) return
           clearTimeout(timer)
