@@ -26,6 +26,8 @@ export async function runHere(words: string, parts: Partial<Parts> = {}, env: Re
       plant: absent,
       verify: absent,
       log: absent,
+      import: absent,
+      offlineExport: absent,
       ...parts,
     },
     version: '0',
