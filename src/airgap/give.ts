@@ -38,6 +38,8 @@ export interface GiveParts {
 
 const UNIT_BYTES_MAX = 4_000_000
 const UNIT_READINGS_MAX = 200_000
+/** A file has room for some units. */
+const unitBytesMax = (fileBytesMax: number) => Math.min(UNIT_BYTES_MAX, Math.ceil(fileBytesMax / 4))
 /** Encrypted chunks go out together. */
 const PIECE_BYTES = 262_144
 /** While readings come in there is always more: the live lane is asked so often at the end. */
@@ -108,7 +110,7 @@ function planOf({ settings, exceptOf, key: ownKey }: GiveParts, request: ExportR
 async function* give(parts: GiveParts, plan: Plan, request: ExportRequest, signal: AbortSignal): AsyncGenerator<ExportPiece> {
   const before = await parts.log.begin(plan.uplink, plan.have, request.isMore)
   const all = await toGive(parts, plan, before)
-  const units = unitsOf(parts.log, plan, signal)
+  const units = unitsOf(parts.log, plan, request.fileBytesMax, signal)
   let done = 0
   for (let number = request.nextNumber; ; number++) {
     const first = await units.next()
@@ -128,8 +130,13 @@ async function toGive({ log }: GiveParts, { except }: Plan, { start }: { start: 
 }
 
 /** Lines of the ledger first, then all that was there at the beginning, then what has come meanwhile. */
-async function* unitsOf(log: GivingLog, { uplink, except }: Plan, signal: AbortSignal): AsyncGenerator<Taken> {
-  const request = { uplink: exportOf(uplink), except, bytesMax: UNIT_BYTES_MAX, readingsMax: UNIT_READINGS_MAX }
+async function* unitsOf(
+  log: GivingLog,
+  { uplink, except }: Plan,
+  fileBytesMax: number,
+  signal: AbortSignal,
+): AsyncGenerator<Taken> {
+  const request = { uplink: exportOf(uplink), except, bytesMax: unitBytesMax(fileBytesMax), readingsMax: UNIT_READINGS_MAX }
   async function* lane(name: Lane, rounds: number): AsyncGenerator<Taken> {
     for (let round = 0; round < rounds; round++) {
       signal.throwIfAborted()
@@ -175,7 +182,7 @@ async function fileOf(
         yield frame
       }
       for (const { stream, from, to: end } of unit.ranges) given.set(stream, withInterval(given.get(stream) ?? [], from, end))
-      if (bytes > bytesMax - UNIT_BYTES_MAX) break
+      if (bytes > bytesMax - unitBytesMax(bytesMax)) break
       const next: IteratorResult<Taken> = await units.next()
       unit = next.done ? undefined : next.value
     }

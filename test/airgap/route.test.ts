@@ -1,6 +1,7 @@
 // A stick goes from a box that never had a link to Kafka, and its receipt goes back.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Box, Yard } from './yard.ts'
+import { isOnce } from './once.ts'
+import type { Yard } from './yard.ts'
 import { openYard } from './yard.ts'
 
 let yard: Yard
@@ -8,13 +9,6 @@ beforeAll(async () => {
   yard = await openYard(28_100)
 })
 afterAll(() => yard?.down())
-
-/** 0, 1, 2 … of its only stream, each once. */
-async function expectOnce(box: Box, count: number): Promise<void> {
-  const streams = [...(await box.inKafka(count))]
-  expect(streams.map(([, all]) => all.length)).toEqual([count])
-  expect(streams[0]?.[1]).toEqual(Array.from({ length: count }, (_, n) => n))
-}
 
 test('export, import, receipt: each reading is in Kafka once, and only the receipt makes it delivered', {
   timeout: 180_000,
@@ -31,12 +25,12 @@ test('export, import, receipt: each reading is in Kafka once, and only the recei
     refused: [],
   })
   expect(receipts).toHaveLength(1)
-  await expectOnce(box, 30_000)
+  isOnce(await box.inKafka(30_000), 30_000)
   expect(await box.verify()).toMatchObject({ ok: true, totals: { proven: 30_000, missing: 0, doubled: 0, waiting: 0 } })
 
   // The same stick again sends nothing.
   expect((await box.imported()).boxes).toMatchObject([{ readings: 0, there: 30_000 }])
-  await expectOnce(box, 30_000)
+  isOnce(await box.inKafka(30_000), 30_000)
 
   expect(await box.exported(['--receipts'])).toMatchObject({
     receipts: [{ received: { counted: 30_000 } }, { received: { counted: 0, known: 30_000 } }],
