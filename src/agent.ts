@@ -8,6 +8,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { airgapApi } from './airgap/give.ts'
+import { EXPORT_KEY_FILE, ownSigningKey } from './airgap/keys.ts'
 import type { Admission } from './core/admission.ts'
 import type { AgentApi } from './core/agent-api.ts'
 import { SMALL_BATCHES_IN_FLIGHT_MAX } from './core/bounds.ts'
@@ -179,6 +181,16 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, clock: Ag
     forecast: async (offlineMs) => forecast(forecastRequest(await forecastParts(settings, log, rates), offlineMs)),
     query: (request, signal) => query(request, log.query, signal),
     ...log.files,
+    ...airgapApi({
+      log: log.airgap,
+      key: () => ownSigningKey(join(options.dir, EXPORT_KEY_FILE)),
+      device: settings.device.id,
+      site: settings.device.site,
+      clock,
+      epoch: async () => (await log.figures()).epoch,
+      settings: settings.export,
+      exceptOf: (name) => (uplinks.some((it) => it.name === name) ? notServed(settings, name) : undefined),
+    }),
   }
   return {
     api,
@@ -212,9 +224,13 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, clock: Ag
 }
 
 /** Classes that are none of an uplink's business are never sent to it. */
-function servedOnly({ classes, delivery }: Settings, uplink: string): Admission {
-  const except = classes.map((it) => it.name).filter((it) => !serves(uplink, delivery[it] ?? 'all-uplinks'))
+function servedOnly(settings: Settings, uplink: string): Admission {
+  const except = notServed(settings, uplink)
   return { now: () => ({ except, bytesMax: Infinity, route: undefined }) }
+}
+
+function notServed({ classes, delivery }: Settings, uplink: string): string[] {
+  return classes.map((it) => it.name).filter((it) => !serves(uplink, delivery[it] ?? 'all-uplinks'))
 }
 
 /** Readings accepted a second, by class, since the agent began. */

@@ -33,6 +33,12 @@ const parts: Parts = {
     const print = (to: Output) => (line: string) => void to.write(`${line}\n`)
     return plantCommand(args, signal, { print: print(out), warn: print(err), readTopic })
   },
+  async import(request, signal) {
+    return (await import('./import-files.ts')).importFiles(request, signal)
+  },
+  async offlineExport(dir, settings) {
+    return (await import('./offline-export.ts')).openOfflineExport(dir, settings)
+  },
   async log(dir) {
     return (await import('./offline-log.ts')).openOfflineLog(dir)
   },

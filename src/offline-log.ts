@@ -106,7 +106,7 @@ async function* repair(dir: string, signal: AbortSignal): ReturnType<LogApi['log
 }
 
 /** As the agent opened it last. */
-function optionsOf(dir: string): WriterOptions {
+export function optionsOf(dir: string): WriterOptions {
   const remedy = 'start the agent: it does the same when it opens the log'
   let db: ReturnType<typeof openReader> | undefined
   try {

@@ -1,7 +1,9 @@
 // What an operator command is. One file each; the faces (CLI, and later page and console) are drawn from this.
 import type { AgentApi } from '../core/agent-api.ts'
-import type { Unreachable } from '../core/errors.ts'
+import type { AirgapApi } from '../core/airgap.ts'
+import type { Problem, Unreachable } from '../core/errors.ts'
 import type { LogApi } from '../core/log-files.ts'
+import type { Settings } from '../core/settings.ts'
 import type { UnpackProgress, UnpackReport } from '../core/unpack.ts'
 import type { VerifyProgress, VerifyReport } from '../core/verify.ts'
 import type { SettingsSchemas } from '../settings/schema.ts'
@@ -57,12 +59,52 @@ export interface Parts {
   plant(args: readonly string[], signal: AbortSignal): Promise<number>
   verify(request: VerifyRequest, signal: AbortSignal): Promise<VerifyReport>
   unpack(request: UnpackRequest, signal: AbortSignal): Promise<UnpackReport>
+  /** Files of an export into Kafka. */
+  import(request: ImportRequest, signal: AbortSignal): Promise<ImportResult>
+  /** What an agent would give out, where none runs, until `close`. Throws BadInput as `log` does. */
+  offlineExport(dir: string, settings: Settings): Promise<AirgapApi & { close(): Promise<void> }>
   /** The log of a data directory that no agent runs on, until `close`. Throws BadInput where one does, or there is no log. */
   log(dir: string): Promise<OfflineLog>
 }
 
 export interface OfflineLog extends LogApi {
   close(): Promise<void>
+}
+
+export interface ImportRequest {
+  /** Files, and folders of them. */
+  readonly paths: readonly string[]
+  readonly kind: string
+  readonly settings: unknown
+  /** File of an age identity. */
+  readonly identity: string
+  /** By device: `ed25519:…` of the boxes that are trusted. */
+  readonly boxKeys: ReadonlyMap<string, string>
+  /** File of the key that signs receipts; absent: none is written. */
+  readonly receiptKey?: string | undefined
+  /** Where receipts go; absent: beside the first file. */
+  readonly receipts?: string | undefined
+  progress(share: number, text: string): void
+  /** Told why something is tried again. */
+  retried(why: string): void
+}
+
+export interface ImportedBox {
+  readonly device: string
+  readonly uplink: string
+  /** Sent by this run: readings, aggregates and lines of the ledger. */
+  readonly readings: number
+  /** Were there already. */
+  readonly there: number
+  /** By name: SHA-256. */
+  readonly files: Readonly<Record<string, string>>
+}
+
+export interface ImportResult {
+  readonly boxes: readonly ImportedBox[]
+  /** Files that were left aside. */
+  readonly refused: readonly Problem[]
+  readonly receipts: readonly string[]
 }
 
 export interface AgentRequest {

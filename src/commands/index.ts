@@ -2,7 +2,10 @@
 import { agent } from './agent.ts'
 import { check } from './check.ts'
 import type { Command } from './command.ts'
+import { exportCommand } from './export.ts'
+import { exportKey } from './export-key.ts'
 import { forecast } from './forecast.ts'
+import { importCommand } from './import.ts'
 import { logCheck } from './log-check.ts'
 import { logExport } from './log-export.ts'
 import { logInspect } from './log-inspect.ts'
@@ -35,6 +38,9 @@ export const COMMANDS: readonly Command[] = [
   uplinksTest,
   verify,
   unpack,
+  exportCommand,
+  exportKey,
+  importCommand,
   plant,
 ]
 
@@ -44,8 +50,6 @@ export const NOT_BUILT: readonly string[] = [
   'console',
   'sources browse',
   'replay',
-  'export',
-  'import',
   'settings show',
   'settings diff',
   'settings apply',

@@ -15,7 +15,7 @@ export async function withLog<T>(context: CommandContext, use: (log: LogApi) => 
   }
 }
 
-async function answers({ agent }: CommandContext): Promise<boolean> {
+export async function answers({ agent }: CommandContext): Promise<boolean> {
   try {
     await agent.status()
     return true

@@ -44,14 +44,14 @@ export async function requestOf(context: CommandContext): Promise<Omit<VerifyReq
   throw new BadInput([{ where: '--brokers', text: 'is needed, or --settings: where to read from (--brokers localhost:9092)' }])
 }
 
-function brokersOf(text: string): string[] {
+export function brokersOf(text: string): string[] {
   const list = text.split(',').map((it) => it.trim())
   const wrong = list.find((it) => !/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/.test(it))
   if (wrong === undefined) return list
   throw new BadInput([{ where: '--brokers', text: `"${wrong}" is not HOST:PORT` }])
 }
 
-async function uplinkOf(context: CommandContext, file: string): Promise<VerifiedUplink> {
+export async function uplinkOf(context: CommandContext, file: string): Promise<VerifiedUplink> {
   const { uplinks, classes, device } = (await readChecked(context, file)).settings
   const { uplink: name } = context.options
   const found = name === undefined && uplinks.length === 1 ? uplinks[0] : uplinks.find((it) => it.name === name)

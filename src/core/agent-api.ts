@@ -1,4 +1,5 @@
 // What the agent offers on its local sockets, as functions. The server hands them out, the client calls them, commands see only this.
+import type { AirgapApi } from './airgap.ts'
 import type { SliceTime } from './log.ts'
 import type { LogApi } from './log-files.ts'
 import type { Quality, Value, ValueKind } from './reading.ts'
@@ -75,7 +76,7 @@ export interface QueryWindow {
 /** A bool is 0 or 1. */
 export type WindowValue = number | bigint | string | Uint8Array
 
-export interface AgentApi extends LogApi {
+export interface AgentApi extends LogApi, AirgapApi {
   status(): Promise<Status>
   testSource(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   testUplink(name: string, signal: AbortSignal): AsyncIterable<TestStep>
@@ -95,4 +96,7 @@ export const ROLES = {
   logInspect: 'view',
   logExport: 'view',
   logRepair: 'operate',
+  exportKey: 'view',
+  exportFiles: 'operate',
+  takeReceipt: 'operate',
 } as const satisfies Record<keyof AgentApi, 'view' | 'operate'>

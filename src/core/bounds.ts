@@ -29,3 +29,7 @@ export const SEALED_READINGS_MAX = 131_072
 export const SEALED_BYTES_MAX = 4_000_000
 /** The least log.bytesMax: below it journal, write-ahead log and one reduction leave nothing for data. */
 export const LOG_BYTES_MIN = 32_000_000
+/** Epochs that are over and stay in the position because what left of them on a stick may still be imported. */
+export const OUTSTANDING_EPOCHS_MAX = 6
+/** One file of an export: whoever imports holds one in memory. */
+export const EXPORT_FILE_BYTES_MAX = 64_000_000

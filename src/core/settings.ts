@@ -14,6 +14,17 @@ export interface Settings {
   readonly failoverAfterMs: number
   /** By class; every class has an entry. */
   readonly delivery: Readonly<Record<string, DeliveryRule>>
+  /** Absent: nothing is given out by hand. */
+  readonly export?: ExportSettings | undefined
+}
+
+export interface ExportSettings {
+  /** age recipients: who can read it. */
+  readonly to: readonly string[]
+  /** `ed25519:…`: whose receipts count. Absent: nobody's, so nothing is delivered by hand. */
+  readonly receipts?: string | undefined
+  /** Whose lack is given out where nothing else is said. */
+  readonly uplink: string
 }
 
 export interface LogSettings {

@@ -36,6 +36,16 @@ export interface UplinkKind<Settings> {
   readonly name: string
   open(settings: Settings, context: UplinkContext): Promise<Uplink>
   test(settings: Settings, context: UplinkContext, signal: AbortSignal): AsyncIterable<TestStep>
+  /** For who comes without a log (an importer): reads the destination's records of this box and uplink; nothing is fenced. */
+  history(settings: Settings, context: UplinkContext, how: HistoryReading, signal: AbortSignal): Promise<History>
+}
+
+/** `checkpoints`: what they say. With classes: as well what is there of these record by record, however long that takes. */
+export type HistoryReading = 'checkpoints' | { readonly classes: readonly string[] }
+
+/** What records at the destination say of themselves. Nothing in it is untrue; more may be there. */
+export interface History extends Position {
+  readonly refused: readonly Refusal[]
 }
 
 export interface UplinkContext {

@@ -1,5 +1,6 @@
 // The agent, as seen over its sockets: an AgentApi like the one inside it. Holds nothing open between calls.
 import type { IncomingMessage } from 'node:http'
+import type { ExportKey, ExportPiece, Received } from '../core/airgap.ts'
 import type { AgentApi, QueryRow } from '../core/agent-api.ts'
 import { ROLES } from '../core/agent-api.ts'
 import { Unreachable } from '../core/errors.ts'
@@ -30,6 +31,9 @@ export function connectAgent(dir: string): AgentApi {
     logRepair: (signal) => stream<CheckStep>(dir, 'logRepair', {}, signal),
     logInspect: (segment) => ask<LogInspection>(dir, 'logInspect', segment === undefined ? {} : { segment }),
     logExport: (signal) => stream<ExportPart>(dir, 'logExport', {}, signal),
+    exportKey: () => ask<ExportKey>(dir, 'exportKey', {}),
+    exportFiles: (input, signal) => stream<ExportPiece>(dir, 'exportFiles', input, signal),
+    takeReceipt: (text) => ask<Received>(dir, 'takeReceipt', { text }),
     forecast: (offlineMs) => ask<Forecast>(dir, 'forecast', { offlineMs }),
   }
 }

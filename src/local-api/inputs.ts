@@ -1,5 +1,6 @@
 // What each call takes, checked before anything is called. Apart from wire.ts, so that a client need not load zod.
 import { z } from 'zod'
+import { EXPORT_FILE_BYTES_MAX } from '../core/bounds.ts'
 import type { Call } from './wire.ts'
 
 /** Rows of one query; who wants more asks in parts. */
@@ -23,6 +24,14 @@ const query = z.strictObject({
 
 const forecast = z.strictObject({ offlineMs: z.int().min(0).max(OFFLINE_MS_MAX) })
 
+const exportFiles = z.strictObject({
+  uplink: z.string().min(1).max(256).optional(),
+  have: z.array(z.string().max(100_000)).max(100_000),
+  isMore: z.boolean(),
+  fileBytesMax: z.int().min(1).max(EXPORT_FILE_BYTES_MAX),
+  nextNumber: z.int().min(1),
+})
+
 export const INPUTS = {
   status: z.strictObject({}),
   testSource: named,
@@ -33,4 +42,7 @@ export const INPUTS = {
   logRepair: z.strictObject({}),
   logInspect: z.strictObject({ segment: z.int().min(0).optional() }),
   logExport: z.strictObject({}),
+  exportKey: z.strictObject({}),
+  exportFiles,
+  takeReceipt: z.strictObject({ text: z.string().min(1).max(1_000_000) }),
 } as const satisfies Record<Call, z.ZodType>

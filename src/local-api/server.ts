@@ -17,6 +17,9 @@ import { isCall, packError, socketPath } from './wire.ts'
 const { createServer } = process.getBuiltinModule('node:http')
 
 const BODY_BYTES_MAX = 65_536
+/** A receipt, or the manifests of a stick's files. */
+const LARGE_BODY_BYTES_MAX = 2_000_000
+const LARGE_CALLS: ReadonlySet<Call> = new Set(['exportFiles', 'takeReceipt'])
 const HEAD_BYTES_MAX = 8_192
 const CONNECTIONS_MAX = 64
 const REQUEST_MS_MAX = 10_000
@@ -110,7 +113,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, role: 
   response.on('error', () => gone.abort())
   try {
     const call = callOf(request, role)
-    const input = await inputOf(call, await bodyOf(request))
+    const input = await inputOf(call, await bodyOf(request, LARGE_CALLS.has(call) ? LARGE_BODY_BYTES_MAX : BODY_BYTES_MAX))
     await perform(call, input, api, response, gone.signal)
   } catch (error) {
     if (gone.signal.aborted) return
@@ -127,12 +130,12 @@ function callOf(request: IncomingMessage, role: Role): Call {
   return name
 }
 
-async function bodyOf(request: IncomingMessage): Promise<string> {
+async function bodyOf(request: IncomingMessage, bytesMax: number): Promise<string> {
   const parts: Buffer[] = []
   let bytes = 0
   for await (const part of request as AsyncIterable<Buffer>) {
     bytes += part.length
-    if (bytes > BODY_BYTES_MAX) throw new Refused(413, `the body is longer than ${BODY_BYTES_MAX} bytes`)
+    if (bytes > bytesMax) throw new Refused(413, `the body is longer than ${bytesMax} bytes`)
     parts.push(part)
   }
   return Buffer.concat(parts).toString('utf8')
@@ -176,6 +179,12 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return one(api.logInspect((input as { segment?: number }).segment), response)
     case 'logExport':
       return many(api.logExport(signal), response, signal)
+    case 'exportKey':
+      return one(api.exportKey(), response)
+    case 'exportFiles':
+      return many(api.exportFiles(input as Parameters<AgentApi['exportFiles']>[0], signal), response, signal)
+    case 'takeReceipt':
+      return one(api.takeReceipt((input as { text: string }).text), response)
     case 'forecast':
       return one(api.forecast((input as { offlineMs: number }).offlineMs), response)
   }

@@ -35,7 +35,7 @@ export interface KeeperOptions {
   readonly classes: readonly string[]
 }
 
-export interface Keeper extends Pick<Lanes, 'next' | 'restart'> {
+export interface Keeper extends Pick<Lanes, 'next' | 'restart' | 'forget'> {
   heads(): Record<string, { next: number; lost: number }>
   query: ReturnType<typeof createQuery>
   /** The next step of making room or sealing; undefined when there is none now. `all`: seal whatever there is. */
@@ -86,6 +86,7 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
   return {
     next: lanes.next,
     restart: lanes.restart,
+    forget: lanes.forget,
     heads: () =>
       db.transaction(() => {
         const lostBy = new Map((lost.all() as { stream: number; lost: number }[]).map((it) => [it.stream, it.lost]))

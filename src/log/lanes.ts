@@ -22,6 +22,8 @@ export interface Lanes {
   next(request: NextRequest): Taken & { readonly damaged: readonly DamagedPlace[] }
   /** `inDoubt`: what may be at the destination already, and nobody can say. */
   restart(uplink: string, delivered: StreamIntervals, inDoubt: readonly StreamRange[]): void
+  /** Nothing is handed out under this name any more. */
+  forget(uplink: string): void
   /** By uplink: what was handed out of a stream since its restart or is in doubt since then, and where its live lane began. */
   handedOut(
     stream: string,
@@ -36,7 +38,7 @@ interface Cursor {
   live: number
   readonly liveStart: number
   backlog: number
-  /** What the uplink had at the restart: the backlog lane passes over it. */
+  /** What the uplink had at the restart: it is passed over. */
   readonly had: Intervals
 }
 
@@ -78,7 +80,7 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
     const head = lane === 'live' ? row.next : Math.min(cursor.liveStart, row.next)
     const to = blocked?.stream === row.key && blocked.to > from ? Math.min(head, blocked.from) : head
     if (from >= to) return
-    const end = row.form === 'gap' ? takeGaps(row, from, to, room, out) : takeBlocks(row, cursor, from, to, room, out)
+    const end = row.form === 'gap' ? takeGaps(row, cursor, from, to, room, out) : takeBlocks(row, cursor, from, to, room, out)
     if (end > from) out.ranges.push({ stream: row.key, from, to: end })
     if (lane === 'live') cursor.live = end
     else cursor.backlog = end
@@ -132,13 +134,16 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
     return (last = { id, block, series: [...series] })
   }
 
-  function takeGaps(row: StoredStream, from: number, to: number, room: Room, out: Out): number {
-    const found = gaps.all(row.id, from, to, GAP_ROWS_A_READ) as GapRow[]
-    const count = room.take(found.length, GAP_BYTES)
-    if (count === 0) return from
-    const end = (found[count - 1] as GapRow).sequence + 1
-    out.slices.push({ form: 'gap', stream: plain(row), from, to: end, rows: found.slice(0, count).map(ledgerRow) })
-    return end
+  function takeGaps(row: StoredStream, { had }: Cursor, from: number, to: number, room: Room, out: Out): number {
+    for (const part of difference([{ from, to }], had)) {
+      const found = gaps.all(row.id, part.from, part.to, GAP_ROWS_A_READ) as GapRow[]
+      const count = room.take(found.length, GAP_BYTES)
+      if (count === 0) return part.from
+      const end = (found[count - 1] as GapRow).sequence + 1
+      out.slices.push({ form: 'gap', stream: plain(row), from: part.from, to: end, rows: found.slice(0, count).map(ledgerRow) })
+      if (end < part.to) return end
+    }
+    return to
   }
 
   /** The live lane begins at the heads, unless so many holes are open already that the position would outgrow its bound. */
@@ -150,7 +155,7 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
       const had = delivered.get(row.key) ?? []
       const end = had.at(-1)?.to ?? 0
       const liveStart = row.form === 'gap' ? 0 : atHead ? row.next : end
-      return [row.key, { live: row.form === 'gap' ? end : liveStart, liveStart, backlog: firstMissing(had), had }]
+      return [row.key, { live: row.form === 'gap' ? firstMissing(had) : liveStart, liveStart, backlog: firstMissing(had), had }]
     })
     cursors.set(uplink, new Map(byStream))
   }
@@ -175,6 +180,9 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
     restart(uplink, delivered, inDoubt) {
       restarts.set(uplink, delivered)
       doubts.set(uplink, inDoubt)
+    },
+    forget(uplink) {
+      for (const it of [cursors, restarts, doubts]) it.delete(uplink)
     },
     handedOut: (stream) =>
       [...new Set([...cursors.keys(), ...doubts.keys()])].map((uplink) => {

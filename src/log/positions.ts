@@ -1,5 +1,7 @@
 // What each uplink has, what may be under way to it, and when a reading counts as delivered.
 // In memory at once; on disk with the next group commit. A lost local commit costs one read of the uplink's own position.
+import { exportOf, receiptOf } from '../core/airgap.ts'
+import { OUTSTANDING_EPOCHS_MAX } from '../core/bounds.ts'
 import type { Intervals } from '../core/intervals.ts'
 import { contains, countOf, difference, intersection, union, withInterval } from '../core/intervals.ts'
 import type { EndOffsets, Resumed } from '../core/log.ts'
@@ -31,7 +33,7 @@ export interface Positions {
   /** Says which of `ranges` hold nothing, as far as their numbers are given out. */
   offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): readonly StreamRange[]
   restart(uplink: string, position: Position | 'none'): void
-  /** What an uplink goes on from, once its restart is saved. */
+  /** What an uplink goes on from, once its restart is saved. What exports gave out is kept the same way, under names of its own. */
   resumed(uplink: string): Resumed
   /** Whether the destination knows of numbers that this log has not given out yet: the log was rolled back. */
   isAhead(position: Position): boolean
@@ -167,8 +169,9 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
 
   /** Streams of epochs that are over and of which nothing is left need no place in the position: it has few. */
   function endStreams(): void {
+    const outstanding = outstandingEpochs()
     for (const raw of streams.all()) {
-      if (raw.form !== 'raw' || raw.epoch === streams.epoch() || streams.hasEnded(raw)) continue
+      if (raw.form !== 'raw' || raw.epoch === streams.epoch() || streams.hasEnded(raw) || outstanding.has(raw.epoch)) continue
       const of = (form: Form) => streams.byKey(streamKey({ ...raw, form }))
       const gap = of('gap')
       const isSaid = !gap || gap.next === 0 || uplinks.filter((it) => serves(it, raw)).every((it) => has(it, gap, 0, gap.next))
@@ -182,6 +185,17 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
         const stream = streams.byKey(key)
         if (!stream || streams.hasEnded(stream)) state.delivered.delete(key)
       }
+  }
+
+  /** Epochs of which something left on a stick and no receipt came: while the position names them, a late import sees what is there. */
+  function outstandingEpochs(): ReadonlySet<string> {
+    const isOutstanding = (uplink: string, key: string, set: Intervals) =>
+      difference(set, stateOf(receiptOf(uplink)).delivered.get(key) ?? []).length > 0
+    const keys = uplinks.flatMap((uplink) =>
+      [...stateOf(exportOf(uplink)).delivered].flatMap(([key, set]) => (isOutstanding(uplink, key, set) ? [key] : [])),
+    )
+    const rows = keys.flatMap((key) => streams.byKey(key) ?? []).toSorted((a, b) => a.id - b.id)
+    return new Set([...new Set(rows.map((it) => it.epoch))].slice(-OUTSTANDING_EPOCHS_MAX))
   }
 
   function pinnedOf(stream: StreamRow): Intervals {
@@ -237,8 +251,9 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
       const intent = state.intent
       let inDoubt: readonly StreamRange[] = []
       if (position === 'none') {
-        // Whatever was given out while the doubt lasted was surely not sent; it is marked with the rest.
-        if (intent) inDoubt = notDelivered(clipped(intent.ranges, streams), state.delivered)
+        // Whatever was given out while the doubt lasted was surely not sent; it is marked with the rest. What left on a stick may be there.
+        const onSticks = rangesOf(stateOf(exportOf(uplink)).delivered)
+        inDoubt = notDelivered(clipped([...(intent?.ranges ?? []), ...onSticks], streams), state.delivered)
       } else {
         const news = newRanges(position.delivered, state.delivered, streams)
         state.transaction = Math.max(state.transaction, position.transaction)

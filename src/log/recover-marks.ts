@@ -6,6 +6,8 @@
 // never delivered. Lines of the ledger of that time go along; aggregates of that time stand for numbers that are gone, and are given up.
 import { createMerger, DamagedBlock } from '../columns/index.ts'
 import { SEALED_BYTES_MAX, SEALED_READINGS_MAX } from '../core/bounds.ts'
+import type { Intervals } from '../core/intervals.ts'
+import { difference } from '../core/intervals.ts'
 import type { Position } from '../core/position.ts'
 import type { ValueKind } from '../core/reading.ts'
 import type { Accounts } from './accounts.ts'
@@ -26,6 +28,8 @@ export interface MarkParts {
   readonly ledger: Ledger
   readonly kindOf: (series: number) => ValueKind
   readonly uplinks: readonly string[]
+  /** What exports for an uplink have given out: it can be at the destination without the two having met. */
+  readonly given: (uplink: string, stream: StreamRow) => Intervals
   /** Bytes of blocks that the journal can take now. */
   readonly room: () => number
 }
@@ -45,7 +49,7 @@ const REASON = 'rolled-back'
 export const MARK_PREFIX = 'heads:'
 const keyOf = (uplink: string) => MARK_PREFIX + uplink
 
-export function loadMarks({ db, dir, streams, accounts, catalogue, ledger, kindOf, uplinks, room }: MarkParts): Marks {
+export function loadMarks({ db, dir, streams, accounts, catalogue, ledger, kindOf, uplinks, given, room }: MarkParts): Marks {
   const sql = {
     mark: db.prepare('SELECT value FROM meta WHERE key = ?').pluck(),
     agree: db.prepare('DELETE FROM meta WHERE key = ?'),
@@ -154,7 +158,9 @@ export function loadMarks({ db, dir, streams, accounts, catalogue, ledger, kindO
       if (!mark) return []
       return [...delivered].flatMap(([key, intervals]) => {
         const stream = streams.byKey(key)
-        return stream && (intervals.at(-1)?.to ?? 0) > (mark.get(stream.id) ?? 0) ? [stream] : []
+        if (!stream) return []
+        const others = difference(intervals, given(uplink, stream))
+        return (others.at(-1)?.to ?? 0) > (mark.get(stream.id) ?? 0) ? [stream] : []
       })
     },
     renumber(uplink, beyond, at) {

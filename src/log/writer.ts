@@ -6,8 +6,8 @@
 //   changes (keeper: sealed, reduced) ────┘
 //
 // A commit starts when a class's `commitEvery` is over, when `commitBytes` wait, or when somebody is stalled; one after another, and on
-// slow flash at least `commitEveryMin` apart. A commit gives nothing up: where there is no room (pressure.ts) it waits for the keeper. What must hold: a number is told to nobody before the commit that stores it; a failed
-// commit or fsync is never repeated: the error goes up, the process ends, the next start reads what is on disk.
+// slow flash at least `commitEveryMin` apart. A commit gives nothing up: where there is no room (pressure.ts) it waits for the keeper.
+// What must hold: a number is told to nobody before the commit that stores it; a failed commit or fsync is never repeated: the error goes up, the process ends, the next start reads what is on disk.
 import type { ReadingBatch, Refused } from '../core/batch.ts'
 import { bytesOf } from '../core/batch.ts'
 import type { ClockState } from '../core/clock.ts'
@@ -22,6 +22,8 @@ import type { LogFigures } from './figures.ts'
 import { figuresOf } from './figures.ts'
 import { createExpiry } from './expiry.ts'
 import { emptyGather } from './gather.ts'
+import type { Given } from './given.ts'
+import { createGiven } from './given.ts'
 import { createIntake } from './intake.ts'
 import type { Change } from './change.ts'
 import { createChanges, damageOf } from './change.ts'
@@ -83,6 +85,7 @@ export interface Writer {
   offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): readonly StreamRange[]
   commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): void
   restart(uplink: string, position: Position | 'none'): Resumed
+  readonly given: Given
   /** Gives the ledger's oldest new lines their places in the gap streams; says how many still have none. */
   publish(): number
   /** A block that the keeper could not read. */
@@ -147,7 +150,8 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     keepDeliveredMs: options.keepDeliveredMs,
     monotonic: world.monotonic,
   })
-  const marks = loadMarks({ ...options, ...books, kindOf: series.kindOf, room: pressure.journalRoom })
+  const given = createGiven(positions, streams, () => commitForUplink())
+  const marks = loadMarks({ ...options, ...books, kindOf: series.kindOf, given: given.of, room: pressure.journalRoom })
   const intake = createIntake(classes, series, periods.of, makeRoomIn)
   const { waiting } = intake
   /** Appends with parts in several classes: how many of them are still to be committed. */
@@ -421,6 +425,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       commitForUplink()
       return positions.resumed(uplink)
     },
+    given,
     publish() {
       if (ledger.unpublished() > 0) change(() => ledger.publish(PUBLISHED_ROWS_MAX))
       return ledger.unpublished()
@@ -483,16 +488,13 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     // Their numbers are not on the disk yet; the keeper makes room.
     if (beyond.length > 0 && ready.length > 0)
       throw new Unreachable('log-full', 'readings wait for room, and need other numbers first')
-    beginEpoch(world.randomEpoch())
+    const epoch = world.randomEpoch()
+    writeMeta(db, 'epoch', epoch)
+    streams.beginEpoch(epoch)
     if (beyond.length === 0) return
     change(() => {
       marks.renumber(uplink, beyond, world.now())
       streams.saveForm('raw')
     })
-  }
-
-  function beginEpoch(epoch: string): void {
-    writeMeta(db, 'epoch', epoch)
-    streams.beginEpoch(epoch)
   }
 }

@@ -24,6 +24,7 @@ export function crossChecks(tree: Tree, secrets: SecretStore, readingBytesMax: (
     ...tagsTwice(file),
     ...unknownClasses(file),
     ...unknownUplinks(file),
+    ...exportUplink(file),
     ...classChecks(file, LOG_BYTES_MIN, readingBytesMax),
     ...missingSecrets(tree, secrets),
     ...meetingSecrets(tree),
@@ -104,6 +105,22 @@ function unknownUplinks(file: Readonly<Record<string, unknown>>): Found[] {
         : [],
     ),
   )
+}
+
+/** The uplink whose lack is given out by hand. */
+function exportUplink(file: Readonly<Record<string, unknown>>): Found[] {
+  if (file.export === undefined) return []
+  const known = namesIn(file, 'uplinks').map((it) => it.name)
+  const { uplink } = mapOf(file.export)
+  const path = ['export', 'uplink']
+  if (typeof uplink === 'string') return known.includes(uplink) ? [] : [{ path, text: notThere('uplink', uplink, known) }]
+  if (known.length === 1) return []
+  return [
+    {
+      path: ['export'],
+      text: `must have the key uplink: which uplink's lack is given out; there are: ${known.join(', ') || 'none'}`,
+    },
+  ]
 }
 
 function missingSecrets(tree: Tree, secrets: SecretStore): Found[] {

@@ -161,6 +161,7 @@ function toSettings(file: SettingsFile, deviceId: string): Settings {
     uplinks: file.uplinks,
     failoverAfterMs: file.failoverAfter,
     delivery: Object.fromEntries(file.classes.map((it) => [it.name, (file.delivery[it.name] ?? 'all-uplinks') as DeliveryRule])),
+    ...(file.export && { export: { ...file.export, uplink: file.export.uplink ?? (file.uplinks[0]?.name as string) } }),
   }
 }
 

@@ -126,6 +126,17 @@ const port = z.strictObject({
 const network = z.strictObject({ ports: z.array(port).default([]), service: text.optional() })
 const update = z.strictObject({ server: httpsUrl, token: text.optional() })
 
+const RECIPIENT_ALLOWED = 'must be an age recipient: age1 and 58 characters, as import --new-keys DIR prints it'
+const RECEIPTS_ALLOWED = 'must be an Ed25519 public key: ed25519: and 43 characters, as import --new-keys DIR prints it'
+const byHand = z.strictObject({
+  to: z.array(z.string({ error: RECIPIENT_ALLOWED }).regex(/^age1[02-9ac-hj-np-z]{58}$/, { error: RECIPIENT_ALLOWED })).min(1),
+  receipts: z
+    .string({ error: RECEIPTS_ALLOWED })
+    .regex(/^ed25519:[A-Za-z0-9_-]{43}$/, { error: RECEIPTS_ALLOWED })
+    .optional(),
+  uplink: name.optional(),
+})
+
 /** One source: `name` and `protocol`, and beside them the protocol's own keys. */
 function source(protocols: SettingsSchemas['protocols']) {
   const known = Object.keys(protocols)
@@ -185,6 +196,7 @@ export function settingsSchema(schemas: SettingsSchemas) {
     uplinks: z.array(uplink(schemas.uplinkKinds)).default([]),
     failoverAfter: duration(0, DAY_MS, 'at most 1d').prefault('10s'),
     delivery: z.record(name, rule).default({}),
+    export: byHand.optional(),
     network: network.optional(),
     time: z.strictObject({ servers: z.array(text).default([]) }).optional(),
     update: update.optional(),

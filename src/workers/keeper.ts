@@ -10,6 +10,7 @@ const keeper = openKeeper(workerData as KeeperOptions)
 serve(parentPort as MessagePort, {
   next: keeper.next,
   restart: keeper.restart,
+  forget: keeper.forget,
   heads: keeper.heads,
   query: keeper.query,
   work: keeper.work,

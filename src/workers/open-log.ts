@@ -2,6 +2,8 @@
 import { Worker } from 'node:worker_threads'
 import type { ReadingBatch } from '../core/batch.ts'
 import { transferables } from '../core/batch.ts'
+import type { GivenOut, GivingLog, Received, ReceivingLog } from '../core/airgap.ts'
+import { givenBy } from '../log/given.ts'
 import type { Band } from '../core/retention.ts'
 import type { ClockState } from '../core/clock.ts'
 import type { LogReader, LogWriter, Resumed, Taken } from '../core/log.ts'
@@ -33,6 +35,8 @@ export interface OpenLog {
   clockStepped(state: ClockState): void
   /** A page of what the log holds of some tags. */
   query(request: PageRequest): Promise<QueryPage>
+  /** What leaves by hand, and its receipts. */
+  readonly airgap: GivingLog & ReceivingLog
   /** For people who look after the log. */
   readonly files: LogApi
   /** Commits what waits and leaves the clean-stop mark. */
@@ -174,6 +178,17 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
       const page = await reading.call<QueryPage>('query', [request])
       for (const { stream, first } of page.damaged) await writer.call('damaged', [stream, first])
       return page
+    },
+    airgap: {
+      ...givenBy({
+        out: (uplink) => writer.call<GivenOut>('givenOut', [uplink]),
+        give: (uplink, ranges) => writer.call('give', [uplink, ranges]),
+        restart: (name, delivered) => reading.call('restart', [name, delivered, []]),
+        forget: (name) => reading.call('forget', [name]),
+        next: reader.next,
+      }),
+      heads: reader.heads,
+      receive: (receipt) => writer.call<Received>('receive', [receipt]),
     },
     files: logApi(
       {

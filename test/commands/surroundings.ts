@@ -27,6 +27,8 @@ export async function runHere(words: string, parts: Partial<Parts> = {}, env: Re
       verify: absent,
       unpack: absent,
       log: absent,
+      import: absent,
+      offlineExport: absent,
       ...parts,
     },
     version: '0',

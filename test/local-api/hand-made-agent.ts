@@ -244,6 +244,9 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
     status: () => Promise.resolve(statusNow()),
     testSource: stepsOf,
     testUplink: stepsOf,
+    exportKey: () => Promise.resolve({ device: 'hf-7f3a', epoch: '3f2a', key: 'ed25519:x', uplink: 'cloud' }),
+    async *exportFiles() {},
+    takeReceipt: () => Promise.resolve({ counted: 0, known: 0, ignored: 0 }),
     async *query({ tag, limit, every }) {
       if (tag === 'nothing') return
       const values: QueryRow['value'][] = [
