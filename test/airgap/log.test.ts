@@ -111,7 +111,11 @@ test('a receipt for what was never given out, or for another stream, changes not
   add(5)
   expect(() => log.writer.given.receive(receipt([{ ...range, to: 51 }]))).toThrow(BadInput)
   expect(() => log.writer.given.receive(receipt([range, { ...range, from: 60, to: 70 }]))).toThrow(BadInput)
-  expect(log.writer.given.receive(receipt([{ ...range, stream: 'box-1:ffff:process:raw' }]))).toEqual({ counted: 0, known: 0, ignored: 50 })
+  expect(log.writer.given.receive(receipt([{ ...range, stream: 'box-1:ffff:process:raw' }]))).toEqual({
+    counted: 0,
+    known: 0,
+    ignored: 50,
+  })
   expect(log.writer.figures().classes[0]).toMatchObject({ stored: 100, delivered: 0 })
 })
 
