@@ -10,28 +10,33 @@ import { copyTree } from './tree.ts'
 
 const PLACE = fileURLToPath(new URL('../../run/planted/', import.meta.url))
 const PROOF_MS_MAX = 60_000
+const CHECK_MS_MAX = 300_000
+/** What takes so many times as long as without a mistake hangs. */
+const HANGING_FACTOR = 4
 /** What says that the plant itself is broken: nothing was shown by that. */
 const BROKEN = /SyntaxError|ReferenceError|ERR_MODULE_NOT_FOUND|does not provide an export/
 const REASON = /^.*(?:Error:|FAILED case|I\d: ).*$/m
 
-/** Tests that fail without a mistake show nothing: each is run once before. */
-async function checkProof(tree: Tree, proof: string): Promise<void> {
-  const { kind, output } = await tree.run(proof, PROOF_MS_MAX)
+/** Tests that fail without a mistake show nothing: each is run once before. Says how long they may take from now on. */
+async function checkProof(tree: Tree, proof: string): Promise<number> {
+  const begun = performance.now()
+  const { kind, output } = await tree.run(proof, CHECK_MS_MAX)
   if (kind !== 'green') throw new Error(`${proof} is ${kind} with nothing planted:\n${output}`)
+  return Math.max(PROOF_MS_MAX, (performance.now() - begun) * HANGING_FACTOR)
 }
 
 /** Which proof notices it, and how; throws where none does. */
-async function notice(tree: Tree, fault: Fault): Promise<string> {
-  tree.plant(fault)
+async function notice(tree: Tree, fault: Fault, limits: ReadonlyMap<string, number>): Promise<string> {
+  const heal = tree.plant(fault)
   try {
     for (const proof of fault.caughtBy) {
-      const { kind, output } = await tree.run(proof, PROOF_MS_MAX)
+      const { kind, output } = await tree.run(proof, limits.get(proof) ?? PROOF_MS_MAX)
       if (kind === 'green') continue
       if (BROKEN.test(output)) throw new Error(`${fault.id}: the plant is broken:\n${output}`)
       return kind === 'hung' ? `${proof}: by hanging` : `${proof}: ${REASON.exec(output)?.[0].trim() ?? 'it fails'}`
     }
   } finally {
-    tree.heal(fault)
+    heal()
   }
   throw new Error(`${fault.id} survived ${fault.caughtBy.join(', ')}: ${fault.why} (${fault.file})`)
 }
@@ -40,19 +45,14 @@ async function notice(tree: Tree, fault: Fault): Promise<string> {
 export async function plantAll(round: Round, faults: readonly Fault[], checked: boolean): Promise<void> {
   mkdirSync(PLACE, { recursive: true })
   const tree = copyTree(join(PLACE, `tree-${process.pid}-${round.number}`))
-  const sound = new Set<string>()
+  const limits = new Map<string, number>()
   try {
     for (const fault of faults) {
       if (round.isOver()) return
       const begun = performance.now()
       await round.case(`${fault.id}: ${fault.why}`, async () => {
-        if (checked)
-          for (const it of fault.caughtBy)
-            if (!sound.has(it)) {
-              await checkProof(tree, it)
-              sound.add(it)
-            }
-        const how = await notice(tree, fault)
+        for (const it of checked ? fault.caughtBy : []) if (!limits.has(it)) limits.set(it, await checkProof(tree, it))
+        const how = await notice(tree, fault, limits)
         console.log(`X1 ${fault.id} caught after ${((performance.now() - begun) / 1000).toFixed(1)} s by ${how}`)
       })
     }
