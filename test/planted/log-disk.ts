@@ -51,7 +51,7 @@ export const DISK_FAULTS: readonly Fault[] = [
 `,
     replace: "  db.pragma('synchronous = NORMAL')\n",
     why: 'acknowledged commits are not flushed',
-    caughtBy: ['S2 x 60'],
+    caughtBy: ['S2 x 25'],
   },
   {
     id: 'wal-unbounded',
@@ -118,7 +118,7 @@ export const DISK_FAULTS: readonly Fault[] = [
     else if`,
     replace: '    if',
     why: 'files that nobody knows stay for ever',
-    caughtBy: ['S2 x 60', 'test/log/bound.test.ts'],
+    caughtBy: ['S2 x 25', 'test/log/bound.test.ts'],
   },
   {
     id: 'damaged-sent-past',

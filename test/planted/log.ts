@@ -10,7 +10,7 @@ export const LOG_FAULTS: readonly Fault[] = [
     world.durable([id], ledger.unpublished())
 `,
     why: 'an append is acknowledged before its commit',
-    caughtBy: ['S2 x 60'],
+    caughtBy: ['S2 x 25'],
   },
   {
     id: 'number-overlaps',
@@ -36,7 +36,7 @@ export const LOG_FAULTS: readonly Fault[] = [
     find: '    streams.save((row) => firstWaiting.get(row.id))\n',
     replace: '    streams.save(() => undefined)\n',
     why: 'numbers of blocks that wait for room are gone after a crash',
-    caughtBy: ['test/log/property.test.ts', 'S2 x 60', 'S6 x 9'],
+    caughtBy: ['test/log/property.test.ts', 'S2 x 25'],
   },
   {
     id: 'raw-heads-early',
