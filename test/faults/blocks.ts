@@ -67,13 +67,27 @@ export async function recordDevice(
     undo.push(() => closeSync(marks))
     await work(folder, marks)
   } finally {
-    for (const it of undo.toReversed()) it()
-    if (undo.length === 0) server.kill()
+    const failed = undone(undo)
+    // What is still mounted would keep it for ever.
+    if (failed.length > 0 || undo.length === 0) server.kill('SIGKILL')
     await ended
+    if (failed.length > 0) console.log(`a device was not taken apart: ${String(failed[0])}`)
   }
   const records = recordsOf(readFileSync(record))
   for (const it of [disk, record]) rmSync(it)
   return { image, records }
+}
+
+/** Last first; what fails does not keep the others. */
+function undone(steps: readonly (() => void)[]): unknown[] {
+  return steps.toReversed().flatMap((it) => {
+    try {
+      it()
+      return []
+    } catch (error) {
+      return [error]
+    }
+  })
 }
 
 async function ready(server: ChildProcess): Promise<void> {
