@@ -10,6 +10,8 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 const COPIED = ['src', 'test', 'README.md', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 const LINKED = ['node_modules', '.cache']
 const OUTPUT_CHARACTERS_MAX = 20_000
+/** Tests of many random cases run some of them here. */
+const FEWER = { HOLDFAST_RUNS: '20', HOLDFAST_SEEDS: '25', HOLDFAST_KILLS: '5' }
 const PROOF_SEED = 20_261_129
 
 export interface Tree {
@@ -70,7 +72,7 @@ async function runIn(dir: string, proof: string, msMax: number): Promise<Verdict
     cwd: dir,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' },
+    env: { ...process.env, ...FEWER, NO_COLOR: '1', FORCE_COLOR: '0' },
   })
   let output = ''
   const take = (text: string) => (output = (output + text).slice(-OUTPUT_CHARACTERS_MAX))
