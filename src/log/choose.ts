@@ -17,6 +17,15 @@ export interface Ready {
   readonly data: Uint8Array
 }
 
+export function readyBlock(
+  place: Pick<Ready, 'stream' | 'place' | 'first' | 'count' | 'period'>,
+  received: Float64Array,
+  { block, timeFrom, timeTo }: { readonly block: Uint8Array; readonly timeFrom: number; readonly timeTo: number },
+): Ready {
+  const [receivedFrom = 0, receivedTo = receivedFrom] = [received[0], received.at(-1)]
+  return { ...place, timeFrom, timeTo, receivedFrom, receivedTo, data: block }
+}
+
 /** Bytes: what the journal has room for, and what one transaction may write so that the write-ahead log keeps its bound. */
 export interface Room {
   readonly room: number

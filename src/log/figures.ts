@@ -24,6 +24,8 @@ export interface LogFigures {
   readonly waiting: readonly string[]
   /** The partition has no room: all appends wait. */
   readonly diskShort: boolean
+  /** Somebody reads the journal and does not end: all appends wait. */
+  readonly stuck: boolean
 }
 
 export interface FigureParts {
@@ -40,11 +42,12 @@ export interface FigureParts {
   readonly fill: number
   readonly waiting: readonly string[]
   readonly diskShort: boolean
+  readonly stuck: boolean
 }
 
 /** Throws when the accounts do not add up. `commitMs`: what the last commits took. */
 export function figuresOf(
-  { db, bytesMax, classes, streams, accounts, catalogue, ballastBytes, stepOf, fill, waiting, diskShort }: FigureParts,
+  { db, bytesMax, classes, streams, accounts, catalogue, ballastBytes, stepOf, fill, waiting, diskShort, stuck }: FigureParts,
   commits: number,
   commitMs: readonly number[],
 ): LogFigures {
@@ -74,6 +77,7 @@ export function figuresOf(
     fill,
     waiting,
     diskShort,
+    stuck,
   }
 }
 

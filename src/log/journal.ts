@@ -38,6 +38,8 @@ const SQLITE_MIN = [3, 51, 3]
 /** Checkpoints begin at this share of the write-ahead log's bound; one transaction may go beyond by what it writes itself. */
 const WAL_SHARE_AUTOCHECKPOINT = 0.45
 const CACHE_KIB = 4_000
+/** Nobody else writes: what one waits for is over in a moment. */
+const BUSY_MS = 5_000
 
 const SCHEMA = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -129,7 +131,7 @@ export function assertFormat(dir: string, format: number): void {
 
 /** A second connection, for the keeper: reads only, one short statement at a time. */
 export function openReader(dir: string): Journal {
-  const db = new Database(journalFile(dir), { readonly: true, fileMustExist: true, timeout: 5000 })
+  const db = new Database(journalFile(dir), { readonly: true, fileMustExist: true, timeout: BUSY_MS })
   common(db)
   return db
 }
@@ -165,9 +167,16 @@ export function presentEpoch(db: Journal, bootId: string, randomEpoch: () => str
   return epoch
 }
 
-/** A reader at work keeps SQLite from beginning the write-ahead log anew: then this waits for it, for reads are short. */
-export function boundWal(db: Journal, walBytesMax: number): void {
-  if (walBytes(db) > walBytesMax) db.pragma('wal_checkpoint(TRUNCATE)')
+/**
+ * Begins the write-ahead log anew where it is longer than that. A reader at work keeps SQLite from it: then this waits for so long, for reads
+ * are short. False: somebody reads and does not end.
+ */
+export function boundWal(db: Journal, walBytesMax: number, waitMs: number): boolean {
+  if (walBytes(db) <= walBytesMax) return true
+  db.pragma(`busy_timeout = ${waitMs}`)
+  db.pragma('wal_checkpoint(TRUNCATE)')
+  db.pragma(`busy_timeout = ${BUSY_MS}`)
+  return walBytes(db) <= walBytesMax
 }
 
 /** Bytes of the write-ahead log's file. */

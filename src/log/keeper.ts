@@ -95,6 +95,7 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
     query: createQuery(db, stored.describe, readBlock, { timeOf: stored.timeOf, decodeAggregates }),
     // No transaction around it: a snapshot held for so long would keep the write-ahead log from beginning anew. The writer checks what it applies.
     work(state, all) {
+      if (!state.canWrite) return undefined
       const change = reducer.next(state) ?? sealing.next(state, all) ?? scan.step()
       if (change) lanes.block({ stream: change.stream, from: change.from, to: change.to })
       return change

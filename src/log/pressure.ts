@@ -4,13 +4,14 @@
 //   segments at their bound the keeper reduces by the plan of retention
 //   partition full          the ballast goes, appends wait where even that is not enough, and the keeper frees what it may
 //   a class that waits      at its bound its own appends wait, and nobody else's
+//   a reader that is stuck  the write-ahead log cannot begin anew: at its bound everybody who writes waits, until the reader has gone
 import { BYTES_PER_READING } from '../core/batch.ts'
 import { BLOCK_BYTES_MAX, BLOCK_READINGS_MAX } from '../core/bounds.ts'
 import type { ClassRetention, InForce, LadderStep } from '../core/retention.ts'
 import type { ClassSettings } from '../core/settings.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { Journal } from './journal.ts'
-import { PAGE_BYTES, pagesMax, pagesUsed } from './journal.ts'
+import { boundWal, PAGE_BYTES, pagesMax, pagesUsed } from './journal.ts'
 import type { ClassOffline, Offline } from './offline.ts'
 import { formatDuration } from '../core/units.ts'
 import { inForce } from '../retention/ladder.ts'
@@ -34,6 +35,8 @@ export interface LogState {
   readonly segmentRoom: number
   readonly journalBytesMax: number
   readonly segmentBytesMax: number
+  /** False: no change would be taken. */
+  readonly canWrite: boolean
   /** µs. */
   readonly now: number
 }
@@ -48,6 +51,10 @@ export interface PressureParts {
 }
 
 export interface Pressure {
+  /** Whether the write-ahead log has room for a transaction: not while somebody reads and does not end. The first time this waits for him. */
+  canWrite(): boolean
+  /** It had none when last asked. */
+  isStuck(): boolean
   /** Whether a class's blocks (its place in the settings) must wait. `bytes`: what the commit would write. */
   isHeld(place: number, bytes: number): boolean
   /** Bytes of blocks that the journal can take now. */
@@ -64,6 +71,8 @@ export interface Pressure {
 }
 
 const JOURNAL_FILL_MAX = 0.9
+/** The longest that a read takes on slow flash. */
+const READER_MS_MAX = 2_000
 const SMALL_WRITES_BYTES = 256_000
 /** Of a fresh block that does not compress. */
 const LARGEST_BLOCK_BYTES = BLOCK_READINGS_MAX * BYTES_PER_READING + BLOCK_BYTES_MAX
@@ -90,6 +99,7 @@ export function createPressure({ dir, bytesMax, db, classes, catalogue, offline 
   let steps: readonly InForce[] = []
   let hasBallast = true
   let diskShort = false
+  let stuck = false
   let aside = quarantineBytes(dir)
 
   const journalFill = () => pagesUsed(db) / pages
@@ -132,7 +142,15 @@ export function createPressure({ dir, bytesMax, db, classes, catalogue, offline 
     return waitRoomBytes(all[place] as ClassRetention, all, undeliveredOf, room) <= 0
   }
 
+  function canWrite(): boolean {
+    // Who was waited for in vain is only looked at.
+    stuck = !boundWal(db, space.walBytesMax, stuck ? 0 : READER_MS_MAX)
+    return !stuck
+  }
+
   return {
+    canWrite,
+    isStuck: () => stuck,
     isHeld(place, bytes) {
       diskShort = isShortFor(bytes)
       if (diskShort || journalFill() >= JOURNAL_FILL_MAX) return true
@@ -157,6 +175,7 @@ export function createPressure({ dir, bytesMax, db, classes, catalogue, offline 
         segmentRoom: space.segmentsBytesMax - catalogue.segmentBytes(),
         journalBytesMax: space.journalBytesMax,
         segmentBytesMax: space.segmentBytesMax,
+        canWrite: !stuck || canWrite(),
         now,
       }
     },

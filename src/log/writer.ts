@@ -29,8 +29,8 @@ import type { Change } from './change.ts'
 import { createChanges, damageOf } from './change.ts'
 import { loadCatalogue } from './catalogue.ts'
 import type { Ready } from './choose.ts'
-import { choose, freshRow } from './choose.ts'
-import { boundWal, openJournal, presentEpoch, writeMeta } from './journal.ts'
+import { choose, freshRow, readyBlock } from './choose.ts'
+import { openJournal, presentEpoch, writeMeta } from './journal.ts'
 import { loadLedger } from './ledger.ts'
 import { loadPeriods } from './periods.ts'
 import { loadPositions } from './positions.ts'
@@ -108,6 +108,8 @@ const FSYNC_DISTANCE = 4
 const PUBLISHED_ROWS_MAX = 1000
 /** Appends that wait for room are tried again so often. */
 const HELD_RETRY_MS = 20
+/** … and for a reader that is stuck. */
+const STUCK_RETRY_MS = 1000
 /** A series, with its entry in the index. */
 const ROW_BYTES = 300
 
@@ -203,11 +205,9 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     if (dead) return
     const now = world.monotonic()
     const wanted = isUrgent() ? now : Math.min(...waiting.map((it) => it.dueAt))
-    const soonest = isHeld ? now + HELD_RETRY_MS : -Infinity
-    const due = Math.min(
-      Math.max(wanted, soonest),
-      positions.isDirty() || periods.isDirty() ? lastCommitEnd + idleCommitMs() : Infinity,
-    )
+    const soonest = pressure.isStuck() ? now + STUCK_RETRY_MS : isHeld ? now + HELD_RETRY_MS : -Infinity
+    const idle = positions.isDirty() || periods.isDirty() ? lastCommitEnd + idleCommitMs() : Infinity
+    const due = Math.max(Math.min(wanted, idle), soonest)
     if (due === Infinity) return
     const at = Math.max(due, lastCommitEnd + Math.min(options.commitEveryMinMs, lastCommitMs * FSYNC_DISTANCE))
     if (timer && timer.at <= at) return
@@ -234,30 +234,19 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     const name = (classes[place] as ClassSettings).name
     const stream = streams.current(name, 'raw')
     const first = stream.next
-    const { block, timeFrom, timeTo } = encode(
+    const received = gather.received.subarray(0, gather.batches)
+    const encoded = encode(
       {
         ...gather,
         count: gather.count,
-        received: gather.received.subarray(0, gather.batches),
+        received,
         bytes: gather.bytes.subarray(0, gather.bytesUsed),
         kindOf: series.kindOf,
       },
       { stream: stream.id, first },
     )
-    const received = gather.received.subarray(0, gather.batches)
-    ready.push({
-      stream,
-      place,
-      first,
-      count: gather.count,
-      period,
-      timeFrom,
-      timeTo,
-      receivedFrom: Math.min(...received.subarray(0, 1)),
-      receivedTo: received.at(-1) as number,
-      data: block,
-    })
-    readyBytes += block.length
+    ready.push(readyBlock({ stream, place, first, count: gather.count, period }, received, encoded))
+    readyBytes += encoded.block.length
     stream.next += gather.count
     stream.dirty = true
     emptyGather(gather)
@@ -265,7 +254,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
 
   /** Commits the classes that are due by `until` (monotonic ms) and need not wait for room, and all that uplinks have said. */
   function commitNow(until: number): void {
-    if (dead) return
+    if (dead || !pressure.canWrite()) return
     const due = classes.map((_, place) => place).filter((place) => intake.of(place).dueAt <= until)
     const bytes = readyBytes + due.reduce((sum, place) => sum + intake.of(place).bytes, 0)
     const held = bytes > 0 ? heldPlaces(bytes) : new Set<number>()
@@ -306,7 +295,6 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   /** One transaction with its fsync. A failure is final: the process must end. */
   function attempt(what: () => void): boolean {
     try {
-      boundWal(db, space.walBytesMax)
       begin.run()
       what()
       catalogue.settle()
@@ -395,11 +383,16 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
 
   /** What uplinks say before they send has to be on disk when they go on. */
   function commitForUplink(): void {
-    if (dead) throw new Error('the log cannot be written any more')
     timer?.cancel()
     timer = undefined
     commitNow(world.monotonic() + 1)
     plan()
+  }
+
+  /** Before anything changes for an uplink. */
+  function mustWrite(): void {
+    if (dead) throw new Error('the log cannot be written any more')
+    if (!pressure.canWrite()) throw new Unreachable('log-busy', 'somebody reads the log and does not end: nothing can be written')
   }
 
   return {
@@ -410,6 +403,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     },
     forget: intake.forget,
     offer(uplink, ranges, endOffsets) {
+      mustWrite()
       const empty = positions.offer(uplink, ranges, endOffsets)
       commitForUplink()
       return empty
@@ -419,6 +413,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       plan()
     },
     restart(uplink, position) {
+      mustWrite()
       if (position !== 'none') meet(uplink, position)
       positions.restart(uplink, position)
       marks.agree(uplink)
@@ -427,13 +422,13 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     },
     given,
     publish() {
-      if (ledger.unpublished() > 0) change(() => ledger.publish(PUBLISHED_ROWS_MAX))
+      if (ledger.unpublished() > 0 && pressure.canWrite()) change(() => ledger.publish(PUBLISHED_ROWS_MAX))
       return ledger.unpublished()
     },
     damaged(key, first) {
       const stream = streams.byKey(key)
       const row = stream && catalogue.overlapping(stream.id, first, first + 1)[0]
-      if (!stream || !row) return
+      if (!stream || !row || !pressure.canWrite()) return
       change(() => changes.apply(damageOf(key, row), world.now()))
       world.durable([], ledger.unpublished())
     },
@@ -449,6 +444,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     },
     apply(it) {
       let done = false
+      if (!pressure.canWrite()) return false
       change(() => {
         done = changes.apply(it, world.now())
       })
@@ -461,6 +457,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       const held = {
         waiting: classes.map((it) => it.name).filter((_, place) => isWaiting(place)),
         diskShort: pressure.isDiskShort(),
+        stuck: pressure.isStuck(),
       }
       return figuresOf({ ...options, db, streams, accounts, catalogue, ...pressure.figures(), ...held }, commits, commitMs)
     },

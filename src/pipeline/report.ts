@@ -31,12 +31,13 @@ export interface LogPart extends LogStatus {
   readonly waiting: readonly string[]
   /** The partition has no room. */
   readonly diskShort: boolean
+  readonly stuck: boolean
 }
 
 const FILL_WARNING = 0.8
 
 export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: Status['clock'], now: number): Status {
-  const { epoch, classes, parked, fill: _fill, waiting: _waiting, diskShort: _diskShort, ...figures } = log
+  const { epoch, classes, parked, fill: _fill, waiting: _waiting, diskShort: _diskShort, stuck: _stuck, ...figures } = log
   const sources = parts.sources.map(
     (it): SourceReport => ({
       ...it.source.status(),
@@ -144,7 +145,7 @@ function uplinkIssues(it: UplinkReport): Issue[] {
   ]
 }
 
-function logIssues({ fill, parked, classes, waiting, diskShort }: LogPart): Issue[] {
+function logIssues({ fill, parked, classes, waiting, diskShort, stuck }: LogPart): Issue[] {
   const issues: Issue[] = []
   if (fill > FILL_WARNING)
     issues.push({
@@ -159,6 +160,14 @@ function logIssues({ fill, parked, classes, waiting, diskShort }: LogPart): Issu
       severity: 'problem',
       text: 'The disk that the log lies on is full: nothing more is acknowledged',
       remedy: 'Delete what other programs have left there, or lower log.bytesMax; the log goes on by itself once there is room.',
+    })
+  if (stuck)
+    issues.push({
+      code: 'log-read',
+      severity: 'problem',
+      text: 'Somebody reads journal.db and does not end: nothing more is acknowledged',
+      remedy:
+        'End the program that has the file open; the log goes on by itself. Ask with `holdfast query`, which holds nothing up.',
     })
   for (const name of waiting)
     issues.push({

@@ -26,8 +26,8 @@ export interface Living {
   kill(): void
 }
 
-/** `heard` gets what it says, piece by piece; all of it before `ended` resolves. */
-export function live(life: Life, heard: (text: string) => void, shim?: Shim): Living {
+/** `heard` gets what it says, piece by piece; all of it before `ended` resolves. With `stdout` an open file gets it instead. */
+export function live(life: Life, heard: (text: string) => void, shim?: Shim, stdout?: number): Living {
   const env = shim
     ? {
         ...process.env,
@@ -38,10 +38,10 @@ export function live(life: Life, heard: (text: string) => void, shim?: Shim): Li
         ...(shim.control !== undefined && { HOLDFAST_SHIM_CONTROL: shim.control }),
       }
     : process.env
-  const child = spawn(process.execPath, [main, JSON.stringify(life)], { stdio: ['ignore', 'pipe', 'pipe'], env })
+  const child = spawn(process.execPath, [main, JSON.stringify(life)], { stdio: ['ignore', stdout ?? 'pipe', 'pipe'], env })
   let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', heard)
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-STDERR_CHARACTERS_MAX)))
+  child.stdout?.setEncoding('utf8').on('data', heard)
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-STDERR_CHARACTERS_MAX)))
   const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, stderr }) as End)
   return { ended, kill: () => void child.kill('SIGKILL') }
 }

@@ -3,6 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** Where Debian keeps mkfs and losetup. */
+export const WITH_SBIN = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` }
 const CHUNK_BYTES = 256 * 1024
 const LAST_BYTES = 512
 
@@ -32,11 +34,15 @@ export function mountPartition(dir: string, bytes: number, kind: FileSystem): Pa
 }
 
 /** Blocks as long as a page, as on any partition of a device: with shorter ones a file that is shared in memory may find no room, and the process ends by SIGBUS. */
-function mountImage(image: string, bytes: number, at: string): void {
+export function makeImage(image: string, bytes: number): void {
   execFileSync('truncate', ['-s', String(bytes), image])
-  execFileSync('mkfs.ext4', ['-q', '-b', '4096', '-m', '0', image], {
-    env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
-  })
+  // All of it is written now: nothing that the kernel makes good later comes in between.
+  const whole = ['-E', 'nodiscard,lazy_itable_init=0,lazy_journal_init=0']
+  execFileSync('mkfs.ext4', ['-q', '-b', '4096', '-m', '0', ...whole, image], { env: WITH_SBIN })
+}
+
+function mountImage(image: string, bytes: number, at: string): void {
+  makeImage(image, bytes)
   execFileSync('mount', ['-o', 'loop', image, at])
 }
 

@@ -5,7 +5,6 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, ren
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const source = fileURLToPath(new URL('./shim.c', import.meta.url))
 const cache = fileURLToPath(new URL('../../.cache/', import.meta.url))
 
 /** Errors of the kernel by number. */
@@ -18,17 +17,20 @@ export type Kind = (typeof KINDS)[number]
 const WORDS = 64
 const FOREVER = 2n ** 62n
 
-/** The library's path; built by gcc once for each version of its source. */
-export function shimLibrary(): string {
+/** Its path; built by gcc once for each version of its source, a file beside this one. */
+export function built(name: string, flags: readonly string[] = [], libraries: readonly string[] = []): string {
+  const source = fileURLToPath(new URL(`./${name}.c`, import.meta.url))
   const hash = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 16)
-  const library = join(cache, `shim-${hash}.so`)
-  if (existsSync(library)) return library
+  const program = join(cache, `${name}-${hash}`)
+  if (existsSync(program)) return program
   mkdirSync(cache, { recursive: true })
-  const fresh = `${library}.${process.pid}`
-  execFileSync('gcc', ['-shared', '-fPIC', '-O2', '-o', fresh, source, '-ldl'], { stdio: 'inherit' })
-  renameSync(fresh, library)
-  return library
+  const fresh = `${program}.${process.pid}`
+  execFileSync('gcc', [...flags, '-O2', '-o', fresh, source, ...libraries], { stdio: 'inherit' })
+  renameSync(fresh, program)
+  return program
 }
+
+export const shimLibrary = (): string => built('shim', ['-shared', '-fPIC'], ['-ldl'])
 
 export interface Control {
   readonly file: string

@@ -1,7 +1,19 @@
 // All mistakes that X1 plants.
+import { CLOCK_FAULTS } from './clock.ts'
 import { COLUMN_FAULTS } from './columns.ts'
 import type { Fault } from './fault.ts'
+import { KAFKA_FAULTS } from './kafka.ts'
+import { DISK_FAULTS } from './log-disk.ts'
 import { LOG_FAULTS } from './log.ts'
+import { PIPELINE_FAULTS } from './pipeline.ts'
 import { RETENTION_FAULTS } from './retention.ts'
 
-export const FAULTS: readonly Fault[] = [...LOG_FAULTS, ...COLUMN_FAULTS, ...RETENTION_FAULTS]
+export const FAULTS: readonly Fault[] = [
+  ...DISK_FAULTS,
+  ...LOG_FAULTS,
+  ...RETENTION_FAULTS,
+  ...COLUMN_FAULTS,
+  ...PIPELINE_FAULTS,
+  ...CLOCK_FAULTS,
+  ...KAFKA_FAULTS,
+]

@@ -10,11 +10,13 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 const COPIED = ['src', 'test', 'README.md', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 const LINKED = ['node_modules', '.cache']
 const OUTPUT_CHARACTERS_MAX = 20_000
+/** Tests of many random cases run some of them here. */
+const FEWER = { HOLDFAST_RUNS: '20', HOLDFAST_SEEDS: '25', HOLDFAST_KILLS: '5' }
 const PROOF_SEED = 20_261_129
 
 export interface Tree {
-  plant(fault: Fault): void
-  heal(fault: Fault): void
+  /** Call what it returns to take the mistake out again. */
+  plant(fault: Fault): () => void
   /** Whether the tests say that all is well. */
   run(proof: string, msMax: number): Promise<Verdict>
   remove(): void
@@ -33,16 +35,20 @@ export function copyTree(dir: string): Tree {
   for (const it of COPIED) cpSync(join(root, it), join(dir, it), { recursive: true })
   for (const it of LINKED) if (existsSync(join(root, it))) symlinkSync(join(root, it), join(dir, it))
   return {
-    plant: (fault) => writeFileSync(join(dir, fault.file), planted(fault)),
-    heal: ({ file }) => cpSync(join(root, file), join(dir, file)),
+    plant(fault) {
+      const path = join(dir, fault.file)
+      const whole = readFileSync(path, 'utf8')
+      writeFileSync(path, planted(fault, dir))
+      return () => writeFileSync(path, whole)
+    },
     run: (proof, msMax) => runIn(dir, proof, msMax),
     remove: () => rmSync(dir, { recursive: true, force: true }),
   }
 }
 
 /** The file with the mistake in it. Throws where its place is not exactly one, or what comes out is no TypeScript. */
-export function planted({ id, file, find, replace }: Fault): string {
-  const text = readFileSync(join(root, file), 'utf8')
+export function planted({ id, file, find, replace }: Fault, of = root): string {
+  const text = readFileSync(join(of, file), 'utf8')
   const places = text.split(find).length - 1
   if (places !== 1) throw new Error(`${id}: its text stands ${places} times in ${file}, and has to once`)
   const changed = text.replace(find, () => replace)
@@ -66,7 +72,7 @@ async function runIn(dir: string, proof: string, msMax: number): Promise<Verdict
     cwd: dir,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' },
+    env: { ...process.env, ...FEWER, NO_COLOR: '1', FORCE_COLOR: '0' },
   })
   let output = ''
   const take = (text: string) => (output = (output + text).slice(-OUTPUT_CHARACTERS_MAX))
