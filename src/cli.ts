@@ -11,7 +11,7 @@ import type { Output, Parts, UnpackRequest, VerifiedUplink } from './commands/co
 import { dispatch } from './commands/dispatch.ts'
 import { connectAgent } from './local-api/client.ts'
 import type { KafkaSettings } from './uplinks/kafka/settings.ts'
-import type { VerifyOptions } from './uplinks/kafka/verify/index.ts'
+import type { VerifiedCluster } from './uplinks/kafka/verify/index.ts'
 
 const WIDTH_DEFAULT = 80
 const WIDTH_MIN = 40
@@ -42,10 +42,13 @@ const parts: Parts = {
   async log(dir) {
     return (await import('./offline-log.ts')).openOfflineLog(dir)
   },
-  async verify({ brokers, uplink, device, progress }, signal) {
+  async verify({ and = [], device, topics, prefix, progress, ...first }, signal) {
     const { verifyTopics } = await import('./uplinks/kafka/verify/index.ts')
-    const where = uplink ? kafkaOf(uplink) : { brokers }
-    return verifyTopics({ ...where, device, onProgress: progress, signal })
+    const [one, ...more] = [first, ...and].map(({ brokers, uplink }) => {
+      const where = uplink ? kafkaOf(uplink) : { brokers }
+      return { ...where, topics: { ...where.topics, ...topics }, prefix }
+    }) as [VerifiedCluster, ...VerifiedCluster[]]
+    return verifyTopics({ ...one, and: more, device, onProgress: progress, signal })
   },
   unpack: unpackOf,
 }
@@ -57,14 +60,14 @@ async function unpackOf({ brokers, uplink, topics, once, progress, trouble }: Un
 }
 
 /** Where an uplink of the settings sends to, with every topic that its classes make. */
-function kafkaOf({ settings, classes, site }: VerifiedUplink): Pick<VerifyOptions, 'brokers' | 'tls' | 'sasl' | 'topics'> {
+function kafkaOf({ settings, classes, site }: VerifiedUplink): VerifiedCluster {
   const { brokers, tls, sasl, topics } = settings as KafkaSettings
   const place = site.replaceAll(/[^a-zA-Z0-9._-]/g, '_')
   const filled = Object.entries(topics).map(([role, template]) => [
     role,
     [...new Set(classes.map((it) => template.replaceAll('{class}', it).replaceAll('{site}', place)))],
   ])
-  return { brokers, tls, sasl, topics: Object.fromEntries(filled) as VerifyOptions['topics'] }
+  return { brokers, tls, sasl, topics: Object.fromEntries(filled) as VerifiedCluster['topics'] }
 }
 
 function outputOn(stream: NodeJS.WriteStream): Output {

@@ -113,12 +113,21 @@ export interface AgentRequest {
   readonly values?: string
 }
 
-export interface VerifyRequest {
+export interface VerifyRequest extends VerifiedPlace {
+  /** Other clusters that the same boxes send to. */
+  readonly and?: readonly VerifiedPlace[]
+  readonly device?: string
+  /** Other topics than the usual ones, or than those of the uplink: templates by what is in them. */
+  readonly topics?: Readonly<Record<string, string>>
+  /** Before the name of every topic. */
+  readonly prefix?: string
+  progress(progress: VerifyProgress): void
+}
+
+export interface VerifiedPlace {
   readonly brokers: readonly string[]
   /** An uplink of a settings file, secrets resolved, for a cluster that wants TLS or a password, or for topics of other names. */
   readonly uplink?: VerifiedUplink
-  readonly device?: string
-  progress(progress: VerifyProgress): void
 }
 
 export interface UnpackRequest extends Pick<VerifyRequest, 'brokers' | 'uplink'> {

@@ -1,9 +1,9 @@
 import { BadInput } from '../core/errors.ts'
 import type { Command, CommandContext, ImportedBox, ImportRequest, ImportResult } from './command.ts'
 import { DONE, FAILED } from './command.ts'
+import { brokersOf, uplinkOf } from './places.ts'
 import { progressOn } from './progress.ts'
 import { document, lines, remedyLines, shortCount } from './text.ts'
-import { brokersOf, uplinkOf } from './verify.ts'
 
 const NEEDED = [
   { key: 'identity', what: 'the file of the age identity that the export was written for (import --new-keys DIR makes one)' },
@@ -67,7 +67,7 @@ async function destinationOf(context: CommandContext): Promise<Pick<ImportReques
   if (typeof brokers !== 'string')
     throw new BadInput([{ where: '--brokers', text: 'is needed, or --settings: where to write to (--brokers localhost:9092)' }])
   const kind = 'kafka'
-  const own = { brokers: brokersOf(brokers), insecure: 'brokers of the command line' }
+  const own = { brokers: brokersOf('--brokers', brokers), insecure: 'brokers of the command line' }
   const schema = (await context.parts.schemas()).uplinkKinds[kind]
   return { kind, settings: schema?.parse(own) }
 }

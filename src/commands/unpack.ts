@@ -3,9 +3,9 @@ import type { UnpackReport } from '../core/unpack.ts'
 import { formatDuration } from '../core/units.ts'
 import type { Command, CommandContext } from './command.ts'
 import { DONE } from './command.ts'
+import { placeOf } from './places.ts'
 import { progressOn } from './progress.ts'
 import { document, lines, printable, shortCount } from './text.ts'
-import { requestOf } from './verify.ts'
 
 const FROM = 'holdfast.blocks.v1'
 const TO = 'holdfast.telemetry.v1'
@@ -28,7 +28,7 @@ export const unpack: Command = {
   },
   async run(context) {
     const topics = topicsOf(context)
-    const { brokers, uplink } = await requestOf(context)
+    const { brokers, uplink } = await placeOf(context)
     const progress = progressOn(context.err)
     const report = await context.parts
       .unpack(

@@ -1,9 +1,9 @@
 import { BadInput } from '../core/errors.ts'
 import type { VerifiedStream, VerifyReport } from '../core/verify.ts'
 import { formatDuration } from '../core/units.ts'
-import { readChecked } from './check.ts'
-import type { Command, CommandContext, VerifiedUplink, VerifyRequest } from './command.ts'
+import type { Command, CommandContext, VerifyRequest } from './command.ts'
 import { DONE, FAILED } from './command.ts'
+import { brokersOf, placesOf } from './places.ts'
 import { progressOn } from './progress.ts'
 import type { Paint } from './text.ts'
 import { document, lines, painter, shortCount, table, wrap } from './text.ts'
@@ -17,7 +17,10 @@ export const verify: Command = {
     brokers: { value: 'HOST:PORT,…', summary: 'a cluster that takes anybody' },
     settings: { value: 'FILE', summary: 'or: the cluster, with TLS and password, of an uplink in this file' },
     values: { value: 'FILE', summary: "the box's own values, for { var: NAME }" },
-    uplink: { value: 'NAME', summary: 'which uplink of the settings, where there are several' },
+    uplink: { value: 'NAME,…', summary: 'which uplinks of the settings, where there are several: each, and all together' },
+    and: { value: 'HOST:PORT,…', summary: 'with --brokers: another cluster of the same boxes; each, and both together' },
+    topics: { value: 'ROLE=NAME,…', summary: 'telemetry, aggregates, gaps, events or blocks; {class} and {site} stand for any' },
+    prefix: { value: 'TEXT', summary: 'what a mirror puts before the names of topics (site-1.)' },
     device: { value: 'ID', summary: 'of one box alone' },
   },
   async run(context) {
@@ -35,43 +38,51 @@ export const verify: Command = {
   },
 }
 
-/** The cluster that is meant. */
-export async function requestOf(context: CommandContext): Promise<Omit<VerifyRequest, 'progress'>> {
-  const { brokers, settings, device } = context.options
-  const one = typeof device === 'string' ? { device } : {}
-  if (typeof brokers === 'string') return { brokers: brokersOf(brokers), ...one }
-  if (typeof settings === 'string') return { brokers: [], uplink: await uplinkOf(context, settings), ...one }
-  throw new BadInput([{ where: '--brokers', text: 'is needed, or --settings: where to read from (--brokers localhost:9092)' }])
+async function requestOf(context: CommandContext): Promise<Omit<VerifyRequest, 'progress'>> {
+  const { and, topics, prefix, device } = context.options
+  const [first, ...more] = await placesOf(context)
+  const clusters = typeof and === 'string' ? [...more, { brokers: brokersOf('--and', and) }] : more
+  return {
+    ...first,
+    ...(clusters.length > 0 && { and: clusters }),
+    ...(typeof device === 'string' && { device }),
+    ...(typeof prefix === 'string' && { prefix }),
+    ...(typeof topics === 'string' && { topics: topicsOf(topics) }),
+  }
 }
 
-export function brokersOf(text: string): string[] {
-  const list = text.split(',').map((it) => it.trim())
-  const wrong = list.find((it) => !/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/.test(it))
-  if (wrong === undefined) return list
-  throw new BadInput([{ where: '--brokers', text: `"${wrong}" is not HOST:PORT` }])
-}
+const ROLES = ['telemetry', 'aggregates', 'gaps', 'events', 'blocks']
 
-export async function uplinkOf(context: CommandContext, file: string): Promise<VerifiedUplink> {
-  const { uplinks, classes, device } = (await readChecked(context, file)).settings
-  const { uplink: name } = context.options
-  const found = name === undefined && uplinks.length === 1 ? uplinks[0] : uplinks.find((it) => it.name === name)
-  if (found) return { kind: found.kind, settings: found.settings, classes: classes.map((it) => it.name), site: device.site }
-  const names = uplinks.map((it) => it.name).join(', ') || 'none'
-  throw new BadInput([{ where: '--uplink', text: `must name an uplink of ${file}; there are: ${names}` }])
+function topicsOf(text: string): Record<string, string> {
+  const pairs = text.split(',').map((it) => it.trim().split('=') as [string, string?])
+  for (const [role, name] of pairs)
+    if (!ROLES.includes(role) || !/^([a-zA-Z0-9._-]|\{class\}|\{site\})+$/.test(name ?? ''))
+      throw new BadInput([
+        { where: '--topics', text: `"${[role, name].join('=')}" is not ROLE=NAME with a role of ${ROLES.join(', ')}` },
+      ])
+  return Object.fromEntries(pairs) as Record<string, string>
 }
 
 const COLUMNS = [
   { key: 'proven', title: 'PROVEN', always: true },
   { key: 'named', title: 'NAMED', always: false },
+  { key: 'elsewhere', title: 'ELSEWHERE', always: false },
   { key: 'waiting', title: 'WAITING', always: false },
   { key: 'expired', title: 'EXPIRED', always: false },
   { key: 'maybeDuplicate', title: 'MARKED', always: false },
+  { key: 'replayed', title: 'REPLAYED', always: false },
   { key: 'missing', title: 'MISSING', always: true },
   { key: 'doubled', title: 'DOUBLED', always: true },
 ] as const
 
-/** Columns that are zero throughout are left out, but for those that the verdict is about. */
 function page(report: VerifyReport, paint: Paint, width: number): string[] {
+  const { clusters = [] } = report
+  const each = clusters.flatMap((it) => [`cluster ${it.brokers}`, ...onePage(it.report, paint, width), ''])
+  return [...each, ...(each.length > 0 ? ['all clusters together'] : []), ...onePage(report, paint, width)]
+}
+
+/** Columns that are zero throughout are left out, but for those that the verdict is about. */
+function onePage(report: VerifyReport, paint: Paint, width: number): string[] {
   const shown = COLUMNS.filter((it) => it.always || report.totals[it.key] > 0)
   const devices = [...new Set(report.streams.map((it) => it.stream.device))].toSorted()
   return [
@@ -84,7 +95,9 @@ function page(report: VerifyReport, paint: Paint, width: number): string[] {
       '',
     ]),
     ...report.streams.flatMap((it) => faults(it, width)),
+    ...report.contradictions.flatMap((it) => wrap(it, width)),
     ...report.absent.map((it) => `${it}: there is no such topic`),
+    ...report.unread.map((it) => `${it}: a checkpoint names it, and it was not read (--topics)`),
     ...report.topics.map((it) => `${it.topic}: ${shortCount(it.records)} records in ${it.partitions} partitions`),
     ...(report.foreign > 0 ? [`${shortCount(report.foreign)} records are not from a Holdfast box: left aside`] : []),
     verdict(report, paint),
@@ -112,12 +125,15 @@ function faults({ stream, holes, missing, contradictions }: VerifiedStream, widt
   return [...missed, ...contradictions.flatMap((it) => wrap(`${name}: ${it}`, width))]
 }
 
-function verdict({ ok, totals, streams, seconds }: VerifyReport, paint: Paint): string {
+function verdict(report: VerifyReport, paint: Paint): string {
+  const { ok, totals, streams, seconds, clusters = [] } = report
   const took = `(${formatDuration(seconds * 1000)})`
-  const contradictions = streams.reduce((sum, it) => sum + it.contradictions.length, 0)
+  const contradictions = streams.reduce((sum, it) => sum + it.contradictions.length, report.contradictions.length)
   if (!ok) {
+    const failed = clusters.filter((it) => !it.report.ok).length
+    const alone = failed > 0 ? `, ${failed} of ${clusters.length} clusters by itself` : ''
     const parts = [`${shortCount(totals.missing)} missing`, `${shortCount(totals.doubled)} doubled`]
-    return `${paint('red', 'FAILED')}: ${parts.join(', ')}, ${contradictions} contradicted by a checkpoint ${took}`
+    return `${paint('red', 'FAILED')}: ${parts.join(', ')}, ${contradictions} contradicted by a checkpoint${alone} ${took}`
   }
   if (totals.records === 0) return `${paint('yellow', 'NOTHING TO PROVE')}: the topics hold no records ${took}`
   const rest = totals.waiting > 0 ? `, ${shortCount(totals.waiting)} waiting` : ''

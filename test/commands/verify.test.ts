@@ -112,6 +112,30 @@ describe('verify', () => {
     expect(seen).toMatchObject([{ brokers: ['a:1', '[::1]:2'], device: 'hf-1' }])
   })
 
+  test('several clusters: each by itself, and all together', async () => {
+    const clusters = [
+      { brokers: 'a:1', report: good },
+      { brokers: 'b:2', report: bad },
+    ]
+    const seen: VerifyRequest[] = []
+    const verify = (request: VerifyRequest) => {
+      seen.push(request)
+      return Promise.resolve({ ...good, ok: false, clusters })
+    }
+    const line = 'verify --brokers a:1 --and b:2,c:3 --topics telemetry=x.{class}.v1,gaps=g --prefix up.'
+    const { status, out } = await runHere(line, { verify })
+    expect(status).toBe(1)
+    expect(out).toMatch(
+      /cluster a:1\n[^]*cluster b:2\n[^]*FAILED: 4 missing[^]*all clusters together\n[^]*, 1 of 2 clusters by itself/,
+    )
+    const topics = { telemetry: 'x.{class}.v1', gaps: 'g' }
+    expect(seen).toMatchObject([{ brokers: ['a:1'], and: [{ brokers: ['b:2', 'c:3'] }], prefix: 'up.', topics }])
+    for (const wrong of ['telemetry', 'meter=x', 'gaps=a/b']) {
+      const answer = await runHere(`verify --brokers a:1 --topics ${wrong}`, { verify })
+      expect(answer).toMatchObject({ status: 2, err: expect.stringContaining('ROLE=NAME') })
+    }
+  })
+
   test('an uplink of a settings file, its password from the store', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'hf-verify-'))
     const file = join(dir, 'a.yaml')

@@ -303,12 +303,76 @@ test('records that were replayed prove nothing and double nothing', async () => 
   expect(await proof(device)).toMatchObject({ records: 12, proven: 12, replayed: 10, doubled: 0, missing: 0 })
 })
 
+/** The product's topics once more, as a cluster of its own. */
+async function createAll(prefix: string): Promise<void> {
+  const admin = adminOf(broker.bootstrap)
+  await admin.connect()
+  const names = [...Object.values(TOPICS), 'holdfast.blocks.v1'].map((it) => `${prefix}${it}`)
+  await admin.createTopics({ waitForLeaders: true, topics: names.map((topic) => ({ topic, numPartitions: 1 })) })
+  // A plain producer that finds no leader yet sends twice.
+  for (const it of names) await vi.waitFor(() => admin.fetchTopicOffsets(it), { timeout: 30_000, interval: 100 })
+  await admin.disconnect()
+}
+
+test('two clusters: what is elsewhere must be at the other one; each has its own verdict', async () => {
+  const device = 'two'
+  await createAll('a.')
+  await createAll('b.')
+  const elsewhere = (transaction: number, from: number, to: number): kafkajs.Message => ({
+    ...gap(device, 0, from, to, { action: 'elsewhere', seq: null, uplink: 'a', transaction }),
+    headers: { ce_id: `${device}:a:elsewhere:${transaction}-0` },
+  })
+  await write(`a.${TOPICS.telemetry}`, messages(device, [...range(0, 40), ...range(60, 100)]))
+  await write(`a.${TOPICS.gaps}`, [elsewhere(7, 40, 60)])
+  await write(`a.${TOPICS.events}`, [checkpoint(device, 7, [[0, 100]], 100, { uplink: 'a' })])
+  await write(`b.${TOPICS.telemetry}`, messages(device, range(38, 60)))
+  await write(`b.${TOPICS.events}`, [checkpoint(device, 3, [[38, 60]], 100, { uplink: 'b' })])
+  const { bootstrap } = broker
+  const both = () => verifyTopics({ brokers: [bootstrap], prefix: 'a.', and: [{ brokers: [bootstrap], prefix: 'b.' }], device })
+  const report = await both()
+  expect(report).toMatchObject({ ok: true, totals: { proven: 100, missing: 0, doubled: 0, waiting: 0, elsewhere: 0 } })
+  expect(report.clusters?.map((it) => it.report.totals)).toMatchObject([
+    { proven: 80, elsewhere: 20, missing: 0 },
+    { proven: 22, elsewhere: 0, waiting: 78, missing: 0 },
+  ])
+  // A says that B has more than it has; B says so itself.
+  await write(`a.${TOPICS.gaps}`, [elsewhere(8, 100, 105)])
+  await write(`a.${TOPICS.events}`, [checkpoint(device, 8, [[0, 105]], 105, { uplink: 'a' })])
+  const second = await both()
+  expect(second).toMatchObject({ ok: false, totals: { missing: 5 } })
+  expect(second.streams[0]?.holes).toEqual([{ from: 100, to: 105 }])
+  expect(second.clusters?.map((it) => it.report.ok)).toEqual([true, true])
+  await write(`b.${TOPICS.telemetry}`, messages(device, range(100, 106)))
+  await write(`b.${TOPICS.telemetry}`, messages(device, [105]))
+  const third = await both()
+  expect(third).toMatchObject({ ok: false, totals: { missing: 0, doubled: 1, proven: 106 } })
+  expect(third.clusters?.map((it) => it.report.ok)).toEqual([true, false])
+})
+
+test('records that carry many: their ids say which; the same readings as records of their own are no doubles', async () => {
+  const device = 'packed'
+  await createAll('c.')
+  const many = (from: number, to: number): kafkajs.Message => ({
+    key: `${device}/process`,
+    value: Buffer.of(0x48, 0x42, 1, 0),
+    headers: { ce_id: `${streamKey(rawStream(device))}:${from}-${to - 1}` },
+  })
+  await write('c.holdfast.blocks.v1', [many(0, 70_000), many(70_000, 70_001), many(80_000, 90_000)])
+  await write(`c.${TOPICS.events}`, [checkpoint(device, 1, [[0, 90_000]], 90_000)])
+  await write(`c.${TOPICS.telemetry}`, messages(device, range(0, 100)))
+  const options = { brokers: [broker.bootstrap], prefix: 'c.', device }
+  const report = await verifyTopics(options)
+  expect(report).toMatchObject({ ok: false, totals: { proven: 80_001, missing: 9_999, doubled: 0 }, foreign: 0 })
+  expect(report.streams[0]?.holes).toEqual([{ from: 70_001, to: 80_000 }])
+  await write('c.holdfast.blocks.v1', [many(70_000, 80_010)])
+  expect((await verifyTopics(options)).totals).toMatchObject({ proven: 90_000, missing: 0, doubled: 11 })
+})
+
 test('topics by template: all classes that are there, and a prefix that a mirror puts before them', async () => {
   const admin = adminOf(broker.bootstrap)
   await admin.connect()
   const names = ['up.site.alarm.v1', 'up.site.process.v1', 'up.site.v1', 'up.holdfast.events.v1']
   await admin.createTopics({ waitForLeaders: true, topics: names.map((topic) => ({ topic, numPartitions: 2 })) })
-  // A plain producer that finds no leader yet sends twice.
   for (const it of names) await vi.waitFor(() => admin.fetchTopicOffsets(it), { timeout: 30_000, interval: 100 })
   await admin.disconnect()
   const device = 'templates'

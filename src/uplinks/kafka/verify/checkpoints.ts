@@ -2,10 +2,11 @@
 // those before it, one more: the first that was written when all that is left in the topics was still to come (`base`). What it has may have been
 // deleted by retention since. What came after it must be there, whatever the order in which lanes and partitions brought it.
 import type { Intervals } from '../../../core/intervals.ts'
+import type { Form } from '../../../core/stream.ts'
 import { streamOf } from '../../../core/stream.ts'
 import { isEmpty, without } from './runs.ts'
 import type { PartitionPlace, TopicRole } from './topics.ts'
-import { ROLE_OF } from './topics.ts'
+import { ROLES_OF } from './topics.ts'
 
 /** What the newest checkpoint of one uplink says of a stream. */
 export interface Claim {
@@ -56,8 +57,9 @@ export function checkpointReader(places: readonly PartitionPlace[], cluster: str
   }
 
   /** Something is deleted, but nothing that was written after this checkpoint. */
-  function allLeft(role: TopicRole, { ends, cluster: of }: CheckpointValue): boolean {
-    const cut = places.filter((it) => it.role === role && it.start > 0)
+  function allLeft(form: Form, { ends, cluster: of }: CheckpointValue): boolean {
+    const roles: readonly TopicRole[] = ROLES_OF[form]
+    const cut = places.filter((it) => roles.includes(it.role) && it.start > 0)
     if (cut.length === 0 || !ends || of === undefined || of !== cluster) return false
     return cut.every(({ topic, partition, start }) => Number(ends[`${topic}/${partition}`] ?? -1) >= start)
   }
@@ -80,7 +82,7 @@ export function checkpointReader(places: readonly PartitionPlace[], cluster: str
         claim.delivered = now
         claim.next = Math.max(claim.next, next ?? 0, now.at(-1)?.to ?? 0)
         claim.lost = lost
-        if (!claim.base && allLeft(ROLE_OF[streamOf(key).form], checkpoint)) claim.base = now
+        if (!claim.base && allLeft(streamOf(key).form, checkpoint)) claim.base = now
       }
       return Object.keys(streams)
     },

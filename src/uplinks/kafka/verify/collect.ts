@@ -10,15 +10,16 @@ import { checkpointReader } from './checkpoints.ts'
 import type { Lines } from './lines.ts'
 import { lineColumns } from './lines.ts'
 import type { Told } from './records.ts'
-import { jsonOf, newTold, numberAt, readTold, sameBytes } from './records.ts'
+import { digitsEnd, jsonOf, newTold, numberAt, readTold, sameBytes } from './records.ts'
 import type { SequenceSet } from './sequences.ts'
 import { sequenceSet } from './sequences.ts'
 import type { PartitionPlace, TopicRole } from './topics.ts'
-import { FORM_OF } from './topics.ts'
 
 export interface StreamRecords {
   readonly stream: Stream
   readonly seen: SequenceSet
+  /** In records that carry many. Whoever makes records of readings of them has each sequence once here and once there: that is no double. */
+  readonly inBlocks: SequenceSet
   /** Those that say of themselves that they may be there twice. */
   readonly marked: SequenceSet
   /** By gap records, and what was refused for good. */
@@ -53,9 +54,15 @@ export interface CollectorOptions {
   readonly places: readonly PartitionPlace[]
 }
 
+const FORM_OF = { telemetry: 'raw', aggregates: 'aggregate', events: 'event', gaps: 'gap' } as const
 const COLON = 58
+const DASH = 45
 const STREAM_PARTS = 4
 const NOTHING = Buffer.alloc(0)
+const OWN_EVENT = /:(checkpoint|refused|elsewhere)$/
+
+/** Whose a record is: a stream's, an event's of ours, another device's, or somebody else's. */
+type Owner = StreamRecords | 'event' | 'another' | 'foreign'
 
 /** Takes the batches of all partitions, each partition's in their order; those of gaps before those of aggregates. */
 export function collector({ device, cluster, places }: CollectorOptions): {
@@ -65,9 +72,9 @@ export function collector({ device, cluster, places }: CollectorOptions): {
   const { claims, topics, add: addCheckpoint } = checkpointReader(places, cluster)
   const collected: Collected = { streams: new Map(), claims, topics, checkpoints: 0, foreign: 0, byTopic: new Map() }
   // Records of a series follow each other: most often the prefix of an id is that of the record before.
-  const byPrefix = new Map<string, StreamRecords | undefined>()
+  const byPrefix = new Map<string, Owner>()
   let prefix = NOTHING
-  let prefixStream: StreamRecords | undefined
+  let owner: Owner = 'foreign'
 
   function recordsOf(key: string): StreamRecords | undefined {
     let found = collected.streams.get(key)
@@ -78,44 +85,44 @@ export function collector({ device, cluster, places }: CollectorOptions): {
     return found
   }
 
-  /** Whose id begins so; undefined: another device's, or a checkpoint's. False: nobody's of ours. */
-  function streamAt(bytes: Buffer, from: number, to: number): StreamRecords | undefined | false {
+  /** Whose id begins so. */
+  function ownerAt(bytes: Buffer, from: number, to: number): Owner {
+    if (to - from === prefix.length && sameBytes(bytes, from, to, prefix)) return owner
     const text = bytes.toString('latin1', from, to)
-    if (byPrefix.has(text)) return byPrefix.get(text)
-    const key = bytes.toString('utf8', from, to)
-    const isStream = key.split(':').length === STREAM_PARTS
-    if (!isStream && !isOwnEvent(key)) return false
-    const found = isStream ? recordsOf(key) : undefined
-    byPrefix.set(text, found)
-    return found
+    owner = byPrefix.get(text) ?? ownerOf(bytes.toString('utf8', from, to))
+    // Others' ids may be as many as there are records.
+    if (owner !== 'foreign') byPrefix.set(text, owner)
+    prefix = Buffer.from(bytes.subarray(from, to))
+    return owner
   }
 
-  /** The stream of a record by its id, where it is the first record of its sequence. */
-  function addById(bytes: Buffer, told: Told): StreamRecords | undefined {
+  function ownerOf(key: string): Owner {
+    if (OWN_EVENT.test(key)) return 'event'
+    return key.split(':').length === STREAM_PARTS ? (recordsOf(key) ?? 'another') : 'foreign'
+  }
+
+  /** `stem:sequence` or `stem:from-to`, both inclusive. */
+  function addById(bytes: Buffer, told: Told, role: TopicRole): Owner | undefined {
     let colon = told.idEnd - 1
     while (colon >= told.idAt && bytes[colon] !== COLON) colon--
-    const sequence = numberAt(bytes, colon + 1, told.idEnd)
-    const length = Math.max(0, colon - told.idAt)
-    if (length !== prefix.length || !sameBytes(bytes, told.idAt, colon, prefix)) {
-      const found = streamAt(bytes, told.idAt, colon)
-      prefix = found === false ? NOTHING : Buffer.from(bytes.subarray(told.idAt, colon))
-      prefixStream = found === false ? undefined : found
-    }
-    if (prefix.length === 0 || Number.isNaN(sequence)) collected.foreign++
-    else if (prefixStream && claim(prefixStream, sequence, sequence + 1, told)) return prefixStream
-    return undefined
+    const found = ownerAt(bytes, told.idAt, Math.max(told.idAt, colon))
+    if (typeof found === 'string') return found
+    const end = digitsEnd(bytes, colon + 1, told.idEnd)
+    const from = numberAt(bytes, colon + 1, end)
+    const to = end === told.idEnd ? from : lastAt(bytes, end, told.idEnd)
+    if (!(from <= to)) return 'foreign'
+    return claim(found, role, from, to + 1, told) ? found : undefined
   }
 
-  function addByValue(it: RecordCursor, told: Told, role: TopicRole): StreamRecords | undefined {
+  /** Older records have no id. */
+  function addByValue(it: RecordCursor, told: Told, role: TopicRole): Owner | undefined {
     const value = jsonOf(it)
     const sequence = value?.['seq']
-    if (!value || !isSequence(sequence)) {
-      if (!value || value['type'] === undefined) collected.foreign++
-      return undefined
-    }
+    const form = role === 'blocks' ? undefined : FORM_OF[role]
+    if (!value || !form || !isSequence(sequence)) return value?.['type'] === undefined ? 'foreign' : 'event'
     const [of, epoch, name] = ['device', 'epoch', 'class'].map((field) => String(value[field])) as [string, string, string]
-    const records = recordsOf(streamKey({ device: of, epoch, class: name, form: FORM_OF[role] }))
-    return records && claim(records, sequence, sequence + 1, told) ? records : undefined
+    const records = recordsOf(streamKey({ device: of, epoch, class: name, form }))
+    return records && claim(records, role, sequence, sequence + 1, told) ? records : undefined
   }
 
   function addGap(it: RecordCursor): void {
@@ -155,10 +162,12 @@ export function collector({ device, cluster, places }: CollectorOptions): {
 
   function addRecord(it: RecordCursor, told: Told, role: TopicRole): void {
     if (role === 'events') addEvent(it)
-    const isFirst = told.idAt >= 0 ? addById(it.bytes, told) : addByValue(it, told, role)
-    if (!isFirst) return
-    if (role === 'gaps') addGap(it)
-    else if (role === 'aggregates') addAggregate(it, isFirst.stream)
+    const found = told.idAt >= 0 ? addById(it.bytes, told, role) : addByValue(it, told, role)
+    if (found === undefined) return
+    if (found === 'foreign') collected.foreign++
+    // What is elsewhere has no place in a gap stream.
+    else if (role === 'gaps' && found !== 'another') addGap(it)
+    else if (role === 'aggregates' && typeof found === 'object') addAggregate(it, found.stream)
   }
 
   const told = newTold()
@@ -179,14 +188,14 @@ export function collector({ device, cluster, places }: CollectorOptions): {
 }
 
 /** A record is there that claims [from, to); true where none of it was there. A replayed one claims nothing. */
-function claim(records: StreamRecords, from: number, to: number, { marked, replayed }: Told): boolean {
+function claim(records: StreamRecords, role: TopicRole, from: number, to: number, { marked, replayed }: Told): boolean {
   if (replayed) {
     records.replayed++
     return false
   }
-  const isOne = to === from + 1
   records.records++
-  const again = isOne ? Number(!records.seen.add(from)) : to - from - records.seen.addRange(from, to)
+  const set = role === 'blocks' ? records.inBlocks : records.seen
+  const again = to === from + 1 ? Number(!set.add(from)) : to - from - set.addRange(from, to)
   const isMarked = marked || (again > 0 && records.marked.has(from))
   if (again > 0 && isMarked) records.maybeDuplicate += again
   else records.doubled += again
@@ -194,10 +203,17 @@ function claim(records: StreamRecords, from: number, to: number, { marked, repla
   return again === 0
 }
 
+/** Behind a dash; NaN where there is none. */
+function lastAt(bytes: Buffer, dash: number, end: number): number {
+  const isWhole = bytes[dash] === DASH && digitsEnd(bytes, dash + 1, end) === end
+  return isWhole ? numberAt(bytes, dash + 1, end) : Number.NaN
+}
+
 function emptyStream(stream: Stream): StreamRecords {
   return {
     stream,
     seen: sequenceSet(),
+    inBlocks: sequenceSet(),
     marked: sequenceSet(),
     named: sequenceSet(),
     elsewhere: sequenceSet(),
@@ -213,8 +229,4 @@ function emptyStream(stream: Stream): StreamRecords {
 
 function isSequence(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
-}
-
-function isOwnEvent(key: string): boolean {
-  return key.endsWith(':checkpoint') || key.endsWith(':refused')
 }

@@ -13,7 +13,7 @@ import type { Collected, StreamRecords } from './collect.ts'
 import type { Runs } from './runs.ts'
 import { countRuns, either, tally, within, without } from './runs.ts'
 import type { TopicRole } from './topics.ts'
-import { ROLE_OF } from './topics.ts'
+import { ROLES_OF } from './topics.ts'
 
 const HOLES_SHOWN_MAX = 20
 const COUNTS = [
@@ -79,8 +79,10 @@ function streamsOf(clusters: readonly Cluster[]): Part[][] {
 function weigh(parts: readonly Part[], together: boolean): Omit<VerifiedStream, 'contradictions'> {
   const all = (of: (part: Part) => Runs) => parts.map(of).reduce((runs, it) => either(runs, it), [])
   const sum = (of: (it: StreamRecords) => number) => parts.reduce((total, it) => total + of(it.records), 0)
-  const end = Math.max(...parts.flatMap(({ records, claims }) => [records.seen.end, ...claims.map((it) => it.next)]))
-  const seen = () => all((it) => it.records.seen.runs())
+  const end = Math.max(
+    ...parts.flatMap(({ records, claims }) => [records.seen.end, records.inBlocks.end, ...claims.map((it) => it.next)]),
+  )
+  const seen = () => all(({ records: it }) => either(it.seen.runs(), it.inBlocks.runs()))
   const named = () => all((it) => it.records.named.runs())
   const elsewhere = () => all((it) => it.records.elsewhere.runs())
   const nowhere = () => without(without([{ from: 0, to: end }], seen()), named())
@@ -118,10 +120,11 @@ function certainOf({ records, claims, collected }: Part, end: number): Runs {
 
 /** What retention may have deleted. */
 function unprovable({ records: { stream }, claims, deleted: { cut, moving } }: Part): Runs {
-  const role = ROLE_OF[stream.form]
-  if (!cut.has(role) && !moving.has(role)) return []
+  const roles: readonly TopicRole[] = ROLES_OF[stream.form]
+  const isMoving = roles.some((it) => moving.has(it))
+  if (!isMoving && !roles.some((it) => cut.has(it))) return []
   const all: readonly Interval[] = [{ from: 0, to: Number.MAX_SAFE_INTEGER }]
-  if (claims.length === 0 || moving.has(role)) return all
+  if (claims.length === 0 || isMoving) return all
   return claims.reduce<Runs>((found, it) => either(found, it.base ?? it.delivered), [])
 }
 
@@ -139,6 +142,8 @@ function aggregatedContradictions(records: StreamRecords, { streams, claims }: C
   if (stream.form !== 'raw') return []
   const [gap, aggregate] = [streamKey({ ...stream, form: 'gap' }), streamKey({ ...stream, form: 'aggregate' })]
   const own = { gap: claims.get(gap) ?? [], aggregate: claims.get(aggregate) ?? [] }
+  // What blocks of aggregates stand for is not read.
+  if ((streams.get(aggregate)?.inBlocks.count ?? 0) > 0) return []
   const spans = records.aggregated ?? aggregatedSpans(records.lines)
   return spans.contradictions(completeOf(streams.get(aggregate), own))
 }

@@ -17,6 +17,8 @@ const MARK = Buffer.from('holdfast-maybe-duplicate')
 const REPLAYED = Buffer.from('holdfast-replayed')
 const TRUE_LENGTH = 4
 const ZERO = 48
+const NINE = 57
+const DIGITS_MAX = 16
 
 export function newTold(): Told {
   return { idAt: -1, idEnd: -1, marked: false, replayed: false }
@@ -56,15 +58,18 @@ export function sameBytes(bytes: Buffer, from: number, to: number, other: Buffer
   return true
 }
 
-/** Decimal digits; NaN where it is no whole number that counts exactly. */
+/** Where digits from `from` on end. */
+export function digitsEnd(bytes: Buffer, from: number, to: number): number {
+  let at = from
+  while (at < to && (bytes[at] as number) >= ZERO && (bytes[at] as number) <= NINE) at++
+  return at
+}
+
+/** Decimal digits alone; NaN where they make no whole number that counts exactly. */
 export function numberAt(bytes: Buffer, from: number, to: number): number {
-  if (from >= to || to - from > 16) return Number.NaN
+  if (from >= to || to - from > DIGITS_MAX) return Number.NaN
   let value = 0
-  for (let at = from; at < to; at++) {
-    const digit = (bytes[at] as number) - ZERO
-    if (digit < 0 || digit > 9) return Number.NaN
-    value = value * 10 + digit
-  }
+  for (let at = from; at < to; at++) value = value * 10 + (bytes[at] as number) - ZERO
   return value <= Number.MAX_SAFE_INTEGER ? value : Number.NaN
 }
 

@@ -2,16 +2,15 @@
 import type { PartitionReader, PartitionSpan } from '../../../clients/kafka/fetch.ts'
 import type { Form } from '../../../core/stream.ts'
 
-export type TopicRole = 'telemetry' | 'aggregates' | 'events' | 'gaps'
+export type TopicRole = 'telemetry' | 'aggregates' | 'blocks' | 'events' | 'gaps'
 
-export const ROLE_OF = { raw: 'telemetry', aggregate: 'aggregates', gap: 'gaps', event: 'events' } as const satisfies Record<
-  Form,
-  TopicRole
->
-export const FORM_OF = { telemetry: 'raw', aggregates: 'aggregate', events: 'event', gaps: 'gap' } as const satisfies Record<
-  TopicRole,
-  Form
->
+/** Where records of a form may be. */
+export const ROLES_OF = {
+  raw: ['telemetry', 'blocks'],
+  aggregate: ['aggregates', 'blocks'],
+  gap: ['gaps'],
+  event: ['events'],
+} as const satisfies Record<Form, readonly TopicRole[]>
 
 export interface PartitionPlace {
   readonly topic: string
@@ -32,9 +31,10 @@ const DEFAULT_TOPICS = {
   aggregates: 'holdfast.aggregates.v1',
   events: 'holdfast.events.v1',
   gaps: 'holdfast.gaps.v1',
+  blocks: 'holdfast.blocks.v1',
 } as const satisfies TopicNames
 /** A checkpoint must not speak of records behind the ends that we read to: the ends of the events are asked for first. */
-const ROLES: readonly TopicRole[] = ['events', 'telemetry', 'aggregates', 'gaps']
+const ROLES: readonly TopicRole[] = ['events', 'telemetry', 'aggregates', 'blocks', 'gaps']
 const ANYTHING = '[a-zA-Z0-9._-]+?'
 
 /** `prefix` stands before every name: what a mirror puts there. */
@@ -44,23 +44,28 @@ export async function spansOf(
   topics: TopicNames = {},
   prefix = '',
 ): Promise<{ readonly spans: RoleSpan[]; readonly absent: string[] }> {
+  const templates = ROLES.flatMap((role) =>
+    [topics[role] ?? DEFAULT_TOPICS[role]].flat().map((it) => ({ role, template: `${prefix}${it}` })),
+  )
+  // Whoever is called by name is no class's.
+  const taken = new Set(templates.flatMap((it) => (isOpen(it.template) ? [] : [it.template])))
   const spans: RoleSpan[] = []
   const absent: string[] = []
-  const taken = new Set<string>()
-  for (const role of ROLES) {
-    for (const template of [topics[role] ?? DEFAULT_TOPICS[role]].flat()) {
-      const names = namesOf(`${prefix}${template}`, there).filter((it) => !taken.has(it))
-      const found = await Promise.all(names.map((it) => reader.spans(it)))
-      for (const it of names) taken.add(it)
-      spans.push(...found.flatMap((it) => it ?? []).map((it) => ({ ...it, role })))
-      if (found.every((it) => it === undefined)) absent.push(`${prefix}${template}`)
-    }
+  for (const { role, template } of templates) {
+    const names = isOpen(template) ? namesOf(template, there).filter((it) => !taken.has(it)) : [template]
+    const found = await Promise.all(names.map((it) => reader.spans(it)))
+    for (const it of names) taken.add(it)
+    spans.push(...found.flatMap((it) => it ?? []).map((it) => ({ ...it, role })))
+    // Few send blocks: nobody expects that topic.
+    const isExpected = role !== 'blocks' || topics.blocks !== undefined
+    if (isExpected && found.every((it) => it === undefined)) absent.push(template)
   }
   return { spans, absent }
 }
 
+const isOpen = (template: string) => /\{class\}|\{site\}/.test(template)
+
 function namesOf(template: string, there: readonly string[]): readonly string[] {
-  if (!/\{class\}|\{site\}/.test(template)) return [template]
   const parts = template.split(/\{class\}|\{site\}/).map((it) => it.replaceAll('.', '\\.'))
   const pattern = new RegExp(`^${parts.join(ANYTHING)}$`)
   return there.filter((it) => pattern.test(it)).toSorted()
