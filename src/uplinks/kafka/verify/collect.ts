@@ -107,7 +107,7 @@ export function collector({ device, cluster, places }: CollectorOptions): {
   }
 
   function addByValue(it: RecordCursor, told: Told, role: TopicRole): StreamRecords | undefined {
-    const value = jsonOf(it)
+    const value = jsonOf(it, FORM_OF[role])
     const sequence = value?.['seq']
     if (!value || !isSequence(sequence)) {
       if (!value || value['type'] === undefined) collected.foreign++
@@ -119,7 +119,7 @@ export function collector({ device, cluster, places }: CollectorOptions): {
   }
 
   function addGap(it: RecordCursor): void {
-    const value = jsonOf(it) ?? {}
+    const value = jsonOf(it, 'gap') ?? {}
     const { device: of, epoch, class: name, form = 'raw', seq_from: from, seq_to: last, seq: sequence, count } = value
     if (!isSequence(from) || !isSequence(last) || last < from) return
     const records = recordsOf(`${of}:${epoch}:${name}:${form}`)
@@ -131,7 +131,7 @@ export function collector({ device, cluster, places }: CollectorOptions): {
 
   /** What an aggregate of a stream says that it stands for. */
   function addAggregate(it: RecordCursor, stream: Stream): void {
-    const { seq_from: from, seq_to: to, count, seq: sequence } = jsonOf(it) ?? {}
+    const { seq_from: from, seq_to: to, count, seq: sequence } = jsonOf(it, 'aggregate') ?? {}
     if (![from, to, count, sequence].every(isSequence)) return
     const raw = recordsOf(streamKey({ ...stream, form: 'raw' }))
     if (!raw) return
@@ -140,7 +140,7 @@ export function collector({ device, cluster, places }: CollectorOptions): {
   }
 
   function addEvent(it: RecordCursor): void {
-    const value = jsonOf(it)
+    const value = jsonOf(it, 'event')
     if (!value || (device !== undefined && value['device'] !== device)) return
     if (value['type'] === 'refused')
       for (const { stream, seq } of value['readings'] as { stream: string; seq: number }[]) {
