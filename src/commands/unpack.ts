@@ -14,7 +14,7 @@ const AGGREGATES = 'holdfast.aggregates.v1'
 export const unpack: Command = {
   name: 'unpack',
   role: 'local',
-  summary: 'make records of readings of the blocks in a topic, exactly once',
+  summary: 'make readings of the blocks in a topic, exactly once',
   arguments: [],
   options: {
     brokers: { value: 'HOST:PORT,…', summary: 'a cluster that takes anybody' },

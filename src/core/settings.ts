@@ -79,6 +79,8 @@ export type Encoding =
       readonly registry: string
       readonly user?: string | undefined
       readonly password?: string | undefined
+      /** Authorities to trust instead of the system's, PEM. */
+      readonly ca?: string | undefined
     }
 
 export interface LinkSettings {

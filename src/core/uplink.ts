@@ -2,7 +2,7 @@ import type { Route } from './admission.ts'
 import type { EndOffsets, LogSeries, Slice } from './log.ts'
 import type { Clock, Logger, TestStep } from './source.ts'
 import type { Position, Refusal } from './position.ts'
-import type { UplinkSettings } from './settings.ts'
+import type { Encoding, UplinkSettings } from './settings.ts'
 import type { StreamRange } from './stream.ts'
 
 /** What goes into one transaction. Everything in it is committed together with `position`, or nothing is. */
@@ -56,6 +56,12 @@ export interface UplinkContext {
   readonly clock: Clock
   /** Absent: one record a reading. */
   readonly records?: UplinkSettings['records'] | undefined
+  /** Absent: JSON. */
+  readonly encoding?: Encoding | undefined
+  /** A folder for what may be lost; absent: nothing is kept from run to run. */
+  readonly cacheDir?: string | undefined
+  /** All there are, first is most valuable. */
+  readonly classes?: readonly string[] | undefined
   /** The way out; absent: whatever the system has. */
   readonly route?: Route | undefined
 }

@@ -27,7 +27,6 @@ const RULES: readonly Rule[] = [
     unless: (it) => !(PROTOCOLS_NOT_BUILT as readonly unknown[]).includes(it),
     text: 'the source is left out, its keys are not checked',
   },
-  { at: ['uplinks', '*', 'encoding'], unless: (it) => it === 'json', text: 'JSON is sent' },
   { at: ['uplinks', '*', 'lanes', 'liveShare'], text: 'live readings always go first, backlog has what is left' },
   { at: ['uplinks', '*', 'lanes', 'backlog'], unless: (it) => it === 'oldest-first', text: 'backlog goes out oldest first' },
   { at: ['uplinks', '*', 'links'], text: 'every class goes out by whatever route the system has' },

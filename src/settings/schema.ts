@@ -80,13 +80,24 @@ const classEntry = z
     path: ['ladder'],
   })
 
-const encoding = z.union(
-  [
-    z.literal('json'),
-    z.strictObject({ avro: z.strictObject({ registry: httpsUrl, user: text.optional(), password: text.optional() }) }),
-  ],
-  { error: 'must be json, or { avro: { registry: URL } }' },
-)
+const REGISTRY_ALLOWED = 'must be an https:// or http:// address without a user in it'
+const avro = z
+  .strictObject({
+    registry: z.string({ error: REGISTRY_ALLOWED }).regex(/^https?:\/\/[^\s@?#]+$/, { error: REGISTRY_ALLOWED }),
+    user: text.optional(),
+    password: text.optional(),
+    /** Authorities to trust instead of the system's. */
+    ca: z
+      .string()
+      .regex(/-----BEGIN CERTIFICATE-----/, { error: 'must be the PEM text itself (-----BEGIN …), or { secret: NAME }' })
+      .optional(),
+    insecure: z.string().min(3).max(200).optional(),
+  })
+  .refine((it) => it.registry.startsWith('https:') || it.insecure !== undefined, {
+    error: 'a registry without TLS needs insecure: "the reason" beside it',
+    path: ['insecure'],
+  })
+const encoding = z.union([z.literal('json'), z.strictObject({ avro })], { error: 'must be json, or { avro: { registry: URL } }' })
 const budget = z.strictObject({ bytes: size(1, 2 ** 50, 'at least 1B'), per: z.enum(['day', 'week', 'month']) })
 const link = z.strictObject({
   interface: text,
@@ -155,6 +166,12 @@ function source(protocols: SettingsSchemas['protocols']) {
     })
 }
 
+function encodingOf(entry: z.output<typeof encoding>): Encoding {
+  if (entry === 'json') return { format: 'json' }
+  const { insecure: _reason, ...access } = entry.avro
+  return { format: 'avro', ...access }
+}
+
 /** One uplink: the key that names the kind holds the kind's own settings. */
 function uplink(kinds: SettingsSchemas['uplinkKinds']) {
   const names = Object.keys(kinds)
@@ -175,7 +192,7 @@ function uplink(kinds: SettingsSchemas['uplinkKinds']) {
       if (present.length !== 1)
         context.addIssue({ code: 'custom', message: `must have one of the keys ${names.join(', ')}`, input: {} })
       const kind = present[0] ?? ''
-      const encoding: Encoding = entry.encoding === 'json' ? { format: 'json' } : { format: 'avro', ...entry.encoding.avro }
+      const encoding = encodingOf(entry.encoding)
       const { liveShare, backlog } = entry.lanes
       const { records, links, windows } = entry
       return { name: entry.name, kind, settings: values[kind], liveShare, backlog, records, encoding, links, windows }

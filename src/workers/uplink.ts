@@ -19,6 +19,9 @@ export interface UplinkWorkerData {
   readonly cell?: SharedArrayBuffer
   readonly site: string
   readonly records: UplinkSettings['records']
+  readonly encoding?: UplinkSettings['encoding']
+  readonly cacheDir?: string
+  readonly classes?: readonly string[]
 }
 
 const data = workerData as UplinkWorkerData
@@ -30,6 +33,9 @@ const context = {
   device: data.device,
   site: data.site,
   records: data.records,
+  encoding: data.encoding,
+  cacheDir: data.cacheDir,
+  classes: data.classes,
   clock: systemClock(data.cell),
   log: threadLogger(main, { uplink: data.name }),
 }

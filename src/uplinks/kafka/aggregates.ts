@@ -5,6 +5,7 @@ import type { LogSeries } from '../../core/log.ts'
 import type { Stream } from '../../core/stream.ts'
 import type { RecordStyle, RecordTemplate, ValueViews } from './readings.ts'
 import { dimensionsOf, recordTemplate, recordText, slotText, viewsOf } from './readings.ts'
+import type { Topic } from './topics.ts'
 import { writeDouble } from './values.ts'
 
 /** What the aggregates of one series of one stream have in common. */
@@ -16,7 +17,12 @@ export interface AggregateTemplate extends RecordTemplate {
   readonly end: string
 }
 
-export function aggregateTemplate(stream: Stream, series: LogSeries, style: RecordStyle, partitions: number): AggregateTemplate {
+export function aggregateTemplate(
+  stream: Stream,
+  series: LogSeries,
+  style: RecordStyle,
+  { partitions }: Pick<Topic, 'partitions'>,
+): AggregateTemplate {
   const { place, unit } = dimensionsOf(stream, series, style)
   return {
     ...recordTemplate(stream, series, 'holdfast.aggregate', style, partitions),

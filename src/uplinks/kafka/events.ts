@@ -8,10 +8,14 @@ import type { UplinkBatch } from '../../core/uplink.ts'
 import type { RecordStyle } from './readings.ts'
 import { headersOf, recordText } from './readings.ts'
 
-/** A record from its key on, as a binary string, and its key for the choice of a partition. */
+/** A record before its value is written. */
 export interface EventRecord {
+  readonly form: 'gap' | 'event'
+  /** For the choice of a partition. */
   readonly key: Buffer
-  readonly rest: string
+  readonly value: object
+  /** The record from its key on, of a value; both as binary strings. */
+  rest(value: string, contentType: string): string
 }
 
 /** A line of the ledger. `seq_to` and `to` are inclusive: the last sequence and the last time. */
@@ -121,10 +125,13 @@ function eventRecord(
   maybeDuplicate = false,
 ): EventRecord {
   const key = Buffer.from(keyText, 'utf8')
-  const template = {
-    key: lengthOf(key.length) + key.toString('latin1'),
-    idPrefix: binary(name.idPrefix),
-    ...headersOf(stream, style, name.type, name.subject),
+  const rest = (text: string, contentType: string) => {
+    const template = {
+      key: lengthOf(key.length) + key.toString('latin1'),
+      idPrefix: binary(name.idPrefix),
+      ...headersOf(stream, style, name.type, name.subject, contentType),
+    }
+    return recordText(template, text, String(name.sequence), now, maybeDuplicate)
   }
-  return { key, rest: recordText(template, binary(JSON.stringify(value)), String(name.sequence), now, maybeDuplicate) }
+  return { form: stream.form === 'gap' ? 'gap' : 'event', key, value, rest }
 }

@@ -10,14 +10,15 @@ import type { AggregateSlice, GapSlice, LogSeries, RawSlice } from '../../core/l
 import type { Stream } from '../../core/stream.ts'
 import { streamKey } from '../../core/stream.ts'
 import type { Refusal } from '../../core/position.ts'
-import { aggregateTemplate, aggregateWriter } from './aggregates.ts'
 import { decodedOnce } from './decoded.ts'
 import type { BlockPacker } from './blocks.ts'
 import { blockPacker } from './blocks.ts'
 import type { EventRecord } from './events.ts'
 import { gapRecord } from './events.ts'
+import type { RecordFormat, Template } from './format.ts'
+import { jsonFormat } from './format.ts'
 import type { RecordStyle } from './readings.ts'
-import { readingWriter, seriesTemplate, toldTime, toldTimes } from './readings.ts'
+import { toldTime, toldTimes } from './readings.ts'
 import type { Topic } from './topics.ts'
 
 /** Some consumers (kafkajs among them) spread a batch's records over the stack. */
@@ -62,12 +63,12 @@ interface TopicOut {
 }
 
 /** `sentTimeOnly` names topics whose records carry the time of sending. */
-export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): Packer {
+export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>, format: RecordFormat = jsonFormat): Packer {
   const outs = new Map<string, TopicOut>()
   const decodeRaw = decodedOnce(decodeBlock)
   const decodeOther = decodedOnce(decodeAggregates)
-  const readingTemplates = templates(seriesTemplate)
-  const aggregateTemplates = templates(aggregateTemplate)
+  const readingTemplates = templates(format.readingTemplate)
+  const aggregateTemplates = templates(format.aggregateTemplate)
   const blocks = blockPacker(style, {
     put: (topic, partition, rest) => put(outOf(topic), partition, nowMs, rest),
     refuse,
@@ -115,7 +116,7 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
     const of = readingTemplates(slice.stream, series, topic, origin.style)
     const out = outOf(topic)
     const told = toldTimes(slice.time)
-    const write = readingWriter(block, told)
+    const write = format.readingWriter(block, told)
     const sentTime = sentTimeOnly.has(topic.name) || told.quality === 'relative'
     const mixed = overlaps(maybeDuplicate, slice.from, slice.to)
     let at = 0
@@ -152,7 +153,7 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
     const of = aggregateTemplates(slice.stream, series, topic, origin.style)
     const out = outOf(topic)
     const { quality } = toldTimes(slice.time)
-    const write = aggregateWriter(block, quality)
+    const write = format.aggregateWriter(block, quality)
     const sentTime = sentTimeOnly.has(topic.name) || quality === 'relative'
     const end = Math.min(block.count, slice.to - block.firstSequence)
     for (let i = Math.max(0, slice.from - block.firstSequence); i < end; i++) {
@@ -170,7 +171,8 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>): P
   }
 
   function addEvent(record: EventRecord, topic: Topic): void {
-    put(outOf(topic), partitionOf(record.key, topic.partitions), nowMs, record.rest)
+    const value = format.value(record.form, record.value, topic)
+    put(outOf(topic), partitionOf(record.key, topic.partitions), nowMs, record.rest(value, format.contentType))
   }
 
   return {
@@ -216,8 +218,6 @@ function rawBytesMax(topic: Topic): number {
   return Math.floor(((topic.batchBytesMax - BATCH_OVERHEAD_BYTES) * 250) / 251) - 64
 }
 
-type Template<T> = (stream: Stream, series: LogSeries, style: RecordStyle, partitions: number) => T
-
 /** Templates are made once for a series of a stream in a topic. */
 function templates<T>(make: Template<T>) {
   const known = new Map<string, Map<number, { readonly of: LogSeries; readonly template: T }>>()
@@ -235,7 +235,7 @@ function templates<T>(make: Template<T>) {
       if (!descriptor) throw new Error(`a block with series ${id}, which nobody described`)
       const before = own.get(id)
       if (before && isSame(before.of, descriptor)) return before.template
-      const template = make(stream, descriptor, style, topic.partitions)
+      const template = make(stream, descriptor, style, topic)
       own.set(id, { of: descriptor, template })
       count++
       return template

@@ -7,6 +7,7 @@ import type { LogSeries, SliceTime } from '../../core/log.ts'
 import { NO_VALUE, QUALITIES } from '../../core/reading.ts'
 import type { Stream } from '../../core/stream.ts'
 import { streamKey } from '../../core/stream.ts'
+import type { Topic } from './topics.ts'
 import { writeDouble, writeLong, writeString } from './values.ts'
 
 export interface RecordStyle {
@@ -58,6 +59,7 @@ export function recordTemplate(
   type: string,
   style: RecordStyle,
   partitions: number,
+  contentType?: string,
 ): RecordTemplate {
   const keyBytes = Buffer.from(`${stream.device}/${series.tag}`, 'utf8')
   return {
@@ -65,7 +67,7 @@ export function recordTemplate(
     kind: series.kind,
     key: lengthOf(keyBytes.length) + keyBytes.toString('latin1'),
     idPrefix: binary(`${streamKey(stream)}:`),
-    ...headersOf(stream, style, type, series.tag),
+    ...headersOf(stream, style, type, series.tag, contentType),
   }
 }
 
@@ -77,7 +79,12 @@ export function dimensionsOf(stream: Stream, series: LogSeries, style: RecordSty
   }
 }
 
-export function seriesTemplate(stream: Stream, series: LogSeries, style: RecordStyle, partitions: number): SeriesTemplate {
+export function seriesTemplate(
+  stream: Stream,
+  series: LogSeries,
+  style: RecordStyle,
+  { partitions }: Pick<Topic, 'partitions'>,
+): SeriesTemplate {
   const { place, unit } = dimensionsOf(stream, series, style)
   return {
     ...recordTemplate(stream, series, 'holdfast.reading', style, partitions),

@@ -9,11 +9,12 @@ import { TEST_STEP_MS_MAX } from '../../core/bounds.ts'
 import { Unreachable } from '../../core/errors.ts'
 import type { TestStep } from '../../core/source.ts'
 import type { UplinkContext } from '../../core/uplink.ts'
+import { topicSchemas } from './avro/topic-schemas.ts'
 import type { Cluster } from './cluster.ts'
 import { openCluster } from './cluster.ts'
 import type { KafkaSettings } from './settings.ts'
 import { isMissing } from './topics.ts'
-import { fixedTopics, identityOf } from './uplink.ts'
+import { identityOf, topicsOf } from './uplink.ts'
 
 const DAY_MS = 86_400_000
 /** A topic that keeps records for less may lose what an outage held back before anybody reads it. */
@@ -71,11 +72,12 @@ async function* clusterSteps(
     const brokers = await cluster.brokers()
     return `${brokers.length} broker${brokers.length === 1 ? '' : 's'}: ${brokers.join(', ')}`
   })
-  for (const name of fixedTopics(settings, context)) {
+  for (const name of topicsOf(settings, context).keys()) {
     const result = await topicSteps(cluster, name, signal)
     yield* result
     if (result.some((it) => !it.ok)) return
   }
+  yield* schemaSteps(settings, context, signal)
   yield await step('transactions', signal, async () => {
     await cluster.fence(signal)
     return 'we may begin and abort one'
@@ -84,6 +86,18 @@ async function* clusterSteps(
     const found = await cluster.stored(identityOf(context), settings.topics.events)
     return !found || found.offset === '-1' ? 'none yet' : `transaction ${found.offset}`
   })
+}
+
+async function* schemaSteps(settings: KafkaSettings, context: UplinkContext, signal: AbortSignal): AsyncIterable<TestStep> {
+  if (context.encoding?.format !== 'avro') return
+  const schemas = topicSchemas(context)
+  for (const [name, form] of topicsOf(settings, context)) {
+    yield await step(`schema of ${name}`, signal, async () => {
+      const problem = (await schemas.missing(new Map([[name, form]]))).get(name)
+      if (problem) throw new Unreachable(problem.code, problem.text, { remedy: problem.remedy })
+      return 'registered'
+    })
+  }
 }
 
 async function topicSteps(cluster: Cluster, name: string, signal: AbortSignal): Promise<TestStep[]> {

@@ -10,9 +10,11 @@ import { explain } from '../../clients/kafka/explain.ts'
 import { asUnreachable, withDeadline } from '../../clients/kafka/access.ts'
 import { Blocked, Unreachable } from '../../core/errors.ts'
 import type { Slice } from '../../core/log.ts'
+import type { Form } from '../../core/stream.ts'
 import { streamKey } from '../../core/stream.ts'
 import type { Position, Refusal } from '../../core/position.ts'
 import type { Uplink, UplinkBatch, UplinkContext } from '../../core/uplink.ts'
+import { topicSchemas } from './avro/topic-schemas.ts'
 import type { Cluster, RefusedTransaction } from './cluster.ts'
 import { openCluster } from './cluster.ts'
 import type { Destination } from './events.ts'
@@ -29,7 +31,7 @@ const CLOSE_MS_MAX = 3_000
 const ADAPTATIONS_MAX = 4
 const BATCH_BYTES_MIN = 1_024
 /** What decides where a slice goes, beside the settings. */
-type Where = Pick<UplinkContext, 'site' | 'records'>
+type Where = Pick<UplinkContext, 'site' | 'records' | 'classes'>
 
 /** Group of the position and transactional id at once. */
 export function identityOf(context: Pick<UplinkContext, 'device' | 'name'>): string {
@@ -46,7 +48,8 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
   const about = { device: context.device, uplink: context.name }
   const style = { site: context.site, headers: settings.headers }
   const sentTimeOnly = new Set<string>()
-  const pack = packer(style, sentTimeOnly)
+  const schemas = topicSchemas(context)
+  const pack = packer(style, sentTimeOnly, schemas.format)
   const topics = knownTopics(cluster, () => context.clock.monotonic())
   const events = settings.topics.events
   let spent = false
@@ -101,6 +104,17 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     return pack.take()
   }
 
+  /** Of all topics that the records may go to, so that the schema of a gap is known before there is one; those of this batch must be. */
+  async function refuseUnknown(batch: UplinkBatch): Promise<void> {
+    const used = new Map(batch.slices.map((it) => [topicOf(it, settings, context), it.form]))
+    const problems = await schemas.missing(new Map([...topicsOf(settings, context), ...used]))
+    const names = [...problems.keys()].filter((it) => it === events || used.has(it))
+    const first = problems.get(names[0] ?? '')
+    if (!first) return
+    const where = { topics: names, classes: classesOf(batch, settings, context, names) }
+    throw new Blocked(first.code, first.text, where, { remedy: first.remedy })
+  }
+
   async function sendAll(batch: UplinkBatch, position: Position, signal: AbortSignal): Promise<readonly Refusal[]> {
     const names = new Set([events, ...batch.slices.map((it) => topicOf(it, settings, context))])
     const metadata = encodePosition(position.delivered)
@@ -108,9 +122,15 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     for (let adaptations = 0; ; adaptations++) {
       const found = await withDeadline('ask for the topics', CALL_MS_MAX, signal, topics.ask(names))
       refuseMissing(found, batch, settings, context)
+      await refuseUnknown(batch)
       const destination =
         batch.checkpoint &&
-        (await withDeadline('describe the cluster', CALL_MS_MAX, signal, topics.describe(fixedTopics(settings, context))))
+        (await withDeadline(
+          'describe the cluster',
+          CALL_MS_MAX,
+          signal,
+          topics.describe([...topicsOf(settings, context).keys()]),
+        ))
       const packed = packAll(batch, position, found as ReadonlyMap<string, Topic>, destination)
       const outcome = await cluster.commit(packed, offsets, signal)
       if (outcome === 'committed') return packed.refusals
@@ -136,7 +156,7 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
   return {
     position: (signal) => orSpend(() => readPosition(signal)),
     endOffsets: (signal) =>
-      orSpend(() => withDeadline('read the ends', CALL_MS_MAX, signal, topics.ends(fixedTopics(settings, context)))),
+      orSpend(() => withDeadline('read the ends', CALL_MS_MAX, signal, topics.ends([...topicsOf(settings, context).keys()]))),
     send: (batch, position, signal) => orSpend(() => sendAll(batch, position, signal)),
     async close() {
       spent = true
@@ -161,11 +181,20 @@ function topicOf(slice: Slice, settings: KafkaSettings, { site, records }: Where
   return filledTopic(template, slice.stream.class, site)
 }
 
-/** Topics whose names need no class. */
-export function fixedTopics(settings: KafkaSettings, { site, records }: Where): string[] {
+/** Every topic that the records may go to, as far as the classes are known, and what its records are. */
+export function topicsOf(settings: KafkaSettings, { site, records, classes = [] }: Where): Map<string, Form> {
   const { telemetry, aggregates, events, gaps, blocks } = settings.topics
-  const used = records === 'blocks' ? [blocks, events, gaps] : [telemetry, aggregates, events, gaps]
-  return used.filter((it) => !it.includes('{class}')).map((it) => filledTopic(it, '', site))
+  const readings: [string, Form][] = [
+    [telemetry, 'raw'],
+    [aggregates, 'aggregate'],
+  ]
+  const data: [string, Form][] = records === 'blocks' ? [[blocks, 'raw']] : readings
+  const templates: [string, Form][] = [...data, [events, 'event'], [gaps, 'gap']]
+  return new Map(
+    templates.flatMap(([template, form]) =>
+      (template.includes('{class}') ? classes : ['']).map((it): [string, Form] => [filledTopic(template, it, site), form]),
+    ),
+  )
 }
 
 function duplicatesOf(batch: UplinkBatch, slice: Slice) {

@@ -66,6 +66,15 @@ async function untilItWorks(what: () => Promise<unknown>): Promise<void> {
   }
 }
 
+/** Resolves once they can be written to. */
+export async function newTopics(bootstrap: string, topics: readonly string[], partitions: number): Promise<void> {
+  const admin = adminOf(bootstrap)
+  await admin.connect()
+  await admin.createTopics({ waitForLeaders: true, topics: topics.map((topic) => ({ topic, numPartitions: partitions })) })
+  for (const it of topics) await untilItWorks(() => admin.fetchTopicOffsets(it))
+  await admin.disconnect()
+}
+
 export interface ReadRecord {
   readonly partition: number
   readonly key: string

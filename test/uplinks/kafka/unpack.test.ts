@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { UplinkBatch } from '../../../src/core/uplink.ts'
 import { streamKey } from '../../../src/core/stream.ts'
 import { kafka } from '../../../src/uplinks/kafka/index.ts'
@@ -14,7 +14,7 @@ import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../../kafka/broker.ts'
 import { adminOf, createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
 import type { RawRecord } from './cluster.ts'
-import { NEVER, readRaw, settingsOf, settled } from './cluster.ts'
+import { NEVER, newTopics, readRaw, settingsOf, settled } from './cluster.ts'
 import { aggregated, batchOf, CLOCK, contextOf, doubles, positionOf, rawStream, sliceOf } from './slices.ts'
 
 let broker: Broker
@@ -24,14 +24,6 @@ beforeAll(async () => {
   await settled(broker.bootstrap)
 })
 afterAll(() => broker?.down())
-
-async function newTopics(...topics: string[]): Promise<void> {
-  const admin = adminOf(broker.bootstrap)
-  await admin.connect()
-  await admin.createTopics({ waitForLeaders: true, topics: topics.map((topic) => ({ topic, numPartitions: 4 })) })
-  for (const it of topics) await vi.waitFor(() => admin.fetchTopicOffsets(it), { timeout: 30_000, interval: 100 })
-  await admin.disconnect()
-}
 
 /** One transaction for each batch, all at one time of the clock. */
 async function send(
@@ -84,7 +76,7 @@ const byId = (list: readonly RawRecord[]) =>
   )
 
 test('the same records to the byte: key, value, headers, time and partition; readings and aggregates', async () => {
-  await newTopics('plain', 'blocks', 'unpacked', 'plain-aggregates', 'unpacked-aggregates')
+  await newTopics(broker.bootstrap, ['plain', 'blocks', 'unpacked', 'plain-aggregates', 'unpacked-aggregates'], 4)
   const device = 'same'
   const stream = rawStream(device)
   const first = sliceOf(stream, 0, (builder) => {
@@ -156,7 +148,7 @@ async function ended(it: ChildProcess): Promise<number | null> {
 }
 
 test('killed -9 eight times at random instants: every sequence once', { timeout: 240_000 }, async () => {
-  await newTopics('killed-blocks', 'killed')
+  await newTopics(broker.bootstrap, ['killed-blocks', 'killed'], 4)
   const seed = Date.now() & 0xffff
   let state = seed
   const random = () => (state = (state * 1664525 + 1013904223) >>> 0) / 2 ** 32
@@ -177,7 +169,7 @@ test('killed -9 eight times at random instants: every sequence once', { timeout:
 })
 
 test('two at once: one is shut out and says so, every sequence once', { timeout: 120_000 }, async () => {
-  await newTopics('twice-blocks', 'twice')
+  await newTopics(broker.bootstrap, ['twice-blocks', 'twice'], 4)
   await sendBlocks('twice', 'twice-blocks', 200_000, 10_000)
   const first = child('twice-blocks', 'twice', 'follow')
   await sleep(1_500)
@@ -195,7 +187,7 @@ test('two at once: one is shut out and says so, every sequence once', { timeout:
 })
 
 test('a position that the broker forgot: what is there already is not written again', { timeout: 60_000 }, async () => {
-  await newTopics('forgot-blocks', 'forgot')
+  await newTopics(broker.bootstrap, ['forgot-blocks', 'forgot'], 4)
   await sendBlocks('forgot', 'forgot-blocks', 40_000, 4_000)
   expect(await unpack('forgot-blocks', 'forgot')).toMatchObject({ readings: 40_000, present: 0 })
   const admin = adminOf(broker.bootstrap)
@@ -211,7 +203,7 @@ test('a position that the broker forgot: what is there already is not written ag
 test('what is no block is left aside; a topic that is not there is said; one made anew doubles nothing', {
   timeout: 60_000,
 }, async () => {
-  await newTopics('mixed-blocks', 'mixed')
+  await newTopics(broker.bootstrap, ['mixed-blocks', 'mixed'], 4)
   await sendBlocks('mixed', 'mixed-blocks', 1_000, 1_000)
   const settings = { topics: { ...TOPICS, telemetry: 'mixed-blocks' } }
   await send('others', 'readings', [batchOf(doubles(rawStream('others'), 0, 7))], settings)
@@ -224,7 +216,7 @@ test('what is no block is left aside; a topic that is not there is said; one mad
   await expect.poll(async () => (await admin.listTopics()).includes('mixed-blocks'), { timeout: 10_000 }).toBe(false)
   await admin.disconnect()
   // With the topic the broker forgets the position.
-  await newTopics('mixed-blocks')
+  await newTopics(broker.bootstrap, ['mixed-blocks'], 4)
   await sendBlocks('mixed', 'mixed-blocks', 2_000, 1_000)
   expect(await unpack('mixed-blocks', 'mixed')).toMatchObject({ readings: 1_000, present: 1_000 })
 })

@@ -116,17 +116,19 @@ export function collector({ device, cluster, places }: CollectorOptions): {
 
   /** Older records have no id. */
   function addByValue(it: RecordCursor, told: Told, role: TopicRole): Owner | undefined {
-    const value = jsonOf(it)
+    // Blocks have always had one.
+    if (role === 'blocks') return 'foreign'
+    const form = FORM_OF[role]
+    const value = jsonOf(it, form)
     const sequence = value?.['seq']
-    const form = role === 'blocks' ? undefined : FORM_OF[role]
-    if (!value || !form || !isSequence(sequence)) return value?.['type'] === undefined ? 'foreign' : 'event'
+    if (!value || !isSequence(sequence)) return value?.['type'] === undefined ? 'foreign' : 'event'
     const [of, epoch, name] = ['device', 'epoch', 'class'].map((field) => String(value[field])) as [string, string, string]
     const records = recordsOf(streamKey({ device: of, epoch, class: name, form }))
     return records && claim(records, role, sequence, sequence + 1, told) ? records : undefined
   }
 
   function addGap(it: RecordCursor): void {
-    const value = jsonOf(it) ?? {}
+    const value = jsonOf(it, 'gap') ?? {}
     const { device: of, epoch, class: name, form = 'raw', seq_from: from, seq_to: last, seq: sequence, count } = value
     if (!isSequence(from) || !isSequence(last) || last < from) return
     const records = recordsOf(`${of}:${epoch}:${name}:${form}`)
@@ -138,7 +140,7 @@ export function collector({ device, cluster, places }: CollectorOptions): {
 
   /** What an aggregate of a stream says that it stands for. */
   function addAggregate(it: RecordCursor, stream: Stream): void {
-    const { seq_from: from, seq_to: to, count, seq: sequence } = jsonOf(it) ?? {}
+    const { seq_from: from, seq_to: to, count, seq: sequence } = jsonOf(it, 'aggregate') ?? {}
     if (![from, to, count, sequence].every(isSequence)) return
     const raw = recordsOf(streamKey({ ...stream, form: 'raw' }))
     if (!raw) return
@@ -147,7 +149,7 @@ export function collector({ device, cluster, places }: CollectorOptions): {
   }
 
   function addEvent(it: RecordCursor): void {
-    const value = jsonOf(it)
+    const value = jsonOf(it, 'event')
     if (!value || (device !== undefined && value['device'] !== device)) return
     if (value['type'] === 'refused')
       for (const { stream, seq } of value['readings'] as { stream: string; seq: number }[]) {

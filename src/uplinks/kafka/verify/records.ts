@@ -1,5 +1,7 @@
 // What a record says of itself, from its headers alone: which sequences of which stream it claims, and whether it may be there twice.
 import type { RecordCursor } from '../../../clients/kafka/batches.ts'
+import type { Form } from '../../../core/stream.ts'
+import { decodeAvro, isAvro } from '../avro/types.ts'
 
 /** Where the id lies in the record's bytes, and its marks; used again for the next record. */
 export interface Told {
@@ -73,11 +75,12 @@ export function numberAt(bytes: Buffer, from: number, to: number): number {
   return value <= Number.MAX_SAFE_INTEGER ? value : Number.NaN
 }
 
-/** Undefined where it is no JSON object. */
-export function jsonOf(it: RecordCursor): Record<string, unknown> | undefined {
+/** What a record says, in JSON or, in the schema of a form, in Avro. Undefined where it is neither. */
+export function jsonOf({ bytes, valueAt, valueLength }: RecordCursor, form: Form): Record<string, unknown> | undefined {
+  const value = bytes.subarray(valueAt, valueAt + Math.max(0, valueLength))
   try {
-    const value: unknown = JSON.parse(it.bytes.toString('utf8', it.valueAt, it.valueAt + Math.max(0, it.valueLength)))
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+    const said: unknown = isAvro(value) ? decodeAvro(form, value) : JSON.parse(value.toString('utf8'))
+    return typeof said === 'object' && said !== null ? (said as Record<string, unknown>) : undefined
   } catch {
     return undefined
   }
