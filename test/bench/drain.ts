@@ -149,7 +149,7 @@ try {
   await createTopics(broker.bootstrap, PARTITIONS)
   const admin = adminOf(broker.bootstrap)
   await admin.connect()
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic: JAVA_TOPIC, numPartitions: PARTITIONS }] })
+  await admin.createTopics({ waitForLeaders: false, topics: [{ topic: JAVA_TOPIC, numPartitions: PARTITIONS }] })
   await admin.disconnect()
   const log = join(full, 'log')
   await fill(log)
