@@ -19,8 +19,4 @@ import { x1 } from '../planted/x1.ts'
 import { r1 } from '../simulation/r1.ts'
 import type { Campaign } from './campaign.ts'
 
-export const PARTS: readonly Campaign[] = [
-  ...[s1, s2, s3, s4, s5, s6, s7, s8, s9, s10],
-  ...[k1, k2, k3, k7, k9],
-  ...[t1, r1, x1],
-]
+export const PARTS: readonly Campaign[] = [...[s1, s2, s3, s4, s5, s6, s7, s8, s9, s10], ...[k1, k2, k3, k7, k9], ...[t1, r1, x1]]
