@@ -125,25 +125,39 @@ export function recordText(
   sequence: string,
   time: number,
   maybeDuplicate: boolean,
+  isoTime = isoTimes(),
 ): string {
   const id = `${ID_NAME}${lengthOf(it.idPrefix.length + sequence.length)}${it.idPrefix}${sequence}`
-  const timed = it.headers === '' ? '' : it.headers + timeHeader(time)
+  const timed = it.headers === '' ? '' : it.headers + timeHeader(isoTime(time))
   const count = lengthOf(it.headerCount + (maybeDuplicate ? 1 : 0))
   const duplicate = maybeDuplicate ? DUPLICATE_HEADER : ''
   return `${it.key}${lengthOf(value.length)}${value}${count}${id}${timed}${duplicate}`
 }
 
-function timeHeader(micros: number): string {
-  const text = isoTime(micros)
+function timeHeader(text: string): string {
   return lengthOf(text.length) + text
 }
 
-/** RFC 3339 with microseconds, as CloudEvents wants its `time`. */
-function isoTime(micros: number): string {
-  const seconds = Math.floor(micros / 1e6)
-  const date = new Date(seconds * 1000)
-  const rest = String(micros - seconds * 1e6 + 1e6).slice(1)
-  return Number.isNaN(date.getTime()) ? '1970-01-01T00:00:00Z' : `${date.toISOString().slice(0, -4)}${rest}Z`
+/** RFC 3339 with microseconds, as CloudEvents wants its `time`. Readings of a series are seconds apart: of a day the text is made once. */
+function isoTimes(): (micros: number) => string {
+  let last = Number.NaN
+  let date = ''
+  return (micros) => {
+    const seconds = Math.floor(micros / 1e6)
+    const day = Math.floor(seconds / 86_400)
+    if (day !== last) {
+      const first = new Date((last = day) * 86_400_000)
+      date = Number.isNaN(first.getTime()) ? '' : first.toISOString().slice(0, -13)
+    }
+    if (date === '') return '1970-01-01T00:00:00Z'
+    const second = (seconds - day * 86_400) | 0
+    const rest = (micros - seconds * 1e6 + 1e6) | 0
+    return `${date}${twoDigits((second / 3_600) | 0)}:${twoDigits(((second / 60) | 0) % 60)}:${twoDigits(second % 60)}.${String(rest).slice(1)}Z`
+  }
+}
+
+function twoDigits(n: number): string {
+  return n < 10 ? `0${n}` : `${n}`
 }
 
 /** Views of a column of value slots. */
@@ -202,6 +216,7 @@ export function toldTime(block: DecodedBlock, at: number, it: SeriesTemplate, sh
 /** Writes reading `at` of a block, from its key on. `time` is the one told; `fits`: it is the record's too. */
 export function readingWriter(block: DecodedBlock, told: ToldTimes) {
   const views = viewsOf(block.value, block.bytes)
+  const isoTime = isoTimes()
   // Readings of a poll or a publish share both times: their texts are made once.
   let lastTime = Number.NaN
   let timeText = ''
@@ -216,6 +231,6 @@ export function readingWriter(block: DecodedBlock, told: ToldTimes) {
     const value = valueText(it.kind, quality, views, at)
     const sequenceText = String(sequence)
     const json = `{"ts":${timeText}${it.beforeValue}${value}${it.afterValue[quality & 3]}${block.status[at]}${it.beforeSequence}${sequenceText},"ingest_ts":${receivedText},"time_quality":"${timeQuality}"${it.end}`
-    return recordText(it, json, sequenceText, time, maybeDuplicate)
+    return recordText(it, json, sequenceText, time, maybeDuplicate, isoTime)
   }
 }
