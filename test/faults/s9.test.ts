@@ -1,4 +1,4 @@
 import { s9 } from './s9.ts'
 import { testSlice } from './slice.ts'
 
-testSlice(s9, 2, 10)
+testSlice(s9, 1, 10)

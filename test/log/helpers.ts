@@ -1,6 +1,5 @@
 // The real writer and keeper in this process, on a real file, with a clock that only moves when a test moves it.
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { DecodedBlock } from '../../src/columns/index.ts'
@@ -16,6 +15,7 @@ import { openKeeper } from '../../src/log/keeper.ts'
 import type { LogFigures } from '../../src/log/figures.ts'
 import type { Writer, WriterOptions } from '../../src/log/writer.ts'
 import { openWriter } from '../../src/log/writer.ts'
+import { scratch } from '../prove/campaign.ts'
 
 const DEVICE = 'box-1'
 export const T0 = 1_700_000_000_000_000
@@ -25,7 +25,7 @@ export function classNamed(name: string, more: Partial<ClassSettings> = {}): Cla
 }
 
 export function tempDir(): { dir: string; remove(): void } {
-  const dir = mkdtempSync(join(tmpdir(), 'holdfast-log-'))
+  const dir = scratch('log')
   return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) }
 }
 
