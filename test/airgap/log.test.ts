@@ -111,7 +111,11 @@ test('a receipt for what was never given out, or for another stream, changes not
   add(5)
   expect(() => log.writer.given.receive(receipt([{ ...range, to: 51 }]))).toThrow(BadInput)
   expect(() => log.writer.given.receive(receipt([range, { ...range, from: 60, to: 70 }]))).toThrow(BadInput)
-  expect(log.writer.given.receive(receipt([{ ...range, stream: 'box-1:ffff:process:raw' }]))).toEqual({ counted: 0, known: 0, ignored: 50 })
+  expect(log.writer.given.receive(receipt([{ ...range, stream: 'box-1:ffff:process:raw' }]))).toEqual({
+    counted: 0,
+    known: 0,
+    ignored: 50,
+  })
   expect(log.writer.figures().classes[0]).toMatchObject({ stored: 100, delivered: 0 })
 })
 
@@ -199,4 +203,13 @@ test('lines of the ledger before those that the destination has are handed out',
   const next = log.keeper.next({ ...ALL, uplink: UPLINK, lane: 'live' })
   const rows = next.slices.flatMap((it) => (it.form === 'gap' ? it.rows.map((row) => row.sequence) : []))
   expect(rows).toEqual([0, 1, 4, 5])
+})
+
+test('what was given out and did not become a whole file is given again, even where more is wanted', () => {
+  open()
+  add(5)
+  const [range] = giveAll() as [StreamRange]
+  expect([...log.writer.given.out(UPLINK).whole]).toEqual([])
+  log.writer.given.whole(UPLINK, [{ ...range, to: 20 }])
+  expect([...log.writer.given.out(UPLINK).whole]).toEqual([[range.stream, [{ from: 0, to: 20 }]]])
 })

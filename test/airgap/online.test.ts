@@ -42,7 +42,9 @@ async function withAdmin<T>(use: (admin: ReturnType<typeof adminOf>) => Promise<
 
 const groupOf = (box: Box) => `holdfast.${box.device}.cloud`
 
-test('the link comes after the export: the stick has nothing to add, and its receipt nothing to count', { timeout: MS_MAX }, async () => {
+test('the link comes after the export: the stick has nothing to add, and its receipt nothing to count', {
+  timeout: MS_MAX,
+}, async () => {
   const box = await yard.box('hf-sync')
   await box.start()
   await box.produce(20_000)
@@ -88,7 +90,9 @@ test('import, import again beside it and the link, all at once', { timeout: MS_M
   await expectProven(box, 100_000)
 })
 
-test('a position that the broker has forgotten: the importer finds by the records what is there', { timeout: MS_MAX }, async () => {
+test('a position that the broker has forgotten: the importer finds by the records what is there', {
+  timeout: MS_MAX,
+}, async () => {
   const box = await yard.box('hf-forgotten')
   await box.start()
   await box.produce(20_000)
@@ -132,7 +136,9 @@ test('an epoch that is over and that the position no longer names is not sent ag
   expect((await positionOf(box)).some((it) => it.includes(epoch as string))).toBe(false)
   expect((await box.imported()).boxes).toMatchObject([{ readings: 0, there: 10_000 }])
   await expectProven(box, 12_000)
-  expect(await box.exported(['--receipts'])).toMatchObject({ receipts: [{ received: { ignored: 10_000 } }, { received: { ignored: 10_000 } }] })
+  expect(await box.exported(['--receipts'])).toMatchObject({
+    receipts: [{ received: { ignored: 10_000 } }, { received: { ignored: 10_000 } }],
+  })
 })
 
 /** The log is opened as after a power cut. */
