@@ -79,6 +79,7 @@ function logOn(writer: Writer, keeper: Keeper): GivingLog & ReceivingLog {
     ...givenBy({
       out: async (uplink) => writer.given.out(uplink),
       give: async (uplink, ranges) => writer.given.give(uplink, ranges),
+      whole: async (uplink, ranges) => writer.given.whole(uplink, ranges),
       restart: async (name, delivered) => keeper.restart(name, delivered, []),
       forget: async (name) => keeper.forget(name),
       async next(request) {

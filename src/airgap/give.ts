@@ -18,6 +18,7 @@ import { streamOf } from '../core/stream.ts'
 import { sealFile } from './container.ts'
 import { frameWriter } from './frames.ts'
 import type { SigningKey } from './keys.ts'
+import type { Manifest } from './manifest.ts'
 import { openManifest, sealManifest } from './manifest.ts'
 import { fileName } from './names.ts'
 import { readReceipt } from './receipt.ts'
@@ -62,6 +63,10 @@ export function airgapApi(parts: GiveParts): AirgapApi {
         isBusy = false
       }
     },
+    async fileIsWhole(text) {
+      const { uplink, ranges } = manifestOf(text, parts.key())
+      if (parts.exceptOf(uplink)) await parts.log.whole(uplink, ranges)
+    },
     async takeReceipt(text) {
       if (!parts.settings?.receipts)
         throw wrong(
@@ -99,15 +104,21 @@ function planOf({ settings, exceptOf, key: ownKey }: GiveParts, request: ExportR
   const key = ownKey()
   const have = new Map<string, ReturnType<typeof withInterval>>()
   for (const it of request.have) {
-    const manifest = openManifest(Buffer.from(it, 'base64'), key)
-    if (!manifest) throw wrong('the files', 'one of them was not given out by this box')
+    const manifest = manifestOf(it, key)
     if (manifest.uplink === uplink)
       for (const { stream, from, to } of manifest.ranges) have.set(stream, withInterval(have.get(stream) ?? [], from, to))
   }
   return { key, uplink, to: settings.to, except, have }
 }
 
+function manifestOf(text: string, key: SigningKey): Manifest {
+  const manifest = openManifest(Buffer.from(text, 'base64'), key)
+  if (!manifest) throw wrong('the files', 'one of them was not given out by this box')
+  return manifest
+}
+
 async function* give(parts: GiveParts, plan: Plan, request: ExportRequest, signal: AbortSignal): AsyncGenerator<ExportPiece> {
+  await parts.log.whole(plan.uplink, rangesOf(plan.have))
   const before = await parts.log.begin(plan.uplink, plan.have, request.isMore)
   const all = await toGive(parts, plan, before)
   const units = unitsOf(parts.log, plan, request.fileBytesMax, signal)
@@ -119,7 +130,7 @@ async function* give(parts: GiveParts, plan: Plan, request: ExportRequest, signa
     yield { kind: 'file', name: file.name }
     for await (const bytes of pieces(file.bytes)) yield { kind: 'bytes', bytes, done: Math.min(all, done + file.given()), all }
     done += file.given()
-    yield { kind: 'end', readings: file.given() }
+    yield { kind: 'end', readings: file.given(), manifest: file.manifest() }
   }
 }
 
@@ -155,6 +166,8 @@ interface GivenFile {
   readonly bytes: AsyncIterable<Uint8Array>
   /** Numbers in it so far. */
   given(): number
+  /** Once all bytes are out. */
+  manifest(): string
 }
 
 async function fileOf(
@@ -172,6 +185,7 @@ async function fileOf(
   const given = new Map<string, ReturnType<typeof withInterval>>()
   const frames = frameWriter()
   const heads = await log.heads()
+  let sealed: Buffer = Buffer.alloc(0)
 
   async function* content(): AsyncGenerator<Uint8Array> {
     yield frames.head({ ...head, delivered: [...position.delivered], heads })
@@ -192,7 +206,8 @@ async function fileOf(
   async function manifest(): Promise<Uint8Array> {
     const ranges = rangesOf(given)
     await log.give(uplink, ranges)
-    return sealManifest({ uplink, ranges }, key)
+    sealed = sealManifest({ uplink, ranges }, key)
+    return sealed
   }
 
   const { Encrypter } = await import('age-encryption')
@@ -208,6 +223,7 @@ async function fileOf(
   return {
     name: fileName(device, epoch, number),
     bytes: sealFile({ device, key: key.public, number }, key, ciphertext as unknown as AsyncIterable<Uint8Array>, manifest),
+    manifest: () => sealed.toString('base64'),
     given: () => [...given.values()].reduce((sum, it) => sum + countOf(it), 0),
   }
 }

@@ -42,7 +42,7 @@ export function checkStick(dir: string): void {
 /** Writes what is not there yet. Rejects with Unreachable when the stick is full or has gone: what is whole by then stays. */
 export async function writeStick(
   dir: string,
-  api: Pick<AirgapApi, 'exportFiles'>,
+  api: Pick<AirgapApi, 'exportFiles' | 'fileIsWhole'>,
   box: ExportKey,
   request: Pick<ExportRequest, 'uplink' | 'isMore' | 'fileBytesMax'>,
   progress: (share: number | null, text: string) => void,
@@ -63,6 +63,7 @@ export async function writeStick(
         await part.handle.close()
         nameWhole(part.file)
         part = undefined
+        await api.fileIsWhole(it.manifest)
         result.files++
         result.readings += it.readings
       }

@@ -36,7 +36,7 @@ export const importCommand: Command = {
       )
       .finally(() => progress.end())
     if (context.json) await document(context, result)
-    else await lines(context.out, page(result))
+    else if (result.boxes.length > 0) await lines(context.out, page(result))
     if (!context.json && result.refused.length > 0)
       await lines(
         context.err,

@@ -98,5 +98,6 @@ export const ROLES = {
   logRepair: 'operate',
   exportKey: 'view',
   exportFiles: 'operate',
+  fileIsWhole: 'operate',
   takeReceipt: 'operate',
 } as const satisfies Record<keyof AgentApi, 'view' | 'operate'>

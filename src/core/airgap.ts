@@ -7,11 +7,13 @@ import type { StreamIntervals, StreamRange } from './stream.ts'
 export interface GivingLog extends Pick<LogReader, 'next' | 'heads'> {
   /**
    * From now on `next` hands out, under the name `exportOf(uplink)`, all that the uplink has neither by its position nor by `have`;
-   * `isMore`: nor by any export before. `start` is all of that.
+   * `isMore`: nor by a whole file of an export before. `start` is all of that.
    */
   begin(uplink: string, have: StreamIntervals, isMore: boolean): Promise<GivenOut & { readonly start: StreamIntervals }>
   /** Durable before it resolves: from now on these numbers may be at the destination. */
   give(uplink: string, ranges: readonly StreamRange[]): Promise<void>
+  /** A file of them is whole on a stick: `isMore` leaves them out from now on. */
+  whole(uplink: string, ranges: readonly StreamRange[]): Promise<void>
   /** The export is over, whatever came of it: what was handed out and not given is free again. */
   end(uplink: string): Promise<void>
 }
@@ -21,6 +23,8 @@ export interface GivenOut {
   readonly position: Pick<Resumed, 'transaction' | 'delivered' | 'inDoubt'>
   /** What exports have given out and no epoch's end has made needless to know. */
   readonly given: StreamIntervals
+  /** … and what of it is known to have become whole files. */
+  readonly whole: StreamIntervals
 }
 
 /** What a receipt says: `ranges` are at the destination, but for `refused`. */
@@ -54,6 +58,8 @@ export interface ReceivingLog {
 
 /** Under which name the log keeps what exports for an uplink have given out. No uplink can have it: names hold no colon. */
 export const exportOf = (uplink: string) => `export:${uplink}`
+/** … what of it became whole files … */
+export const wholeOf = (uplink: string) => `whole:${uplink}`
 /** … and what receipts have said of it. */
 export const receiptOf = (uplink: string) => `receipt:${uplink}`
 
@@ -63,7 +69,7 @@ export interface ExportRequest {
   readonly uplink?: string | undefined
   /** Manifests of the whole files that lie on the stick: what is in them is left out. */
   readonly have: readonly string[]
-  /** Leave out as well what was ever given out before, wherever that is. */
+  /** Leave out as well what is in whole files of exports before, wherever they are. */
   readonly isMore: boolean
   /** A file ends before it is larger. */
   readonly fileBytesMax: number
@@ -75,7 +81,8 @@ export interface ExportRequest {
 export type ExportPiece =
   | { readonly kind: 'file'; readonly name: string }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly done: number; readonly all: number }
-  | { readonly kind: 'end'; readonly readings: number }
+  /** `manifest`: to be handed back once the file is whole. */
+  | { readonly kind: 'end'; readonly readings: number; readonly manifest: string }
 
 /** Who a box is to an importer. */
 export interface ExportKey {
@@ -91,6 +98,8 @@ export interface AirgapApi {
   exportKey(): Promise<ExportKey>
   /** Rejects with BadInput where the settings name no recipients, or a manifest is not this box's. */
   exportFiles(request: ExportRequest, signal: AbortSignal): AsyncIterable<ExportPiece>
+  /** A file has reached the stick, by its manifest. */
+  fileIsWhole(manifest: string): Promise<void>
   /** Rejects with BadInput, and changes nothing, where the receipt does not count. `text` as it stands in the file. */
   takeReceipt(text: string): Promise<Received>
 }

@@ -33,6 +33,7 @@ export function connectAgent(dir: string): AgentApi {
     logExport: (signal) => stream<ExportPart>(dir, 'logExport', {}, signal),
     exportKey: () => ask<ExportKey>(dir, 'exportKey', {}),
     exportFiles: (input, signal) => stream<ExportPiece>(dir, 'exportFiles', input, signal),
+    fileIsWhole: (manifest) => ask<undefined>(dir, 'fileIsWhole', { manifest }),
     takeReceipt: (text) => ask<Received>(dir, 'takeReceipt', { text }),
     forecast: (offlineMs) => ask<Forecast>(dir, 'forecast', { offlineMs }),
   }

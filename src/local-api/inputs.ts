@@ -44,5 +44,6 @@ export const INPUTS = {
   logExport: z.strictObject({}),
   exportKey: z.strictObject({}),
   exportFiles,
-  takeReceipt: z.strictObject({ text: z.string().min(1).max(1_000_000) }),
+  fileIsWhole: z.strictObject({ manifest: z.string().min(1).max(100_000) }),
+  takeReceipt: z.strictObject({ text: z.string().max(1_000_000) }),
 } as const satisfies Record<Call, z.ZodType>

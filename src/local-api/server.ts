@@ -19,7 +19,7 @@ const { createServer } = process.getBuiltinModule('node:http')
 const BODY_BYTES_MAX = 65_536
 /** A receipt, or the manifests of a stick's files. */
 const LARGE_BODY_BYTES_MAX = 2_000_000
-const LARGE_CALLS: ReadonlySet<Call> = new Set(['exportFiles', 'takeReceipt'])
+const LARGE_CALLS: ReadonlySet<Call> = new Set(['exportFiles', 'fileIsWhole', 'takeReceipt'])
 const HEAD_BYTES_MAX = 8_192
 const CONNECTIONS_MAX = 64
 const REQUEST_MS_MAX = 10_000
@@ -183,6 +183,8 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return one(api.exportKey(), response)
     case 'exportFiles':
       return many(api.exportFiles(input as Parameters<AgentApi['exportFiles']>[0], signal), response, signal)
+    case 'fileIsWhole':
+      return one(api.fileIsWhole((input as { manifest: string }).manifest), response)
     case 'takeReceipt':
       return one(api.takeReceipt((input as { text: string }).text), response)
     case 'forecast':

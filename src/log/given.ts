@@ -1,7 +1,7 @@
 // What exports have given out, and what receipts say of it. Both are kept as positions under names of their own (core/airgap.ts): so what was
 // given out keeps its numbers, is pinned by nobody, and counts as delivered only when a receipt brings it to the uplink's own position.
 import type { GivenOut, GivingLog, Received, ReceivingLog } from '../core/airgap.ts'
-import { exportOf, receiptOf } from '../core/airgap.ts'
+import { exportOf, receiptOf, wholeOf } from '../core/airgap.ts'
 import { BadInput } from '../core/errors.ts'
 import type { Intervals } from '../core/intervals.ts'
 import { countOf, difference, union } from '../core/intervals.ts'
@@ -15,6 +15,7 @@ export interface Given {
   of(uplink: string, stream: StreamRow): Intervals
   out(uplink: string): GivenOut
   give(uplink: string, ranges: readonly StreamRange[]): void
+  whole(uplink: string, ranges: readonly StreamRange[]): void
   receive(...receipt: Parameters<ReceivingLog['receive']>): Received
 }
 
@@ -29,9 +30,18 @@ export function createGiven(positions: Positions, streams: Streams, commit: () =
 
   return {
     of: (uplink, { key }) => had(exportOf(uplink), key),
-    out: (uplink) => ({ position: positions.resumed(uplink), given: positions.resumed(exportOf(uplink)).delivered }),
+    out: (uplink) => ({
+      position: positions.resumed(uplink),
+      given: positions.resumed(exportOf(uplink)).delivered,
+      whole: positions.resumed(wholeOf(uplink)).delivered,
+    }),
     give(uplink, ranges) {
       positions.commit(exportOf(uplink), ranges, 0, [])
+      commit()
+    },
+    whole(uplink, ranges) {
+      const ours = ranges.filter((it) => !isOver(it.stream))
+      positions.commit(wholeOf(uplink), ours, 0, [])
       commit()
     },
     receive({ uplink, transaction, ranges, refused }) {
@@ -66,22 +76,24 @@ function notGivenOut({ stream, from, to }: StreamRange): BadInput {
 export interface GivenParts extends Pick<LogReader, 'next'> {
   out(uplink: string): Promise<GivenOut>
   give(uplink: string, ranges: readonly StreamRange[]): Promise<void>
+  whole(uplink: string, ranges: readonly StreamRange[]): Promise<void>
   /** Starts the lanes of a name anew. */
   restart(name: string, delivered: StreamIntervals): Promise<void>
   forget(name: string): Promise<void>
 }
 
 /** The log as an export sees it, over whoever writes and reads it. */
-export function givenBy({ out, give, restart, forget, next }: GivenParts): Omit<GivingLog, 'heads'> {
+export function givenBy({ out, give, whole, restart, forget, next }: GivenParts): Omit<GivingLog, 'heads'> {
   return {
     next,
     async begin(uplink, have, isMore) {
       const found = await out(uplink)
-      const start = [have, ...(isMore ? [found.given] : [])].reduce(merged, found.position.delivered)
+      const start = [have, ...(isMore ? [found.whole] : [])].reduce(merged, found.position.delivered)
       await restart(exportOf(uplink), start)
       return { ...found, start }
     },
     give,
+    whole,
     end: (uplink) => forget(exportOf(uplink)),
   }
 }

@@ -183,6 +183,7 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
       ...givenBy({
         out: (uplink) => writer.call<GivenOut>('givenOut', [uplink]),
         give: (uplink, ranges) => writer.call('give', [uplink, ranges]),
+        whole: (uplink, ranges) => writer.call('whole', [uplink, ranges]),
         restart: (name, delivered) => reading.call('restart', [name, delivered, []]),
         forget: (name) => reading.call('forget', [name]),
         next: reader.next,

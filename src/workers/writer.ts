@@ -69,6 +69,7 @@ serve(port, {
   restart: writer.restart,
   givenOut: writer.given.out,
   give: writer.given.give,
+  whole: writer.given.whole,
   receive: writer.given.receive,
   publish: writer.publish,
   damaged: writer.damaged,

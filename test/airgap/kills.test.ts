@@ -61,6 +61,7 @@ test(`seed ${SEED}: ${KILLS} kills of export and of import each`, { timeout: 120
   const { accepted } = await box.sums()
   await box.exported(SMALL)
   expect(box.files('.part')).toEqual([])
+  expect(box.files().length).toBeGreaterThan(KILLS * 3)
   const { boxes, refused } = await box.imported()
   expect(refused).toEqual([])
   expect(boxes).toHaveLength(1)

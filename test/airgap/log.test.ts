@@ -204,3 +204,12 @@ test('lines of the ledger before those that the destination has are handed out',
   const rows = next.slices.flatMap((it) => (it.form === 'gap' ? it.rows.map((row) => row.sequence) : []))
   expect(rows).toEqual([0, 1, 4, 5])
 })
+
+test('what was given out and did not become a whole file is given again, even where more is wanted', () => {
+  open()
+  add(5)
+  const [range] = giveAll() as [StreamRange]
+  expect([...log.writer.given.out(UPLINK).whole]).toEqual([])
+  log.writer.given.whole(UPLINK, [{ ...range, to: 20 }])
+  expect([...log.writer.given.out(UPLINK).whole]).toEqual([[range.stream, [{ from: 0, to: 20 }]]])
+})

@@ -38,7 +38,7 @@ export interface Box {
   readonly cable: Cable
   agent: Agent | undefined
   start(): Promise<Agent>
-  /** Publishes so many readings and waits until the log has accepted them. */
+  /** Publishes so many readings, which no compression makes small, and waits until the log has accepted them. */
   produce(count: number): Promise<void>
   sums(): Promise<Sums>
   /** `export DIR …` of the command line, with the agent or without. */
@@ -130,7 +130,7 @@ ${settings}`,
         const messages: Promise<unknown>[] = []
         for (let n = 0; n < MESSAGES_AT_A_TIME && left > 0; n++) {
           const items = Math.min(left, ITEMS_A_MESSAGE)
-          const all = Array.from({ length: items }, () => ({ value: produced++ }))
+          const all = Array.from({ length: items }, () => ({ value: Math.sin(produced++) * 1e6 }))
           messages.push(publisher.publishAsync(`${device}/${n}`, JSON.stringify({ all }), { qos: 1 }))
           left -= items
         }

@@ -246,6 +246,7 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
     testUplink: stepsOf,
     exportKey: () => Promise.resolve({ device: 'hf-7f3a', epoch: '3f2a', key: 'ed25519:x', uplink: 'cloud' }),
     async *exportFiles() {},
+    fileIsWhole: () => Promise.resolve(),
     takeReceipt: () => Promise.resolve({ counted: 0, known: 0, ignored: 0 }),
     async *query({ tag, limit, every }) {
       if (tag === 'nothing') return
