@@ -18,8 +18,6 @@ const BOOT = 'boot-1'
 const TICK_MS = 5
 const APPEND_EVERY_MS = 20
 const READINGS_AN_APPEND_MAX = 60
-/** Of a reading of class debug. */
-const BYTES = 16
 const BYTES_MAX = 64_000_000
 const DRAINED_ASK_MS = 50
 /** As in life, but for the first wait after a failure. */
@@ -34,6 +32,8 @@ export interface BoxOptions {
   readonly waits?: ForwardParts['waits']
   /** The first reading's number. */
   readonly from?: number
+  /** Of a reading of class debug. */
+  readonly bytes?: number
 }
 
 export interface Failure {
@@ -61,11 +61,11 @@ export interface Box {
   waiting(): number
   /** Rejects when not all is delivered in time. */
   drained(forMs: number): Promise<void>
-  /** The agent stops in an orderly way. Throws when the books do not add up. */
+  /** The agent stops in an orderly way, once. Throws when the books do not add up. */
   stop(): Promise<void>
 }
 
-export async function openBox({ device, dir, dice, open, waits, from = 0 }: BoxOptions): Promise<Box> {
+export async function openBox({ device, dir, dice, open, waits, from = 0, bytes = 16 }: BoxOptions): Promise<Box> {
   mkdirSync(dir, { recursive: true })
   const options = {
     ...logOptions({ dir, bytesMax: BYTES_MAX, bootId: BOOT, hasLadder: false }),
@@ -128,7 +128,7 @@ export async function openBox({ device, dir, dice, open, waits, from = 0 }: BoxO
   )
 
   function fill(readings: number): void {
-    for (let i = 0; i < readings; i++) addReading(builder, given + i, BYTES)
+    for (let i = 0; i < readings; i++) addReading(builder, given + i, bytes)
     log.append(builder.take(timeOf(given)))
     given += readings
   }
@@ -170,6 +170,7 @@ export async function openBox({ device, dir, dice, open, waits, from = 0 }: BoxO
           throw new Error(`${waiting()} readings are not delivered after ${forMs} ms: ${lastOf(failures)}`)
     },
     async stop() {
+      if (stop.signal.aborted) return
       still()
       stop.abort()
       await forwarding

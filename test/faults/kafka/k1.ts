@@ -10,7 +10,7 @@ import { checkBox } from './landed.ts'
 import type { Frame } from './link.ts'
 import type { Rig, RigBox } from './rig.ts'
 import { caseDir } from './rig.ts'
-import { plainRigs, tell, until } from './shared.ts'
+import { onRig, plainRigs, struckOrUnused, tell } from './shared.ts'
 
 const BOXES = 3
 const STRIKE_MS_MAX = 30_000
@@ -68,12 +68,7 @@ async function runCase(rig: Rig, round: Round, plan: Plan): Promise<readonly Rig
     return 'pass'
   })
   for (const it of boxes) it.append()
-  await until(
-    () => isStruck || !first.link.calls.has(plan.api),
-    STRIKE_MS_MAX,
-    () => `there was no ${plan.nth}. ${plan.api}`,
-  )
-  if (isStruck) await breakAndMend(rig, plan)
+  if (await struckOrUnused(first, plan.api, () => isStruck, STRIKE_MS_MAX)) await breakAndMend(rig, plan)
   for (const it of boxes) it.still()
   await Promise.all(boxes.map((it) => it.drained(DRAINED_MS_MAX)))
   for (const it of boxes) {
@@ -91,14 +86,13 @@ export const k1: Campaign = {
   what: 'the broker is killed or stands still at a step of the protocol',
   short: 5,
   long: 50,
-  async run(round) {
-    const rig = await plainRigs.open()
+  run: onRig(plainRigs, async (rig, round) => {
     const plan = planOf(round.dice)
     await round.case(`${clientOf(round).name}: ${nameOf(plan)}`, async () => {
       const boxes = await runCase(rig, round, plan)
       const landed = await rig.read()
       for (const it of boxes) checkBox(it, landed)
     })
-  },
+  }),
   end: plainRigs.close,
 }

@@ -8,7 +8,7 @@ import type { Api } from './frames.ts'
 import type { Action, Frame } from './link.ts'
 import type { Rig, RigBox } from './rig.ts'
 import { caseDir } from './rig.ts'
-import { plainRigs, runBoxes, tell } from './shared.ts'
+import { onRig, plainRigs, runBoxes, struckOrUnused, tell } from './shared.ts'
 
 const BOXES = 5
 const TRANSACTIONS_BEFORE = 6
@@ -48,15 +48,14 @@ function planOf(dice: Dice, client: Client): Plan {
 }
 
 /** Resolves when it has struck, or when this client does not make that call. */
-async function struckBy({ link }: RigBox, { what, api, nth, action }: Plan): Promise<void> {
+async function struckBy(box: RigBox, { what, api, nth, action }: Plan): Promise<void> {
   let isOver = false
-  link.rule((frame) => {
+  box.link.rule((frame) => {
     if (isOver || frame.what !== what || frame.api !== api || frame.nth !== nth) return 'pass'
     isOver = true
     return action
   })
-  for (const end = performance.now() + STRIKE_MS_MAX; !isOver && performance.now() < end; ) await sleep(20)
-  if (!isOver && link.calls.has(api)) throw new Error(`there was no ${nth}. ${what} of ${api}`)
+  await struckOrUnused(box, api, () => isOver, STRIKE_MS_MAX)
 }
 
 async function runCase(rig: Rig, dir: string, dice: Dice, plan: Plan): Promise<RigBox> {
@@ -83,12 +82,11 @@ export const k2: Campaign = {
   what: 'answers lost or late after append and after EndTxn; an EndTxn that comes late',
   short: 20,
   long: 200,
-  async run(round) {
+  run: onRig(plainRigs, async (rig, round) => {
     const { dir, dice } = round
-    const rig = await plainRigs.open()
     const client = clientOf(round)
     const plans = Array.from({ length: BOXES }, () => planOf(dice, client))
     await runBoxes(round, rig, plans, (it) => runCase(rig, dir, dice, it))
-  },
+  }),
   end: plainRigs.close,
 }

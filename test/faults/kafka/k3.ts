@@ -7,7 +7,7 @@ import type { Client } from './clients.ts'
 import { clientOf } from './clients.ts'
 import type { Rig, RigBox } from './rig.ts'
 import { caseDir } from './rig.ts'
-import { plainRigs, runBoxes, tell, until } from './shared.ts'
+import { onRig, plainRigs, runBoxes, tell, until } from './shared.ts'
 
 const BOXES = 5
 const RESUMED_MS_MAX = 60_000
@@ -80,12 +80,11 @@ export const k3: Campaign = {
   what: 'the link is cut, both ways or one, and connections stay half open',
   short: 20,
   long: 500,
-  async run(round) {
+  run: onRig(plainRigs, async (rig, round) => {
     const { dir, dice } = round
-    const rig = await plainRigs.open()
     const client = clientOf(round)
     const plans = Array.from({ length: BOXES }, () => planOf(dice, client))
     await runBoxes(round, rig, plans, (it) => runCase(rig, dir, dice, it))
-  },
+  }),
   end: plainRigs.close,
 }

@@ -7,7 +7,7 @@ import type { Api } from './frames.ts'
 import { checkBox } from './landed.ts'
 import type { Rig, RigBox } from './rig.ts'
 import { caseDir } from './rig.ts'
-import { plainRigs, tell, until } from './shared.ts'
+import { onRig, plainRigs, struckOrUnused, tell, until } from './shared.ts'
 import { stallReader } from './stall.ts'
 
 const OTHERS = 4
@@ -72,14 +72,13 @@ export const k7: Campaign = {
   what: 'a box vanishes in the midst of a transaction, others write to the same partitions',
   short: 3,
   long: 50,
-  async run(round) {
-    const rig = await plainRigs.open()
+  run: onRig(plainRigs, async (rig, round) => {
     const step = round.dice.oneOf(STEPS)
     await round.case(`${clientOf(round).name}: gone at ${step}`, async () => {
       const boxes = await runCase(rig, round, step)
       const landed = await rig.read()
       for (const it of boxes) checkBox(it, landed)
     })
-  },
+  }),
   end: plainRigs.close,
 }

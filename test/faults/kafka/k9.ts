@@ -5,7 +5,7 @@ import { clientOf } from './clients.ts'
 import { checkBox } from './landed.ts'
 import type { Rig, RigBox } from './rig.ts'
 import { caseDir } from './rig.ts'
-import { plainRigs, tell, until } from './shared.ts'
+import { onRig, plainRigs, tell, until } from './shared.ts'
 
 const SETTLED_MS_MAX = 60_000
 const WATCHED_MS = 25_000
@@ -59,13 +59,12 @@ export const k9: Campaign = {
   what: 'two boxes with one identity',
   short: 5,
   long: 50,
-  async run(round) {
-    const rig = await plainRigs.open()
+  run: onRig(plainRigs, async (rig, round) => {
     await round.case(`${clientOf(round).name}: a twin`, async () => {
       const both = await runCase(rig, round)
       const landed = await rig.read()
       for (const it of both) checkBox(it, landed)
     })
-  },
+  }),
   end: plainRigs.close,
 }

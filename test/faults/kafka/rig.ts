@@ -23,6 +23,9 @@ import { openLink } from './link.ts'
 const PORTS_FROM = 25_000
 /** Of the first broker's ten ports: the listener whose advertised address is the link's. */
 const BOX_PORT = 6
+/** As the broker knows the boxes, where they sign in. */
+export const BOX_USER = 'box'
+const SASL = { mechanism: 'scram-sha-256', user: BOX_USER, password: `${BOX_USER}-secret` } as const
 const PARTITIONS = 3
 const READ_MS_MAX = 60_000
 
@@ -30,7 +33,7 @@ export interface RigBox extends Box {
   readonly link: BoxLink
 }
 
-export interface RigBoxOptions extends Pick<BoxOptions, 'dir' | 'dice' | 'waits' | 'from'> {
+export interface RigBoxOptions extends Pick<BoxOptions, 'dir' | 'dice' | 'waits' | 'from' | 'bytes'> {
   readonly client: Client
   readonly device?: string
   readonly settings?: Partial<KafkaSettings>
@@ -42,6 +45,8 @@ export interface Rig {
   readonly bootstrap: string
   box(options: RigBoxOptions): Promise<RigBox>
   linkOf(device: string): BoxLink
+  /** Stops what still runs of the boxes, however it ends. */
+  leave(): Promise<void>
   /** All that a read_committed reader sees, to the end: it waits for whatever is open. */
   read(topic?: string): Promise<Landed>
   down(): Promise<void>
@@ -53,10 +58,13 @@ export async function openRig(options: Partial<BrokerOptions> = {}): Promise<Rig
   const broker = await startBroker({
     portFrom: PORTS_FROM,
     ...options,
-    properties: (port) => ({ ...listeners(port, link), ...(typeof options.properties === 'object' ? options.properties : {}) }),
+    properties: (port) => ({
+      ...listeners(port, link, options.security ?? false),
+      ...(typeof options.properties === 'object' ? options.properties : {}),
+    }),
   })
   target = { ...target, port: Number(broker.bootstrap.split(':')[1]) + BOX_PORT }
-  const rig = rigOn(broker, link)
+  const rig = rigOn(broker, link, options.security ?? false)
   try {
     await createTopics(broker.bootstrap, PARTITIONS)
     await settled(broker.bootstrap)
@@ -67,27 +75,44 @@ export async function openRig(options: Partial<BrokerOptions> = {}): Promise<Rig
   return rig
 }
 
-function listeners(port: number, link: Link): { readonly [name: string]: string } {
+/** With security boxes sign in as BOX_USER; without they are anybody. */
+function listeners(port: number, link: Link, security: boolean): { readonly [name: string]: string } {
   const plain = `PLAIN://127.0.0.1:${port}`
+  const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
   return {
     listeners: `${plain},BOX://127.0.0.1:${port + BOX_PORT},CONTROL://127.0.0.1:${port + 1}`,
     'advertised.listeners': `${plain},BOX://127.0.0.1:${link.port}`,
-    'listener.security.protocol.map': 'PLAIN:PLAINTEXT,BOX:PLAINTEXT,CONTROL:PLAINTEXT',
+    'listener.security.protocol.map': `PLAIN:PLAINTEXT,BOX:${security ? 'SASL_PLAINTEXT' : 'PLAINTEXT'},CONTROL:PLAINTEXT`,
+    ...(security
+      ? {
+          'listener.name.box.sasl.enabled.mechanisms': 'SCRAM-SHA-256',
+          'listener.name.box.scram-sha-256.sasl.jaas.config': scram,
+        }
+      : {}),
   }
 }
 
-function rigOn(broker: Broker, link: Link): Rig {
+function rigOn(broker: Broker, link: Link, security: boolean): Rig {
   const bootstrap = `127.0.0.1:${link.port}`
   const linkOf = (device: string) => link.of(`holdfast.${device}.${UPLINK}`)
+  const boxes = new Set<RigBox>()
   return {
     broker,
     bootstrap,
     linkOf,
+    async leave() {
+      await Promise.allSettled([...boxes].map((it) => it.stop()))
+      boxes.clear()
+    },
     async box({ client, settings, device = newDevice(), ...options }) {
       const open = (): Promise<Uplink> =>
-        kafka.open(settingsOf(bootstrap, { ...client.settings, ...settings }), contextOf(device, UPLINK))
-      const box = await openBox({ ...options, device, open })
-      return Object.assign(box, { link: linkOf(device) })
+        kafka.open(
+          settingsOf(bootstrap, { ...(security ? { sasl: SASL } : {}), ...client.settings, ...settings }),
+          contextOf(device, UPLINK),
+        )
+      const box = Object.assign(await openBox({ ...options, device, open }), { link: linkOf(device) })
+      boxes.add(box)
+      return box
     },
     read: (topic = TOPICS.telemetry) => readAll(broker.bootstrap, topic),
     async down() {
@@ -97,7 +122,7 @@ function rigOn(broker: Broker, link: Link): Rig {
   }
 }
 
-const newDevice = () => `box-${randomUUID().slice(0, 8)}`
+export const newDevice = () => `box-${randomUUID().slice(0, 8)}`
 export const caseDir = (dir: string, dice: Dice) => join(dir, `case-${dice.below(2 ** 30)}`)
 
 /** The library's own consumer, up to a mark behind everything that is there: it comes only when no transaction before it is open. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Round } from '../../prove/campaign.ts'
+import type { Api } from './frames.ts'
 import { checkBox } from './landed.ts'
 import type { Rig, RigBox } from './rig.ts'
 import { openRig } from './rig.ts'
@@ -55,3 +56,29 @@ export async function until(what: () => boolean, ms: number, say: () => string):
 
 /** Of all campaigns that need nothing special of the broker. */
 export const plainRigs = onceOpen(openRig)
+
+/** A round on a rig; whatever boxes it leaves running are stopped. */
+export function onRig(rigs: typeof plainRigs, run: (rig: Rig, round: Round) => Promise<void>): (round: Round) => Promise<void> {
+  return async (round) => {
+    const rig = await rigs.open()
+    try {
+      await run(rig, round)
+    } finally {
+      await rig.leave()
+    }
+  }
+}
+
+/** Boxes make so many transactions before it is plain that their client does not make a call. */
+const TRANSACTIONS_MIN = 12
+
+/** Resolves with true when it has struck, with false when this client does not make the call. */
+export async function struckOrUnused(box: RigBox, api: Api, isStruck: () => boolean, ms: number): Promise<boolean> {
+  const isUnused = () => box.report.transactions >= TRANSACTIONS_MIN && !box.link.calls.has(api)
+  await until(
+    () => isStruck() || isUnused(),
+    ms,
+    () => `${api} did not come as it should: ${JSON.stringify([...box.link.calls])}`,
+  )
+  return isStruck()
+}
