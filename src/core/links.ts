@@ -1,5 +1,6 @@
-// What `uplinks` shows: what would be sent now and why not, by which link, and what of a budget is left. Times in microseconds since 1970 UTC.
+// What is kept of a budget, and what `uplinks` shows: what would be sent now and why not, by which link, and what of a budget is left. Times in microseconds since 1970 UTC.
 import type { Wait, WaitCode } from './admission.ts'
+import type { Micros } from './reading.ts'
 import type { BudgetSettings } from './settings.ts'
 import type { UplinkState } from './status.ts'
 
@@ -57,4 +58,18 @@ export interface WindowView {
   readonly open: boolean
   /** When it closes or opens next; null: never, or not within a year. */
   readonly next: number | null
+}
+
+/** An account as it stands on disk. */
+export interface SavedAccount {
+  readonly interface: string
+  readonly per: BudgetSettings['per']
+  readonly zone: string
+  /** Of the period. */
+  readonly start: Micros
+  readonly reserved: number
+  readonly spent: number
+  /** What the interface had counted by then, in that boot of the machine. */
+  readonly counter: number | null
+  readonly boot: string
 }

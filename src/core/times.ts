@@ -28,8 +28,8 @@ export function parseTimes(text: string): Times | string {
 }
 
 function hoursOf(text: string, fromText: string, toText: string): Times | string {
-  const [from, to] = [minuteOf(fromText), minuteOf(toText)]
-  if (from === undefined || to === undefined) return 'hours go from 00:00 to 23:59'
+  const [from, to] = [minuteOf(fromText), toText === '24:00' ? DAY_MINUTES : minuteOf(toText)]
+  if (from === undefined || to === undefined) return 'hours go from 00:00 to 24:00'
   if (from === to) return `from ${fromText} to ${toText} is no time at all; for all day write always`
   const isMinute = from < to ? (it: number) => it >= from && it < to : (it: number) => it >= from || it < to
   return { text, isMinute, isDay: () => true }

@@ -60,7 +60,7 @@ export interface ForwardReport {
   /** Nothing may go now. */
   wait: Wait | undefined
   /** The link of the connection that is open. */
-  link: string | undefined
+  over: string | undefined
 }
 
 export interface BlockedClasses {
@@ -94,7 +94,7 @@ export function newReport(): ForwardReport {
     remedy: undefined,
     blocked: [],
     wait: undefined,
-    link: undefined,
+    over: undefined,
   }
 }
 
@@ -149,12 +149,12 @@ async function session(
     const opening = await connection.begin('opening')
     if (!opening) return
     report.state = 'connecting'
-    report.link = admitted.route?.link
+    report.over = admitted.route?.link
     await connected(parts, { connection, route: admitted.route, opening }, report, well)
   } catch (error) {
     throw connection.reason() ?? error
   } finally {
-    report.link = undefined
+    report.over = undefined
     await connection.close()
   }
 }

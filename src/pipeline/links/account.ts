@@ -6,25 +6,12 @@
 //             of the process or of the power, what is on disk is not less than what went. It is raised in steps, so that few
 //             transactions wait for the disk, and a crash costs no more than a step.
 import type { Grant } from '../../core/admission.ts'
+import type { SavedAccount } from '../../core/links.ts'
 import type { Micros } from '../../core/reading.ts'
 import type { BudgetSettings } from '../../core/settings.ts'
 import type { Zone } from '../../core/zone.ts'
 import { timeZone } from '../../core/zone.ts'
 import { periodOf } from './periods.ts'
-
-/** An account as it stands on disk. */
-export interface SavedAccount {
-  readonly interface: string
-  readonly per: BudgetSettings['per']
-  readonly zone: string
-  /** Of the period. */
-  readonly start: Micros
-  readonly reserved: number
-  readonly spent: number
-  /** What the interface had counted by then, in that boot of the machine. */
-  readonly counter: number | null
-  readonly boot: string
-}
 
 export interface AccountParts {
   readonly interface: string

@@ -16,6 +16,8 @@ import type { Link, Links } from './links.ts'
 import { isSpent, WORTHWHILE_BYTES } from './links.ts'
 
 export interface UplinkAdmission extends Admission {
+  /** By which link a person may test the uplink: windows are for readings. */
+  testRoute(): Route | 'any' | Wait
   /** Classes in the order of the settings, and what the box fetches itself, as far as this uplink's links would carry it. */
   view(): Pick<UplinkView, 'classes' | 'links' | 'windows' | 'wait'>
 }
@@ -88,6 +90,11 @@ export function uplinkAdmission(parts: AdmissionParts): UplinkAdmission {
     },
     holds: ({ link, localAddress }) => links.of(link).address() === localAddress,
     reserve: async (route, bytes) => (route ? links.reserve(route, bytes) : undefined),
+    testRoute() {
+      if (!ways) return 'any'
+      const way = ways.find(({ link }) => link.address() !== undefined && !isSpent(link))
+      return way ? routeOf(way.link) : waitOf([{ name: 'link', ...noWay(ways, undefined) }])
+    },
     view() {
       const { all } = verdicts()
       return {
@@ -143,8 +150,9 @@ function closed(windows: readonly Window[], name: string, at: Micros): Verdict {
   return { sent: false, code: 'window', text: `its window opens ${wallText(first.zone, first.next)}`, until: first.next }
 }
 
-function noWay(ways: readonly Way[], name: string): Verdict {
-  const mine = ways.filter((it) => names(it.settings.classes, name))
+/** Without a name: whatever the class. */
+function noWay(ways: readonly Way[], name: string | undefined): Verdict {
+  const mine = ways.filter((it) => name === undefined || names(it.settings.classes, name))
   if (mine.length === 0) return { sent: false, code: 'link', text: 'no link carries it' }
   const spent = mine.find(({ link }) => link.address() !== undefined && isSpent(link))
   if (spent) return spentOut(spent.link)
@@ -180,7 +188,7 @@ function systemView(ways: readonly Way[]): ClassView {
     settings.classes === 'all' ? settings.budget === undefined : settings.classes.includes(SYSTEM_CLASS)
   const mine = ways.filter(carries)
   if (mine.some(({ link }) => link.address() !== undefined && !isSpent(link))) return { name: SYSTEM_CLASS, sent: true }
-  return { name: SYSTEM_CLASS, ...noWay(mine, SYSTEM_CLASS) }
+  return { name: SYSTEM_CLASS, ...noWay(mine, undefined) }
 }
 
 function linkView({ link, settings }: Way, classes: readonly string[]): LinkView {

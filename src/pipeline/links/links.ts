@@ -1,8 +1,9 @@
 // The links of a box: one for each interface that an uplink names, shared by all uplinks that name it.
 import type { Grant, Route } from '../../core/admission.ts'
+import type { SavedAccount } from '../../core/links.ts'
 import type { Micros } from '../../core/reading.ts'
 import type { LinkSettings, UplinkSettings } from '../../core/settings.ts'
-import type { Account, SavedAccount } from './account.ts'
+import type { Account } from './account.ts'
 import { openAccount } from './account.ts'
 import type { Bucket } from './bucket.ts'
 import { createBucket } from './bucket.ts'
