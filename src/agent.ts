@@ -10,20 +10,22 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { airgapApi } from './airgap/give.ts'
 import { EXPORT_KEY_FILE, ownSigningKey } from './airgap/keys.ts'
-import type { Admission } from './core/admission.ts'
 import type { AgentApi } from './core/agent-api.ts'
 import { SMALL_BATCHES_IN_FLIGHT_MAX } from './core/bounds.ts'
 import { BadInput } from './core/errors.ts'
-import type { Settings } from './core/settings.ts'
-import type { Logger } from './core/source.ts'
+import type { Settings, UplinkSettings } from './core/settings.ts'
+import type { Logger, TestStep } from './core/source.ts'
 import type { ClassStatus } from './core/status.ts'
 import { serveLocalApi } from './local-api/server.ts'
 import { takeLock } from './log/lock.ts'
 import { spaceOf } from './log/space.ts'
 import type { AgentClock } from './machine/clock.ts'
 import { openClock } from './machine/clock.ts'
+import { openBudgetFile } from './machine/budget-file.ts'
+import { bootId } from './machine/clock-boot.ts'
 import { machineClock } from './machine/clock-parts.ts'
 import { bytesWrittenPerDay, hostWatch } from './machine/host.ts'
+import { machineInterfaces } from './machine/interfaces.ts'
 import { openLogger } from './machine/logger.ts'
 import { keepHeapsSmall } from './machine/memory.ts'
 import { forward, newReport } from './pipeline/forward.ts'
@@ -32,6 +34,11 @@ import type { Parts } from './pipeline/report.ts'
 import { serves, statusOf } from './pipeline/report.ts'
 import { createTally } from './pipeline/tally.ts'
 import { forecast } from './retention/forecast.ts'
+import type { UplinkAdmission } from './pipeline/links/admission.ts'
+import { uplinkAdmission } from './pipeline/links/admission.ts'
+import type { Links } from './pipeline/links/links.ts'
+import { openLinks } from './pipeline/links/links.ts'
+import { uplinkView } from './pipeline/links/view.ts'
 import { deviceIdentity } from './settings/identity.ts'
 import type { CheckedSettings } from './settings/read.ts'
 import { protocols } from './sources/index.ts'
@@ -89,8 +96,12 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       process.exit(EXIT_LOG_FAILED)
     },
   )
-  const ticking = setInterval(() => watchClock(clock, logger), CLOCK_EVERY_MS)
-  const agent = assemble(checked, log, clock, options, logger)
+  const links = linksOf(checked.settings, options.dir, clock)
+  const ticking = setInterval(() => {
+    watchClock(clock, logger)
+    links.look()
+  }, CLOCK_EVERY_MS)
+  const agent = assemble(checked, log, links, clock, options, logger)
   const api = await serveLocalApi(options.dir, agent.api, logger)
   logger.info({ device: checked.settings.device.id, dir: options.dir }, 'the agent is up')
 
@@ -112,6 +123,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     (error: unknown) => (logger.fatal({ stack: (error as Error).stack }, `the log failed: ${(error as Error).message}`), false),
   )
   await api.close()
+  await links.close()
   lock.release()
   await Promise.all(agent.uplinkHosts.map((it) => it.close()))
   clearTimeout(late)
@@ -139,7 +151,20 @@ function watchClock(clock: AgentClock, logger: Logger): void {
   if (step) logger.info({ offsetUs: step.offsetUs, trusted: step.trusted }, 'the clock stepped')
 }
 
-function assemble({ settings, issues }: CheckedSettings, log: OpenLog, clock: AgentClock, options: AgentOptions, logger: Logger) {
+function linksOf({ uplinks }: Settings, dir: string, clock: AgentClock): Links {
+  const file = openBudgetFile(dir)
+  const interfaces = machineInterfaces()
+  return openLinks(uplinks, { ...interfaces, ...file, boot: bootId(), now: () => clock.now(), monotonic: clock.monotonic })
+}
+
+function assemble(
+  { settings, issues }: CheckedSettings,
+  log: OpenLog,
+  links: Links,
+  clock: AgentClock,
+  options: AgentOptions,
+  logger: Logger,
+) {
   const hosts = protocolHosts(settings, log, clock, options.dir, logger)
   const sources = settings.sources.map(({ name, protocol }) => {
     const host = hosts.get(workerOf(protocol)) as ProtocolHost
@@ -167,7 +192,8 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, clock: Ag
       },
       logger,
     )
-    return { name: it.name, host, report: newReport(), tally: createTally(clock.monotonic) }
+    const admission = admissionOf(settings, it, links, clock)
+    return { name: it.name, host, admission, report: newReport(), tally: createTally(clock.monotonic) }
   })
   const parts: Parts = { settings, version: options.version, startedAt: clock.now(), standingIssues: issues, sources, uplinks }
   const host = hostWatch(options.dir)
@@ -180,7 +206,8 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, clock: Ag
       return statusOf(parts, figures, machine, clock.status(), clock.now())
     },
     testSource: (name, signal) => named(sources, name, 'source').host.test(name, signal),
-    testUplink: (name, signal) => named(uplinks, name, 'uplink').host.test(signal),
+    uplinks: async () => uplinks.map((it) => uplinkView(it.name, it.admission, it.report)),
+    testUplink: (name, signal) => testUplink(named(uplinks, name, 'uplink'), signal),
     forecast: async (offlineMs) => forecast(forecastRequest(await forecastParts(settings, log, rates), offlineMs)),
     query: (request, signal) => query(request, log.query, signal),
     ...log.files,
@@ -204,12 +231,13 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, clock: Ag
         ingest(source, log.writer, (batch) => tally.add(batch.count, batch.received), signal, SMALL_BATCHES_IN_FLIGHT_MAX),
       ),
     forwards: (signal: AbortSignal) =>
-      uplinks.map(({ name, host, report }) =>
+      uplinks.map(({ name, host, admission, report }) =>
         forward(
           {
             uplink: name,
-            admission: servedOnly(settings, name),
+            admission,
             open: host.open,
+            carried: host.carried,
             log: log.reader,
             clock,
             random: Math.random,
@@ -227,9 +255,26 @@ function assemble({ settings, issues }: CheckedSettings, log: OpenLog, clock: Ag
 }
 
 /** Classes that are none of an uplink's business are never sent to it. */
-function servedOnly(settings: Settings, uplink: string): Admission {
-  const except = notServed(settings, uplink)
-  return { now: () => ({ except, bytesMax: Infinity, route: undefined }) }
+function admissionOf({ classes, delivery }: Settings, uplink: UplinkSettings, links: Links, clock: AgentClock): UplinkAdmission {
+  return uplinkAdmission({
+    uplink,
+    classes: classes.map((it) => it.name),
+    serves: (name) => serves(uplink.name, delivery[name] ?? 'all-uplinks'),
+    links,
+    now: () => clock.now(),
+  })
+}
+
+/** By the link that a connection would take; a test is worth some kilobytes of any budget, but not of one that is spent. */
+async function* testUplink(
+  { host, admission }: { host: UplinkHost; admission: UplinkAdmission },
+  signal: AbortSignal,
+): AsyncIterable<TestStep> {
+  const way = admission.testRoute()
+  if (way === 'any') return yield* host.test(signal)
+  if ('code' in way) return yield { step: 'link', ok: false, detail: `no link can be used: ${way.text}` }
+  yield { step: 'link', ok: true, detail: `${way.link}, from ${way.localAddress}` }
+  yield* host.test(signal, way)
 }
 
 function notServed({ classes, delivery }: Settings, uplink: string): string[] {

@@ -11,7 +11,9 @@ type Health = 'OK' | 'Attention' | 'Problem'
 function healthOf(status: Status): Health {
   const uplinkStuck = status.uplinks.some((it) => it.state === 'blocked' || it.state === 'fenced')
   if (status.issues.some((it) => it.severity === 'problem') || uplinkStuck || status.classes.some(isOff)) return 'Problem'
-  const partDown = status.sources.some((it) => it.state === 'down') || status.uplinks.some((it) => it.state === 'waiting')
+  const partDown =
+    status.sources.some((it) => it.state === 'down') ||
+    status.uplinks.some((it) => it.state === 'waiting' && it.wait?.code !== 'window')
   return partDown || status.issues.some((it) => it.severity === 'warning') ? 'Attention' : 'OK'
 }
 
@@ -180,7 +182,8 @@ function uplinkTrouble(it: UplinkReport, width: number): string[] {
   const parked = it.parked > 0 ? [`    ${shortCount(it.parked)} readings parked: refused for good, kept here`] : []
   const { live, backlog } = it.lane
   const lanes = `    live ${shortCount(live)}, backlog ${shortCount(backlog)}, ${shortCount(it.transactions)} transactions`
-  return [lanes, ...blocked, ...parked, ...trouble(it, width)]
+  const wait = it.wait ? wrap(it.wait.text, width, '    ') : []
+  return [lanes, ...wait, ...blocked, ...parked, ...trouble(it, width)]
 }
 
 const MARKS = { problem: 'red', warning: 'yellow', info: 'dim' } as const

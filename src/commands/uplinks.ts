@@ -1,18 +1,25 @@
 import type { Command } from './command.ts'
 import { DONE } from './command.ts'
 import { uplinkTable } from './status-page.ts'
-import { document, lines } from './text.ts'
+import { document, lines, painter } from './text.ts'
+import { nowMicros } from './times.ts'
+import { uplinkPage } from './uplinks-page.ts'
 
 export const uplinks: Command = {
   name: 'uplinks',
   role: 'view',
-  summary: 'the uplinks: state, lag, rate, what blocks them',
+  summary: 'the uplinks: what would be sent now, and why not',
   arguments: [],
   options: {},
-  async run(context) {
-    const seen = await context.agent.status()
-    if (context.json) await document(context, seen.uplinks)
-    else await lines(context.out, uplinkTable(seen.uplinks, context.out.width))
+  async run({ agent, json, out, env, ...context }) {
+    const [{ uplinks: reports }, views] = await Promise.all([agent.status(), agent.uplinks()])
+    if (json) {
+      const both = reports.map((it) => ({ ...it, ...views.find((view) => view.name === it.name) }))
+      await document({ agent, json, out, env, ...context }, both)
+      return DONE
+    }
+    const pages = views.flatMap((it) => ['', ...uplinkPage(it, nowMicros(), painter(out, env), out.width)])
+    await lines(out, [...uplinkTable(reports, out.width), ...pages])
     return DONE
   },
 }

@@ -1,6 +1,7 @@
 // What the agent offers on its local sockets, as functions. The server hands them out, the client calls them, commands see only this.
 import type { AirgapApi } from './airgap.ts'
 import type { SliceTime } from './log.ts'
+import type { UplinkView } from './links.ts'
 import type { LogApi } from './log-files.ts'
 import type { Quality, Value, ValueKind } from './reading.ts'
 import type { Forecast } from './retention.ts'
@@ -78,6 +79,7 @@ export type WindowValue = number | bigint | string | Uint8Array
 
 export interface AgentApi extends LogApi, AirgapApi {
   status(): Promise<Status>
+  uplinks(): Promise<readonly UplinkView[]>
   testSource(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   testUplink(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   query(request: QueryRequest, signal: AbortSignal): AsyncIterable<QueryRow>
@@ -88,6 +90,7 @@ export interface AgentApi extends LogApi, AirgapApi {
 /** view.sock or operate.sock: which of the two sockets offers a call. */
 export const ROLES = {
   status: 'view',
+  uplinks: 'view',
   query: 'view',
   forecast: 'view',
   testSource: 'operate',

@@ -87,12 +87,22 @@ export interface LinkSettings {
   readonly interface: string
   readonly classes: readonly string[] | 'all'
   readonly bytesPerSecondMax?: number | undefined
-  readonly budget?: { readonly bytes: number; readonly per: 'day' | 'week' | 'month' } | undefined
+  readonly budget?: BudgetSettings | undefined
+}
+
+export interface BudgetSettings {
+  readonly bytes: number
+  /** Weeks begin on Monday. */
+  readonly per: 'day' | 'week' | 'month'
+  /** Time zone of the IANA list: where the day, the week, the month begins. */
+  readonly zone: string
 }
 
 export interface WindowSettings {
-  /** `always`, or hours as `22:00-06:00`. */
+  /** `always`, hours as `22:00-06:00`, or five fields of cron: core/times.ts. */
   readonly at: string
+  /** Time zone of the IANA list. */
+  readonly zone: string
   readonly classes: readonly string[] | 'all'
 }
 

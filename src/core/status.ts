@@ -1,4 +1,5 @@
 // What `status --json` holds: the contract of product.md. Times in microseconds since 1970 UTC unless the name has a unit.
+import type { Wait } from './admission.ts'
 import type { ClockTrust } from './clock.ts'
 import type { SourceStatus } from './source.ts'
 
@@ -86,6 +87,8 @@ export interface UplinkReport {
   readonly blocked: readonly { readonly classes: readonly string[]; readonly code: string; readonly text: string }[]
   readonly parked: number
   readonly transactions: number
+  /** Nothing may go now: windows are closed, budgets spent, links down. */
+  readonly wait?: Wait
   readonly lastError?: string
   readonly remedy?: string
 }

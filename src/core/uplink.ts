@@ -64,4 +64,17 @@ export interface UplinkContext {
   readonly classes?: readonly string[] | undefined
   /** The way out; absent: whatever the system has. */
   readonly route?: Route | undefined
+  /** Counts what sockets carry; absent: nobody wants to know. */
+  readonly traffic?: Traffic | undefined
+}
+
+/** Told of each socket as it is opened; of one that TLS is spoken on, the one beneath. */
+export interface Traffic {
+  watch(socket: CountedSocket): void
+}
+
+export interface CountedSocket {
+  readonly bytesRead: number
+  readonly bytesWritten: number
+  once(event: 'close', done: () => void): unknown
 }

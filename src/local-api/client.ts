@@ -6,6 +6,7 @@ import { ROLES } from '../core/agent-api.ts'
 import { Unreachable } from '../core/errors.ts'
 import type { CheckStep, ExportPart, LogInspection } from '../core/log-files.ts'
 import type { Forecast } from '../core/retention.ts'
+import type { UplinkView } from '../core/links.ts'
 import type { Status } from '../core/status.ts'
 import type { TestStep } from '../core/source.ts'
 import { fromJson, toJson } from './json.ts'
@@ -24,6 +25,7 @@ const AGENT_UNREACHABLE = 'agent-unreachable'
 export function connectAgent(dir: string): AgentApi {
   return {
     status: () => ask<Status>(dir, 'status', {}),
+    uplinks: () => ask<readonly UplinkView[]>(dir, 'uplinks', {}),
     testSource: (name, signal) => stream<TestStep>(dir, 'testSource', { name }, signal),
     testUplink: (name, signal) => stream<TestStep>(dir, 'testUplink', { name }, signal),
     query: (input, signal) => stream<QueryRow>(dir, 'query', input, signal),

@@ -34,6 +34,7 @@ const exportFiles = z.strictObject({
 
 export const INPUTS = {
   status: z.strictObject({}),
+  uplinks: z.strictObject({}),
   testSource: named,
   testUplink: named,
   query,

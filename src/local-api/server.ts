@@ -165,6 +165,8 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
   switch (call) {
     case 'status':
       return one(api.status(), response)
+    case 'uplinks':
+      return one(api.uplinks(), response)
     case 'testSource':
       return many(api.testSource(name, signal), response, signal)
     case 'testUplink':

@@ -6,7 +6,7 @@
 //   open ─► position ─► log.restart ─► ┌ take ─► (intent) ─► send ─► commit ┐
 //    ▲                                 └────────────────────────────────────┘
 //    └──────────── back off ◄── doubt, unreachable, blocked ────────┘
-import type { Admission, Route } from '../core/admission.ts'
+import type { Admission, Admitted, Route, Wait } from '../core/admission.ts'
 import { INTENT_MS_MAX } from '../core/bounds.ts'
 import { withInterval } from '../core/intervals.ts'
 import type { EndOffsets, LogReader, Resumed, Slice, Taken } from '../core/log.ts'
@@ -18,12 +18,16 @@ import type { Position, Refusal } from '../core/position.ts'
 import type { Checkpoint, Uplink } from '../core/uplink.ts'
 import type { Backoff, Loop } from './keep-running.ts'
 import { keepRunning, sleep } from './keep-running.ts'
+import type { Connection, Meter, Spending } from './links/metering.ts'
+import { createMeter, isEnd, isSameRoute } from './links/metering.ts'
 
 export interface ForwardParts {
   readonly uplink: string
   /** What may go now. */
   readonly admission: Admission
   open(signal: AbortSignal, route: Route | undefined): Promise<Uplink>
+  /** Bytes both ways on this uplink's sockets, ever; absent where nothing counts them. */
+  carried?(): Promise<number>
   readonly log: LogReader
   readonly clock: Clock
   readonly random: () => number
@@ -53,6 +57,10 @@ export interface ForwardReport {
   lastError: string | undefined
   remedy: string | undefined
   blocked: readonly BlockedClasses[]
+  /** Nothing may go now. */
+  wait: Wait | undefined
+  /** The link of the connection that is open. */
+  over: string | undefined
 }
 
 export interface BlockedClasses {
@@ -85,12 +93,15 @@ export function newReport(): ForwardReport {
     lastError: undefined,
     remedy: undefined,
     blocked: [],
+    wait: undefined,
+    over: undefined,
   }
 }
 
 /** Forwards the log to one uplink until the signal aborts. */
 export async function forward(parts: ForwardParts, report: ForwardReport, signal: AbortSignal): Promise<void> {
   const waits = { ...WAITS, ...parts.waits }
+  const meter = createMeter(parts)
   let fences = 0
   const loop: Loop = {
     backoff: waits.backoff,
@@ -110,7 +121,7 @@ export async function forward(parts: ForwardParts, report: ForwardReport, signal
       return wait
     },
   }
-  await keepRunning((well) => session(parts, report, well, signal), loop, signal)
+  await keepRunning((well) => session(parts, meter, report, well, signal), loop, signal)
   report.state = 'stopped'
 }
 
@@ -123,29 +134,94 @@ function block(report: ForwardReport, { classes, code, message }: BlockedClasses
   return classes.some((name) => !before.has(name))
 }
 
-/** One life of an uplink's connection: ends by throwing, or when the signal aborts. */
-async function session(parts: ForwardParts, report: ForwardReport, well: () => void, signal: AbortSignal): Promise<void> {
-  if (report.state === 'stopped') report.state = 'connecting'
-  const { route } = parts.admission.now()
-  const uplink = await parts.open(signal, route)
+/** One life of an uplink's connection: ends by throwing, when the signal aborts, or calmly when another way is to be taken or none. */
+async function session(
+  parts: ForwardParts,
+  meter: Meter,
+  report: ForwardReport,
+  well: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const admitted = await admission(parts, report, signal)
+  if (!admitted) return
+  const connection = meter.connection(admitted.route, signal)
   try {
-    signal.throwIfAborted()
-    const resumed = await parts.log.restart(parts.uplink, await uplink.position(signal))
-    await run(parts, uplink, resumed, report, well, signal)
+    const opening = await connection.begin('opening')
+    if (!opening) return
+    report.state = 'connecting'
+    report.over = admitted.route?.link
+    await connected(parts, { connection, route: admitted.route, opening }, report, well)
+  } catch (error) {
+    throw connection.reason() ?? error
+  } finally {
+    report.over = undefined
+    await connection.close()
+  }
+}
+
+interface Way {
+  readonly connection: Connection
+  readonly route: Route | undefined
+  readonly opening: Spending
+}
+
+async function connected(parts: ForwardParts, way: Way, report: ForwardReport, well: () => void): Promise<void> {
+  const { signal } = way.connection
+  let uplink: Uplink
+  let position: Position | 'none'
+  try {
+    uplink = await parts.open(signal, way.route)
+  } catch (error) {
+    await way.opening.end()
+    throw error
+  }
+  try {
+    try {
+      signal.throwIfAborted()
+      position = await uplink.position(signal)
+    } finally {
+      await way.opening.end()
+    }
+    await run(parts, way, uplink, await parts.log.restart(parts.uplink, position), report, well)
   } finally {
     await uplink.close()
   }
 }
 
+/** Waits until something may go; undefined when the signal aborts before. */
+async function admission(
+  { admission: asked, clock, waits }: ForwardParts,
+  report: ForwardReport,
+  signal: AbortSignal,
+): Promise<Admitted | undefined> {
+  while (!signal.aborted) {
+    const admitted = asked.now()
+    report.wait = admitted.wait
+    if (!isEnd(admitted.wait)) return admitted
+    report.state = 'waiting'
+    report.lastError = undefined
+    report.remedy = undefined
+    await sleep(pauseMs(admitted.wait, clock, waits?.idleMs ?? WAITS.idleMs), signal)
+  }
+  return undefined
+}
+
+/** Until it may go on, but links come up and clocks are set meanwhile. */
+function pauseMs(wait: Wait | undefined, clock: Clock, msMax: number): number {
+  const untilMs = ((wait?.until ?? Infinity) - clock.now()) / 1000
+  return Math.max(1, Math.min(msMax, untilMs))
+}
+
 async function run(
   parts: ForwardParts,
+  { connection, route }: Way,
   uplink: Uplink,
   resumed: Resumed,
   report: ForwardReport,
   well: () => void,
-  signal: AbortSignal,
 ): Promise<void> {
   const { log, clock } = parts
+  const { signal } = connection
   const delivered = new Map(resumed.delivered)
   let transaction = resumed.transaction
   const intent = intentKeeper(parts, uplink, signal)
@@ -155,8 +231,17 @@ async function run(
   let sending: readonly StreamRange[] = []
   try {
     while (!signal.aborted) {
-      const taken = await (ahead ?? take(parts, report))
+      const now = parts.admission.now()
+      report.wait = now.wait
+      if (isEnd(now.wait) || !isSameRoute(now.route, route)) return
+      if (now.wait) {
+        await sleep(pauseMs(now.wait, clock, parts.waits?.idleMs ?? WAITS.idleMs), signal)
+        continue
+      }
+      const taken = await (ahead ?? take(parts, connection, report))
       ahead = undefined
+      // What was read ahead has been shut out meanwhile: a new start hands it out again in its time.
+      if (isShutOut(taken, parts.admission.now())) return
       const ranges = [...taken.live.ranges, ...taken.backlog.ranges]
       const empty = ranges.length === 0
       const reason = checkpoints.due(empty)
@@ -165,19 +250,27 @@ async function run(
         await waitForMore(parts, signal)
         continue
       }
+      const spending = await connection.begin(rowsOf(taken))
+      if (!spending) return
       for (const { stream, from, to } of ranges) delivered.set(stream, withInterval(delivered.get(stream) ?? [], from, to))
       const position: Position = { transaction: ++transaction, delivered }
-      const lanes = without(taken, await intent.cover(ranges))
-      sending = ranges
-      const started = clock.monotonic()
-      const checkpoint = reason ? { reason, streams: await log.heads() } : undefined
-      const sent = send(uplink, lanes, resumed, position, checkpoint, signal)
-      // The next one is read while this one is under way.
-      ahead = take(parts, report)
-      ahead.catch(() => {})
-      const refused = await sent
-      await log.commit(parts.uplink, ranges, transaction, refused)
-      sending = []
+      let lanes: Lanes
+      let started: number
+      try {
+        lanes = without(taken, await intent.cover(ranges))
+        sending = ranges
+        started = clock.monotonic()
+        const checkpoint = reason ? { reason, streams: await log.heads() } : undefined
+        const sent = send(uplink, lanes, resumed, position, checkpoint, signal)
+        // The next one is read while this one is under way.
+        ahead = take(parts, connection, report)
+        ahead.catch(() => {})
+        const refused = await sent
+        await log.commit(parts.uplink, ranges, transaction, refused)
+        sending = []
+      } finally {
+        await spending.end()
+      }
       note(report, lanes, (clock.monotonic() - started) / 1000)
       checkpoints.sent(reason !== undefined, empty)
       well()
@@ -197,15 +290,29 @@ interface Lanes {
   readonly backlog: Taken
 }
 
-async function take({ uplink, log, clock, admission }: ForwardParts, report: ForwardReport): Promise<Lanes> {
+async function take(
+  { uplink, log, clock, admission }: ForwardParts,
+  connection: Connection,
+  report: ForwardReport,
+): Promise<Lanes> {
   report.blocked = report.blocked.filter((it) => it.until > clock.monotonic())
-  const { except: never } = admission.now()
+  const { except: never, bytesMax } = admission.now()
   const except = [...never, ...report.blocked.flatMap((it) => it.classes)]
-  const live = await log.next({ uplink, lane: 'live', except, bytesMax: TAKE_BYTES_MAX, readingsMax: READINGS_MAX })
-  const target = Math.min(READINGS_MAX, Math.max(READINGS_MIN, report.linkRate * BACKLOG_SHARE_SECONDS))
-  const room = Math.floor(target - readingsOf(live))
+  const rowsMax = bytesMax === Infinity ? READINGS_MAX : Math.min(READINGS_MAX, connection.rowsMax(bytesMax))
+  const live = await log.next({ uplink, lane: 'live', except, bytesMax: TAKE_BYTES_MAX, readingsMax: rowsMax })
+  const target = Math.min(rowsMax, Math.max(READINGS_MIN, report.linkRate * BACKLOG_SHARE_SECONDS))
+  const room = Math.floor(target - rowsOf({ live, backlog: NOTHING }))
   if (room <= 0) return { live, backlog: NOTHING }
   return { live, backlog: await log.next({ uplink, lane: 'backlog', except, bytesMax: TAKE_BYTES_MAX, readingsMax: room }) }
+}
+
+/** Records: readings, aggregates, lines of the ledger. */
+function rowsOf({ live, backlog }: Lanes): number {
+  return [...live.slices, ...backlog.slices].reduce((sum, it) => sum + (it.form === 'gap' ? it.rows.length : it.to - it.from), 0)
+}
+
+function isShutOut({ live, backlog }: Lanes, { except }: Admitted): boolean {
+  return [...live.slices, ...backlog.slices].some((it) => except.includes(it.stream.class))
 }
 
 const NOTHING: Taken = { slices: [], ranges: [], series: new Map() }

@@ -1,4 +1,5 @@
 // What `status` shows, put together from what each part says of itself.
+import type { Wait } from '../core/admission.ts'
 import type { Settings } from '../core/settings.ts'
 import type { Source } from '../core/source.ts'
 import type { ClassStatus, HostStatus, Issue, LogStatus, SourceReport, Status, UplinkReport } from '../core/status.ts'
@@ -90,6 +91,7 @@ function uplinkReport(
     blocked,
     parked,
     transactions: report.transactions,
+    ...(report.wait === undefined ? {} : { wait: report.wait }),
     ...(report.lastError === undefined ? {} : { lastError: report.lastError }),
     ...(report.remedy === undefined ? {} : { remedy: report.remedy }),
   }
@@ -133,6 +135,7 @@ function uplinkIssues(it: UplinkReport): Issue[] {
         remedy: 'Find the box with the same device id; one of the two needs another.',
       },
     ]
+  if (it.wait) return [...blocked, ...waitIssues(it.name, it.wait)]
   if (it.state !== 'waiting') return blocked
   return [
     ...blocked,
@@ -143,6 +146,14 @@ function uplinkIssues(it: UplinkReport): Issue[] {
       remedy,
     },
   ]
+}
+
+/** A window that is closed is as it should be. */
+function waitIssues(uplink: string, { code, text }: Wait): Issue[] {
+  const remedy = 'holdfast uplinks shows links, budgets and windows; what is not sent stays in the log'
+  if (code === 'budget') return [{ code: 'budget-spent', severity: 'warning', text: `Uplink ${uplink}: ${text}`, remedy }]
+  if (code === 'link') return [{ code: 'link-down', severity: 'warning', text: `Uplink ${uplink}: ${text}`, remedy }]
+  return []
 }
 
 function logIssues({ fill, parked, classes, waiting, diskShort, stuck }: LogPart): Issue[] {

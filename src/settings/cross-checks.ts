@@ -1,8 +1,10 @@
 // What no single key can tell: names that must exist, must be unique, must not meet; shares that must fit together; secrets in the clear.
 // They work on the values as they stand, whatever else is wrong, so that one run names every problem.
+import { SYSTEM_CLASS } from '../core/admission.ts'
 import { classChecks } from './class-checks.ts'
 import type { Found } from './found.ts'
 import { listOf, mapOf } from './found.ts'
+import { linkChecks } from './link-checks.ts'
 import { nearest } from './nearest.ts'
 import { LOG_BYTES_MIN } from '../core/bounds.ts'
 import type { SecretStore } from './secrets.ts'
@@ -26,6 +28,7 @@ export function crossChecks(tree: Tree, secrets: SecretStore, readingBytesMax: (
     ...unknownUplinks(file),
     ...exportUplink(file),
     ...classChecks(file, LOG_BYTES_MIN, readingBytesMax),
+    ...linkChecks(file),
     ...missingSecrets(tree, secrets),
     ...meetingSecrets(tree),
     ...secretsInTheClear(tree),
@@ -86,7 +89,12 @@ function unknownClasses(file: Readonly<Record<string, unknown>>): Found[] {
 function classesOfUplinks(file: Readonly<Record<string, unknown>>): Named {
   return [...texts(listOf(file.uplinks), ['uplinks'])].filter(({ name, path }) => {
     const [, , list, , key] = path
-    return (list === 'links' || list === 'windows') && key === 'classes' && !(path.length === 5 && name === 'all')
+    return (
+      (list === 'links' || list === 'windows') &&
+      key === 'classes' &&
+      !(path.length === 5 && name === 'all') &&
+      !(list === 'links' && name === SYSTEM_CLASS)
+    )
   })
 }
 

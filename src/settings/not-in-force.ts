@@ -29,8 +29,6 @@ const RULES: readonly Rule[] = [
   },
   { at: ['uplinks', '*', 'lanes', 'liveShare'], text: 'live readings always go first, backlog has what is left' },
   { at: ['uplinks', '*', 'lanes', 'backlog'], unless: (it) => it === 'oldest-first', text: 'backlog goes out oldest first' },
-  { at: ['uplinks', '*', 'links'], text: 'every class goes out by whatever route the system has' },
-  { at: ['uplinks', '*', 'windows'], text: 'every class goes out at any time' },
   { at: ['failoverAfter'], text: 'no uplink takes over for another' },
   {
     at: ['delivery', '*'],

@@ -4,6 +4,8 @@ import { z } from 'zod'
 import { LOG_BYTES_MIN } from '../core/bounds.ts'
 import type { Encoding } from '../core/settings.ts'
 import { BYTES_ALLOWED, DURATION_ALLOWED, PERCENT_ALLOWED, parseBytes, parseDurationMs, parsePercent } from '../core/units.ts'
+import { parseTimes } from '../core/times.ts'
+import { isZone } from '../core/zone.ts'
 import { explain } from './explain.ts'
 import { NAME_ALLOWED, NAME_PATTERN } from './names.ts'
 import { PROTOCOLS_NOT_BUILT } from './not-in-force.ts'
@@ -98,17 +100,27 @@ const avro = z
     path: ['insecure'],
   })
 const encoding = z.union([z.literal('json'), z.strictObject({ avro })], { error: 'must be json, or { avro: { registry: URL } }' })
-const budget = z.strictObject({ bytes: size(1, 2 ** 50, 'at least 1B'), per: z.enum(['day', 'week', 'month']) })
+const ZONE_ALLOWED = 'must be a time zone of the IANA list, as Europe/Berlin or UTC'
+const zone = z.string({ error: ZONE_ALLOWED }).refine(isZone, { error: ZONE_ALLOWED }).default('UTC')
+// Below it nothing fits in: opening a connection alone takes some tens of kilobytes.
+const budget = z.strictObject({
+  bytes: size(1_000_000, 2 ** 50, 'at least 1MB'),
+  per: z.enum(['day', 'week', 'month']),
+  zone,
+})
 const link = z.strictObject({
-  interface: text,
+  interface: z.string().regex(/^[^\s/]{1,15}$/, { error: 'must be the name of a network interface, as eth1' }),
   classes: classChoice.default('all'),
-  bytesPerSecondMax: size(1, 2 ** 40, 'at least 1B').optional(),
+  bytesPerSecondMax: size(100, 2 ** 40, 'at least 100B').optional(),
   budget: budget.optional(),
 })
 const window = z.strictObject({
-  at: z
-    .string()
-    .regex(/^(always|([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)$/, { error: 'must be always, or hours as "22:00-06:00"' }),
+  at: z.string().transform((at, context) => {
+    const times = parseTimes(at)
+    if (typeof times === 'string') context.addIssue({ code: 'custom', message: times, input: at })
+    return at
+  }),
+  zone,
   classes: classChoice.default('all'),
 })
 const lanes = z.strictObject({

@@ -1,5 +1,7 @@
 // Main's side of an uplink's thread: opens uplinks in it, and starts it again should it have died.
+import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
+import type { Route } from '../core/admission.ts'
 import type { Logger, TestStep } from '../core/source.ts'
 import type { Uplink, UplinkBatch } from '../core/uplink.ts'
 import type { Caller } from './port.ts'
@@ -11,10 +13,13 @@ import type { UplinkWorkerData } from './uplink.ts'
 
 const HEAP_MB = 512
 const CLOSE_MS_MAX = 3_000
+const CARRIED_MS_MAX = 1_000
 
 export interface UplinkHost {
-  open(signal: AbortSignal): Promise<Uplink>
-  test(signal: AbortSignal): AsyncIterable<TestStep>
+  open(signal: AbortSignal, route: Route | undefined): Promise<Uplink>
+  /** Bytes both ways on the uplink's sockets, ever; what was known last when the thread is too busy to say. */
+  carried(): Promise<number>
+  test(signal: AbortSignal, route?: Route): AsyncIterable<TestStep>
   close(): Promise<void>
 }
 
@@ -26,6 +31,7 @@ interface Thread {
 export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
   const steps = stepCalls()
   let thread: Thread | undefined
+  const carried = carriedOf(() => thread?.calls)
 
   function running(): Thread {
     if (thread) return thread
@@ -37,7 +43,10 @@ export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
     const calls = caller(worker)
     serve(worker, { step: steps.step, log: (level: Level, fields: object, text: string) => logger[level](fields, text) })
     const gone = (error: unknown) => {
-      if (thread?.worker === worker) thread = undefined
+      if (thread?.worker === worker) {
+        thread = undefined
+        carried.ended()
+      }
       calls.fail(error)
     }
     worker.on('error', gone)
@@ -47,16 +56,36 @@ export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
   }
 
   return {
-    async open(signal) {
+    carried: carried.ask,
+    async open(signal, route) {
       const { calls, worker } = running()
-      await orAborted(calls.call('open', []), signal)
+      await orAborted(calls.call('open', [route]), signal)
       return remoteUplink(calls, worker, signal)
     },
-    test: (signal) => steps.test(running().calls, data.name, signal),
+    test: (signal, route) => steps.test(running().calls, data.name, signal, route),
     async close() {
       const it = thread
       thread = undefined
       await it?.worker.terminate()
+    },
+  }
+}
+
+/** Counts on over the lives of the thread. */
+function carriedOf(calls: () => Caller | undefined) {
+  let before = 0
+  let last = 0
+  return {
+    async ask(): Promise<number> {
+      const asked = calls()
+        ?.call<number>('carried', [])
+        .then((it) => (last = it))
+      await Promise.race([asked?.catch(() => {}), setTimeout(CARRIED_MS_MAX, undefined, { ref: false })])
+      return before + last
+    },
+    ended(): void {
+      before += last
+      last = 0
     },
   }
 }
@@ -84,7 +113,7 @@ function remoteUplink(calls: Caller, worker: Worker, signal: AbortSignal): Uplin
     send: (batch, position) => calls.call('send', [batch, position], buffersOf(batch)),
     async close() {
       signal.removeEventListener('abort', abort)
-      const timer = setTimeout(() => void worker.terminate(), CLOSE_MS_MAX)
+      const timer = globalThis.setTimeout(() => void worker.terminate(), CLOSE_MS_MAX)
       // An uplink that does not even close is ended with its thread; the next `open` starts another.
       await calls.call('close', []).catch(() => {})
       clearTimeout(timer)

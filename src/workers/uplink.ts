@@ -3,12 +3,14 @@ import type { MessagePort } from 'node:worker_threads'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Position } from '../core/position.ts'
 import type { UplinkSettings } from '../core/settings.ts'
+import type { Route } from '../core/admission.ts'
 import type { Uplink, UplinkBatch, UplinkKind } from '../core/uplink.ts'
 import { uplinkKinds } from '../uplinks/index.ts'
 import { systemClock } from './clock.ts'
 import { caller, serve } from './port.ts'
 import { testSteps } from './test-calls.ts'
 import { threadLogger } from './thread-logger.ts'
+import { countTraffic } from './traffic.ts'
 
 export interface UplinkWorkerData {
   readonly name: string
@@ -28,6 +30,7 @@ const data = workerData as UplinkWorkerData
 const port = parentPort as MessagePort
 const main = caller(port)
 const kind = uplinkKinds[data.kind] as unknown as UplinkKind<unknown>
+const traffic = countTraffic()
 const context = {
   name: data.name,
   device: data.device,
@@ -38,6 +41,7 @@ const context = {
   classes: data.classes,
   clock: systemClock(data.cell),
   log: threadLogger(main, { uplink: data.name }),
+  traffic,
 }
 
 let uplink: Uplink | undefined
@@ -50,10 +54,11 @@ function opened(): Uplink {
 }
 
 serve(port, {
-  async open() {
+  async open(route: Route | undefined) {
     stop = new AbortController()
-    uplink = await kind.open(data.settings, context)
+    uplink = await kind.open(data.settings, { ...context, route })
   },
+  carried: () => traffic.bytes(),
   position: () => opened().position(stop.signal),
   endOffsets: () => opened().endOffsets(stop.signal),
   send: (batch: UplinkBatch, position: Position) => opened().send(batch, position, stop.signal),
@@ -64,5 +69,5 @@ serve(port, {
     stop.abort()
     await it?.close()
   },
-  test: testSteps(main, async (_, signal) => kind.test(data.settings, context, signal)),
+  test: testSteps(main, async (_, signal, route) => kind.test(data.settings, { ...context, route }, signal)),
 })

@@ -35,7 +35,11 @@ afterAll(async () => {
 
 function fill(): { readonly accepted: number; readonly aggregated: number; readonly lost: number } {
   const ladder = [{ offlineForMs: 60_000, keep: { windowMs: 10_000 } }]
-  const log = openTestLog(join(dir, 'data', 'log'), { device: DEVICE, classes: [classNamed('process', { ladder })], uplinks: ['cloud'] })
+  const log = openTestLog(join(dir, 'data', 'log'), {
+    device: DEVICE,
+    classes: [classNamed('process', { ladder })],
+    uplinks: ['cloud'],
+  })
   const builder = new BatchBuilder(newOrigin(0))
   const series = builder.series({ tag: 'a', class: 'process', kind: 'double' })
   const add = (from: number, count: number) => {

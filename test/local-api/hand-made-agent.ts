@@ -1,6 +1,7 @@
 // The agent's side as plain data: what the contract says and nothing behind it.
 import type { AgentApi, QueryRow } from '../../src/core/agent-api.ts'
 import { BadInput } from '../../src/core/errors.ts'
+import type { UplinkView } from '../../src/core/links.ts'
 import type { CheckStep, LogInspection } from '../../src/core/log-files.ts'
 import type { Logger, TestStep } from '../../src/core/source.ts'
 import type { ForecastRequest } from '../../src/core/retention.ts'
@@ -239,9 +240,47 @@ const INSPECTION: LogInspection = {
   rebuilt: null,
 }
 
+const UNTIL = Date.UTC(2040, 0, 1) * 1000
+const VIEWS: readonly UplinkView[] = [
+  {
+    name: 'cloud',
+    state: 'up',
+    link: 'wwan0',
+    wait: null,
+    classes: [
+      { name: 'alarm', sent: true },
+      { name: 'process', sent: false, code: 'window', text: 'its window opens 2040-01-01 00:00 UTC', until: UNTIL },
+    ],
+    links: [
+      { interface: 'eth1', up: false, address: null, classes: ['alarm', 'process'], bytesPerSecondMax: null, budget: null },
+      {
+        interface: 'wwan0',
+        up: true,
+        address: '10.64.0.2',
+        classes: ['alarm'],
+        bytesPerSecondMax: 20_000,
+        budget: {
+          bytes: 500e6,
+          per: 'month',
+          zone: 'UTC',
+          spentBytes: 125e6,
+          countedBytes: 120e6,
+          leftBytes: 375e6,
+          from: 0,
+          until: UNTIL,
+          isUnknown: false,
+        },
+      },
+    ],
+    windows: [{ at: '22:00-06:00', zone: 'UTC', classes: 'all', open: false, next: UNTIL }],
+    lastError: null,
+  },
+]
+
 export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
   return {
     status: () => Promise.resolve(statusNow()),
+    uplinks: () => Promise.resolve(VIEWS),
     testSource: stepsOf,
     testUplink: stepsOf,
     exportKey: () => Promise.resolve({ device: 'hf-7f3a', epoch: '3f2a', key: 'ed25519:x', uplink: 'cloud' }),

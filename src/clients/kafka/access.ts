@@ -30,12 +30,6 @@ export interface OauthAccess {
   readonly scope?: string | undefined
 }
 
-/** Bytes on the sockets, TLS included, since the client was made. */
-export interface Carried {
-  readonly sent: number
-  readonly received: number
-}
-
 export const CONNECT_MS_MAX = 8_000
 export const KEEP_ALIVE_MS = 15_000
 

@@ -3,7 +3,8 @@
 import type { ISocketFactory, Kafka, KafkaConfig, SASLOptions } from 'kafkajs'
 import kafkajs from 'kafkajs'
 import type { Logger } from '../../core/source.ts'
-import type { Carried, KafkaAccess } from './access.ts'
+import type { Traffic } from '../../core/uplink.ts'
+import type { KafkaAccess } from './access.ts'
 import { CONNECT_MS_MAX, tlsOptions } from './access.ts'
 import { tokenSource } from './oauth.ts'
 import { socketKeeper } from './sockets.ts'
@@ -15,7 +16,6 @@ export { asUnreachable, withDeadline } from './access.ts'
 export interface KafkaClient {
   readonly kafka: Kafka
   readonly config: KafkaConfig
-  carried(): Carried
   /** Closes every socket now and opens no other: what kafkajs still tries comes to nothing. */
   destroy(): void
 }
@@ -31,11 +31,12 @@ interface ClientOptions {
   readonly log: Logger
   /** Source address of every socket. */
   readonly localAddress?: string | undefined
+  readonly traffic?: Traffic | undefined
 }
 
 export function kafkaClient(access: KafkaAccess, options: ClientOptions): KafkaClient {
   registerZstd()
-  const sockets = socketKeeper(options.localAddress)
+  const sockets = socketKeeper(options.localAddress, options.traffic)
   const make: ISocketFactory = ({ host, port, ssl, onConnect }) => sockets.open({ host, port, tls: ssl || undefined }, onConnect)
   const config: KafkaConfig = {
     clientId: options.clientId,
@@ -54,7 +55,7 @@ export function kafkaClient(access: KafkaAccess, options: ClientOptions): KafkaC
     ...(access.tls ? { ssl: tlsOptions(access.tls) } : {}),
     ...(access.sasl ? { sasl: saslOptions(access, options.localAddress) } : {}),
   }
-  return { kafka: new kafkajs.Kafka(config), config, carried: sockets.carried, destroy: sockets.destroy }
+  return { kafka: new kafkajs.Kafka(config), config, destroy: sockets.destroy }
 }
 
 function saslOptions(access: KafkaAccess, localAddress: string | undefined): SASLOptions {

@@ -4,13 +4,12 @@ import { readFileSync } from 'node:fs'
 import net from 'node:net'
 import tls from 'node:tls'
 import { Unreachable } from '../../core/errors.ts'
-import type { Carried } from './access.ts'
+import type { Traffic } from '../../core/uplink.ts'
 import { KEEP_ALIVE_MS } from './access.ts'
 
 export interface Sockets {
   /** Throws once closed. `onConnect` after the TLS handshake, where there is one. */
   open(to: Target, onConnect: () => void): net.Socket
-  carried(): Carried
   /** Closes every socket now and opens no other. */
   destroy(): void
 }
@@ -25,10 +24,9 @@ function givenUp(): Unreachable {
   return new Unreachable('given-up', 'this client was given up')
 }
 
-/** `localAddress`: where they go out from, and the questions for names too; undefined: as the system likes. */
-export function socketKeeper(localAddress: string | undefined): Sockets {
+/** `localAddress`: where they go out from, and the questions for names too; undefined: as the system likes. `traffic` counts what they carry, TLS included. */
+export function socketKeeper(localAddress: string | undefined, traffic?: Traffic): Sockets {
   const open = new Set<net.Socket>()
-  const done = { sent: 0, received: 0 }
   let closed = false
   const from =
     localAddress === undefined ? {} : { localAddress, family: net.isIP(localAddress), lookup: lookupFrom(localAddress) }
@@ -39,24 +37,13 @@ export function socketKeeper(localAddress: string | undefined): Sockets {
       raw.setKeepAlive(true, KEEP_ALIVE_MS)
       raw.setNoDelay(true)
       open.add(raw)
-      raw.once('close', () => {
-        open.delete(raw)
-        done.sent += raw.bytesWritten
-        done.received += raw.bytesRead
-      })
+      raw.once('close', () => open.delete(raw))
+      traffic?.watch(raw)
       if (!options) return raw.once('connect', onConnect)
       const secured = tls.connect({ socket: raw, host, port, ...(net.isIP(host) ? {} : { servername: host }), ...options })
       // An error of the socket beneath does not reach the one above while that still waits for its handshake.
       raw.on('error', (error) => secured.destroy(error))
       return secured.once('secureConnect', onConnect)
-    },
-    carried() {
-      let { sent, received } = done
-      for (const it of open) {
-        sent += it.bytesWritten
-        received += it.bytesRead
-      }
-      return { sent, received }
     },
     destroy() {
       closed = true

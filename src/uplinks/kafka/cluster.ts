@@ -1,8 +1,8 @@
 // What the uplink needs of a cluster, by whichever client. Nothing here is tried again but what costs nothing to try again; whatever
 // rejects with another error than a refusal leaves a cluster that is of no more use: destroy it.
-import type { Carried } from '../../clients/kafka/access.ts'
 import type { Explained } from '../../clients/kafka/explain.ts'
 import type { Logger } from '../../core/source.ts'
+import type { Traffic } from '../../core/uplink.ts'
 import type { Packed } from './pack.ts'
 import type { KafkaSettings } from './settings.ts'
 import type { MissingTopic, Topic } from './topics.ts'
@@ -21,7 +21,6 @@ export interface Cluster {
   fence(signal: AbortSignal): Promise<void>
   /** Resolves when committed, or refused for sure; rejects in doubt. */
   commit(packed: Packed, offsets: Offsets, signal: AbortSignal): Promise<'committed' | RefusedTransaction>
-  carried(): Carried
   /** Ends in an orderly way; `destroy` has to follow. */
   close(): Promise<void>
   /** Closes every socket now. */
@@ -54,6 +53,7 @@ export interface ClusterOptions {
   readonly identity: string
   readonly log: Logger
   readonly localAddress: string | undefined
+  readonly traffic?: Traffic | undefined
 }
 
 /** Errors after which nothing was committed, if the transaction can be aborted: somebody has to change something at the destination. */

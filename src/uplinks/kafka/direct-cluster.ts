@@ -19,8 +19,8 @@ const ASK_AGAIN_MS = 50
 const SOON = ['NOT_COORDINATOR', 'COORDINATOR_LOAD_IN_PROGRESS', 'COORDINATOR_NOT_AVAILABLE', 'UNSTABLE_OFFSET_COMMIT']
 
 export async function openDirect(settings: ClusterSettings, options: ClusterOptions): Promise<Cluster> {
-  const { identity, localAddress } = options
-  const brokers = brokersOf(settings, { clientId: identity, localAddress })
+  const { identity, localAddress, traffic } = options
+  const brokers = brokersOf(settings, { clientId: identity, localAddress, traffic })
   try {
     await withDeadline('connect', OPEN_MS_MAX, undefined, brokers.any())
     return clusterOn(brokers, settings.guarantee === 'exactly-once' ? identity : undefined)
@@ -65,7 +65,6 @@ function clusterOn(brokers: Brokers, transactionalId: string | undefined): Clust
     ends,
     stored: (group, name) => storedOffset(brokers, group, name),
     ...work,
-    carried: brokers.carried,
     async close() {},
     destroy: brokers.destroy,
   }

@@ -17,8 +17,8 @@ const COORDINATOR_ASK_MS = 100
 const COORDINATOR_MOVES = new Set(['NOT_COORDINATOR_FOR_GROUP', 'GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE'])
 
 export async function openKafkajs(settings: ClusterSettings, options: ClusterOptions): Promise<Cluster> {
-  const { identity, log, localAddress } = options
-  const client = kafkaClient(settings, { clientId: identity, log, localAddress })
+  const { identity, log, localAddress, traffic } = options
+  const client = kafkaClient(settings, { clientId: identity, log, localAddress, traffic })
   try {
     const admin = client.kafka.admin()
     await withDeadline('connect', OPEN_MS_MAX, undefined, admin.connect())
@@ -43,7 +43,6 @@ function clusterOn(client: KafkaClient, admin: Admin, work: Pick<Cluster, 'fence
     stored: (group, topic) => storedOffset(admin, group, topic),
     fence: work.fence,
     commit: work.commit,
-    carried: client.carried,
     async close() {
       await Promise.allSettled([work.close(), admin.disconnect()])
     },

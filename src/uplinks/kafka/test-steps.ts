@@ -43,7 +43,8 @@ export async function* testUplink(settings: KafkaSettings, context: UplinkContex
 
 async function* testCluster(settings: KafkaSettings, context: UplinkContext, signal: AbortSignal): AsyncIterable<TestStep> {
   // Not the transactional id of the uplink at work: this test would shut it out.
-  const options = { identity: `${identityOf(context)}.test`, log: context.log, localAddress: context.route?.localAddress }
+  const { log, route, traffic } = context
+  const options = { identity: `${identityOf(context)}.test`, log, localAddress: route?.localAddress, traffic }
   let cluster: Cluster | undefined
   try {
     const signIn = await step('sign in', signal, async () => {

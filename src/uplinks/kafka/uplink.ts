@@ -39,7 +39,8 @@ export function identityOf(context: Pick<UplinkContext, 'device' | 'name'>): str
 }
 
 export async function openUplink(settings: KafkaSettings, context: UplinkContext): Promise<Uplink> {
-  const options = { identity: identityOf(context), log: context.log, localAddress: context.route?.localAddress }
+  const { log, route, traffic } = context
+  const options = { identity: identityOf(context), log, localAddress: route?.localAddress, traffic }
   return uplinkOn(await openCluster(settings, options), settings, context)
 }
 

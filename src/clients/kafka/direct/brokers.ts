@@ -1,5 +1,6 @@
 // The brokers of a cluster: one connection to each that is needed, opened when it is.
-import type { Carried, KafkaAccess } from '../access.ts'
+import type { Traffic } from '../../../core/uplink.ts'
+import type { KafkaAccess } from '../access.ts'
 import { addressOf, tlsOptions } from '../access.ts'
 import { tokenSource } from '../oauth.ts'
 import { socketKeeper } from '../sockets.ts'
@@ -18,7 +19,6 @@ export interface Brokers {
   metadata(topics: readonly string[]): Promise<Metadata>
   /** The broker that has it, for `node`. Rejects with KafkaError while there is none. */
   coordinator(kind: 'group' | 'transaction', key: string): Promise<number>
-  carried(): Carried
   /** Closes every socket now, for ever. */
   destroy(): void
 }
@@ -27,10 +27,11 @@ interface BrokersOptions {
   readonly clientId: string
   /** Source address of every socket. */
   readonly localAddress: string | undefined
+  readonly traffic?: Traffic | undefined
 }
 
-export function brokersOf(access: KafkaAccess, { clientId, localAddress }: BrokersOptions): Brokers {
-  const sockets = socketKeeper(localAddress)
+export function brokersOf(access: KafkaAccess, { clientId, localAddress, traffic }: BrokersOptions): Brokers {
+  const sockets = socketKeeper(localAddress, traffic)
   const token =
     access.sasl?.mechanism === 'oauthbearer' ? tokenSource(access.sasl, { ca: access.tls?.ca, localAddress }) : undefined
   const options = {
@@ -91,7 +92,6 @@ export function brokersOf(access: KafkaAccess, { clientId, localAddress }: Broke
       remember(found)
       return found.id
     },
-    carried: sockets.carried,
     destroy: sockets.destroy,
   }
 }
