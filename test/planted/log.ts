@@ -148,7 +148,7 @@ export const LOG_FAULTS: readonly Fault[] = [
     find: '      segments.settle(done)\n',
     replace: '      segments.settle(true)\n',
     why: 'the keeper takes a change for done that the writer refused',
-    caughtBy: ['test/log/property.test.ts', 'S1 x 12'],
+    caughtBy: ['test/log/keeper.test.ts'],
   },
   {
     id: 'run-crosses-marks',

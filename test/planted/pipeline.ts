@@ -46,7 +46,7 @@ export const PIPELINE_FAULTS: readonly Fault[] = [
     find: '      await log.commit(parts.uplink, ranges, transaction, refused)\n',
     replace: '      await log.commit(parts.uplink, ranges, transaction, [])\n',
     why: 'what the destination refused counts as delivered',
-    caughtBy: ['test/pipeline/forward.test.ts'],
+    caughtBy: ['test/pipeline/forward-steps.test.ts > refused stays'],
   },
   {
     id: 'doubt-narrowed',
@@ -70,7 +70,7 @@ export const PIPELINE_FAULTS: readonly Fault[] = [
     find: '  if (empty.length === 0) return { live, backlog }\n',
     replace: '  if (empty.length >= 0) return { live, backlog }\n',
     why: 'readings are sent that the ledger names as lost',
-    caughtBy: ['test/pipeline/forward.test.ts'],
+    caughtBy: ['test/pipeline/forward-steps.test.ts > gave up'],
   },
   {
     id: 'blocked-taken',
@@ -94,7 +94,7 @@ export const PIPELINE_FAULTS: readonly Fault[] = [
     find: 'fences >= FENCES_MAX ? waits.fencedMs : waitMs',
     replace: 'waitMs',
     why: 'two holders of one identity shut each other out for ever',
-    caughtBy: ['test/pipeline/forward.test.ts'],
+    caughtBy: ['test/pipeline/forward-steps.test.ts > three fences'],
   },
   {
     id: 'no-backoff',
