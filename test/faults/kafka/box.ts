@@ -15,8 +15,8 @@ import { logOptions, UPLINK } from '../options.ts'
 import { addReading, timeOf } from '../readings.ts'
 
 const BOOT = 'boot-1'
-const TICK_MS = 5
-const APPEND_EVERY_MS = 20
+const TICK_MS = 20
+const APPEND_EVERY_MS = 60
 const READINGS_AN_APPEND_MAX = 60
 const BYTES_MAX = 64_000_000
 const DRAINED_ASK_MS = 50

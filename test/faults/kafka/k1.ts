@@ -13,7 +13,7 @@ import { caseDir } from './rig.ts'
 import { onRig, plainRigs, struckOrUnused, tell } from './shared.ts'
 
 const BOXES = 3
-const STRIKE_MS_MAX = 30_000
+const STRIKE_MS_MAX = 90_000
 /** After the broker is there again. */
 const DRAINED_MS_MAX = 60_000
 const STEPS: readonly Api[] = [

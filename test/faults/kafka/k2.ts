@@ -6,13 +6,14 @@ import type { Client } from './clients.ts'
 import { clientOf } from './clients.ts'
 import type { Api } from './frames.ts'
 import type { Action, Frame } from './link.ts'
-import type { Rig, RigBox } from './rig.ts'
+import type { Place, RigBox } from './rig.ts'
 import { caseDir } from './rig.ts'
-import { onRig, plainRigs, runBoxes, struckOrUnused, tell } from './shared.ts'
+import { onRig, bothRigs, runBoxes, struckOrUnused, tell } from './shared.ts'
 
 const BOXES = 5
+const MODEL_BOXES = 10
 const TRANSACTIONS_BEFORE = 6
-const STRIKE_MS_MAX = 20_000
+const STRIKE_MS_MAX = 90_000
 /** The uplink's longest deadline and what comes after it. */
 const DRAINED_MS_MAX = 60_000
 const LATE_MS = [100, 1_000, 5_000, 16_000]
@@ -58,7 +59,7 @@ async function struckBy(box: RigBox, { what, api, nth, action }: Plan): Promise<
   await struckOrUnused(box, api, () => isOver, STRIKE_MS_MAX)
 }
 
-async function runCase(rig: Rig, dir: string, dice: Dice, plan: Plan): Promise<RigBox> {
+async function runCase(rig: Place, dir: string, dice: Dice, plan: Plan): Promise<RigBox> {
   const began = performance.now()
   const box = await rig.box({ dir: caseDir(dir, dice), dice, client: plan.client })
   box.append()
@@ -80,13 +81,13 @@ async function runCase(rig: Rig, dir: string, dice: Dice, plan: Plan): Promise<R
 export const k2: Campaign = {
   id: 'K2',
   what: 'answers lost or late after append and after EndTxn; an EndTxn that comes late',
-  short: 20,
-  long: 200,
-  run: onRig(plainRigs, async (rig, round) => {
+  short: 220,
+  long: 5000,
+  run: onRig(bothRigs, async (rig, round) => {
     const { dir, dice } = round
     const client = clientOf(round)
-    const plans = Array.from({ length: BOXES }, () => planOf(dice, client))
+    const plans = Array.from({ length: rig.isReal ? BOXES : MODEL_BOXES }, () => planOf(dice, client))
     await runBoxes(round, rig, plans, (it) => runCase(rig, dir, dice, it))
   }),
-  end: plainRigs.close,
+  end: bothRigs.close,
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
 import type { Campaign, Round } from '../../prove/campaign.ts'
 import { adminOf, TOPICS } from '../../kafka/broker.ts'
+import { untilItWorks } from '../../uplinks/kafka/cluster.ts'
 import type { Dice } from '../dice.ts'
 import { CLASSES } from '../readings.ts'
 import { clientOf } from './clients.ts'
@@ -16,7 +17,7 @@ import { setQuota } from './wire.ts'
 const BOXES = 4
 const OTHERS_HELD_MS_MAX = 60_000
 const MENDED_MS_MAX = 60_000
-const UP_MS_MAX = 30_000
+const UP_MS_MAX = 90_000
 const LIFE = { backoff: { minMs: 500, maxMs: 30_000 }, blockedMs: 30_000 }
 const TOO_LARGE_BYTES = 30_000
 const SMALL_TOPIC_BYTES = 20_000
@@ -46,15 +47,21 @@ const denial = (topic: string, operation: kafkajs.AclOperationTypes) => ({
   operation,
   permissionType: kafkajs.AclPermissionTypes.DENY,
 })
-const createTopic = async (topic: string, admin: kafkajs.Admin) =>
-  void (await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 2 }] }))
+async function createTopic(
+  topic: string,
+  admin: kafkajs.Admin,
+  configEntries: kafkajs.IResourceConfigEntry[] = [],
+): Promise<void> {
+  await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: 2, configEntries }] })
+  await untilItWorks(() => admin.fetchTopicOffsets(topic))
+}
 
 const TROUBLES: readonly Trouble[] = [
   {
     name: 'the topic is missing',
     code: 'topic-missing',
     make: (topic, admin) => admin.deleteTopics({ topics: [topic] }),
-    mend: createTopic,
+    mend: (topic, admin) => createTopic(topic, admin),
   },
   {
     name: 'the topic may not be written to',
@@ -180,7 +187,7 @@ async function runLarge(rig: Rig, round: Round): Promise<void> {
   const admin = adminOf(rig.broker.bootstrap)
   await admin.connect()
   const configEntries = [{ name: 'max.message.bytes', value: String(SMALL_TOPIC_BYTES) }]
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic: device, numPartitions: 2, configEntries }] })
+  await createTopic(device, admin, configEntries)
   await admin.disconnect()
   const topics = { ...TOPICS, telemetry: device }
   const box = await rig.box({

@@ -39,8 +39,8 @@ export interface RigBoxOptions extends Pick<BoxOptions, 'dir' | 'dice' | 'waits'
   readonly settings?: Partial<KafkaSettings>
 }
 
-export interface Rig {
-  readonly broker: Broker
+/** A destination that boxes reach through the link. */
+export interface Place {
   /** Where boxes find it. */
   readonly bootstrap: string
   box(options: RigBoxOptions): Promise<RigBox>
@@ -50,6 +50,10 @@ export interface Rig {
   /** All that a read_committed reader sees, to the end: it waits for whatever is open. */
   read(topic?: string): Promise<Landed>
   down(): Promise<void>
+}
+
+export interface Rig extends Place {
+  readonly broker: Broker
 }
 
 export async function openRig(options: Partial<BrokerOptions> = {}): Promise<Rig> {
@@ -93,11 +97,22 @@ function listeners(port: number, link: Link, security: boolean): { readonly [nam
 }
 
 function rigOn(broker: Broker, link: Link, security: boolean): Rig {
+  return {
+    broker,
+    ...boxesBehind(link, security ? { sasl: SASL } : {}),
+    read: (topic = TOPICS.telemetry) => readAll(broker.bootstrap, topic),
+    async down() {
+      await link.close()
+      await broker.down()
+    },
+  }
+}
+
+export function boxesBehind(link: Link, access: Partial<KafkaSettings>): Pick<Place, 'bootstrap' | 'linkOf' | 'leave' | 'box'> {
   const bootstrap = `127.0.0.1:${link.port}`
   const linkOf = (device: string) => link.of(`holdfast.${device}.${UPLINK}`)
   const boxes = new Set<RigBox>()
   return {
-    broker,
     bootstrap,
     linkOf,
     async leave() {
@@ -106,18 +121,10 @@ function rigOn(broker: Broker, link: Link, security: boolean): Rig {
     },
     async box({ client, settings, device = newDevice(), ...options }) {
       const open = (): Promise<Uplink> =>
-        kafka.open(
-          settingsOf(bootstrap, { ...(security ? { sasl: SASL } : {}), ...client.settings, ...settings }),
-          contextOf(device, UPLINK),
-        )
+        kafka.open(settingsOf(bootstrap, { ...access, ...client.settings, ...settings }), contextOf(device, UPLINK))
       const box = Object.assign(await openBox({ ...options, device, open }), { link: linkOf(device) })
       boxes.add(box)
       return box
-    },
-    read: (topic = TOPICS.telemetry) => readAll(broker.bootstrap, topic),
-    async down() {
-      await link.close()
-      await broker.down()
     },
   }
 }

@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Round } from '../../prove/campaign.ts'
 import type { Api } from './frames.ts'
 import { checkBox } from './landed.ts'
-import type { Rig, RigBox } from './rig.ts'
+import { openModelRig } from './model-rig.ts'
+import type { Place, RigBox } from './rig.ts'
 import { openRig } from './rig.ts'
 
 /** Runs all cases at a time, each with a box of its own, then looks at what has arrived of each. */
 export async function runBoxes<Plan extends { readonly name: string }>(
   { case: one }: Round,
-  rig: Rig,
+  rig: Place,
   plans: readonly Plan[],
   run: (plan: Plan) => Promise<RigBox>,
 ): Promise<void> {
@@ -57,10 +58,34 @@ export async function until(what: () => boolean, ms: number, say: () => string):
 /** Of all campaigns that need nothing special of the broker. */
 export const plainRigs = onceOpen(openRig)
 
+const modelRigs = onceOpen(openModelRig)
+/** One round of so many goes to the real Kafka, the others to the model. */
+const REAL_ONCE_IN = 5
+
+/** The model carries the count, the real one is asked again and again. */
+export const bothRigs: Rigs<Place & { readonly isReal: boolean }> = {
+  open: async (round) =>
+    round.number % REAL_ONCE_IN === REAL_ONCE_IN - 1
+      ? { ...(await plainRigs.open()), isReal: true }
+      : { ...(await modelRigs.open()), isReal: false },
+  async close() {
+    await plainRigs.close()
+    await modelRigs.close()
+  },
+}
+
+interface Rigs<T> {
+  open(round: Round): Promise<T>
+  close(): Promise<void>
+}
+
 /** A round on a rig; whatever boxes it leaves running are stopped. */
-export function onRig(rigs: typeof plainRigs, run: (rig: Rig, round: Round) => Promise<void>): (round: Round) => Promise<void> {
+export function onRig<T extends Place>(
+  rigs: Rigs<T>,
+  run: (rig: T, round: Round) => Promise<void>,
+): (round: Round) => Promise<void> {
   return async (round) => {
-    const rig = await rigs.open()
+    const rig = await rigs.open(round)
     try {
       await run(rig, round)
     } finally {

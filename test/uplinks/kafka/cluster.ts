@@ -56,7 +56,7 @@ export async function settled(bootstrap: string, client: Client = 'direct'): Pro
   await admin.disconnect()
 }
 
-async function untilItWorks(what: () => Promise<unknown>): Promise<void> {
+export async function untilItWorks(what: () => Promise<unknown>): Promise<void> {
   for (const end = performance.now() + SETTLED_MS_MAX; ; await sleep(200)) {
     try {
       return void (await what())

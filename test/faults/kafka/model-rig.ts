@@ -1,0 +1,56 @@
+// The model as a destination: for counts.
+import { forEachHeader, forEachRecord } from '../../../src/clients/kafka/batches.ts'
+import { TOPICS } from '../../kafka/broker.ts'
+import type { Model, ModelOptions } from '../../kafka-model/server.ts'
+import { startModel } from '../../kafka-model/server.ts'
+import type { Batch } from '../../kafka-model/state.ts'
+import type { Record } from './landed.ts'
+import { byDevice } from './landed.ts'
+import { openLink } from './link.ts'
+import type { Place } from './rig.ts'
+import { boxesBehind } from './rig.ts'
+
+const PARTITIONS = 3
+const HEADER_BYTES = 61
+
+export interface ModelRig extends Place {
+  readonly model: Model
+}
+
+export async function openModelRig(options: Partial<ModelOptions> = {}): Promise<ModelRig> {
+  let port = 0
+  const link = await openLink(() => ({ host: '127.0.0.1', port }))
+  const topics = Object.fromEntries(
+    Object.values(TOPICS).map((it) => [it, it === TOPICS.events || it === TOPICS.gaps ? 1 : PARTITIONS]),
+  )
+  const model = await startModel({ topics, advertisedPort: () => link.port, ...options })
+  port = model.port
+  return {
+    model,
+    ...boxesBehind(link, {}),
+    async read(topic = TOPICS.telemetry) {
+      const partitions = [...Array(model.state.partitionsOf(topic) ?? 0).keys()]
+      return byDevice(partitions.flatMap((n) => model.state.committed(topic, n).flatMap(recordsOf)))
+    },
+    async down() {
+      await link.close()
+      await model.close()
+    },
+  }
+}
+
+function recordsOf({ first, count, producer, isTransactional, bytes }: Batch): Record[] {
+  const records: Record[] = []
+  const codec = bytes.readInt16BE(21) & 7
+  const body = { records: bytes.subarray(HEADER_BYTES), end: first + count, control: false, transactional: isTransactional }
+  forEachRecord({ first, count, producer, codec, ...body }, (it) => {
+    const text = (at: number, length: number) => it.bytes.toString('utf8', at, at + length)
+    const headers: { [name: string]: string } = {}
+    forEachHeader(it, (nameAt, nameLength, valueAt, valueLength) => {
+      headers[text(nameAt, nameLength)] = text(valueAt, Math.max(0, valueLength))
+      return false
+    })
+    records.push({ headers, value: JSON.parse(text(it.valueAt, it.valueLength)) })
+  })
+  return records
+}
