@@ -59,13 +59,14 @@ export function openAccount(parts: AccountParts): Account {
   const step = Math.min(STEP_BYTES_MAX, Math.floor(budget.bytes * STEP_SHARE))
   let period = periodOf(budget.per, zone, parts.now())
   let lastCounter = parts.counter()
-  let { base, isUnknown } = before(parts, period.start, lastCounter)
+  const begun = before(parts, period.start, lastCounter)
+  let { base, isUnknown } = begun
   let own = 0
   let counted = 0
   let granted = 0
-  let reserved = base
+  let reserved = begun.onDisk
   /** What the latest write holds, on its way or done: no later one may hold less. */
-  let asked = base
+  let asked = begun.onDisk
   /** Periods of this run by their start, as reserved: a clock that is set back comes to one that was already. */
   const known = new Map<Micros, number>()
 
@@ -177,11 +178,12 @@ function savedOf(
 }
 
 /** What was spent of a period before this run, as far as can be told, and never less. */
-function before(parts: AccountParts, start: Micros, counter: number | undefined): { base: number; isUnknown: boolean } {
-  if (parts.saved === 'damaged') return { base: parts.budget.bytes, isUnknown: true }
+function before(parts: AccountParts, start: Micros, counter: number | undefined) {
+  if (parts.saved === 'damaged') return { base: parts.budget.bytes, isUnknown: true, onDisk: 0 }
   const saved = savedOf(parts.saved, parts, start)
-  if (!saved) return { base: 0, isUnknown: false }
-  return { base: Math.max(saved.reserved, saved.spent + countedSince(saved, parts.boot, counter)), isUnknown: false }
+  if (!saved) return { base: 0, isUnknown: false, onDisk: 0 }
+  const base = Math.max(saved.reserved, saved.spent + countedSince(saved, parts.boot, counter))
+  return { base, isUnknown: false, onDisk: saved.reserved }
 }
 
 /** Others send too while the agent is down. In another boot the interface's counter began anew. */
