@@ -132,6 +132,18 @@ describe('not in force', () => {
     expect(notInForce.map((it) => it.path)).toEqual(paths)
     expect(settings.sources).toEqual([])
   })
+  test('blocks, and Avro with a schema registry', () => {
+    const avro = '{ avro: { registry: "http://r:8081/base", user: me, password: { secret: r }, insecure: "test bench" } }'
+    const kafka = '{ brokers: ["k:9092"], insecure: "test bench" }'
+    const text = `version: 1\nuplinks: [{ name: one, kafka: ${kafka}, records: blocks, encoding: ${avro} }]\n`
+    const { settings, notInForce, issues } = parse(text)
+    expect(notInForce).toEqual([])
+    expect(settings.uplinks[0]).toMatchObject({
+      records: 'blocks',
+      encoding: { format: 'avro', registry: 'http://r:8081/base', user: 'me', password: 'canary-r' },
+    })
+    expect(issues).toHaveLength(2)
+  })
   test('links without protection are issues with the reason', () => {
     const { issues } = parse(`version: 1\nuplinks:\n${uplink('one')}`)
     expect(issues).toMatchObject([

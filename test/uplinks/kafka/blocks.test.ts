@@ -103,13 +103,13 @@ test('blocks hold what records of readings would say, exactly: merged, cut at bo
   // Of the second only its middle, of the third only its beginning: what comes between was another transaction's.
   const cut = { ...second.slice, from: count + 3, to: 2 * count - 2 }
   const batch = {
-    slices: [cut, { ...third.slice, to: 2 * count + 5, time }, first.slice],
+    slices: [cut, { ...third.slice, to: 2 * count + 9, time }, first.slice],
     series: first.series,
     maybeDuplicate: [{ stream: streamKey(stream), from: 4, to: 9 }],
   }
   expect(await send(device, 'readings', [batch])).toEqual([])
   expect(await send(device, 'blocks', [batch])).toEqual([])
-  const all = count + (count - 5) + 5
+  const all = count + (count - 5) + 9
   const readings = ofDevice(
     await readTopic(broker.bootstrap, TOPICS.telemetry, (it) => ofDevice(it, device).length === all),
     device,
@@ -118,7 +118,7 @@ test('blocks hold what records of readings would say, exactly: merged, cut at bo
   const ids = blocks.map((it) => it.headers['ce_id'])
   const range = (from: number, to: number) => `${streamKey(stream)}:${from}-${to}`
   expect(ids.sort()).toEqual(
-    [range(0, 3), range(4, 8), range(9, count - 1), range(count + 3, 2 * count - 3), range(2 * count, 2 * count + 4)].sort(),
+    [range(0, 3), range(4, 8), range(9, count - 1), range(count + 3, 2 * count - 3), range(2 * count, 2 * count + 8)].sort(),
   )
   const marked = blocks.filter((it) => it.headers['holdfast-maybe-duplicate'] === 'true')
   expect(marked.map((it) => it.headers['ce_id'])).toEqual([range(4, 8)])

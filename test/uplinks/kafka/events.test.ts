@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { LedgerRow } from '../../../src/core/log.ts'
-import { gapRecord } from '../../../src/uplinks/kafka/events.ts'
+import { decodeAvro, encodeAvro, frameOf } from '../../../src/uplinks/kafka/avro/types.ts'
+import { checkpointRecord, gapRecord, refusedRecord } from '../../../src/uplinks/kafka/events.ts'
 
 const stream = { device: 'box', epoch: 'e', class: 'process', form: 'gap' } as const
 const row: LedgerRow = {
@@ -22,4 +23,21 @@ test.each(['all', 'id'] as const)('a gap record that may be there already says s
   const texts = [true, false].map((marked) => gapRecord(stream, row, style, 4, marked).rest('{}', 'application/json'))
   expect(texts.map((it) => it.includes('holdfast-maybe-duplicate'))).toEqual([true, false])
   expect(gapRecord(stream, row, style, 4, false).value).toMatchObject({ seq_from: 10, seq_to: 11 })
+})
+
+const style = { site: 's', headers: 'all' } as const
+const key = 'box:e:process:raw'
+const position = { transaction: 5, delivered: new Map([[key, [{ from: 0, to: 7 }]]]) }
+const destination = { cluster: 'c', topics: { t: 3 }, ends: { 't/0': '17' } }
+const streams = { [key]: { next: 9, lost: 1 }, 'box:e:alarm:raw': { next: 0, lost: 0 } }
+const batch = { slices: [], series: new Map(), maybeDuplicate: [], elsewhere: [], checkpoint: { reason: 'drained' as const, streams } }
+const about = { device: 'box', uplink: 'cloud', destination }
+
+test.each([
+  ['a gap record', gapRecord(stream, row, style, 4, false)],
+  ['a checkpoint', checkpointRecord(batch, position, about, style, 4)],
+  ['what was refused', refusedRecord([{ stream: key, sequence: 3, code: 'too-large' }], position, about, style, 4)],
+])('%s says in Avro all that it says in JSON', (_name, record) => {
+  const framed = Buffer.concat([Buffer.from(frameOf(7), 'latin1'), encodeAvro(record.form, record.value)])
+  expect(decodeAvro(record.form, framed)).toEqual(JSON.parse(JSON.stringify(record.value)))
 })

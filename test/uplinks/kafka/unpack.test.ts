@@ -104,8 +104,9 @@ test('the same records to the byte: key, value, headers, time and partition; rea
   const time = { quality: 'corrected' as const, shiftUs: 5_000_000 }
   const key = streamKey(stream)
   const slices = [
-    { ...slice, to: 500 },
-    { ...slice, from: 500, to: 700, time },
+    { ...slice, to: 150 },
+    // With readings of series whose time this box's clock gave.
+    { ...slice, from: 150, to: 700, time },
     { ...slice, from: 700, time: { quality: 'relative' as const, shiftUs: 0 } },
   ]
   const aggregates = aggregated(first, 0, 60_000_000).slice

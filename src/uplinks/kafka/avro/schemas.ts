@@ -98,6 +98,8 @@ const FIELDS: Readonly<Record<Form, readonly Field[]>> = {
     optional('reason', 'string'),
     optional('streams', { type: 'map', values: STREAM_STATE }),
     optional('topics', { type: 'map', values: 'long' }),
+    optional('cluster', 'string'),
+    optional('ends', { type: 'map', values: 'string' }),
     optional('readings', { type: 'array', items: REFUSED_READING }),
   ],
 }
