@@ -101,9 +101,11 @@ function lineOn(socket: net.Socket, clientId: string) {
       if (it.call.taggedAnswer) reading.tags()
       it.done(it.call.read(reading))
     } catch (error) {
-      it.fail(error)
       // Kafka says no, and the connection is well. Anything else: what came is not what it should be.
-      if (error instanceof RangeError) breakUp(unreadable(`${it.call.name}: ${error.message}`, error))
+      if (!(error instanceof RangeError)) return it.fail(error)
+      const because = unreadable(`${it.call.name}: ${error.message}`, error)
+      it.fail(because)
+      breakUp(because)
     }
   }
 
@@ -122,7 +124,7 @@ function lineOn(socket: net.Socket, clientId: string) {
     write(socket, call, own, clientId)
     return answer
   }
-  return { send, isClosed: () => broken !== undefined }
+  return { send, isClosed: () => broken !== undefined || socket.destroyed }
 }
 
 function unreadable(text: string, cause?: unknown): Unreachable {
