@@ -10,8 +10,8 @@ import { s7 } from '../faults/s7.ts'
 import { s9 } from '../faults/s9.ts'
 import { s8 } from '../faults/s8.ts'
 import { t1 } from '../faults/t1.ts'
-import { x1 } from '../planted/x1.ts'
+import { plantedFaults } from '../planted/x1.ts'
 import { r1 } from '../simulation/r1.ts'
 import type { Campaign } from './campaign.ts'
 
-export const PARTS: readonly Campaign[] = [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, t1, r1, x1]
+export const PARTS: readonly Campaign[] = [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, t1, r1, plantedFaults()]
