@@ -3,10 +3,10 @@ import type { Campaign } from '../prove/campaign.ts'
 import { testSlice } from '../faults/slice.ts'
 import { FAULTS } from './faults.ts'
 import { commandOf, planted } from './tree.ts'
-import { inOrder, plantAll, x1 } from './x1.ts'
+import { inOrder, plantAll, plantedFaults } from './x1.ts'
 
 /** The tests themselves are in this run. */
-const slice: Campaign = { ...x1, run: (round) => plantAll(round, inOrder(FAULTS, round.seed), false) }
+const slice: Campaign = { ...plantedFaults(), run: (round) => plantAll(round, inOrder(FAULTS, round.seed)) }
 
 testSlice(slice, 2, 20)
 

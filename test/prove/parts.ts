@@ -16,11 +16,10 @@ import { s7 } from '../faults/s7.ts'
 import { s9 } from '../faults/s9.ts'
 import { s8 } from '../faults/s8.ts'
 import { t1 } from '../faults/t1.ts'
-import { x1 } from '../planted/x1.ts'
 import { r1 } from '../simulation/r1.ts'
 import type { Campaign } from './campaign.ts'
 
 const LOG: readonly Campaign[] = [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10]
 const UPLINK: readonly Campaign[] = [k1, k2, k3, k6, k7, k9]
 
-export const PARTS: readonly Campaign[] = [...LOG, ...UPLINK, t1, r1, x1]
+export const PARTS: readonly Campaign[] = [...LOG, ...UPLINK, t1, r1, plantedFaults()]
