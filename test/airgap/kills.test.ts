@@ -12,9 +12,9 @@ import { openYard } from './yard.ts'
 
 const KILLS = Number(process.env['HOLDFAST_AIRGAP_KILLS'] ?? 5)
 const SEED = Number(process.env['HOLDFAST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-const ROUND_READINGS = 20_000
+const ROUND_READINGS = 10_000
 /** Small files, so that a kill falls into any of them. */
-const SMALL = ['--file-bytes', '40kB']
+const SMALL = ['--file-bytes', '30kB']
 
 let yard: Yard
 beforeAll(async () => {
@@ -37,7 +37,7 @@ async function killed(box: Box, args: readonly string[], afterMs: number): Promi
   return { ms: performance.now() - began, wasKilled: signal !== null }
 }
 
-test(`seed ${SEED}: ${KILLS} kills of export and of import each`, { timeout: 120_000 + KILLS * 40_000 }, async () => {
+test(`seed ${SEED}: ${KILLS} kills of export and of import each`, { timeout: 240_000 + KILLS * 60_000 }, async () => {
   const dice = createDice(SEED)
   const box = await yard.box('hf-kills')
   await box.start()
@@ -59,6 +59,7 @@ test(`seed ${SEED}: ${KILLS} kills of export and of import each`, { timeout: 120
     else importMs = imported.ms
   }
   const { accepted } = await box.sums()
+  console.info(`seed ${SEED}: ${killsOf.export} exports and ${killsOf.import} imports killed, ${accepted} readings`)
   await box.exported(SMALL)
   expect(box.files('.part')).toEqual([])
   expect(box.files().length).toBeGreaterThan(KILLS * 3)

@@ -12,8 +12,8 @@ import type { Broker } from '../kafka/broker.ts'
 import { createTopics, startBroker, TOPICS } from '../kafka/broker.ts'
 import type { Agent, Answer, Site, Sums } from '../route/agent.ts'
 import { holdfast, siteIn, startAgent, sumsOf } from '../route/agent.ts'
-import { readTopics, sequencesOf } from '../route/topic.ts'
 import { until } from '../route/until.ts'
+import { sequencesIn } from './once.ts'
 import type { Cable } from '../run/proxy.ts'
 import { openCable } from '../run/proxy.ts'
 import type { Mosquitto } from '../sources/mqtt/mosquitto.ts'
@@ -165,12 +165,7 @@ ${settings}`,
       if (out === '') throw new Error(`verify: ${err}`)
       return JSON.parse(out) as VerifyReport
     },
-    async inKafka(count) {
-      const isOurs = (id: string) => id.startsWith(`${device}:`)
-      const topics = [TOPICS.telemetry, TOPICS.gaps, TOPICS.aggregates]
-      const records = await readTopics(broker.bootstrap, topics, (all) => all.filter((it) => isOurs(it.id)).length >= count)
-      return sequencesOf(records.filter((it) => isOurs(it.id)))
-    },
+    inKafka: (count) => sequencesIn(broker.bootstrap, [TOPICS.telemetry, TOPICS.gaps, TOPICS.aggregates], device, count),
     files: (ending = '.hfx') =>
       readdirSync(stick)
         .filter((it) => it.endsWith(ending))
