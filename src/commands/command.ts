@@ -1,5 +1,5 @@
 // What an operator command is. One file each; the faces (CLI, and later page and console) are drawn from this.
-import type { AgentApi } from '../core/agent-api.ts'
+import type { AgentApi, QueryRow } from '../core/agent-api.ts'
 import type { LogApi } from '../core/log-files.ts'
 import type { VerifyProgress, VerifyReport } from '../core/verify.ts'
 import type { SettingsSchemas } from '../settings/schema.ts'
@@ -54,6 +54,7 @@ export interface Parts {
   agent(request: AgentRequest, signal: AbortSignal): Promise<number>
   plant(args: readonly string[], signal: AbortSignal): Promise<number>
   verify(request: VerifyRequest, signal: AbortSignal): Promise<VerifyReport>
+  replay(request: ReplayRequest, signal: AbortSignal): Promise<number>
   /** The log of a data directory that no agent runs on, until `close`. Throws BadInput where one does, or there is no log. */
   log(dir: string): Promise<OfflineLog>
 }
@@ -77,6 +78,14 @@ export interface VerifyRequest extends VerifiedPlace {
   /** Before the name of every topic. */
   readonly prefix?: string
   progress(progress: VerifyProgress): void
+}
+
+/** Rows with device and epoch, as records into a topic. */
+export interface ReplayRequest extends VerifiedPlace {
+  readonly topic: string
+  /** The box's site. */
+  readonly site: string
+  readonly rows: AsyncIterable<QueryRow>
 }
 
 export interface VerifiedPlace {

@@ -1,8 +1,8 @@
 import { BadInput } from '../core/errors.ts'
 import type { VerifiedStream, VerifyReport } from '../core/verify.ts'
 import { formatDuration } from '../core/units.ts'
-import { readChecked } from './check.ts'
-import type { Command, CommandContext, VerifiedPlace, VerifyRequest } from './command.ts'
+import { brokersOf, placesOf } from './places.ts'
+import type { Command, CommandContext, VerifyRequest } from './command.ts'
 import { DONE, FAILED } from './command.ts'
 import { progressOn } from './progress.ts'
 import type { Paint } from './text.ts'
@@ -51,13 +51,6 @@ async function requestOf(context: CommandContext): Promise<Omit<VerifyRequest, '
   }
 }
 
-async function placesOf(context: CommandContext): Promise<[VerifiedPlace, ...VerifiedPlace[]]> {
-  const { brokers, settings } = context.options
-  if (typeof brokers === 'string') return [{ brokers: brokersOf('--brokers', brokers) }]
-  if (typeof settings === 'string') return uplinksOf(context, settings)
-  throw new BadInput([{ where: '--brokers', text: 'is needed, or --settings: where to read from (--brokers localhost:9092)' }])
-}
-
 const ROLES = ['telemetry', 'aggregates', 'gaps', 'events', 'blocks']
 
 function topicsOf(text: string): Record<string, string> {
@@ -68,30 +61,6 @@ function topicsOf(text: string): Record<string, string> {
         { where: '--topics', text: `"${[role, name].join('=')}" is not ROLE=NAME with a role of ${ROLES.join(', ')}` },
       ])
   return Object.fromEntries(pairs) as Record<string, string>
-}
-
-function brokersOf(where: string, text: string): string[] {
-  const list = text.split(',').map((it) => it.trim())
-  const wrong = list.find((it) => !/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/.test(it))
-  if (wrong === undefined) return list
-  throw new BadInput([{ where, text: `"${wrong}" is not HOST:PORT` }])
-}
-
-async function uplinksOf(context: CommandContext, file: string): Promise<[VerifiedPlace, ...VerifiedPlace[]]> {
-  const { uplinks, classes, device } = (await readChecked(context, file)).settings
-  const { uplink: given } = context.options
-  const all = uplinks.length === 1 ? uplinks.map((it) => it.name) : ['']
-  const names = typeof given === 'string' ? given.split(',').map((it) => it.trim()) : all
-  const places = names.map((name): VerifiedPlace => {
-    const found = uplinks.find((it) => it.name === name)
-    if (!found) {
-      const there = uplinks.map((it) => it.name).join(', ') || 'none'
-      throw new BadInput([{ where: '--uplink', text: `must name an uplink of ${file}; there are: ${there}` }])
-    }
-    const uplink = { kind: found.kind, settings: found.settings, classes: classes.map((it) => it.name), site: device.site }
-    return { brokers: [], uplink }
-  })
-  return places as [VerifiedPlace, ...VerifiedPlace[]]
 }
 
 const COLUMNS = [

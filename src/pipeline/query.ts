@@ -21,7 +21,8 @@ export async function* query(request: QueryRequest, read: ReadPage, signal: Abor
 }
 
 async function* rowsIn(request: QueryRequest, read: ReadPage, signal: AbortSignal): AsyncGenerator<Iterable<QueryRow>> {
-  for await (const parts of partsIn(request, read, signal)) for (const part of parts) yield rowsOf(part, request.origin ? part.stream : undefined)
+  for await (const parts of partsIn(request, read, signal))
+    for (const part of parts) yield rowsOf(part, request.origin ? part.stream : undefined)
 }
 
 /** Page by page. */

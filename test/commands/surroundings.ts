@@ -25,6 +25,7 @@ export async function runHere(words: string, parts: Partial<Parts> = {}, env: Re
       agent: absent,
       plant: absent,
       verify: absent,
+      replay: absent,
       log: absent,
       ...parts,
     },

@@ -90,8 +90,17 @@ test(
       'the mirror has all',
       async () => {
         if (!mirror?.isRunning()) throw new Error(lastLines(join(dir, 'mirror.log'), 5).join('\n'))
-        if (process.env['KEEP']) console.log(new Date().toISOString())
         const found = await verifyTopics({ brokers: [cloud.bootstrap], prefix: 'site.' })
+        if (process.env['KEEP'])
+          console.log(
+            new Date().toISOString(),
+            JSON.stringify(found.totals),
+            JSON.stringify(found.topics),
+            found.checkpoints,
+            lastLines(join(dir, 'mirror.log'), 400)
+              .filter((it) => /WARN|ERROR|Caused/.test(it))
+              .slice(-3),
+          )
         return found.checkpoints === 1 && found.totals.records === source.totals.records && found
       },
       150_000,

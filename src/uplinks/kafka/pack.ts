@@ -17,6 +17,7 @@ import { gapRecord } from './events.ts'
 import type { RecordStyle } from './readings.ts'
 import { readingWriter, seriesTemplate, toldTime, toldTimes } from './readings.ts'
 import type { Topic } from './topics.ts'
+import { timestampOf } from './topics.ts'
 
 /** Some consumers (kafkajs among them) spread a batch's records over the stack. */
 const BATCH_RECORDS_MAX = 20_000
@@ -204,10 +205,4 @@ function templates<T>(make: (stream: Stream, series: LogSeries, topic: Topic) =>
       return template
     }
   }
-}
-
-/** Milliseconds: the source time where the topic takes it, else the time of sending. */
-function timestampOf(micros: number, topic: Topic, nowMs: number): number {
-  const ms = Math.floor(micros / 1000)
-  return ms >= 0 && ms >= nowMs - topic.pastMsMax && ms <= nowMs + topic.aheadMsMax ? ms : nowMs
 }

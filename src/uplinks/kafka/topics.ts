@@ -49,6 +49,12 @@ export function isMissing(topic: Topic | MissingTopic): topic is MissingTopic {
   return 'problem' in topic
 }
 
+/** Milliseconds: the source time where the topic takes it, else the time of sending. */
+export function timestampOf(micros: number, topic: Topic, nowMs: number): number {
+  const ms = Math.floor(micros / 1000)
+  return ms >= 0 && ms >= nowMs - topic.pastMsMax && ms <= nowMs + topic.aheadMsMax ? ms : nowMs
+}
+
 /** Why a topic cannot be used, from what the cluster said when it was asked for it; undefined when that was something else. */
 export function missingTopic(name: string, error: unknown): MissingTopic | undefined {
   const { code, text, remedy, protocol } = explain(error)
