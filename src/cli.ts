@@ -42,6 +42,11 @@ const parts: Parts = {
   async log(dir) {
     return (await import('./offline-log.ts')).openOfflineLog(dir)
   },
+  async replay({ brokers, uplink, topic, site, rows }, signal) {
+    const { replayTo } = await import('./uplinks/kafka/replay.ts')
+    const where = uplink ? kafkaOf(uplink) : { brokers }
+    return replayTo({ ...where, topic, site, rows, signal })
+  },
   async verify({ and = [], device, topics, prefix, progress, ...first }, signal) {
     const { verifyTopics } = await import('./uplinks/kafka/verify/index.ts')
     const [one, ...more] = [first, ...and].map(({ brokers, uplink }) => {

@@ -1,5 +1,5 @@
 // What an operator command is. One file each; the faces (CLI, and later page and console) are drawn from this.
-import type { AgentApi } from '../core/agent-api.ts'
+import type { AgentApi, QueryRow } from '../core/agent-api.ts'
 import type { AirgapApi } from '../core/airgap.ts'
 import type { Problem, Unreachable } from '../core/errors.ts'
 import type { LogApi } from '../core/log-files.ts'
@@ -63,6 +63,7 @@ export interface Parts {
   import(request: ImportRequest, signal: AbortSignal): Promise<ImportResult>
   /** What an agent would give out, where none runs, until `close`. Throws BadInput as `log` does. */
   offlineExport(dir: string, settings: Settings): Promise<AirgapApi & { close(): Promise<void> }>
+  replay(request: ReplayRequest, signal: AbortSignal): Promise<number>
   /** The log of a data directory that no agent runs on, until `close`. Throws BadInput where one does, or there is no log. */
   log(dir: string): Promise<OfflineLog>
 }
@@ -122,6 +123,14 @@ export interface VerifyRequest extends VerifiedPlace {
   /** Before the name of every topic. */
   readonly prefix?: string
   progress(progress: VerifyProgress): void
+}
+
+/** Rows with device and epoch, as records into a topic. */
+export interface ReplayRequest extends VerifiedPlace {
+  readonly topic: string
+  /** The box's site. */
+  readonly site: string
+  readonly rows: AsyncIterable<QueryRow>
 }
 
 export interface VerifiedPlace {

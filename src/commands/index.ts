@@ -12,6 +12,7 @@ import { logInspect } from './log-inspect.ts'
 import { logRepair } from './log-repair.ts'
 import { plant } from './plant.ts'
 import { query } from './query.ts'
+import { replay } from './replay.ts'
 import { schema } from './schema.ts'
 import { sources } from './sources.ts'
 import { sourcesTest } from './sources-test.ts'
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   sources,
   sourcesTest,
   query,
+  replay,
   forecast,
   logCheck,
   logInspect,

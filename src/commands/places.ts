@@ -1,17 +1,16 @@
-// Which cluster a command means: `--brokers`, or an uplink of a settings file.
+// Which clusters a command means: brokers that take anybody, or uplinks of a settings file with their TLS and passwords.
 import { BadInput } from '../core/errors.ts'
 import { readChecked } from './check.ts'
 import type { CommandContext, VerifiedPlace, VerifiedUplink } from './command.ts'
 
-/** Clusters, of which there may be several where `--uplink` names several. Throws BadInput. */
+/** By --brokers, or --settings and --uplink. Throws BadInput that says which option is wrong. */
 export async function placesOf(context: CommandContext): Promise<[VerifiedPlace, ...VerifiedPlace[]]> {
   const { brokers, settings } = context.options
   if (typeof brokers === 'string') return [{ brokers: brokersOf('--brokers', brokers) }]
   if (typeof settings === 'string') return uplinksOf(context, settings)
-  throw new BadInput([{ where: '--brokers', text: 'is needed, or --settings: where to read from (--brokers localhost:9092)' }])
+  throw new BadInput([{ where: '--brokers', text: 'is needed, or --settings: which cluster (--brokers localhost:9092)' }])
 }
 
-/** Throws BadInput that names `where`. */
 export function brokersOf(where: string, text: string): string[] {
   const list = text.split(',').map((it) => it.trim())
   const wrong = list.find((it) => !/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/.test(it))

@@ -19,6 +19,8 @@ export interface QueryRequest {
   /** Without `every`: windows of a length that makes at most so many of the range. */
   readonly points?: number
   readonly limit: number
+  /** Rows say their device and epoch too, which with class, form and sequence name them for good; not of windows that `every` makes. */
+  readonly origin?: boolean
 }
 
 /** A reading; with `window`, what is left of readings, or what `every` makes of them. */
@@ -41,6 +43,9 @@ export interface QueryRow {
   /** Absent: the clock was trusted. Else how far the times can be, and what has been added to those that this box's clock gave. */
   readonly clock?: SliceTime
   readonly window?: QueryWindow
+  /** With `origin`. */
+  readonly device?: string
+  readonly epoch?: string
 }
 
 /** Readings of one series in one window. Several may share a window (late readings, parts that were reduced apart): they merge. */

@@ -4,6 +4,7 @@ import type { AggregateColumns } from './aggregate.ts'
 import type { LogSeries, SliceTime } from './log.ts'
 import type { Micros, Quality, Value, ValueKind } from './reading.ts'
 import { NO_VALUE, QUALITIES } from './reading.ts'
+import type { Stream } from './stream.ts'
 
 export interface PageRequest {
   /** A tag, or several; in each `*` stands for any characters. */
@@ -17,7 +18,7 @@ export interface PageRequest {
 
 export interface QueryPage {
   /** In the order of receipt. */
-  readonly parts: readonly QueryPart[]
+  readonly parts: readonly PlacedPart[]
   /** Blocks that could not be read: the key of their stream and their first sequence. */
   readonly damaged: readonly { readonly stream: string; readonly first: number }[]
   /** Where the next page begins; undefined when all is read. */
@@ -26,6 +27,8 @@ export interface QueryPage {
 
 /** Rows of one series out of one block. */
 export type QueryPart = RawPart | AggregatePart
+/** With the stream that its sequences are of. */
+export type PlacedPart = QueryPart & { readonly stream: Stream }
 
 export interface RawPart {
   readonly form: 'raw'
@@ -78,10 +81,13 @@ export interface StreamCursor {
 
 const text = new TextDecoder()
 
-/** The rows of a part, one by one. */
-export function* rowsOf(part: QueryPart): Generator<QueryRow> {
+/** The rows of a part, one by one; with `origin`, their stream, with its device and epoch. */
+export function* rowsOf(part: QueryPart, origin?: Stream): Generator<QueryRow> {
   const count = part.form === 'raw' ? part.count : part.columns.count
-  for (let i = 0; i < count; i++) yield part.form === 'raw' ? readingAt(part, i) : aggregateAt(part, i)
+  for (let i = 0; i < count; i++) {
+    const row = part.form === 'raw' ? readingAt(part, i) : aggregateAt(part, i)
+    yield origin ? { ...row, device: origin.device, epoch: origin.epoch } : row
+  }
 }
 
 type Head = Pick<QueryRow, 'tag' | 'kind' | 'class' | 'unit' | 'clock'>

@@ -20,6 +20,7 @@ const query = z.strictObject({
   every: z.int().min(1).optional(),
   points: z.int().min(1).max(QUERY_POINTS_MAX).optional(),
   limit: z.int().min(1).max(QUERY_ROWS_MAX),
+  origin: z.boolean().optional(),
 })
 
 const forecast = z.strictObject({ offlineMs: z.int().min(0).max(OFFLINE_MS_MAX) })

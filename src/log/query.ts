@@ -4,7 +4,7 @@ import { decodeBlock, DamagedBlock } from '../columns/index.ts'
 import { seriesIn } from '../columns/peek.ts'
 import type { AggregateColumns } from '../core/aggregate.ts'
 import type { LogSeries, SliceTime } from '../core/log.ts'
-import type { PageRequest, QueryCursor, QueryPage, QueryPart } from '../core/query.ts'
+import type { PageRequest, PlacedPart, QueryCursor, QueryPage, QueryPart } from '../core/query.ts'
 import type { Stream } from '../core/stream.ts'
 import { streamKey } from '../core/stream.ts'
 import type { Journal } from './journal.ts'
@@ -53,12 +53,13 @@ interface Lane {
   at: number
 }
 
+const originOf = ({ device, epoch, class: name, form }: StreamRow): Stream => ({ device, epoch, class: name, form })
 const headOf = (lane: Lane): Place | undefined => lane.places[lane.at]
 
 interface Out {
   readonly request: PageRequest
   readonly wanted: ReadonlySet<number>
-  readonly parts: QueryPart[]
+  readonly parts: PlacedPart[]
   readonly damaged: { stream: string; first: number }[]
   /** Rows of the catalogue, blocks, and readings. */
   rows: number
@@ -144,7 +145,7 @@ export function createQuery(
       for (const part of partsOf(row, lane.stream, out)) {
         counts.set(part.series.id, part.form === 'raw' ? part.count : part.columns.count)
         const left = lane.walk.isSkipping(row) ? lane.walk.skipped(part) : part
-        if (left) out.parts.push(left)
+        if (left) out.parts.push({ ...left, stream: originOf(lane.stream) })
       }
     } catch (error) {
       // It costs its own rows only.

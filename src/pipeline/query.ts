@@ -1,6 +1,6 @@
 // A query as the agent answers it: pages of the log as rows, or as windows. Reads one page ahead, and none while nobody takes rows.
 import type { QueryRequest, QueryRow } from '../core/agent-api.ts'
-import type { PageRequest, QueryPage, QueryPart } from '../core/query.ts'
+import type { PageRequest, PlacedPart, QueryPage } from '../core/query.ts'
 import { rowsOf } from '../core/query.ts'
 import { windowsOf } from './query-windows.ts'
 
@@ -21,7 +21,8 @@ export async function* query(request: QueryRequest, read: ReadPage, signal: Abor
 }
 
 async function* rowsIn(request: QueryRequest, read: ReadPage, signal: AbortSignal): AsyncGenerator<Iterable<QueryRow>> {
-  for await (const parts of partsIn(request, read, signal)) for (const part of parts) yield rowsOf(part)
+  for await (const parts of partsIn(request, read, signal))
+    for (const part of parts) yield rowsOf(part, request.origin ? part.stream : undefined)
 }
 
 /** Page by page. */
@@ -29,7 +30,7 @@ async function* partsIn(
   { tag, from, to }: QueryRequest,
   read: ReadPage,
   signal: AbortSignal,
-): AsyncGenerator<readonly QueryPart[]> {
+): AsyncGenerator<readonly PlacedPart[]> {
   let next: Promise<QueryPage> | undefined = read({ tag, from, to, after: 0 })
   while (next) {
     const page: QueryPage = await next

@@ -2,6 +2,7 @@
 # Kafka Streams, Kafka Connect and MirrorMaker 2 as Apache ships them, for tests.
 #
 #   fetch             get their jars and compile the Streams app, once
+#   ready             exit 0 when that is done
 #   streams ARG…      the app of streams/ (brokers, application id, topic, state folder)
 #   connect FILE…     Kafka Connect on one machine: the worker's properties, then each connector's
 #   mirror FILE       MirrorMaker 2 by its properties
@@ -33,9 +34,10 @@ run() { exec "${bin}java" "${jvm[@]}" -cp "$libs/classes:$libs/*" "$@"; }
 command=${1:-help}; shift || true
 case $command in
   fetch) fetch ;;
+  ready) [ -e "$libs/$stamp" ] ;;
   streams) fetch; run Totals "$@" ;;
   connect) fetch; run org.apache.kafka.connect.cli.ConnectStandalone "$@" ;;
   mirror) fetch; run org.apache.kafka.connect.mirror.MirrorMaker "$@" ;;
-  help) sed -n '2,9p' "${BASH_SOURCE[0]}" ;;
+  help) sed -n '2,10p' "${BASH_SOURCE[0]}" ;;
   *) echo "consumers.sh: what is $command? See consumers.sh help" >&2; exit 1 ;;
 esac

@@ -2,9 +2,7 @@
 // nothing, which no reader may see.
 import kafkajs from 'kafkajs'
 import { streamKey } from '../../src/core/stream.ts'
-import type { GapSlice } from '../../src/core/log.ts'
-import type { Slice } from '../../src/core/log.ts'
-import type { LogSeries } from '../../src/core/log.ts'
+import type { GapSlice, LogSeries, Slice } from '../../src/core/log.ts'
 import { TOPICS } from '../kafka/broker.ts'
 import { NEVER, openFor } from '../uplinks/kafka/cluster.ts'
 import { rawStream, sliceOf } from '../uplinks/kafka/slices.ts'
@@ -14,15 +12,23 @@ export interface Day {
   readonly readings: number
   /** By record key: how many readings, and the sum of their values. */
   readonly tags: Readonly<Record<string, readonly [count: number, sum: number]>>
+  /** The first source time, ms; whole seconds. */
+  readonly start: number
+  /** How many have a source time from `from` to before `to`, ms. */
+  countIn(from: number, to: number): number
 }
 
 const TAGS = 12
 const CLASSES = ['process', 'alarm'] as const
-const EVERY_US = 10_000_000
+const DAY_MS = 86_400_000
+const EVERY_MS = 10_000
+/** Ms since the day's begin: a day of polls, and then from the day's begin again, as a backlog comes. */
+const timeOf = (i: number) => (i * EVERY_MS) % DAY_MS
 
 /** `readings` over a day that ends now. */
 export async function sendDay(bootstrap: string, device: string, readings: number): Promise<Day> {
   const tags: Record<string, [number, number]> = {}
+  const start = Math.floor(Date.now() / 1000) * 1000 - DAY_MS
   const uplink = await openFor(bootstrap, device)
   await uplink.position(NEVER)
   const delivered = new Map<string, { from: number; to: number }[]>()
@@ -30,7 +36,7 @@ export async function sendDay(bootstrap: string, device: string, readings: numbe
   let transaction = 0
   for (let from = 0; from < per; from += 10_000) {
     const to = Math.min(per, from + 10_000)
-    const parts = CLASSES.map((name) => partOf(device, name, from, to, tags))
+    const parts = CLASSES.map((name) => partOf(device, name, from, to, { start, tags }))
     for (const it of parts) delivered.set(streamKey(it.slice.stream), [{ from: 0, to }])
     const series = new Map(parts.flatMap((it) => [...it.series]))
     await uplink.send(
@@ -52,14 +58,21 @@ export async function sendDay(bootstrap: string, device: string, readings: numbe
   await uplink.send(last, { transaction: ++transaction, delivered }, NEVER)
   await uplink.close()
   await sendInVain(bootstrap, device, per)
-  return { device, readings, tags }
+  const times = Array.from({ length: per }, (_, i) => start + timeOf(i))
+  const countIn = (from: number, to: number) => times.filter((it) => it >= from && it < to).length * CLASSES.length
+  return { device, readings, tags, start, countIn }
 }
 
 const batch = (slices: readonly Slice[], series: ReadonlyMap<number, LogSeries>) => ({ slices, series, maybeDuplicate: [] })
 const lostIn = (device: string, next: number) => ({ [streamKey(rawStream(device, 'process'))]: { next: next + 7, lost: 7 } })
 
-function partOf(device: string, name: string, from: number, to: number, tags: Record<string, [number, number]>) {
-  const start = Math.floor(Date.now() / 1000) * 1_000_000 - 86_400_000_000
+function partOf(
+  device: string,
+  name: string,
+  from: number,
+  to: number,
+  { start, tags }: { start: number; tags: Record<string, [number, number]> },
+) {
   return sliceOf(rawStream(device, name), from, (builder) => {
     // Numbers of series are the batch's own: those of the second class stand behind the first's.
     const all = CLASSES.flatMap((it) =>
@@ -72,7 +85,7 @@ function partOf(device: string, name: string, from: number, to: number, tags: Re
       const total = (tags[key] ??= [0, 0])
       total[0]++
       total[1] += value
-      builder.add(ids[i % TAGS] as number, start + (i % 8_640) * EVERY_US, value)
+      builder.add(ids[i % TAGS] as number, (start + timeOf(i)) * 1000, value)
     }
   })
 }

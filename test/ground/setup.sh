@@ -52,6 +52,8 @@ find_missing_packages() {
   need mosquitto 'the MQTT broker of the simulated plant' has mosquitto
   if [ "$wanted" = test ]; then
     need 'python3 python3-venv' 'test servers for OPC UA and Modbus' has_venv
+    [ -e "$cache/kafka-libs/complete" ] && ! bash test/consumers/consumers.sh ready && need maven "fetches Kafka's consumers, once" has mvn
+    need default-jdk-headless 'compiles the Kafka Streams app of the tests' has javac
     need socat 'serial lines to test Modbus RTU on' has socat
     need openssl 'certificates for tests' has openssl
     need 'gcc libc6-dev' 'builds a library that fails disks in tests' has_c
@@ -114,6 +116,11 @@ kafka() {
   step 'Apache Kafka' 'about 45 MB by Maven, into .cache/kafka-libs' bash test/kafka/kafka.sh fetch
 }
 
+consumers() {
+  bash test/consumers/consumers.sh ready && return
+  step 'Kafka Streams, Connect and MirrorMaker' 'about 105 MB by Maven, into .cache/consumer-libs' bash test/consumers/consumers.sh fetch
+}
+
 make_venv() {
   python3 -m venv --clear "$cache/venv"
   "$cache/venv/bin/pip" install --quiet --disable-pip-version-check -r test/ground/requirements.txt
@@ -134,4 +141,4 @@ find_missing_packages
 [ "${#packages[@]}" = 0 ] || install_packages
 npm_packages
 kafka
-[ "$wanted" != test ] || python_tools
+[ "$wanted" != test ] || { consumers; python_tools; }

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { decodeBlock, encodeBlock } from '../../src/columns/index.ts'
 import type { QueryRow, QueryWindow } from '../../src/core/agent-api.ts'
-import type { AggregatePart, PageRequest, QueryPage, QueryPart } from '../../src/core/query.ts'
+import type { AggregatePart, PageRequest, PlacedPart, QueryPage } from '../../src/core/query.ts'
 import { rowsOf } from '../../src/core/query.ts'
 import { query, windowFor } from '../../src/pipeline/query.ts'
 import { reduceReadings } from '../../src/retention/reduce.ts'
@@ -240,7 +240,7 @@ test('a limit, and a signal, end it', async () => {
 
 test('no page is read further ahead than one while nobody takes rows', async () => {
   let pages = 0
-  const part = { form: 'raw', count: 0 } as QueryPart
+  const part = { form: 'raw', count: 0 } as PlacedPart
   const endless = (): Promise<QueryPage> => {
     pages++
     return Promise.resolve({ parts: [part], damaged: [], next: { series: new Uint32Array(0), streams: [] } })

@@ -37,11 +37,14 @@ const FETCH_MS_MAX = 20_000
 /** Longer than any transaction may stay open. */
 const STUCK_MS_MAX = 90_000
 const LEADER_ASK_MS = 250
+const LEADERS_MS_MAX = 15_000
 const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
 const OFFSET_OUT_OF_RANGE = 1
 /** Unknown topic, leader not available, not leader, fenced or unknown leader epoch: the leader is asked for anew. */
 const LEADER_MOVED = new Set([3, 5, 6, 74, 75])
+
+type TopicOffsets = Awaited<ReturnType<Cluster['fetchTopicsOffset']>>[number]
 
 interface Reading {
   readonly span: PartitionSpan
@@ -91,9 +94,7 @@ async function spansOf(cluster: Cluster, topic: string): Promise<PartitionSpan[]
     if (explain(error).protocol === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined
     throw error
   }
-  const partitions = cluster.findTopicPartitionMetadata(topic).map((it) => ({ partition: it.partitionId }))
-  const [low] = await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning: true }])
-  const [high] = await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning: false }])
+  const [low, high] = await endsOf(cluster, topic)
   const from = new Map(low?.partitions.map((it) => [it.partition, Number(it.offset)]))
   return (high?.partitions ?? []).map(({ partition, offset }) => ({
     topic,
@@ -101,6 +102,21 @@ async function spansOf(cluster: Cluster, topic: string): Promise<PartitionSpan[]
     from: from.get(partition) ?? 0,
     to: Number(offset),
   }))
+}
+
+/** Of a topic that was just made, or whose leader has just moved, the broker that is asked may not know it yet. */
+async function endsOf(cluster: Cluster, topic: string): Promise<TopicOffsets[]> {
+  for (const until = performance.now() + LEADERS_MS_MAX; ; ) {
+    try {
+      const partitions = cluster.findTopicPartitionMetadata(topic).map((it) => ({ partition: it.partitionId }))
+      const [low] = await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning: true }])
+      const [high] = await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning: false }])
+      return [low, high].flatMap((it) => it ?? [])
+    } catch (error) {
+      if (!LEADER_MOVED.has((error as { code?: number }).code ?? 0) || performance.now() > until) throw error
+      await askLeaders(cluster)
+    }
+  }
 }
 
 async function readAll(

@@ -50,7 +50,8 @@ function clusterOn(client: KafkaClient, admin: Admin, work: Pick<Cluster, 'fence
   }
 }
 
-async function askTopic(admin: Admin, name: string): Promise<Topic | MissingTopic> {
+/** The topic's partitions and limits, or why it cannot be used. Rejects when the cluster cannot be asked. */
+export async function askTopic(admin: Admin, name: string): Promise<Topic | MissingTopic> {
   try {
     const { topics } = await admin.fetchTopicMetadata({ topics: [name] })
     return { name, partitions: topics[0]?.partitions.length ?? 0, ...limitsOf(await configOf(admin, name)) }

@@ -20,6 +20,7 @@ import { jsonFormat } from './format.ts'
 import type { RecordStyle } from './readings.ts'
 import { toldTime, toldTimes } from './readings.ts'
 import type { Topic } from './topics.ts'
+import { isTaken } from './topics.ts'
 
 /** Some consumers (kafkajs among them) spread a batch's records over the stack. */
 const BATCH_RECORDS_MAX = 20_000
@@ -246,8 +247,4 @@ function templates<T>(make: Template<T>) {
 /** Numbers of series are those of one log. */
 function isSame(a: LogSeries, b: LogSeries): boolean {
   return a === b || (a.tag === b.tag && a.kind === b.kind && a.class === b.class && a.unit === b.unit && a.boxTime === b.boxTime)
-}
-
-function isTaken(ms: number, topic: Topic, nowMs: number): boolean {
-  return ms >= 0 && ms >= nowMs - topic.pastMsMax && ms <= nowMs + topic.aheadMsMax
 }

@@ -13,6 +13,8 @@ import { writeDouble, writeLong, writeString } from './values.ts'
 export interface RecordStyle {
   readonly site: string
   readonly headers: 'all' | 'id'
+  /** Sent once more for somebody who asked; such records have all headers. */
+  readonly replayed?: boolean
 }
 
 /** What all records of one series of one stream have in common, whatever their form. */
@@ -113,7 +115,7 @@ export function headersOf(
     headerOf('ce_subject', binary(subject)),
     headerOf('content-type', contentType),
     headerOf('holdfast-class', binary(stream.class)),
-    headerOf('holdfast-replayed', 'false'),
+    headerOf('holdfast-replayed', style.replayed ? 'true' : 'false'),
   ]
   return { headers: `${before.join('')}${lengthOf(7)}ce_time`, headerCount: before.length + 2 }
 }

@@ -54,6 +54,17 @@ export function isMissing(topic: Topic | MissingTopic): topic is MissingTopic {
   return 'problem' in topic
 }
 
+/** Whether a topic takes a record of this time, now. */
+export function isTaken(ms: number, topic: Topic, nowMs: number): boolean {
+  return ms >= 0 && ms >= nowMs - topic.pastMsMax && ms <= nowMs + topic.aheadMsMax
+}
+
+/** Milliseconds: the source time where the topic takes it, else the time of sending. */
+export function timestampOf(micros: number, topic: Topic, nowMs: number): number {
+  const ms = Math.floor(micros / 1000)
+  return isTaken(ms, topic, nowMs) ? ms : nowMs
+}
+
 /** Why a topic cannot be used, from what the cluster said when it was asked for it; undefined when that was something else. */
 export function missingTopic(name: string, error: unknown): MissingTopic | undefined {
   const { code, text, remedy, protocol } = explain(error)
