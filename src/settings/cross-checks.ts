@@ -15,7 +15,7 @@ import { pathText } from './yaml-tree.ts'
 type Named = readonly { readonly name: string; readonly path: Path }[]
 
 /** Names of keys whose value is a secret, wherever they stand. */
-export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'passphrase', 'privateKey', 'pin', 'token'])
+export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'passphrase', 'privateKey', 'pin', 'token', 'clientSecret'])
 
 export function crossChecks(tree: Tree, secrets: SecretStore, readingBytesMax: (bytesMax: number) => number): TreeProblem[] {
   const file = mapOf(tree.value)

@@ -144,6 +144,12 @@ describe('not in force', () => {
     })
     expect(issues).toHaveLength(2)
   })
+  test('an uplink that was told to do with less than exactly once is an issue', () => {
+    const weaker = uplink('one').replace('insecure:', 'guarantee: at-least-once, insecure:')
+    expect(weaker).toContain('at-least-once')
+    const { issues } = parse(`version: 1\nuplinks:\n${weaker}`)
+    expect(issues.map((it) => it.code)).toEqual(['uplink-insecure', 'uplink-at-least-once'])
+  })
   test('links without protection are issues with the reason', () => {
     const { issues } = parse(`version: 1\nuplinks:\n${uplink('one')}`)
     expect(issues).toMatchObject([

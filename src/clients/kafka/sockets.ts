@@ -53,7 +53,7 @@ export function socketKeeper(localAddress: string | undefined, traffic?: Traffic
 }
 
 /** Names by the hosts file, else asked from the given address, so that no question leaves by another link. */
-function lookupFrom(localAddress: string): net.LookupFunction {
+export function lookupFrom(localAddress: string): net.LookupFunction {
   const resolver = new dns.Resolver({ timeout: 2_000, tries: 2 })
   const family = net.isIP(localAddress)
   if (family === 6) resolver.setLocalAddress('0.0.0.0', localAddress)

@@ -1,10 +1,11 @@
 // `uplinks test`: step by step, each with what to do. Ends at the first step without which the next would tell nothing.
-import { lookup } from 'node:dns/promises'
-import type net from 'node:net'
+import type { LookupAddress } from 'node:dns'
+import { lookup } from 'node:dns'
+import net from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { addressOf, asUnreachable, tlsOptions, withDeadline } from '../../clients/kafka/access.ts'
 import type { Sockets } from '../../clients/kafka/sockets.ts'
-import { socketKeeper } from '../../clients/kafka/sockets.ts'
+import { lookupFrom, socketKeeper } from '../../clients/kafka/sockets.ts'
 import { TEST_STEP_MS_MAX } from '../../core/bounds.ts'
 import { Unreachable } from '../../core/errors.ts'
 import type { TestStep } from '../../core/source.ts'
@@ -25,7 +26,7 @@ export async function* testUplink(settings: KafkaSettings, context: UplinkContex
   let reached = false
   for (const broker of settings.brokers) {
     const { host, port } = addressOf(broker)
-    const dns = await step(`name of ${host}`, signal, () => resolve(host))
+    const dns = await step(`name of ${host}`, signal, () => resolve(host, localAddress))
     yield dns
     if (!dns.ok) continue
     const tcp = await step(`connection to ${broker}`, signal, () => reach(host, port, localAddress))
@@ -126,8 +127,11 @@ async function step(name: string, signal: AbortSignal, work: () => Promise<strin
   }
 }
 
-async function resolve(host: string): Promise<string> {
-  const found = await lookup(host, { all: true })
+async function resolve(host: string, localAddress: string | undefined): Promise<string> {
+  const ask = localAddress === undefined || net.isIP(host) ? lookup : lookupFrom(localAddress)
+  const found = await new Promise<readonly LookupAddress[]>((done, fail) =>
+    ask(host, { all: true }, (error, addresses) => (error ? fail(error) : done(addresses as LookupAddress[]))),
+  )
   return found.map((it) => it.address).join(', ')
 }
 
