@@ -69,6 +69,7 @@ async function startMirror(): Promise<Child> {
     'cloud->site.enabled = true',
     'cloud->site.topics = recipes\\\\..*',
     'cloud->site.replication.policy.class = org.apache.kafka.connect.mirror.IdentityReplicationPolicy',
+    'site.consumer.isolation.level = read_committed',
     'cloud.exactly.once.source.support = enabled',
     'dedicated.mode.enable.internal.rest = true',
     'listeners = http://127.0.0.1:0',
@@ -91,16 +92,6 @@ test(
       async () => {
         if (!mirror?.isRunning()) throw new Error(lastLines(join(dir, 'mirror.log'), 5).join('\n'))
         const found = await verifyTopics({ brokers: [cloud.bootstrap], prefix: 'site.' })
-        if (process.env['KEEP'])
-          console.log(
-            new Date().toISOString(),
-            JSON.stringify(found.totals),
-            JSON.stringify(found.topics),
-            found.checkpoints,
-            lastLines(join(dir, 'mirror.log'), 400)
-              .filter((it) => /WARN|ERROR|Caused/.test(it))
-              .slice(-3),
-          )
         return found.checkpoints === 1 && found.totals.records === source.totals.records && found
       },
       150_000,
