@@ -30,7 +30,13 @@ const key = 'box:e:process:raw'
 const position = { transaction: 5, delivered: new Map([[key, [{ from: 0, to: 7 }]]]) }
 const destination = { cluster: 'c', topics: { t: 3 }, ends: { 't/0': '17' } }
 const streams = { [key]: { next: 9, lost: 1 }, 'box:e:alarm:raw': { next: 0, lost: 0 } }
-const batch = { slices: [], series: new Map(), maybeDuplicate: [], elsewhere: [], checkpoint: { reason: 'drained' as const, streams } }
+const batch = {
+  slices: [],
+  series: new Map(),
+  maybeDuplicate: [],
+  elsewhere: [],
+  checkpoint: { reason: 'drained' as const, streams },
+}
 const about = { device: 'box', uplink: 'cloud', destination }
 
 test.each([
