@@ -15,12 +15,12 @@ help: ## This list
 
 ## FOR=60 run: end by itself after so many seconds; demo-outage: length of the outage; soak: length in all
 ## FRESH=1 run: forget what an earlier run kept
-## ONLY=PATH test: only these files or folders; bench: only these figures (P1, P1L, P2 … P8; several in quotes); newcomer: only this Debian
+## ONLY=PATH test: only these files or folders; bench: only these figures (P1, P1L, P2 … P9; several in quotes); newcomer: only this Debian
 ## PART=S2,S7 prove, prove-short: only these campaigns
 ## MINUTES=20 prove, prove-short: time for all of them together
 ## CASES=1000 prove, prove-short: cases of each
 ## ROUND=3 prove: this round once more, with its SEED=…, and AGAIN=FOLDER to use what it recorded
-## DATA=FOLDER bench: recorded data sets by name, for P2, P4 and P8
+## DATA=FOLDER bench: recorded data sets by name, for P2, P4, P8 and P9
 ## PORTS=29600 first of the ten loopback ports that run, demo-outage and soak use
 options = $(if $(FOR),--for $(FOR)) $(if $(FRESH),--fresh) $(if $(PORTS),--ports $(PORTS))
 

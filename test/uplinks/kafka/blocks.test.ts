@@ -130,13 +130,18 @@ test('blocks hold what records of readings would say, exactly: merged, cut at bo
   expect(bySequence(decodedByPython(blocks))).toEqual(bySequence(readings.map((it) => it.value)))
 })
 
-test('small blocks of a transaction that follow one another become one', async () => {
+test('small blocks of a transaction that follow one another become one, unless their clock was another one', async () => {
   const device = 'small'
   const stream = rawStream(device)
-  const parts = Array.from({ length: 20 }, (_, i) => doubles(stream, i * 50, 50, 5))
+  const parts = Array.from({ length: 20 }, (_, i) => {
+    const { slice, series } = doubles(stream, i * 50, 50, 5)
+    const time = { quality: 'corrected' as const, shiftUs: i < 15 ? 1 : 2 }
+    return { slice: i < 10 ? slice : { ...slice, time }, series }
+  })
   expect(await send(device, 'blocks', [batchOf(...parts)], { headers: 'id' })).toEqual([])
   const blocks = await blocksOf(device, 1_000)
-  expect(blocks.map((it) => it.headers)).toEqual([{ ce_id: `${streamKey(stream)}:0-999` }])
+  const ids = ['0-499', '500-749', '750-999'].map((it) => ({ ce_id: `${streamKey(stream)}:${it}` }))
+  expect(blocks.map((it) => it.headers)).toEqual(ids)
   const decoded = bySequence(decodedByPython(blocks))
   expect(decoded.map((it) => it['seq'])).toEqual(Array.from({ length: 1_000 }, (_, i) => i))
 })

@@ -15,7 +15,6 @@ import type { UnpackProgress, UnpackReport } from '../../../core/unpack.ts'
 import type { Destination } from './destination.ts'
 import { openDestination } from './destination.ts'
 import type { Offsets } from './position.ts'
-import type { Present } from './present.ts'
 import { presentIn } from './present.ts'
 import type { Counts, UnpackTopics, Work } from './work.ts'
 import { unpackWork } from './work.ts'
@@ -86,7 +85,7 @@ async function session(options: UnpackOptions, counts: Counts, progress: (behind
   const destination = await openDestination(options, { identity: identityOf(topics), from: topics.from, log, signal })
   try {
     const offsets = await destination.position()
-    const present = offsets ? undefined : await presentAt(destination, topics)
+    const present = offsets ? undefined : await presentIn(destination.reader, [topics.to, topics.aggregates])
     const work = unpackWork(destination, topics, { offsets: offsets ?? new Map(), present }, counts, () => Date.now() * 1000)
     let renewed = performance.now()
     do {
@@ -102,11 +101,6 @@ async function session(options: UnpackOptions, counts: Counts, progress: (behind
   } finally {
     destination.destroy()
   }
-}
-
-/** Templates: only what has a name by itself can be read back before it is known which classes there are. */
-async function presentAt({ reader }: Destination, { to, aggregates }: UnpackTopics): Promise<Present> {
-  return presentIn(reader, [...new Set([to, aggregates])])
 }
 
 /** All that is there now. */

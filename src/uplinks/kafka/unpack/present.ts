@@ -3,6 +3,7 @@
 import { forEachHeader, forEachRecord } from '../../../clients/kafka/batches.ts'
 import type { PartitionReader } from '../../../clients/kafka/fetch.ts'
 import type { Interval } from '../../../core/intervals.ts'
+import { topicsLike } from '../verify/topics.ts'
 import type { SequenceSet } from '../verify/sequences.ts'
 import { sequenceSet } from '../verify/sequences.ts'
 
@@ -11,7 +12,7 @@ export type Present = ReadonlyMap<string, SequenceSet>
 
 const ID = 'ce_id'
 
-/** Rejects as reading does. A topic that is not there has nothing. */
+/** `topics` may be templates. Rejects as reading does. A topic that is not there has nothing. */
 export async function presentIn(reader: PartitionReader, topics: readonly string[]): Promise<Present> {
   const present = new Map<string, SequenceSet>()
   const add = (id: string) => {
@@ -23,7 +24,8 @@ export async function presentIn(reader: PartitionReader, topics: readonly string
     if (!own) present.set(key, (own = sequenceSet()))
     own.add(sequence)
   }
-  for (const topic of topics) {
+  const there = (await reader.about()).topics
+  for (const topic of new Set(topics.flatMap((it) => topicsLike(it, there)))) {
     const spans = (await reader.spans(topic)) ?? []
     await reader.read({
       spans,

@@ -52,7 +52,7 @@ export async function spansOf(
   const spans: RoleSpan[] = []
   const absent: string[] = []
   for (const { role, template } of templates) {
-    const names = isOpen(template) ? namesOf(template, there).filter((it) => !taken.has(it)) : [template]
+    const names = isOpen(template) ? topicsLike(template, there).filter((it) => !taken.has(it)) : [template]
     const found = await Promise.all(names.map((it) => reader.spans(it)))
     for (const it of names) taken.add(it)
     spans.push(...found.flatMap((it) => it ?? []).map((it) => ({ ...it, role })))
@@ -65,7 +65,9 @@ export async function spansOf(
 
 const isOpen = (template: string) => /\{class\}|\{site\}/.test(template)
 
-function namesOf(template: string, there: readonly string[]): readonly string[] {
+/** The name itself, or those of `there` that a template may have made. */
+export function topicsLike(template: string, there: readonly string[]): readonly string[] {
+  if (!isOpen(template)) return [template]
   const parts = template.split(/\{class\}|\{site\}/).map((it) => it.replaceAll('.', '\\.'))
   const pattern = new RegExp(`^${parts.join(ANYTHING)}$`)
   return there.filter((it) => pattern.test(it)).toSorted()
