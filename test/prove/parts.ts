@@ -16,6 +16,7 @@ import { s7 } from '../faults/s7.ts'
 import { s9 } from '../faults/s9.ts'
 import { s8 } from '../faults/s8.ts'
 import { t1 } from '../faults/t1.ts'
+import { plantedFaults } from '../planted/x1.ts'
 import { r1 } from '../simulation/r1.ts'
 import type { Campaign } from './campaign.ts'
 
