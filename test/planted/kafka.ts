@@ -5,10 +5,10 @@ export const KAFKA_FAULTS: readonly Fault[] = [
   {
     id: 'unfenced',
     file: 'src/uplinks/kafka/uplink.ts',
-    find: '    await producer.fence(signal)\n',
+    find: '    await cluster.fence(signal)\n',
     replace: '',
     why: 'a second holder of the identity writes beside the first',
-    caughtBy: ['test/uplinks/kafka/faults.test.ts > a second holder'],
+    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct a second holder'],
   },
   {
     id: 'unknown-is-zero',
@@ -16,7 +16,7 @@ export const KAFKA_FAULTS: readonly Fault[] = [
     find: "    if (!stored || stored.offset === '-1') return 'none'\n",
     replace: "    if (!stored || stored.offset === '-1') return { transaction: 0, delivered: new Map() }\n",
     why: 'a position that is gone is read as nothing delivered',
-    caughtBy: ['test/uplinks/kafka/faults.test.ts > a second holder', 'test/uplinks/kafka/delivery.test.ts'],
+    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct a second holder'],
   },
   {
     id: 'spent-used',
@@ -24,43 +24,43 @@ export const KAFKA_FAULTS: readonly Fault[] = [
     find: "    if (spent) throw new Unreachable('spent', 'this connection was given up after a doubt')\n",
     replace: '',
     why: 'a connection is used on after a doubt',
-    caughtBy: ['test/uplinks/kafka/faults.test.ts > a second holder'],
+    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct a second holder'],
   },
   {
     id: 'position-beside',
-    file: 'src/uplinks/kafka/producer.ts',
-    find: '    await storeOffsets(transaction, offsets)\n',
+    file: 'src/uplinks/kafka/direct-transactions.ts',
+    find: '    await whileBusy(() => ofGroup.send(txnOffsetCommit(producer, repaired ? 5 : 3, offsets)))\n',
     replace: '',
     why: 'records are committed without the position',
-    caughtBy: ['test/uplinks/kafka/faults.test.ts > a second holder'],
+    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct a second holder'],
   },
   {
     id: 'deadline-late',
-    file: 'src/uplinks/kafka/producer.ts',
+    file: 'src/uplinks/kafka/deadlines.ts',
     find: 'const DEADLINE_MS_MAX = 27_000\n',
     replace: 'const DEADLINE_MS_MAX = 90_000\n',
     why: 'the broker gives up a transaction before its sender does',
-    caughtBy: ['test/uplinks/kafka/faults.test.ts > a link that freezes'],
+    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct a link that freezes'],
   },
   {
     id: 'refused-kept',
-    file: 'src/uplinks/kafka/producer.ts',
-    find: '    if (!refused.protocol || !REFUSALS.has(refused.protocol)) throw asUnreachable(error)\n',
-    replace: '    if (!refused.protocol) throw asUnreachable(error)\n',
+    file: 'src/uplinks/kafka/direct-transactions.ts',
+    find: '  if (doubt) throw asUnreachable(doubt.error)\n',
+    replace: '',
     why: 'any answer of the broker counts as a refusal: being shut out does',
-    caughtBy: ['test/uplinks/kafka/faults.test.ts > a second holder'],
+    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct a second holder'],
   },
   {
     id: 'too-large-lost',
     file: 'src/uplinks/kafka/pack.ts',
-    find: `        const record = write(template, i, sequence, time, timestamp !== nowMs, isMarked)
-        if (!put(out, template.partition, timestamp, record)) refuse(slice, sequence)
+    find: `        const record = write(template, i, sequence, time, fits, isMarked)
+        if (!put(out, template.partition, timestamp, record)) refuse(slice.stream, sequence)
 `,
-    replace: `        const record = write(template, i, sequence, time, timestamp !== nowMs, isMarked)
+    replace: `        const record = write(template, i, sequence, time, fits, isMarked)
         put(out, template.partition, timestamp, record)
 `,
     why: 'a record that the topic does not take is lost without a word',
-    caughtBy: ['test/uplinks/kafka/delivery.test.ts > a record over max.message.bytes'],
+    caughtBy: ['test/uplinks/kafka/delivery.test.ts > direct a record over max.message.bytes'],
   },
   {
     id: 'position-crooked',
@@ -81,9 +81,9 @@ export const KAFKA_FAULTS: readonly Fault[] = [
   {
     id: 'topic-missing',
     file: 'src/uplinks/kafka/uplink.ts',
-    find: '      refuseMissing(found, batch, settings, context.site)\n',
+    find: '      refuseMissing(found, batch, settings, context)\n',
     replace: '',
     why: 'what has no topic is packed for none',
-    caughtBy: ['test/uplinks/kafka/delivery.test.ts > a missing topic'],
+    caughtBy: ['test/uplinks/kafka/delivery.test.ts > direct a missing topic'],
   },
 ]

@@ -171,7 +171,7 @@ export const LOG_FAULTS: readonly Fault[] = [
   {
     id: 'doubt-forgotten',
     file: 'src/log/positions.ts',
-    find: '        if (intent) inDoubt = notDelivered(clipped(intent.ranges, streams), state.delivered)\n',
+    find: '        inDoubt = notDelivered(clipped([...(intent?.ranges ?? []), ...onSticks], streams), state.delivered)\n',
     replace: '',
     why: 'a destination that knows nothing is taken for one that has nothing',
     caughtBy: ['test/log/delivery.test.ts > after a doubt'],

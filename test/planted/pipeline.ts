@@ -31,12 +31,8 @@ export const PIPELINE_FAULTS: readonly Fault[] = [
   {
     id: 'commit-before-send',
     file: 'src/pipeline/forward.ts',
-    find: `      const refused = await sent
-      await log.commit(parts.uplink, ranges, transaction, refused)
-`,
-    replace: `      await log.commit(parts.uplink, ranges, transaction, [])
-      await sent
-`,
+    find: '        const refused = await sent\n',
+    replace: '        await log.commit(parts.uplink, ranges, transaction, [])\n        const refused = await sent\n',
     why: 'readings are delivered that the destination may not get',
     caughtBy: ['test/pipeline/forward.test.ts > whatever fails'],
   },
@@ -83,7 +79,7 @@ export const PIPELINE_FAULTS: readonly Fault[] = [
   {
     id: 'position-unasked',
     file: 'src/pipeline/forward.ts',
-    find: 'await parts.log.restart(parts.uplink, await uplink.position(signal))',
+    find: 'await parts.log.restart(parts.uplink, position)',
     replace: "await parts.log.restart(parts.uplink, 'none')",
     why: 'after a doubt nobody asks what the destination has',
     caughtBy: ['test/pipeline/forward.test.ts > whatever fails'],

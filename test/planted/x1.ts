@@ -13,6 +13,7 @@ import { copyTree } from './tree.ts'
 const PLACE = fileURLToPath(new URL('../../run/planted/', import.meta.url))
 /** On a machine that has nothing else to do. */
 const PROOF_MS_MAX = 60_000
+const BUSY_FACTOR_MAX = 2
 const FAULTS_A_ROUND = 10
 /** Their tests take a moment. */
 const QUICK =
@@ -23,7 +24,7 @@ const HANGS = 'it hangs'
 const REASON = /^.*(?:Error:|FAILED case|I\d: ).*$/m
 
 /** Others may be at work on it. */
-const proofMsMax = () => PROOF_MS_MAX * Math.max(1, (loadavg()[0] as number) / cpus().length)
+const proofMsMax = () => PROOF_MS_MAX * Math.min(BUSY_FACTOR_MAX, Math.max(1, (loadavg()[0] as number) / cpus().length))
 
 /** Tests that fail without a mistake show nothing: what has noticed one is run without it too, once. */
 async function checkProof(tree: Tree, proof: string): Promise<void> {
