@@ -53,7 +53,7 @@ async function requestOf(context: CommandContext): Promise<Omit<ImportRequest, '
   const optional = (key: string) => (typeof options[key] === 'string' ? options[key] : undefined)
   return {
     paths: context.args,
-    ...(await destinationOf(context)),
+    uplink: await destinationOf(context),
     identity: String(options.identity),
     boxKeys: boxKeysOf(String(options['box-key'])),
     receiptKey: optional('receipt-key'),
@@ -61,7 +61,7 @@ async function requestOf(context: CommandContext): Promise<Omit<ImportRequest, '
   }
 }
 
-async function destinationOf(context: CommandContext): Promise<Pick<ImportRequest, 'kind' | 'settings'>> {
+async function destinationOf(context: CommandContext): Promise<ImportRequest['uplink']> {
   const { brokers, settings } = context.options
   if (typeof settings === 'string') return uplinkOf(context, settings)
   if (typeof brokers !== 'string')
