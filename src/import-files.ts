@@ -84,7 +84,7 @@ function filesOf(path: string): string[] {
 }
 
 function readIdentity(file: string): string {
-  const remedy = 'it must hold a line AGE-SECRET-KEY-1…, as age-keygen or import --new-keys DIR writes it'
+  const remedy = 'it must hold a line AGE-SECRET-KEY-1…, as age-keygen or import DIR --new-keys writes it'
   try {
     const found = readFileSync(file, 'utf8')
       .split('\n')

@@ -6,7 +6,7 @@ import { progressOn } from './progress.ts'
 import { document, lines, remedyLines, shortCount } from './text.ts'
 
 const NEEDED = [
-  { key: 'identity', what: 'the file of the age identity that the export was written for (import --new-keys DIR makes one)' },
+  { key: 'identity', what: 'the file of the age identity that the export was written for (import DIR --new-keys makes one)' },
   { key: 'box-key', what: 'whose exports are trusted (holdfast export key on the box prints it)' },
 ] as const
 
