@@ -17,6 +17,7 @@ import { writeWhole } from './airgap/whole.ts'
 import type { ImportRequest, ImportResult, ImportedBox } from './commands/command.ts'
 import { EXPORT_FILE_BYTES_MAX } from './core/bounds.ts'
 import { BadInput } from './core/errors.ts'
+import { streamOf } from './core/stream.ts'
 import type { UplinkContext, UplinkKind } from './core/uplink.ts'
 import { uplinkKinds } from './uplinks/index.ts'
 import { systemClock } from './workers/clock.ts'
@@ -83,7 +84,7 @@ function filesOf(path: string): string[] {
 }
 
 function readIdentity(file: string): string {
-  const remedy = 'it must hold a line AGE-SECRET-KEY-1…, as age-keygen or import --new-keys DIR writes it'
+  const remedy = 'it must hold a line AGE-SECRET-KEY-1…, as age-keygen or import DIR --new-keys writes it'
   try {
     const found = readFileSync(file, 'utf8')
       .split('\n')
@@ -155,14 +156,24 @@ function boxOf(boxes: Map<string, Box>, head: Head, request: ImportRequest, sign
     if (head.number > found.head.number) found.head = head
     return found
   }
-  const kind = uplinkKinds[request.kind] as unknown as UplinkKind<unknown>
-  const context: UplinkContext = { name: head.uplink, device: head.device, site: head.site, log: SILENT, clock: systemClock() }
+  const { uplink } = request
+  const kind = uplinkKinds[uplink.kind] as unknown as UplinkKind<unknown>
+  const context: UplinkContext = {
+    name: head.uplink,
+    device: head.device,
+    site: head.site,
+    records: uplink.records,
+    encoding: uplink.encoding,
+    classes: [...new Set(Object.keys(head.heads).map((it) => streamOf(it).class))],
+    log: SILENT,
+    clock: systemClock(),
+  }
   const box: Box = {
     device: head.device,
     uplink: head.uplink,
     taker: taker({
-      open: () => kind.open(request.settings, context),
-      history: (how) => kind.history(request.settings, context, how, signal),
+      open: () => kind.open(uplink.settings, context),
+      history: (how) => kind.history(uplink.settings, context, how, signal),
       signal,
       retried: (error) => request.retried((error as Error).message),
     }),

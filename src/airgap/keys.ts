@@ -23,7 +23,7 @@ export interface SigningKey {
 /** Reads the key of a file. Throws BadInput. */
 export function readSigningKey(file: string): SigningKey {
   const wrong = (text: string) =>
-    new BadInput([{ where: file, text, remedy: 'it must be an Ed25519 private key as PEM (import --new-keys DIR makes one)' }])
+    new BadInput([{ where: file, text, remedy: 'it must be an Ed25519 private key as PEM (import DIR --new-keys makes one)' }])
   let text: string
   try {
     text = readFileSync(file, 'utf8')

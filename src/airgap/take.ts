@@ -14,7 +14,7 @@ import type { GapSlice, Slice } from '../core/log.ts'
 import type { Position, Refusal } from '../core/position.ts'
 import type { StreamIntervals, StreamRange } from '../core/stream.ts'
 import { streamKey, streamOf } from '../core/stream.ts'
-import type { History, HistoryReading, Uplink } from '../core/uplink.ts'
+import type { Checkpoint, History, HistoryReading, Uplink } from '../core/uplink.ts'
 import type { Head, Unit } from './frames.ts'
 
 export interface TakeParts {
@@ -47,8 +47,8 @@ interface Session {
   delivered: Map<string, Intervals>
   /** Nothing has been sent yet. */
   isFresh: boolean
-  /** Asked once, when a stream comes that the position does not name. */
-  history: History | undefined
+  /** What is there of streams that the position does not name: never begun, or over and done with. */
+  readonly history: History
 }
 
 const READINGS_MAX = 20_000
@@ -71,16 +71,8 @@ export function taker(parts: TakeParts): Taker {
     const uplink = await parts.open()
     try {
       const position = await uplink.position(parts.signal)
-      session =
-        position === 'none'
-          ? { uplink, isFresh: true, ...(await fromRecords(head)) }
-          : {
-              uplink,
-              isFresh: true,
-              transaction: position.transaction,
-              delivered: new Map(position.delivered),
-              history: undefined,
-            }
+      const said = await parts.history('checkpoints')
+      session = { uplink, isFresh: true, ...(position === 'none' ? await fromRecords(head, said) : known(position, said)) }
       return session
     } catch (error) {
       await uplink.close()
@@ -88,9 +80,14 @@ export function taker(parts: TakeParts): Taker {
     }
   }
 
+  const known = ({ transaction, delivered }: Position, history: History) => ({
+    transaction,
+    delivered: new Map(delivered),
+    history,
+  })
+
   /** The destination has forgotten the position, or never had one. Each session's first transaction has a checkpoint: who sent anything has left one. */
-  async function fromRecords(head: Head): Promise<Omit<Session, 'uplink' | 'isFresh'>> {
-    const said = await parts.history('checkpoints')
+  async function fromRecords(head: Head, said: History): Promise<Pick<Session, 'transaction' | 'delivered' | 'history'>> {
     const isNew = said.transaction === 0 && head.transaction === 0
     const classes = [...new Set(Object.keys(head.heads).map((it) => streamOf(it).class))]
     const history = isNew ? said : await parts.history({ classes })
@@ -98,14 +95,8 @@ export function taker(parts: TakeParts): Taker {
     return { transaction, delivered: mergedInto(new Map(head.delivered), history.delivered), history }
   }
 
-  /** What is there of streams that the position does not name: never begun, or over and done with. */
-  async function complete(it: Session, ranges: readonly StreamRange[]): Promise<void> {
-    if (it.history || ranges.every(({ stream }) => it.delivered.has(stream))) return
-    it.history = await parts.history('checkpoints')
-  }
-
   function hasOf(it: Session, stream: string): Intervals {
-    return it.delivered.get(stream) ?? it.history?.delivered.get(stream) ?? []
+    return it.delivered.get(stream) ?? it.history.delivered.get(stream) ?? []
   }
 
   async function send(
@@ -121,7 +112,7 @@ export function taker(parts: TakeParts): Taker {
       delivered.set(stream, withInterval(delivered.get(stream) ?? hasOf(it, stream), from, to))
     const position: Position = { transaction: it.transaction + 1, delivered }
     const batch = { slices, series, maybeDuplicate: [] }
-    const checkpoint = { reason: 'interval' as const, streams: heads }
+    const checkpoint = { reason: 'interval' as const, streams: greater(heads, it.history.heads) }
     const isSaid = it.isFresh || isLast
     refused.push(...(await it.uplink.send(isSaid ? { ...batch, checkpoint } : batch, position, parts.signal)))
     it.isFresh = false
@@ -160,7 +151,6 @@ export function taker(parts: TakeParts): Taker {
       const before = counts.sent
       await persist(async () => {
         const it = await ready(head)
-        await complete(it, unit.ranges)
         const missing = unit.slices.flatMap((slice) => partsOf(slice, hasOf(it, streamKey(slice.stream))))
         const rounds = roundsOf(missing)
         for (const round of rounds.slice(0, -1)) await send(it, round, round.map(rangeOf), unit, head)
@@ -175,7 +165,6 @@ export function taker(parts: TakeParts): Taker {
       let transaction = 0
       await persist(async () => {
         const it = await ready(head)
-        await complete(it, ranges)
         await send(it, [], ranges, { series: new Map() }, head, true)
         transaction = it.transaction
       })
@@ -187,6 +176,13 @@ export function taker(parts: TakeParts): Taker {
     },
     close: drop,
   }
+}
+
+/** A stick may be older than what the box has said itself since. */
+function greater(a: Checkpoint['streams'], b: Checkpoint['streams']): Checkpoint['streams'] {
+  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])]
+  const most = (key: string, what: 'next' | 'lost') => Math.max(a[key]?.[what] ?? 0, b[key]?.[what] ?? 0)
+  return Object.fromEntries(keys.map((key) => [key, { next: most(key, 'next'), lost: most(key, 'lost') }]))
 }
 
 function uniqueOf(refused: readonly Refusal[]): Refusal[] {

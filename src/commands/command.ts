@@ -3,7 +3,7 @@ import type { AgentApi, QueryRow } from '../core/agent-api.ts'
 import type { AirgapApi } from '../core/airgap.ts'
 import type { Problem, Unreachable } from '../core/errors.ts'
 import type { LogApi } from '../core/log-files.ts'
-import type { Settings } from '../core/settings.ts'
+import type { Settings, UplinkSettings } from '../core/settings.ts'
 import type { UnpackProgress, UnpackReport } from '../core/unpack.ts'
 import type { VerifyProgress, VerifyReport } from '../core/verify.ts'
 import type { SettingsSchemas } from '../settings/schema.ts'
@@ -75,8 +75,7 @@ export interface OfflineLog extends LogApi {
 export interface ImportRequest {
   /** Files, and folders of them. */
   readonly paths: readonly string[]
-  readonly kind: string
-  readonly settings: unknown
+  readonly uplink: Pick<VerifiedUplink, 'kind' | 'settings' | 'records' | 'encoding'>
   /** File of an age identity. */
   readonly identity: string
   /** By device: `ed25519:…` of the boxes that are trusted. */
@@ -150,6 +149,9 @@ export interface UnpackRequest extends Pick<VerifyRequest, 'brokers' | 'uplink'>
 export interface VerifiedUplink {
   readonly kind: string
   readonly settings: unknown
+  /** How it writes. */
+  readonly records?: UplinkSettings['records']
+  readonly encoding?: UplinkSettings['encoding']
   /** What may stand in the names of its topics. */
   readonly classes: readonly string[]
   readonly site: string

@@ -6,7 +6,7 @@ import { progressOn } from './progress.ts'
 import { document, lines, remedyLines, shortCount } from './text.ts'
 
 const NEEDED = [
-  { key: 'identity', what: 'the file of the age identity that the export was written for (import --new-keys DIR makes one)' },
+  { key: 'identity', what: 'the file of the age identity that the export was written for (import DIR --new-keys makes one)' },
   { key: 'box-key', what: 'whose exports are trusted (holdfast export key on the box prints it)' },
 ] as const
 
@@ -53,7 +53,7 @@ async function requestOf(context: CommandContext): Promise<Omit<ImportRequest, '
   const optional = (key: string) => (typeof options[key] === 'string' ? options[key] : undefined)
   return {
     paths: context.args,
-    ...(await destinationOf(context)),
+    uplink: await destinationOf(context),
     identity: String(options.identity),
     boxKeys: boxKeysOf(String(options['box-key'])),
     receiptKey: optional('receipt-key'),
@@ -61,7 +61,7 @@ async function requestOf(context: CommandContext): Promise<Omit<ImportRequest, '
   }
 }
 
-async function destinationOf(context: CommandContext): Promise<Pick<ImportRequest, 'kind' | 'settings'>> {
+async function destinationOf(context: CommandContext): Promise<ImportRequest['uplink']> {
   const { brokers, settings } = context.options
   if (typeof settings === 'string') return uplinkOf(context, settings)
   if (typeof brokers !== 'string')

@@ -43,7 +43,8 @@ async function uplinksOf(context: CommandContext, file: string): Promise<[Verifi
       const there = uplinks.map((it) => it.name).join(', ') || 'none'
       throw new BadInput([{ where: '--uplink', text: `must name an uplink of ${file}; there are: ${there}` }])
     }
-    const uplink = { kind: found.kind, settings: found.settings, classes: classes.map((it) => it.name), site: device.site }
+    const { kind, settings, records, encoding } = found
+    const uplink = { kind, settings, records, encoding, classes: classes.map((it) => it.name), site: device.site }
     return { brokers: [], uplink }
   })
   return places as [VerifiedPlace, ...VerifiedPlace[]]

@@ -45,6 +45,8 @@ export type HistoryReading = 'checkpoints' | { readonly classes: readonly string
 
 /** What records at the destination say of themselves. Nothing in it is untrue; more may be there. */
 export interface History extends Position {
+  /** Of each stream the most that a checkpoint says. */
+  readonly heads: Checkpoint['streams']
   readonly refused: readonly Refusal[]
 }
 

@@ -7,7 +7,7 @@
 //             `series`: how many are in it; `window_ms`: of aggregates, else 0
 //   segment   the files of sealed blocks: `end` bytes of each are recorded here, what lies behind is of a change that never came to pass
 //   period    stretches of one boot's clock (periods.ts)
-//   position  by uplink: the intervals that it has, and the number of its last transaction
+//   position  by uplink: the intervals that it has, and the number of its last transaction; under names of their own what left by hand (given.ts)
 //   intent    by uplink: what may be under way; retention does not touch it
 //   parked    readings that an uplink refused for good: kept raw in their block
 //   ledger    readings that were given up, with why; `sequence` is the row's place in the class's gap stream, null until published

@@ -120,9 +120,13 @@ function unionFindings(issue: Issue & { code: 'invalid_union' }, root: unknown, 
   return [{ path, at: 'value', text: withFound(issue, valueAt(root, path), text) }]
 }
 
-/** With what was found instead. Only scalars are shown; whether a value is secret is the reader's business. */
+/** Begins what is secret wherever it stands: the identity that belongs to a recipient is easily taken for it. */
+const PRIVATE = /^(AGE-SECRET-KEY-|-----BEGIN [A-Z ]*PRIVATE KEY)/
+
+/** With what was found instead. Only scalars are shown; whether a value is secret by its place is the reader's business. */
 function withFound(issue: Issue, found: unknown, text: string): string {
   if (found === undefined) return issue.code === 'custom' ? text : `is missing; ${text}`
+  if (typeof found === 'string' && PRIVATE.test(found)) return `${text} (found a private key: it does not belong here)`
   if (typeof found === 'string') return `${text} (found "${found.length > 60 ? `${found.slice(0, 60)}…` : found}")`
   if (typeof found === 'number' || typeof found === 'boolean') return `${text} (found ${found})`
   if (found === null) return `${text} (found nothing)`

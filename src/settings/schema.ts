@@ -149,8 +149,8 @@ const port = z.strictObject({
 const network = z.strictObject({ ports: z.array(port).default([]), service: text.optional() })
 const update = z.strictObject({ server: httpsUrl, token: text.optional() })
 
-const RECIPIENT_ALLOWED = 'must be an age recipient: age1 and 58 characters, as import --new-keys DIR prints it'
-const RECEIPTS_ALLOWED = 'must be an Ed25519 public key: ed25519: and 43 characters, as import --new-keys DIR prints it'
+const RECIPIENT_ALLOWED = 'must be an age recipient: age1 and 58 characters, as import DIR --new-keys prints it'
+const RECEIPTS_ALLOWED = 'must be an Ed25519 public key: ed25519: and 43 characters, as import DIR --new-keys prints it'
 const byHand = z.strictObject({
   to: z.array(z.string({ error: RECIPIENT_ALLOWED }).regex(/^age1[02-9ac-hj-np-z]{58}$/, { error: RECIPIENT_ALLOWED })).min(1),
   receipts: z

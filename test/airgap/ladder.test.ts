@@ -82,8 +82,7 @@ test('aggregates, gaps and readings leave and arrive together', { timeout: 120_0
   const access = { brokers: [broker.bootstrap], insecure: 'loopback' }
   const request2 = {
     paths: [stick],
-    kind: 'kafka',
-    settings: kafkaSettingsSchema.parse(access),
+    uplink: { kind: 'kafka', settings: kafkaSettingsSchema.parse(access) },
     identity: keys.identity,
     boxKeys: new Map([[DEVICE, key.key]]),
     receiptKey: keys.receiptKey,

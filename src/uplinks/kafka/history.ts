@@ -1,19 +1,19 @@
 // What the records at the destination say of one box and one uplink, for who comes without a log: an importer whose position may have been
 // forgotten, or no longer names a stream that is over. Read as read_committed; nothing is fenced by it.
 import type { RecordBatch, RecordCursor } from '../../clients/kafka/batches.ts'
-import { forEachHeader, forEachRecord } from '../../clients/kafka/batches.ts'
+import { forEachRecord } from '../../clients/kafka/batches.ts'
 import { asUnreachable, kafkaClient } from '../../clients/kafka/client.ts'
-import type { PartitionSpan } from '../../clients/kafka/fetch.ts'
 import { partitionReader } from '../../clients/kafka/fetch.ts'
 import type { Interval, Intervals } from '../../core/intervals.ts'
 import { union, withInterval } from '../../core/intervals.ts'
 import type { Refusal } from '../../core/position.ts'
-import type { History, HistoryReading, UplinkContext } from '../../core/uplink.ts'
+import type { Checkpoint, History, HistoryReading, UplinkContext } from '../../core/uplink.ts'
 import type { KafkaSettings } from './settings.ts'
+import { digitsEnd, jsonOf, newTold, numberAt, readTold, sameBytes } from './verify/records.ts'
 import type { SequenceSet } from './verify/sequences.ts'
 import { sequenceSet } from './verify/sequences.ts'
 
-const ID = Buffer.from('ce_id')
+const COLON = 58
 
 /** Rejects with Unreachable when the cluster cannot be read. */
 export async function readHistory(
@@ -22,22 +22,19 @@ export async function readHistory(
   how: HistoryReading,
   signal: AbortSignal,
 ): Promise<History> {
-  const client = kafkaClient(settings, { clientId: `holdfast-history`, log: context.log })
+  const client = kafkaClient(settings, { clientId: 'holdfast-history', log: context.log })
   try {
     const reader = await partitionReader(client, signal)
     const said = sayings(context)
     const found = recordSets(context.device)
     const names = how === 'checkpoints' ? [] : topicsOf(settings, context.site, how.classes)
     for (const topic of new Set([settings.topics.events, ...names])) {
-      const spans: PartitionSpan[] = (await reader.spans(topic)) ?? []
-      const onBatch = (_: string, __: number, batch: RecordBatch) =>
-        forEachRecord(batch, (it) => {
-          if (topic === settings.topics.events) said.add(it)
-          else found.add(it)
-        })
-      await reader.read({ spans, onBatch, onProgress: () => undefined })
+      const add = topic === settings.topics.events ? said.add : found.add
+      const onBatch = (_: string, __: number, batch: RecordBatch) => forEachRecord(batch, add)
+      await reader.read({ spans: (await reader.spans(topic)) ?? [], onBatch, onProgress: () => undefined })
     }
-    return { ...said.history(), delivered: merged(said.history().delivered, found.intervals()) }
+    const history = said.history()
+    return { ...history, delivered: merged(history.delivered, found.intervals()) }
   } catch (error) {
     throw asUnreachable(error)
   } finally {
@@ -47,7 +44,7 @@ export async function readHistory(
 
 function topicsOf({ topics }: KafkaSettings, site: string, classes: readonly string[]): string[] {
   const place = site.replaceAll(/[^a-zA-Z0-9._-]/g, '_')
-  return [topics.gaps, topics.telemetry, topics.aggregates].flatMap((template) =>
+  return [topics.gaps, topics.telemetry, topics.aggregates, topics.blocks].flatMap((template) =>
     classes.map((it) => template.replaceAll('{class}', it).replaceAll('{site}', place)),
   )
 }
@@ -57,7 +54,9 @@ interface EventValue {
   readonly device?: unknown
   readonly uplink?: unknown
   readonly transaction: number
-  readonly streams: Readonly<Record<string, { readonly delivered: readonly (readonly [number, number])[] }>>
+  readonly streams: Readonly<
+    Record<string, { readonly delivered: readonly (readonly [number, number])[]; readonly next?: number; readonly lost?: number }>
+  >
   readonly readings: readonly { readonly stream: string; readonly seq: number; readonly code: string }[]
 }
 
@@ -65,57 +64,71 @@ interface EventValue {
 function sayings({ device, name }: UplinkContext) {
   let transaction = 0
   let delivered: ReadonlyMap<string, Intervals> = new Map()
+  const heads: Record<string, Checkpoint['streams'][string]> = {}
   const refused: Refusal[] = []
 
-  function addCheckpoint(it: EventValue): void {
-    const streams = Object.entries(it.streams).map(([key, { delivered: all }]): [string, Intervals] => [
+  function addCheckpoint({ streams }: EventValue): void {
+    const all = Object.entries(streams)
+    const intervals = all.map(([key, it]): [string, Intervals] => [
       key,
-      all.map(([from, to]): Interval => ({ from, to })),
+      it.delivered.map(([from, to]): Interval => ({ from, to })),
     ])
-    delivered = merged(delivered, new Map(streams))
+    delivered = merged(delivered, new Map(intervals))
+    for (const [key, { next = 0, lost = 0 }] of all) {
+      const known = heads[key] ?? { next: 0, lost: 0 }
+      heads[key] = { next: Math.max(known.next, next), lost: Math.max(known.lost, lost) }
+    }
   }
 
   return {
     add(cursor: RecordCursor): void {
-      const it = valueOf(cursor)
+      const it = jsonOf(cursor, 'event') as EventValue | undefined
       if (it?.device !== device || it.uplink !== name || typeof it.transaction !== 'number') return
       transaction = Math.max(transaction, it.transaction)
       if (it.type === 'checkpoint') addCheckpoint(it)
       if (it.type === 'refused') refused.push(...it.readings.map(({ stream, seq, code }) => ({ stream, sequence: seq, code })))
     },
-    history: (): History => ({ transaction, delivered, refused }),
+    history: (): History => ({ transaction, delivered, heads, refused }),
   }
 }
 
-/** The sequences of every record of one box, by stream; what gap records name counts too. */
+/** The sequences of every record of one box, by stream; what gap records name counts too, what was sent again for somebody does not. */
 function recordSets(device: string) {
   const sets = new Map<string, SequenceSet>()
   const named = new Map<string, Intervals>()
   const ours = Buffer.from(`${device}:`)
-  return {
-    add(it: RecordCursor): void {
-      forEachHeader(it, (nameAt, nameLength, valueAt, valueLength) => {
-        if (nameLength !== ID.length || Buffer.compare(it.bytes.subarray(nameAt, nameAt + nameLength), ID) !== 0) return false
-        if (Buffer.compare(it.bytes.subarray(valueAt, valueAt + ours.length), ours) !== 0) return true
-        const id = it.bytes.toString('utf8', valueAt, valueAt + valueLength)
-        const colon = id.lastIndexOf(':')
-        const key = id.slice(0, colon)
-        let set = sets.get(key)
-        if (!set) sets.set(key, (set = sequenceSet()))
-        set.add(Number(id.slice(colon + 1)))
-        if (key.endsWith(':gap')) addGap(it)
-        return true
-      })
-    },
-    intervals: (): ReadonlyMap<string, Intervals> =>
-      merged(new Map([...sets].map(([key, set]) => [key, [...set.runs()]])), named),
+  const told = newTold()
+
+  function setOf(key: string): SequenceSet {
+    let set = sets.get(key)
+    if (!set) sets.set(key, (set = sequenceSet()))
+    return set
   }
 
   function addGap(it: RecordCursor): void {
-    const { epoch, class: name, form = 'raw', seq_from: from, seq_to: to } = (valueOf(it) ?? {}) as Record<string, unknown>
+    const { epoch, class: name, form = 'raw', seq_from: from, seq_to: to } = jsonOf(it, 'gap') ?? {}
     if (typeof from !== 'number' || typeof to !== 'number') return
     const key = `${device}:${epoch}:${name}:${form}`
     named.set(key, withInterval(named.get(key) ?? [], from, to + 1))
+  }
+
+  return {
+    /** An id is `stream:sequence`, or `stream:from-to`, both inclusive, of a record that carries many. */
+    add(it: RecordCursor): void {
+      readTold(it, told)
+      if (told.idAt < 0 || told.replayed || !sameBytes(it.bytes, told.idAt, told.idEnd, ours)) return
+      let colon = told.idEnd - 1
+      while (it.bytes[colon] !== COLON) colon--
+      const end = digitsEnd(it.bytes, colon + 1, told.idEnd)
+      const from = numberAt(it.bytes, colon + 1, end)
+      const last = end === told.idEnd ? from : numberAt(it.bytes, end + 1, told.idEnd)
+      if (!(from <= last)) return
+      const key = it.bytes.toString('utf8', told.idAt, colon)
+      setOf(key).addRange(from, last + 1)
+      if (key.endsWith(':gap')) addGap(it)
+    },
+    intervals: (): ReadonlyMap<string, Intervals> =>
+      merged(new Map([...sets].map(([key, set]) => [key, [...set.runs()]])), named),
   }
 }
 
@@ -123,13 +136,4 @@ function merged(a: ReadonlyMap<string, Intervals>, b: ReadonlyMap<string, Interv
   const all = new Map(a)
   for (const [key, set] of b) all.set(key, union(all.get(key) ?? [], set))
   return all
-}
-
-function valueOf(it: RecordCursor): EventValue | undefined {
-  try {
-    const value: unknown = JSON.parse(it.bytes.toString('utf8', it.valueAt, it.valueAt + Math.max(0, it.valueLength)))
-    return typeof value === 'object' && value !== null ? (value as EventValue) : undefined
-  } catch {
-    return undefined
-  }
 }
