@@ -7,7 +7,7 @@ import type { Api } from './frames.ts'
 import { checkBox } from './landed.ts'
 import type { Rig, RigBox } from './rig.ts'
 import { caseDir } from './rig.ts'
-import { onRig, plainRigs, tell, until } from './shared.ts'
+import { onRig, plainRigs, struckOrUnused, tell, until } from './shared.ts'
 import { stallReader } from './stall.ts'
 
 const OTHERS = 4
