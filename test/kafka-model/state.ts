@@ -256,6 +256,9 @@ export function newState({ topics, transactionVersion, now, writeMarkers }: Opti
       const open = all.findIndex((it) => it.fate.is === 'open')
       return (open < 0 ? all : all.slice(0, open)).filter((it) => it.fate.is === 'committed')
     },
+    /** A reader of it waits. */
+    isOpen: (topic: string, partition: number) =>
+      (partitions.get(`${topic}/${partition}`)?.batches ?? []).some((it) => it.fate.is === 'open'),
     /** Aborts what has taken too long, and shuts its producer out. */
     expire(): void {
       for (const it of transactions.values()) {

@@ -2,9 +2,13 @@
 import { k1 } from '../faults/kafka/k1.ts'
 import { k2 } from '../faults/kafka/k2.ts'
 import { k3 } from '../faults/kafka/k3.ts'
+import { k4 } from '../faults/kafka/k4.ts'
+import { k5 } from '../faults/kafka/k5.ts'
 import { k6 } from '../faults/kafka/k6.ts'
 import { k7 } from '../faults/kafka/k7.ts'
+import { k8 } from '../faults/kafka/k8.ts'
 import { k9 } from '../faults/kafka/k9.ts'
+import { n1 } from '../faults/kafka/n1.ts'
 import { s1 } from '../faults/s1.ts'
 import { s10 } from '../faults/s10.ts'
 import { s2 } from '../faults/s2.ts'
@@ -21,6 +25,6 @@ import { r1 } from '../simulation/r1.ts'
 import type { Campaign } from './campaign.ts'
 
 const LOG: readonly Campaign[] = [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10]
-const UPLINK: readonly Campaign[] = [k1, k2, k3, k6, k7, k9]
+const UPLINK: readonly Campaign[] = [k1, k2, k3, k4, k5, k6, k7, k8, k9, n1]
 
 export const PARTS: readonly Campaign[] = [...LOG, ...UPLINK, t1, r1, plantedFaults()]

@@ -29,7 +29,8 @@ export interface BoxOptions {
   readonly dir: string
   readonly dice: Dice
   readonly open: (signal: AbortSignal) => Promise<Uplink>
-  readonly waits?: ForwardParts['waits']
+  /** 'life': as in life; else the first waits after a failure are shorter. */
+  readonly waits?: ForwardParts['waits'] | 'life'
   /** The first reading's number. */
   readonly from?: number
   /** Of a reading of class debug. */
@@ -121,7 +122,7 @@ export async function openBox({ device, dir, dice, open, waits, from = 0, bytes 
         const { code, message } = error as Error & { code?: string }
         failures.push({ at: performance.now(), code: code ?? 'bug', text: message, waitMs })
       },
-      waits: { ...WAITS, ...waits },
+      ...(waits === 'life' ? {} : { waits: { ...WAITS, ...waits } }),
     },
     report,
     stop.signal,

@@ -14,7 +14,6 @@ const MODEL_BOXES = 10
 const RESUMED_MS_MAX = 60_000
 const DRAINED_MS_MAX = 30_000
 const UP_MS_MAX = 90_000
-const LIFE = { backoff: { minMs: 500, maxMs: 30_000 }, blockedMs: 30_000 }
 const CUT_MS = [300, 3_000, 12_000, 20_000, 40_000]
 const LONG_CUT_MS = [75_000, 150_000]
 
@@ -44,7 +43,7 @@ function planOf(dice: Dice, client: Client): Plan {
 
 async function runCase(rig: Place, dir: string, dice: Dice, plan: Plan): Promise<RigBox> {
   const began = performance.now()
-  const box = await rig.box({ dir: caseDir(dir, dice), dice, client: plan.client, waits: LIFE })
+  const box = await rig.box({ dir: caseDir(dir, dice), dice, client: plan.client, waits: 'life' })
   box.append()
   await until(
     () => box.report.transactions >= 2,

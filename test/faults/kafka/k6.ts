@@ -18,7 +18,6 @@ const BOXES = 4
 const OTHERS_HELD_MS_MAX = 60_000
 const MENDED_MS_MAX = 60_000
 const UP_MS_MAX = 90_000
-const LIFE = { backoff: { minMs: 500, maxMs: 30_000 }, blockedMs: 30_000 }
 const TOO_LARGE_BYTES = 30_000
 const SMALL_TOPIC_BYTES = 20_000
 const QUOTA_BYTES_PER_S = 20_000
@@ -113,7 +112,7 @@ async function runCase(rig: Rig, round: Round, plan: Plan): Promise<RigBox> {
   try {
     for (const it of CLASSES) await createTopic(`${device}.${it}`, admin)
     const client = clientOf(round)
-    const box = await rig.box({ dir: caseDir(dir, dice), dice, client, device, settings: { topics }, waits: LIFE })
+    const box = await rig.box({ dir: caseDir(dir, dice), dice, client, device, settings: { topics }, waits: 'life' })
     const delivered = (isIt: (name: string) => boolean) =>
       box.figures().classes.reduce((sum, it) => sum + (isIt(it.name) ? it.delivered : 0), 0)
     const [mine, others] = [(name: string) => name === plan.class, (name: string) => name !== plan.class]
@@ -171,7 +170,7 @@ async function runQuota(rig: Rig, round: Round): Promise<RigBox> {
   const began = performance.now()
   const device = newDevice()
   await setQuota(rig.broker.bootstrap, `holdfast.${device}.kafka`, QUOTA_BYTES_PER_S)
-  const box = await rig.box({ dir: caseDir(dir, dice), dice, client: clientOf(round), device, waits: LIFE })
+  const box = await rig.box({ dir: caseDir(dir, dice), dice, client: clientOf(round), device, waits: 'life' })
   box.fill(20_000)
   await box.drained(120_000)
   tell('a quota', box, performance.now() - began)

@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Round } from '../../prove/campaign.ts'
 import type { Api } from './frames.ts'
 import { checkBox } from './landed.ts'
+import { createDice } from '../dice.ts'
+import type { ModelRig } from './model-rig.ts'
 import { openModelRig } from './model-rig.ts'
-import type { Place, RigBox } from './rig.ts'
+import type { Place, Rig, RigBox } from './rig.ts'
 import { openRig } from './rig.ts'
 
 /** Runs all cases at a time, each with a box of its own, then looks at what has arrived of each. */
@@ -58,19 +60,29 @@ export async function until(what: () => boolean, ms: number, say: () => string):
 /** Of all campaigns that need nothing special of the broker. */
 export const plainRigs = onceOpen(openRig)
 
-const modelRigs = onceOpen(openModelRig)
+/** Under the old transaction protocol and under the repaired one. The ends of transactions are under way to their partitions for a while. */
+const modelRigs = ([1, 2] as const).map((transactionVersion) => {
+  const dice = createDice(transactionVersion)
+  return onceOpen(() =>
+    openModelRig({
+      transactionVersion,
+      markersMs: () => dice.oneOf(MARKERS_MS),
+    }),
+  )
+})
+const MARKERS_MS = [0, 1, 5, 50]
 /** One round of so many goes to the real Kafka, the others to the model. */
 const REAL_ONCE_IN = 5
 
 /** The model carries the count, the real one is asked again and again. */
-export const bothRigs: Rigs<Place & { readonly isReal: boolean }> = {
-  open: async (round) =>
-    round.number % REAL_ONCE_IN === REAL_ONCE_IN - 1
-      ? { ...(await plainRigs.open()), isReal: true }
-      : { ...(await modelRigs.open()), isReal: false },
+export const bothRigs: Rigs<(Rig & { readonly isReal: true }) | (ModelRig & { readonly isReal: false })> = {
+  open: async ({ number }) => {
+    if (number % REAL_ONCE_IN === REAL_ONCE_IN - 1) return { ...(await plainRigs.open()), isReal: true }
+    const rigs = modelRigs[Math.floor(number / 2) % 2] as (typeof modelRigs)[number]
+    return { ...(await rigs.open()), isReal: false }
+  },
   async close() {
-    await plainRigs.close()
-    await modelRigs.close()
+    for (const it of [plainRigs, ...modelRigs]) await it.close()
   },
 }
 
