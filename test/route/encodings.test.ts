@@ -76,8 +76,14 @@ afterAll(async () => {
 
 async function proof(uplink: string): Promise<VerifyReport> {
   const { out, err } = await holdfast(site, [
-    ...['verify', '--settings', site.settings, '--data', site.data],
-    ...['--uplink', uplink, '--json'],
+    'verify',
+    '--settings',
+    site.settings,
+    '--data',
+    site.data,
+    '--uplink',
+    uplink,
+    '--json',
   ])
   if (out === '') throw new Error(err)
   return JSON.parse(out) as VerifyReport
@@ -104,8 +110,21 @@ test('blocks unpacked and Avro say the same, each reading once', { timeout: 240_
   }
 
   const unpacked = await holdfast(site, [
-    ...['unpack', '--settings', site.settings, '--uplink', 'packed', '--data', site.data],
-    ...['--from', 'packed.blocks', '--to', 'packed.readings.{class}', '--aggregates', 'packed.aggregates', '--once', '--json'],
+    'unpack',
+    '--settings',
+    site.settings,
+    '--uplink',
+    'packed',
+    '--data',
+    site.data,
+    '--from',
+    'packed.blocks',
+    '--to',
+    'packed.readings.{class}',
+    '--aggregates',
+    'packed.aggregates',
+    '--once',
+    '--json',
   ])
   expect(unpacked).toMatchObject({ code: 0 })
   expect(JSON.parse(unpacked.out)).toMatchObject({ readings: READINGS, foreign: 0, deleted: 0 })
