@@ -28,7 +28,10 @@ import { bytesWrittenPerDay, hostWatch } from './machine/host.ts'
 import { machineInterfaces } from './machine/interfaces.ts'
 import { openLogger } from './machine/logger.ts'
 import { keepHeapsSmall } from './machine/memory.ts'
-import { forward, newReport } from './pipeline/forward.ts'
+import { createFailover } from './pipeline/failover.ts'
+import { createEta, openNumbers } from './pipeline/eta.ts'
+import { hasRival, newReport } from './pipeline/forward-report.ts'
+import { forward } from './pipeline/forward.ts'
 import { ingest } from './pipeline/ingest.ts'
 import type { Parts } from './pipeline/report.ts'
 import { serves, statusOf } from './pipeline/report.ts'
@@ -67,6 +70,8 @@ const STOP_MS_MAX = 4_500
 const ENDS_MS_MAX = 3_000
 const EXIT_STOPPED_LATE = 1
 
+/** What uplinks have not got yet is looked at so often. */
+const ETA_EVERY_MS = 2_000
 /** The clock is looked at so often. */
 const CLOCK_EVERY_MS = 1_000
 
@@ -102,6 +107,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     links.look()
   }, CLOCK_EVERY_MS)
   const agent = assemble(checked, log, links, clock, options, logger)
+  const foretelling = setInterval(() => void agent.foretell().catch(() => {}), ETA_EVERY_MS)
   const api = await serveLocalApi(options.dir, agent.api, logger)
   logger.info({ device: checked.settings.device.id, dir: options.dir }, 'the agent is up')
 
@@ -114,6 +120,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   )
   logger.info({}, 'stopping')
   clearInterval(ticking)
+  clearInterval(foretelling)
   clock.save()
   const late = setTimeout(() => process.exit(EXIT_STOPPED_LATE), STOP_MS_MAX)
   // Whatever hangs, the log is closed in time: a stop without its mark would begin a new epoch at the next boot.
@@ -193,10 +200,38 @@ function assemble(
       logger,
     )
     const admission = admissionOf(settings, it, links, clock)
-    return { name: it.name, host, admission, report: newReport(), tally: createTally(clock.monotonic) }
+    const report = newReport()
+    return {
+      name: it.name,
+      host,
+      report,
+      tally: createTally(clock.monotonic),
+      eta: createEta(clock.monotonic),
+      hasRival: () => hasRival(report, clock),
+      admission,
+      lanes: it,
+    }
   })
-  const parts: Parts = { settings, version: options.version, startedAt: clock.now(), standingIssues: issues, sources, uplinks }
+  const failover = createFailover({ ...settings, uplinks, clock })
+  const anyOf = { classes: failover.classes, uplinks: uplinks.map((it) => it.name) }
+  const parts: Parts = {
+    settings,
+    version: options.version,
+    startedAt: clock.now(),
+    standingIssues: issues,
+    sources,
+    uplinks,
+    turn: failover.turn,
+  }
   const host = hostWatch(options.dir)
+  const foretell = async (): Promise<void> => {
+    const heads = await log.reader.heads()
+    for (const { name, report, eta } of uplinks) {
+      const mine = settings.classes.map((it) => it.name).filter((it) => serves(name, settings.delivery[it] ?? 'all-uplinks'))
+      const inTurn = mine.filter((it) => (failover.turn(it)?.holder ?? name) === name)
+      eta.add(report.state === 'up' ? openNumbers(heads, report.delivered, inTurn) : undefined)
+    }
+  }
   const rates = classRates(settings, clock.monotonic)
   void log.figures().then((it) => rates(it.classes))
   const api: AgentApi = {
@@ -224,6 +259,7 @@ function assemble(
   }
   return {
     api,
+    foretell,
     hosts: [...hosts.values()],
     uplinkHosts: uplinks.map((it): UplinkHost => it.host),
     ingests: (signal: AbortSignal) =>
@@ -231,14 +267,16 @@ function assemble(
         ingest(source, log.writer, (batch) => tally.add(batch.count, batch.received), signal, SMALL_BATCHES_IN_FLIGHT_MAX),
       ),
     forwards: (signal: AbortSignal) =>
-      uplinks.map(({ name, host, admission, report }) =>
+      uplinks.map(({ name, host, report, lanes }) =>
         forward(
           {
             uplink: name,
-            admission,
+            admission: failover.admission(name),
+            anyOf,
             open: host.open,
             carried: host.carried,
             log: log.reader,
+            lanes,
             clock,
             random: Math.random,
             failed: (error, waitMs) =>

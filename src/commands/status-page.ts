@@ -1,5 +1,5 @@
 // The agent's status as a page of at most 80 columns, and as one line for a log.
-import type { ClassStatus, Issue, SourceReport, Status, UplinkReport } from '../core/status.ts'
+import type { ClassReport, ClassStatus, Issue, SourceReport, Status, UplinkReport } from '../core/status.ts'
 import { formatBytes, formatDuration } from '../core/units.ts'
 import type { Paint } from './text.ts'
 import { ago, printable, rate, remedyLines, shortCount, table, wrap } from './text.ts'
@@ -87,7 +87,7 @@ function flow(status: Status, now: number, width: number): string[] {
   ]
 }
 
-function classTable(classes: readonly ClassStatus[], paint: Paint, width: number): string[] {
+function classTable(classes: readonly ClassReport[], paint: Paint, width: number): string[] {
   const right = (title: string) => ({ title, align: 'right' as const })
   const rows = classes.map((it) => [
     it.name,
@@ -111,8 +111,14 @@ function classTable(classes: readonly ClassStatus[], paint: Paint, width: number
             `DOES NOT ADD UP in ${it.name}: accepted ${it.accepted}, delivered + stored + aggregated + lost = ${total}`,
           )
         })
+  const risk = classes.flatMap((it) => wrap(riskText(it), width))
   const lost = classes.flatMap((it) => wrap(lossText(it), width))
-  return [...table([{ title: 'CLASS', widthMax: 14 }, ...columns, { title: 'STEP', widthMax: 8 }], rows), ...lost, ...balance]
+  return [
+    ...table([{ title: 'CLASS', widthMax: 14 }, ...columns, { title: 'STEP', widthMax: 8 }], rows),
+    ...lost,
+    ...risk,
+    ...balance,
+  ]
 }
 
 function lossText(it: ClassStatus): string {
@@ -120,6 +126,20 @@ function lossText(it: ClassStatus): string {
   return reasons.length === 0
     ? ''
     : `lost of ${it.name}: ${reasons.map(([reason, count]) => `${shortCount(count)} ${reason}`).join(', ')}`
+}
+
+/** What would be lost if the box died now, and whose turn it is. */
+function riskText({ name, delivery }: ClassReport): string {
+  const { atRisk, uplink, lastSwitch } = delivery
+  const seconds = lastSwitch?.seconds ?? null
+  const took = seconds === null ? '' : ` in ${formatDuration(seconds * 1000)}`
+  const parts = [
+    atRisk.readings > 0 &&
+      `${shortCount(atRisk.readings)} readings not delivered, up to ${formatDuration(atRisk.seconds * 1000)} old`,
+    uplink !== null && `goes to ${uplink}`,
+    lastSwitch && `${lastSwitch.to} took over from ${lastSwitch.from}${took}`,
+  ].filter((it) => typeof it === 'string')
+  return parts.length === 0 ? '' : `${name}: ${parts.join('; ')}`
 }
 
 /** One row a source; what is wrong with it beneath. */

@@ -88,6 +88,10 @@ export interface NextRequest {
   /** At most so many bytes of blocks and so many readings, but always one whole block when there is one. */
   readonly bytesMax: number
   readonly readingsMax: number
+  /** Where the backlog lane begins; absent: 'oldest-first'. Gap records always go oldest first. */
+  readonly backlog?: 'oldest-first' | 'newest-first'
+  /** Classes of which one of these uplinks is enough: what another one has is not handed out, what another one may have is marked. */
+  readonly anyOf?: { readonly classes: readonly string[]; readonly uplinks: readonly string[] }
 }
 
 export interface Taken {
@@ -96,6 +100,10 @@ export interface Taken {
   readonly ranges: readonly StreamRange[]
   /** Descriptors of all series that the slices use. */
   readonly series: ReadonlyMap<number, LogSeries>
+  /** Of `ranges`, classes of `anyOf`: what may be on its way to another uplink. Absent: nothing. */
+  readonly maybeDuplicate?: readonly StreamRange[]
+  /** Of `ranges`: what is not handed out because other uplinks have it; what is in the ledger is not in here. Absent: nothing. */
+  readonly elsewhere?: readonly StreamRange[]
 }
 
 export interface LogReader {
@@ -110,8 +118,11 @@ export interface LogReader {
   offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): Promise<readonly StreamRange[]>
   /** The uplink has `ranges` by its transaction number `transaction`, but for `refused`: parked. Durable with a later group commit: a lost one costs a read of the position. */
   commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): Promise<void>
-  /** After a doubt: what the destination has is known again ('none': it knows of nothing). Closes the intent, forgets what was handed out, starts live anew at the head. */
-  restart(uplink: string, position: Position | 'none'): Promise<Resumed>
+  /**
+   * After a doubt: what the destination has is known again ('none': it knows of nothing), but for `undecided`. Closes the intent, forgets what was
+   * handed out, starts live anew at the head.
+   */
+  restart(uplink: string, position: Position | 'none', undecided?: readonly StreamRange[]): Promise<Resumed>
   /** By stream key: the next number, and how many readings of it are in the ledger. As of the last commit. */
   heads(): Promise<Readonly<Record<string, { readonly next: number; readonly lost: number }>>>
 }
@@ -120,8 +131,10 @@ export interface LogReader {
 export interface Resumed {
   readonly transaction: number
   readonly delivered: StreamIntervals
-  /** Ranges of an open intent that nobody can decide: to be sent once more, marked. Empty when the position is known. */
+  /** Ranges of which nobody knows whether the destination has them: to be sent once more, marked. */
   readonly inDoubt: readonly StreamRange[]
+  /** Those of them that its records can still tell, behind `endOffsets`. Empty when the position is known. */
+  readonly unread: readonly StreamRange[]
   readonly endOffsets: EndOffsets
 }
 

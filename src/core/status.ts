@@ -1,6 +1,7 @@
 // What `status --json` holds: the contract of product.md. Times in microseconds since 1970 UTC unless the name has a unit.
 import type { Wait } from './admission.ts'
 import type { ClockTrust } from './clock.ts'
+import type { DeliveryRule } from './settings.ts'
 import type { SourceStatus } from './source.ts'
 
 export interface Status {
@@ -12,7 +13,7 @@ export interface Status {
   readonly clock: ClockStatus
   readonly host: HostStatus
   readonly log: LogStatus
-  readonly classes: readonly ClassStatus[]
+  readonly classes: readonly ClassReport[]
   readonly sources: readonly SourceReport[]
   readonly uplinks: readonly UplinkReport[]
   readonly issues: readonly Issue[]
@@ -61,6 +62,22 @@ export interface ClassStatus {
   readonly bytes: number
   /** The ladder step in force; 'raw' when none is. */
   readonly step: string
+  /** Receive time of the oldest reading that is not delivered, null when all are. */
+  readonly oldest: number | null
+}
+
+export interface ClassReport extends ClassStatus {
+  readonly delivery: DeliveryStatus
+}
+
+export interface DeliveryStatus {
+  readonly rule: DeliveryRule
+  /** Whose turn it is, of a class of which one uplink is enough; null: it does not go by turns. */
+  readonly uplink: string | null
+  /** What would be lost if the box died now: not delivered by the rule, and since when the oldest of it waits (the RPO at this moment). */
+  readonly atRisk: { readonly readings: number; readonly seconds: number }
+  /** The last switch: from the last moment that all was well to the first commit at the new one (its RTO); seconds null: not come yet. */
+  readonly lastSwitch: { readonly from: string; readonly to: string; readonly seconds: number | null } | null
 }
 
 export interface SourceReport extends SourceStatus {

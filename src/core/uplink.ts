@@ -3,7 +3,7 @@ import type { EndOffsets, LogSeries, Slice } from './log.ts'
 import type { Clock, Logger, TestStep } from './source.ts'
 import type { Position, Refusal } from './position.ts'
 import type { Encoding, UplinkSettings } from './settings.ts'
-import type { StreamRange } from './stream.ts'
+import type { StreamIntervals, StreamRange } from './stream.ts'
 
 /** What goes into one transaction. Everything in it is committed together with `position`, or nothing is. */
 export interface UplinkBatch {
@@ -11,6 +11,8 @@ export interface UplinkBatch {
   readonly series: ReadonlyMap<number, LogSeries>
   /** Ranges that may be at the destination already: their records are marked `maybe-duplicate`. */
   readonly maybeDuplicate: readonly StreamRange[]
+  /** What this transaction's position goes past and others have: told by records of action `elsewhere`. Absent: nothing. */
+  readonly elsewhere?: readonly StreamRange[]
   /** When set, a checkpoint record goes along that describes `position` (what `verify` works from). */
   readonly checkpoint?: Checkpoint
 }
@@ -26,9 +28,17 @@ export interface Uplink {
   /** Fences predecessors first, then reads. 'none': nothing was ever stored; 'unknown': nothing is there although something may have been. */
   position(signal: AbortSignal): Promise<Position | 'none'>
   endOffsets(signal: AbortSignal): Promise<EndOffsets>
+  /** After a position of 'none': what of `ranges` is at the destination, behind the ends that it had when they were first offered. */
+  readBack?(ranges: readonly StreamRange[], from: EndOffsets, signal: AbortSignal): Promise<ReadBack>
   /** Resolves once position and records are committed. Rejects with Blocked (nothing was committed) or any other error (doubt). */
   send(batch: UplinkBatch, position: Position, signal: AbortSignal): Promise<readonly Refusal[]>
   close(): Promise<void>
+}
+
+export interface ReadBack {
+  readonly found: StreamIntervals
+  /** What nobody can say: records of that time have expired, or went with their topic. */
+  readonly undecided: readonly StreamRange[]
 }
 
 /** A kind of uplink: one folder under uplinks/, one line in uplinks/index.ts. */

@@ -186,7 +186,11 @@ export function createChanges({ db, streams, accounts, catalogue, ledger, positi
     for (const row of rows) {
       const end = row.first + row.count
       const stored: Intervals = row.pending === 0 ? [] : positions.storedOf(stream, row.first, end)
-      for (const { from, to } of stored) ledger.add({ stream, from, to, ...spanOf([row]), action, reason, at })
+      for (const { from, to, uplinks } of stored.flatMap((it) => positions.havers(stream, it.from, it.to))) {
+        // To uplinks that never got it, it is elsewhere; those that have it are told nothing (lanes.ts).
+        const why = uplinks.length > 0 ? ({ action: 'elsewhere', reason: uplinks.join(',') } as const) : { action, reason }
+        ledger.add({ stream, from, to, ...spanOf([row]), ...why, at })
+      }
       positions.unpark(stream, row.first, end)
       lost += stream.form === 'raw' ? row.pending : standingFor(row, stored, counts.get(row.id))
     }

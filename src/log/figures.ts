@@ -59,20 +59,21 @@ export function figuresOf(
       'SELECT min(received_from) FROM (SELECT received_from FROM block WHERE stream = ? AND pending > 0 ORDER BY first LIMIT 1)',
     )
     .pluck()
-  const oldestOf = streams
-    .all()
-    .map((it) => oldest.get(it.id) as number | null)
-    .filter((it) => it !== null)
+  const oldestOf = (name?: string): number | null => {
+    const mine = streams.all().filter((it) => name === undefined || it.class === name)
+    const found = mine.map((it) => oldest.get(it.id) as number | null).filter((it) => it !== null)
+    return found.length > 0 ? Math.min(...found) : null
+  }
   const journal = (db.pragma('page_count', { simple: true }) as number) * PAGE_BYTES
   return {
     epoch: streams.epoch(),
     bytes: journal + walBytes(db) + catalogue.segmentBytes() + ballastBytes,
     bytesMax: bytesMax,
-    oldest: oldestOf.length > 0 ? Math.min(...oldestOf) : null,
+    oldest: oldestOf(),
     sequence: present.reduce((sum, it) => sum + it.next, 0),
     commits,
     commitMs: { p50: at(0.5), p99: at(0.99) },
-    classes: classes.map(({ name }) => classStatus(accounts.of(name), stepOf(name))),
+    classes: classes.map(({ name }) => ({ ...classStatus(accounts.of(name), stepOf(name)), oldest: oldestOf(name) })),
     parked: db.prepare('SELECT count(*) FROM parked').pluck().get() as number,
     fill,
     waiting,
@@ -81,7 +82,7 @@ export function figuresOf(
   }
 }
 
-function classStatus(account: Account, step: string): ClassStatus {
+function classStatus(account: Account, step: string): Omit<ClassStatus, 'oldest'> {
   const { accepted, delivered, stored, aggregated, lost, bytes } = account
   if (imbalanceOf(account) !== 0) throw new Error(`class ${account.class}: accounts do not add up: ${JSON.stringify(account)}`)
   return { name: account.class, accepted, stored, delivered, aggregated, lost: { ...lost }, bytes, step }

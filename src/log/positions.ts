@@ -12,14 +12,23 @@ import type { Position, Refusal } from '../core/position.ts'
 import type { Accounts } from './accounts.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { Journal } from './journal.ts'
+import { clipped, newRanges, notDelivered, rangesOf } from './position-ranges.ts'
 import type { StreamRow, Streams } from './streams.ts'
 
 interface UplinkState {
   transaction: number
   delivered: Map<string, Intervals>
   intent: { ranges: readonly StreamRange[]; endOffsets: EndOffsets } | undefined
+  /** Of earlier intents, what nobody could decide: in doubt until it is delivered. */
+  doubt: readonly StreamRange[]
+  /** The destination has forgotten its position, and what became of the intent is not decided. */
+  isOpen: boolean
   positionDirty: boolean
   intentDirty: boolean
+}
+
+interface SavedRange extends StreamRange {
+  readonly doubt?: boolean
 }
 
 interface Mark {
@@ -28,11 +37,15 @@ interface Mark {
   readonly uplink: string
 }
 
+/** More transactions than one intent can cover. */
+const INTENT_TRANSACTIONS_MAX = 10_000
+
 export interface Positions {
   commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): void
   /** Says which of `ranges` hold nothing, as far as their numbers are given out. */
   offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): readonly StreamRange[]
-  restart(uplink: string, position: Position | 'none'): void
+  /** `undecided`: of an open intent, what stays in doubt although the position is known. */
+  restart(uplink: string, position: Position | 'none', undecided?: readonly StreamRange[]): void
   /** What an uplink goes on from, once its restart is saved. What exports gave out is kept the same way, under names of its own. */
   resumed(uplink: string): Resumed
   /** Whether the destination knows of numbers that this log has not given out yet: the log was rolled back. */
@@ -45,10 +58,19 @@ export interface Positions {
   seen(stream: StreamRow): Intervals
   /** Sequences of [from, to) that still count as stored. */
   storedOf(stream: StreamRow, from: number, to: number): Intervals
+  /** Sequences of [from, to) by the uplinks that have them. */
+  havers(stream: StreamRow, from: number, to: number): readonly Had[]
   /** They are given up: nothing of them is parked any more. Inside a transaction. */
   unpark(stream: StreamRow, from: number, to: number): void
   /** Inside the commit's transaction: marks blocks as delivered, writes positions and intents. */
   save(at: number): void
+}
+
+export interface Had {
+  readonly from: number
+  readonly to: number
+  /** By name, in the order of the settings. */
+  readonly uplinks: readonly string[]
 }
 
 export interface PositionParts {
@@ -80,6 +102,9 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
     parked: db
       .prepare('SELECT DISTINCT sequence FROM parked WHERE stream = ? AND sequence >= ? AND sequence < ? ORDER BY sequence')
       .pluck(),
+    refused: db
+      .prepare('SELECT sequence FROM parked WHERE uplink = ? AND stream = ? AND sequence >= ? AND sequence < ? ORDER BY sequence')
+      .pluck(),
     unpark: db.prepare('DELETE FROM parked WHERE stream = ? AND sequence >= ? AND sequence < ?'),
   }
   const stateOf = (uplink: string): UplinkState => {
@@ -87,7 +112,15 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
     if (!state)
       states.set(
         uplink,
-        (state = { transaction: 0, delivered: new Map(), intent: undefined, positionDirty: false, intentDirty: false }),
+        (state = {
+          transaction: 0,
+          delivered: new Map(),
+          intent: undefined,
+          doubt: [],
+          isOpen: false,
+          positionDirty: false,
+          intentDirty: false,
+        }),
       )
     return state
   }
@@ -105,10 +138,18 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
     ranges: string
     end_offsets: string
   }[])
-    stateOf(row.uplink).intent = {
-      ranges: clipped(JSON.parse(row.ranges) as StreamRange[], streams),
-      endOffsets: JSON.parse(row.end_offsets) as EndOffsets,
-    }
+    loadIntent(stateOf(row.uplink), JSON.parse(row.ranges) as SavedRange[], JSON.parse(row.end_offsets) as EndOffsets)
+
+  function loadIntent(state: UplinkState, saved: readonly SavedRange[], endOffsets: EndOffsets): void {
+    const known = (isDoubt: boolean) =>
+      clipped(
+        saved.filter((it) => (it.doubt === true) === isDoubt).map(({ stream, from, to }) => ({ stream, from, to })),
+        streams,
+      )
+    const ranges = known(false)
+    state.intent = ranges.length > 0 ? { ranges, endOffsets } : undefined
+    state.doubt = known(true)
+  }
 
   function has(uplink: string, stream: StreamRow, from: number, to: number): boolean {
     return contains(stateOf(uplink).delivered.get(stream.key) ?? [], from, to)
@@ -130,6 +171,21 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
   function storedOf(stream: StreamRow, from: number, to: number, delivered = deliveredOf(stream)): Intervals {
     const parked = sql.parked.all(stream.id, from, to) as number[]
     return parked.reduce<Intervals>((set, it) => withInterval(set, it, it + 1), difference([{ from, to }], delivered))
+  }
+
+  function havers(stream: StreamRow, from: number, to: number): Had[] {
+    const refused = (uplink: string) =>
+      (sql.refused.all(uplink, stream.id, from, to) as number[]).map((it) => ({ from: it, to: it + 1 }))
+    const sets = uplinks.map((uplink) => ({
+      uplink,
+      had: difference(intersection(hadBy(uplink, stream), [{ from, to }]), refused(uplink)),
+    }))
+    const cuts = new Set([from, to, ...sets.flatMap(({ had }) => had.flatMap((it) => [it.from, it.to]))])
+    const bounds = [...cuts].sort((a, b) => a - b)
+    return bounds.slice(1).map((end, n) => {
+      const start = bounds[n] as number
+      return { from: start, to: end, uplinks: sets.filter(({ had }) => contains(had, start, end)).map((it) => it.uplink) }
+    })
   }
 
   function deliver(stream: StreamRow, from: number, to: number): void {
@@ -202,8 +258,7 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
     let set: Intervals = []
     // An uplink that is no longer in the settings holds nothing back.
     for (const uplink of uplinks)
-      for (const it of stateOf(uplink).intent?.ranges ?? [])
-        if (it.stream === stream.key) set = union(set, [{ from: it.from, to: it.to }])
+      for (const it of underWay(stateOf(uplink))) if (it.stream === stream.key) set = union(set, [{ from: it.from, to: it.to }])
     // What was given out since is known to the keeper, who hands it out: an intent covers far more than was ever sent.
     return intersection(set, [{ from: 0, to: nextAtOpen.get(stream.key) ?? 0 }])
   }
@@ -211,6 +266,24 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
   function serves(uplink: string, stream: StreamRow): boolean {
     const rule = delivery[stream.class] ?? 'all-uplinks'
     return rule !== 'none' && (typeof rule === 'string' || rule.includes(uplink))
+  }
+
+  /** Numbers between two that the destination has, where this log holds nothing, were given up or delivered: they are no holes of a position. */
+  function withoutHoles(there: StreamIntervals): StreamIntervals {
+    return new Map(
+      [...there].map(([stream, set]) => {
+        const [from, to] = [set[0]?.from ?? 0, set.at(-1)?.to ?? 0]
+        const between = difference([{ from, to }], set).map((it) => ({ stream, ...it }))
+        return [stream, between.flatMap(emptyPartsOf).reduce<Intervals>((all, it) => union(all, [it]), set)]
+      }),
+    )
+  }
+
+  function saveIntent(uplink: string, state: UplinkState): void {
+    state.doubt = notDelivered(state.doubt, state.delivered)
+    const ranges: SavedRange[] = [...state.doubt.map((it) => ({ ...it, doubt: true })), ...(state.intent?.ranges ?? [])]
+    if (ranges.length === 0) sql.noIntent.run(uplink)
+    else sql.intent.run(uplink, JSON.stringify(ranges), JSON.stringify(state.intent?.endOffsets ?? {}))
   }
 
   function emptyPartsOf(range: StreamRange): StreamRange[] {
@@ -236,6 +309,9 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
     },
     offer(uplink, ranges, endOffsets) {
       const state = stateOf(uplink)
+      // What is sent from now on replaces an intent that nobody could decide: that stays in doubt.
+      if (state.isOpen && state.intent) state.doubt = [...state.doubt, ...state.intent.ranges]
+      state.isOpen = false
       state.intent = { ranges, endOffsets }
       state.intentDirty = true
       return ranges.flatMap(emptyPartsOf)
@@ -246,34 +322,49 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
         // A stream of this epoch that we have not begun yet is ahead too.
         return stream === undefined ? streamOf(key).epoch === streams.epoch() : (intervals.at(-1)?.to ?? 0) > stream.next
       }),
-    restart(uplink, position) {
+    restart(uplink, position, undecided = []) {
       const state = stateOf(uplink)
-      const intent = state.intent
-      let inDoubt: readonly StreamRange[] = []
       if (position === 'none') {
         // Whatever was given out while the doubt lasted was surely not sent; it is marked with the rest. What left on a stick may be there.
-        const onSticks = rangesOf(stateOf(exportOf(uplink)).delivered)
-        inDoubt = notDelivered(clipped([...(intent?.ranges ?? []), ...onSticks], streams), state.delivered)
+        const onSticks = notDelivered(clipped(rangesOf(stateOf(exportOf(uplink)).delivered), streams), state.delivered)
+        state.doubt = [...state.doubt, ...onSticks]
+        const ranges = notDelivered(clipped(state.intent?.ranges ?? [], streams), state.delivered)
+        state.intent = ranges.length > 0 ? { ranges, endOffsets: state.intent?.endOffsets ?? {} } : undefined
+        state.isOpen = ranges.length > 0
+        // Nobody knows how many transactions of it were committed: none of their numbers is used again.
+        if (state.isOpen) state.transaction += INTENT_TRANSACTIONS_MAX
       } else {
-        const news = newRanges(position.delivered, state.delivered, streams)
+        const there = undecided.length > 0 || state.isOpen ? withoutHoles(position.delivered) : position.delivered
+        const news = newRanges(there, state.delivered, streams)
         state.transaction = Math.max(state.transaction, position.transaction)
         for (const { stream, from, to } of news)
           state.delivered.set(stream, union(state.delivered.get(stream) ?? [], [{ from, to }]))
         if (news.length > 0) marks.push({ uplink, ranges: news, refused: [] })
+        state.doubt = [...state.doubt, ...clipped(undecided, streams)]
+        state.intent = undefined
+        state.isOpen = false
       }
+      state.doubt = notDelivered(state.doubt, state.delivered)
       endStreamsDue = true
-      state.intent = inDoubt.length > 0 ? { ranges: inDoubt, endOffsets: intent?.endOffsets ?? {} } : undefined
       state.intentDirty = true
       state.positionDirty = true
     },
     resumed(uplink) {
-      const { transaction, delivered, intent } = stateOf(uplink)
-      return { transaction, delivered: new Map(delivered), inDoubt: intent?.ranges ?? [], endOffsets: intent?.endOffsets ?? {} }
+      const state = stateOf(uplink)
+      const { transaction, delivered, intent } = state
+      return {
+        transaction,
+        delivered: new Map(delivered),
+        inDoubt: underWay(state),
+        unread: intent?.ranges ?? [],
+        endOffsets: intent?.endOffsets ?? {},
+      }
     },
     isDirty: () => marks.length > 0 || [...states.values()].some((it) => it.positionDirty || it.intentDirty),
     pinned: pinnedOf,
     seen: (stream) => [...states.keys()].reduce<Intervals>((set, it) => union(set, hadBy(it, stream)), pinnedOf(stream)),
     storedOf: (stream, from, to) => storedOf(stream, from, to),
+    havers,
     unpark: (stream, from, to) => void sql.unpark.run(stream.id, from, to),
     save(at) {
       for (const mark of marks) applyMark(mark, at)
@@ -282,9 +373,7 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
       endStreamsDue = false
       for (const [uplink, state] of states) {
         if (state.positionDirty) sql.position.run(uplink, state.transaction, JSON.stringify([...state.delivered]))
-        if (state.intentDirty && state.intent)
-          sql.intent.run(uplink, JSON.stringify(state.intent.ranges), JSON.stringify(state.intent.endOffsets))
-        if (state.intentDirty && !state.intent) sql.noIntent.run(uplink)
+        if (state.intentDirty) saveIntent(uplink, state)
         state.positionDirty = false
         state.intentDirty = false
       }
@@ -292,26 +381,5 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
   }
 }
 
-const rangesOf = (intervals: StreamIntervals): StreamRange[] =>
-  [...intervals].flatMap(([stream, set]) => set.map((it) => ({ stream, from: it.from, to: it.to })))
-
-/** An intent may name numbers that were not given out yet when it was written; after a restart those are in nobody's doubt. */
-function clipped(ranges: readonly StreamRange[], streams: Streams): StreamRange[] {
-  return ranges.map((it) => ({ ...it, to: Math.min(it.to, streams.byKey(it.stream)?.next ?? 0) })).filter((it) => it.from < it.to)
-}
-
-function notDelivered(ranges: readonly StreamRange[], delivered: StreamIntervals): StreamRange[] {
-  return ranges.flatMap(({ stream, from, to }) =>
-    difference([{ from, to }], delivered.get(stream) ?? []).map((it) => ({ stream, from: it.from, to: it.to })),
-  )
-}
-
-/** What the destination has and we did not know of, as far as this log knows the streams. */
-function newRanges(there: StreamIntervals, here: StreamIntervals, streams: Streams): StreamRange[] {
-  return [...there].flatMap(([key, intervals]) => {
-    const stream = streams.byKey(key)
-    if (!stream) return []
-    const known = intersection(intervals, [{ from: 0, to: stream.next }])
-    return difference(known, here.get(key) ?? []).map((it) => ({ stream: key, from: it.from, to: it.to }))
-  })
-}
+/** All that may have been sent and is not known to have arrived. */
+const underWay = ({ doubt, intent }: UplinkState): StreamRange[] => [...doubt, ...(intent?.ranges ?? [])]

@@ -27,6 +27,8 @@ export interface Stored {
   timeOf(period: number): SliceTime
   /** Blocks of a stream that hold any of [from, to), oldest first, at most `limit`. */
   overlapping(stream: number, from: number, to: number, limit: number): readonly BlockRow[]
+  /** The same, newest first. */
+  overlappingDown(stream: number, from: number, to: number, limit: number): readonly BlockRow[]
   /** The bytes of a block. Throws DamagedBlock where a file has lost them; undefined: it is gone. */
   read(row: Pick<BlockRow, 'id' | 'segment' | 'offset' | 'bytes'>): Uint8Array | undefined
   /** Numbers of a stream that what an uplink says may still take apart: below them all is of before the last open (recover-marks.ts). */
@@ -42,6 +44,9 @@ export function openStored(db: Journal, dir: string): Stored {
     ),
     overlapping: db.prepare(
       `SELECT ${BLOCK_COLUMNS} FROM block WHERE stream = :stream AND first < :to AND first >= coalesce((SELECT max(first) FROM block WHERE stream = :stream AND first <= :from), 0) AND first + count > :from ORDER BY first LIMIT :limit`,
+    ),
+    overlappingDown: db.prepare(
+      `SELECT ${BLOCK_COLUMNS} FROM block WHERE stream = :stream AND first < :to AND first >= coalesce((SELECT max(first) FROM block WHERE stream = :stream AND first <= :from), 0) AND first + count > :from ORDER BY first DESC LIMIT :limit`,
     ),
     streamId: db
       .prepare('SELECT id FROM stream WHERE device = @device AND epoch = @epoch AND class = @class AND form = @form')
@@ -70,6 +75,7 @@ export function openStored(db: Journal, dir: string): Stored {
     describe: seriesReader(db),
     timeOf: periodReader(db),
     overlapping: (stream, from, to, limit) => sql.overlapping.all({ stream, from, to, limit }) as BlockRow[],
+    overlappingDown: (stream, from, to, limit) => sql.overlappingDown.all({ stream, from, to, limit }) as BlockRow[],
     read({ id, segment, offset, bytes }) {
       if (segment === null || offset === null) return (sql.data.get(id) as Uint8Array | null | undefined) ?? undefined
       const path = pathOf(segment)

@@ -84,7 +84,7 @@ export interface Writer {
   /** Says which of `ranges` hold nothing (any more). */
   offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): readonly StreamRange[]
   commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): void
-  restart(uplink: string, position: Position | 'none'): Resumed
+  restart(uplink: string, position: Position | 'none', undecided?: readonly StreamRange[]): Resumed
   readonly given: Given
   /** Gives the ledger's oldest new lines their places in the gap streams; says how many still have none. */
   publish(): number
@@ -412,10 +412,10 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       positions.commit(uplink, ranges, transaction, refused)
       plan()
     },
-    restart(uplink, position) {
+    restart(uplink, position, undecided) {
       mustWrite()
       if (position !== 'none') meet(uplink, position)
-      positions.restart(uplink, position)
+      positions.restart(uplink, position, undecided)
       marks.agree(uplink)
       commitForUplink()
       return positions.resumed(uplink)

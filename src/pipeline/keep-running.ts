@@ -1,6 +1,9 @@
 // The one retry loop in the tree: runs something for ever, waits between failures, longer each time, never in step with others.
 
 export interface Backoff {
+  /** After the failure of what had been well: most often one try is enough. Absent: `minMs`. */
+  readonly firstMs?: number
+  /** After the next one, and where nothing was well yet; each wait is between half and one and a half of it. */
   readonly minMs: number
   readonly maxMs: number
 }
@@ -16,15 +19,15 @@ export interface Loop {
 
 /** Runs `run` until the signal aborts. `run` calls `well` when it got somewhere: the next failure then waits briefly again. */
 export async function keepRunning(run: (well: () => void) => Promise<void>, loop: Loop, signal: AbortSignal): Promise<void> {
-  const { minMs, maxMs } = loop.backoff
+  const { firstMs, minMs, maxMs } = loop.backoff
   let waitMs = minMs
   while (!signal.aborted) {
     try {
-      await run(() => (waitMs = minMs))
+      await run(() => (waitMs = firstMs ?? minMs))
     } catch (error) {
       if (signal.aborted) return
       const jittered = waitMs * (0.5 + loop.random())
-      waitMs = Math.min(maxMs, waitMs * 2)
+      waitMs = Math.min(maxMs, Math.max(minMs, waitMs * 2))
       await loop.sleep(loop.failed(error, jittered) ?? jittered, signal)
     }
   }

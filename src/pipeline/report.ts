@@ -2,8 +2,19 @@
 import type { Wait } from '../core/admission.ts'
 import type { Settings } from '../core/settings.ts'
 import type { Source } from '../core/source.ts'
-import type { ClassStatus, HostStatus, Issue, LogStatus, SourceReport, Status, UplinkReport } from '../core/status.ts'
-import type { ForwardReport } from './forward.ts'
+import type {
+  ClassStatus,
+  DeliveryStatus,
+  HostStatus,
+  Issue,
+  LogStatus,
+  SourceReport,
+  Status,
+  UplinkReport,
+} from '../core/status.ts'
+import type { Eta } from './eta.ts'
+import type { Turn } from './failover.ts'
+import type { ForwardReport } from './forward-report.ts'
 import type { Tally } from './tally.ts'
 
 export interface Parts {
@@ -18,7 +29,16 @@ export interface Parts {
     readonly source: Source
     readonly tally: Tally
   }[]
-  readonly uplinks: readonly { readonly name: string; readonly report: ForwardReport; readonly tally: Tally }[]
+  readonly uplinks: readonly {
+    readonly name: string
+    readonly report: ForwardReport
+    readonly tally: Tally
+    readonly eta: Eta
+    /** Somebody else has our identity, lately. */
+    readonly hasRival: () => boolean
+  }[]
+  /** Whose turn it is with a class; undefined: it does not go by turns. */
+  readonly turn: (className: string) => Turn | undefined
 }
 
 /** What the log says of itself. */
@@ -50,7 +70,12 @@ export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: St
     }),
   )
   const uplinks = parts.uplinks.map((it) => uplinkReport(it, classes, parts.settings, figures, parked, now))
-  const issues = [...parts.standingIssues, ...sources.flatMap(sourceIssues), ...uplinks.flatMap(uplinkIssues), ...logIssues(log)]
+  const issues = [
+    ...parts.standingIssues,
+    ...sources.flatMap(sourceIssues),
+    ...uplinks.flatMap((it, n) => uplinkIssues(it, parts.uplinks[n]?.hasRival() ?? false)),
+    ...logIssues(log),
+  ]
   return {
     device: parts.settings.device.id,
     site: parts.settings.device.site,
@@ -60,7 +85,7 @@ export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: St
     clock,
     host,
     log: figures,
-    classes,
+    classes: classes.map((it) => ({ ...it, delivery: deliveryStatus(it, parts, now) })),
     sources,
     uplinks,
     issues,
@@ -68,7 +93,7 @@ export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: St
 }
 
 function uplinkReport(
-  { name, report, tally }: Parts['uplinks'][number],
+  { name, report, tally, eta }: Parts['uplinks'][number],
   classes: readonly ClassStatus[],
   { delivery }: Settings,
   { oldest }: LogStatus,
@@ -87,13 +112,25 @@ function uplinkReport(
     lagSeconds: lagReadings > 0 && oldest !== null ? Math.max(0, (now - oldest) / 1e6) : 0,
     readingsPerSecond: perSecond,
     lane: { ...report.lane },
-    etaSeconds: lagReadings === 0 ? 0 : report.state === 'up' && perSecond > 0 ? lagReadings / perSecond : null,
+    etaSeconds: lagReadings === 0 ? 0 : report.state === 'up' ? eta.seconds() : null,
     blocked,
     parked,
     transactions: report.transactions,
     ...(report.wait === undefined ? {} : { wait: report.wait }),
     ...(report.lastError === undefined ? {} : { lastError: report.lastError }),
     ...(report.remedy === undefined ? {} : { remedy: report.remedy }),
+  }
+}
+
+function deliveryStatus({ name, stored, oldest }: ClassStatus, { settings, turn }: Parts, now: number): DeliveryStatus {
+  const { holder, lastSwitch } = turn(name) ?? {}
+  return {
+    rule: settings.delivery[name] ?? 'all-uplinks',
+    uplink: holder ?? null,
+    atRisk: { readings: stored, seconds: oldest === null ? 0 : Math.max(0, (now - oldest) / 1e6) },
+    lastSwitch: lastSwitch
+      ? { from: lastSwitch.from, to: lastSwitch.to, seconds: lastSwitch.ms === null ? null : lastSwitch.ms / 1000 }
+      : null,
   }
 }
 
@@ -115,7 +152,7 @@ function sourceIssues(it: SourceReport): Issue[] {
   ]
 }
 
-function uplinkIssues(it: UplinkReport): Issue[] {
+function uplinkIssues(it: UplinkReport, hasRival: boolean): Issue[] {
   const remedy = it.remedy ?? `holdfast uplinks test ${it.name}`
   const blocked = it.blocked.map(
     (by): Issue => ({
@@ -125,7 +162,7 @@ function uplinkIssues(it: UplinkReport): Issue[] {
       remedy,
     }),
   )
-  if (it.state === 'fenced')
+  if (hasRival || it.state === 'fenced')
     return [
       ...blocked,
       {

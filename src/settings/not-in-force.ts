@@ -18,7 +18,7 @@ interface Rule {
   readonly at: readonly string[]
   readonly text: string
   /** Whether the value changes nothing, since it asks for what is done anyway. Without it any value counts. */
-  readonly unless?: (value: unknown, file: Readonly<Record<string, unknown>>) => boolean
+  readonly unless?: (value: unknown) => boolean
 }
 
 const RULES: readonly Rule[] = [
@@ -26,14 +26,6 @@ const RULES: readonly Rule[] = [
     at: ['sources', '*', 'protocol'],
     unless: (it) => !(PROTOCOLS_NOT_BUILT as readonly unknown[]).includes(it),
     text: 'the source is left out, its keys are not checked',
-  },
-  { at: ['uplinks', '*', 'lanes', 'liveShare'], text: 'live readings always go first, backlog has what is left' },
-  { at: ['uplinks', '*', 'lanes', 'backlog'], unless: (it) => it === 'oldest-first', text: 'backlog goes out oldest first' },
-  { at: ['failoverAfter'], text: 'no uplink takes over for another' },
-  {
-    at: ['delivery', '*'],
-    unless: (it, file) => it !== 'any-uplink' || !Array.isArray(file.uplinks) || file.uplinks.length < 2,
-    text: 'no uplink stands by: all send the class, and it counts as delivered when one has it',
   },
   { at: ['network'], text: 'the network of the system stays as it is' },
   { at: ['time'], text: 'the clock of the system stays as it is' },
@@ -44,7 +36,7 @@ export function notInForce(tree: Tree): NotInForce[] {
   const file = tree.value as Readonly<Record<string, unknown>>
   const found = RULES.flatMap((rule) =>
     [...matches(file, rule.at)]
-      .filter(({ value }) => !rule.unless?.(value, file))
+      .filter(({ value }) => !rule.unless?.(value))
       .map(({ path }) => ({ path: pathText(path), line: tree.placeOf(path, 'key').line, text: rule.text })),
   )
   return found.toSorted((a, b) => a.line - b.line)

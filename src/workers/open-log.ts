@@ -143,8 +143,8 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
     },
     offer: (uplink, ranges, endOffsets) => writer.call('offer', [uplink, ranges, endOffsets]),
     commit: (uplink, ranges, transaction, refused) => writer.call('commit', [uplink, ranges, transaction, refused]),
-    async restart(uplink, position) {
-      const resumed = await writer.call<Resumed>('restart', [uplink, position])
+    async restart(uplink, position, undecided = []) {
+      const resumed = await writer.call<Resumed>('restart', [uplink, position, undecided])
       await reading.call('restart', [uplink, resumed.delivered, resumed.inDoubt])
       return resumed
     },

@@ -110,6 +110,7 @@ function remoteUplink(calls: Caller, worker: Worker, signal: AbortSignal): Uplin
   return {
     position: () => calls.call('position', []),
     endOffsets: () => calls.call('endOffsets', []),
+    readBack: (ranges, from) => calls.call('readBack', [ranges, from]),
     send: (batch, position) => calls.call('send', [batch, position], buffersOf(batch)),
     async close() {
       signal.removeEventListener('abort', abort)

@@ -2,9 +2,11 @@
 import type { MessagePort } from 'node:worker_threads'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Position } from '../core/position.ts'
+import type { EndOffsets } from '../core/log.ts'
 import type { UplinkSettings } from '../core/settings.ts'
 import type { Route } from '../core/admission.ts'
-import type { Uplink, UplinkBatch, UplinkKind } from '../core/uplink.ts'
+import type { StreamRange } from '../core/stream.ts'
+import type { ReadBack, Uplink, UplinkBatch, UplinkKind } from '../core/uplink.ts'
 import { uplinkKinds } from '../uplinks/index.ts'
 import { systemClock } from './clock.ts'
 import { caller, serve } from './port.ts'
@@ -61,6 +63,8 @@ serve(port, {
   carried: () => traffic.bytes(),
   position: () => opened().position(stop.signal),
   endOffsets: () => opened().endOffsets(stop.signal),
+  readBack: (ranges: readonly StreamRange[], from: EndOffsets): Promise<ReadBack> =>
+    opened().readBack?.(ranges, from, stop.signal) ?? Promise.resolve({ found: new Map(), undecided: ranges }),
   send: (batch: UplinkBatch, position: Position) => opened().send(batch, position, stop.signal),
   abort: () => stop.abort(),
   async close() {

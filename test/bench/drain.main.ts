@@ -1,6 +1,7 @@
 // Drains a log into Kafka by the route that the agent has, threads and all, and says how it went; or sends small transactions one after another.
 // Started by drain.ts.   DIR BOOTSTRAP CLIENT DEVICE READINGS   ·   live BOOTSTRAP CLIENT DEVICE SECONDS
-import { forward, newReport } from '../../src/pipeline/forward.ts'
+import { newReport } from '../../src/pipeline/forward-report.ts'
+import { forward } from '../../src/pipeline/forward.ts'
 import { kafkaSettingsSchema } from '../../src/uplinks/kafka/settings.ts'
 import { systemClock } from '../../src/workers/clock.ts'
 import { uplinkHost } from '../../src/workers/uplink-host.ts'

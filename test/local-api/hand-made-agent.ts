@@ -8,6 +8,11 @@ import type { ForecastRequest } from '../../src/core/retention.ts'
 import type { Status } from '../../src/core/status.ts'
 import { forecast } from '../../src/retention/forecast.ts'
 
+const DELIVERED = {
+  delivery: { rule: 'all-uplinks', uplink: null, atRisk: { readings: 0, seconds: 0 }, lastSwitch: null },
+  oldest: null,
+} as const
+
 export function statusNow(changes: Partial<Status> = {}): Status {
   const now = Date.now() * 1000
   return {
@@ -32,7 +37,17 @@ export function statusNow(changes: Partial<Status> = {}): Status {
       commitMs: { p50: 1.2, p99: 4.1 },
     },
     classes: [
-      { name: 'alarm', accepted: 1_200, stored: 0, delivered: 1_200, aggregated: 0, lost: {}, bytes: 40_000, step: 'raw' },
+      {
+        name: 'alarm',
+        accepted: 1_200,
+        stored: 0,
+        delivered: 1_200,
+        aggregated: 0,
+        lost: {},
+        bytes: 40_000,
+        step: 'raw',
+        ...DELIVERED,
+      },
       {
         name: 'process',
         accepted: 1_234_567,
@@ -42,6 +57,7 @@ export function statusNow(changes: Partial<Status> = {}): Status {
         lost: { unreadable: 7, 'out-of-range': 5 },
         bytes: 12_260_000,
         step: 'raw',
+        ...DELIVERED,
       },
     ],
     sources: [

@@ -242,8 +242,73 @@ describe('after a doubt', () => {
     log = openTestLog(temp.dir)
     const resumed = restart('kafka', 'none')
     expect(resumed.inDoubt.map((it) => [it.from, it.to])).toEqual([[20, 40]])
-    expect(resumed).toMatchObject({ transaction: 1, endOffsets: { 'topic/0': '20' } })
+    // Nobody knows how many transactions of it were committed: none of their numbers is used again.
+    expect(resumed).toMatchObject({ transaction: 10_001, unread: resumed.inDoubt, endOffsets: { 'topic/0': '20' } })
     expect(rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog' }))).toEqual([[20, 40]])
+    log.close()
+  })
+
+  test('what the records tell of a doubt is delivered, holes in it too; what they cannot tell stays marked over restarts, until it is delivered', () => {
+    open(2)
+    const builder = source.builder
+    builder.refuse('process', 'unreadable', T0, 5)
+    log.append(builder.take(T0))
+    log.clock.tick(1000)
+    add(3)
+    restart('kafka', 'none')
+    const taken = log.keeper.next({ ...all, lane: 'backlog' })
+    const stream = taken.ranges[0]?.stream as string
+    expect(rangesOf(taken)).toEqual([[0, 55]])
+    log.writer.offer('kafka', taken.ranges, { 'topic/0': '7' })
+    log.abandon()
+    log = openTestLog(temp.dir)
+    const { transaction, unread } = restart('kafka', 'none')
+    expect(unread).toEqual([{ stream, from: 0, to: 55 }])
+    // 20 to 25 were refused at the source: no record of theirs can be there.
+    const found = new Map([
+      [
+        stream,
+        [
+          { from: 0, to: 20 },
+          { from: 25, to: 35 },
+        ],
+      ],
+    ])
+    const undecided = [{ stream, from: 35, to: 45 }]
+    const decided = log.writer.restart('kafka', { transaction, delivered: found }, undecided)
+    expect(decided).toMatchObject({ delivered: new Map([[stream, [{ from: 0, to: 35 }]]]), inDoubt: undecided, unread: [] })
+    expect(account()).toEqual({ accepted: 55, stored: 20, delivered: 30 })
+    // Another intent, another kill, a position that is known: still nobody knows of 35 to 45.
+    log.writer.offer('kafka', [{ stream, from: 45, to: 55 }], { 'topic/0': '9' })
+    log.abandon()
+    log = openTestLog(temp.dir)
+    expect(restart('kafka', { transaction: 10_001, delivered: decided.delivered })).toMatchObject({
+      inDoubt: undecided,
+      unread: [],
+    })
+    log.writer.commit('kafka', [{ stream, from: 35, to: 45 }], 10_002, [])
+    log.clock.tick(1000)
+    log.abandon()
+    log = openTestLog(temp.dir)
+    expect(restart('kafka', 'none').inDoubt).toEqual([])
+    checkBooks(temp.dir, log.writer.figures())
+    log.close()
+  })
+
+  test('an intent that nobody could decide stays in doubt when another one replaces it', () => {
+    open(4)
+    restart('kafka', 'none')
+    const taken = log.keeper.next({ ...all, lane: 'backlog' })
+    log.writer.offer('kafka', taken.ranges, {})
+    log.abandon()
+    log = openTestLog(temp.dir)
+    restart('kafka', 'none')
+    const stream = taken.ranges[0]?.stream as string
+    log.writer.offer('kafka', [{ stream, from: 0, to: 10 }], {})
+    log.abandon()
+    log = openTestLog(temp.dir)
+    const there = { transaction: 10_001, delivered: new Map([[stream, [{ from: 0, to: 10 }]]]) }
+    expect(restart('kafka', there).inDoubt).toEqual([{ stream, from: 10, to: 40 }])
     log.close()
   })
 

@@ -161,7 +161,7 @@ test('status names a class that waits, and a disk that is full', () => {
   const figures = log.writer.figures()
   log.close()
   const settings = { device: { id: 'box-1', site: '' }, delivery: {} } as unknown as Settings
-  const parts = { settings, version: '1', startedAt: 0, standingIssues: [], sources: [], uplinks: [] }
+  const parts = { settings, version: '1', startedAt: 0, standingIssues: [], sources: [], uplinks: [], turn: () => undefined }
   const status = (more: Partial<typeof figures>) =>
     statusOf(parts, { ...figures, ...more }, {} as HostStatus, {} as Status['clock'], T0)
   expect(status({}).issues).toEqual([])

@@ -5,8 +5,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
 import type { LogReader } from '../../src/core/log.ts'
 import type { WriterOptions } from '../../src/log/writer.ts'
-import type { ForwardReport } from '../../src/pipeline/forward.ts'
-import { forward, newReport } from '../../src/pipeline/forward.ts'
+import type { ForwardReport } from '../../src/pipeline/forward-report.ts'
+import { newReport } from '../../src/pipeline/forward-report.ts'
+import { forward } from '../../src/pipeline/forward.ts'
 import { systemClock } from '../../src/workers/clock.ts'
 import type { OpenLog } from '../../src/workers/open-log.ts'
 import { openLog } from '../../src/workers/open-log.ts'
@@ -78,6 +79,7 @@ function start(routes: readonly Route[], log: LogReader) {
         admission: { now: () => ({ except: [], bytesMax: Infinity, route: undefined }) },
         open: destination.connect,
         log,
+        lanes: { liveShare: 0.3, backlog: 'oldest-first' },
         clock: systemClock(),
         random: Math.random,
         failed() {},

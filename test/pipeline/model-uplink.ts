@@ -2,7 +2,7 @@
 import { decodeBlock } from '../../src/columns/index.ts'
 import { Blocked, Unreachable } from '../../src/core/errors.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
-import { contains, countOf, difference, overlaps, withInterval } from '../../src/core/intervals.ts'
+import { contains, countOf, difference, overlaps, union, withInterval } from '../../src/core/intervals.ts'
 import type { RawSlice } from '../../src/core/log.ts'
 import type { StreamRange } from '../../src/core/stream.ts'
 import { streamKey } from '../../src/core/stream.ts'
@@ -28,6 +28,10 @@ const DEADLINE_MS = 20
 export function modelDestination(faults: Faults) {
   const values = new Map<string, Map<number, number>>()
   const named = new Map<string, Intervals>()
+  /** What was never here and is said to be elsewhere. */
+  const elsewhere = new Map<string, Intervals>()
+  /** Readings that say that they may be there twice. */
+  const suspects = new Set<string>()
   const gapRows = new Map<string, Intervals>()
   let position: Position | 'none' = 'none'
   const wrong: string[] = []
@@ -60,6 +64,15 @@ export function modelDestination(faults: Faults) {
           named.set(of, withInterval(named.get(of) ?? [], row.from, row.to))
         }
     }
+    for (const { stream, from, to } of batch.elsewhere ?? []) {
+      const told = elsewhere.get(stream) ?? []
+      if (overlaps(told, from, to)) wrong.push(`${stream} ${from} to ${to}: told to be elsewhere twice`)
+      if (!contains(next.delivered.get(stream) ?? [], from, to))
+        wrong.push(`${stream} ${from}: elsewhere and not in the position`)
+      for (const sequence of values.get(stream)?.keys() ?? [])
+        if (sequence >= from && sequence < to) wrong.push(`${stream} ${sequence}: here and told to be elsewhere`)
+      elsewhere.set(stream, withInterval(told, from, to))
+    }
     if (batch.checkpoint) checkpoints.push({ reason: batch.checkpoint.reason, transaction: next.transaction })
     position = { transaction: next.transaction, delivered: new Map(next.delivered) }
   }
@@ -72,7 +85,10 @@ export function modelDestination(faults: Faults) {
       const sequence = block.sequence?.[i] ?? block.first + i
       if (sequence < slice.from || sequence >= slice.to) continue
       const isMarked = maybeDuplicate.some((it) => it.stream === stream && it.from <= sequence && sequence < it.to)
-      if (isMarked) marked++
+      if (isMarked) {
+        marked++
+        suspects.add(`${stream} ${sequence}`)
+      }
       if (known.has(sequence) && !isMarked) wrong.push(`${stream} ${sequence} twice`)
       known.set(sequence, block.value[i] as number)
     }
@@ -110,17 +126,19 @@ export function modelDestination(faults: Faults) {
     get marked() {
       return marked
     },
+    values: () => [...values.values()].flatMap((it) => [...it.values()]),
+    /** By stream: what is here, and what is told to be elsewhere. */
+    has: (stream: string) => setOf(values.get(stream)?.keys() ?? []),
+    elsewhere: (stream: string): Intervals => elsewhere.get(stream) ?? [],
+    isSuspect: (stream: string, sequence: number) => suspects.has(`${stream} ${sequence}`),
     /** What of [0, next) of a raw stream is neither here nor named, and what is both. */
     missing(stream: string, next: number): { missing: number; both: number } {
-      const here = [...(values.get(stream)?.keys() ?? [])]
-        .sort((a, b) => a - b)
-        .reduce<Intervals>((set, it) => withInterval(set, it, it + 1), [])
-      const lost = named.get(stream) ?? []
+      const here = setOf(values.get(stream)?.keys() ?? [])
+      const lost = union(named.get(stream) ?? [], elsewhere.get(stream) ?? [])
       const all = next > 0 ? [{ from: 0, to: next }] : []
       const missing = countOf(difference(difference(all, here), lost))
       return { missing, both: countOf(here) - countOf(difference(here, lost)) }
     },
-    values: () => [...values.values()].flatMap((it) => [...it.values()]),
     async connect(): Promise<Uplink> {
       if (faults.open()) throw new Unreachable('refused', 'nobody answers')
       open++
@@ -144,6 +162,10 @@ export function modelDestination(faults: Faults) {
       }
     },
   }
+}
+
+function setOf(sequences: Iterable<number>): Intervals {
+  return [...sequences].sort((a, b) => a - b).reduce<Intervals>((set, it) => withInterval(set, it, it + 1), [])
 }
 
 async function deadline(signal: AbortSignal): Promise<never> {

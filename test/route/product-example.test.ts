@@ -25,15 +25,7 @@ const PASSWORDS = { line: 'word of the line', hall: 'word of the hall' }
 const TEMPERATURE = 74.935882
 const PORT = 27_000
 
-const NOT_IN_FORCE = [
-  'uplinks[0].lanes.liveShare',
-  'uplinks[0].links',
-  'uplinks[0].windows',
-  'failoverAfter',
-  'network',
-  'time',
-  'update',
-]
+const NOT_IN_FORCE = ['uplinks[0].links', 'uplinks[0].windows', 'network', 'time', 'update']
 
 let dir: string
 let kafka: Broker

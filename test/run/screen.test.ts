@@ -5,6 +5,10 @@ import { oneLine, screen } from './screen.ts'
 
 const NOW = 1_700_000_000_000_000
 
+const DELIVERED = {
+  delivery: { rule: 'all-uplinks', uplink: null, atRisk: { readings: 0, seconds: 0 }, lastSwitch: null },
+  oldest: null,
+} as const
 const status: Status = {
   device: 'hf-1',
   site: 'plant-1',
@@ -20,8 +24,18 @@ const status: Status = {
   },
   log: { bytes: 50e6, bytesMax: 100e6, oldest: null, sequence: 1, commits: 1, commitMs: { p50: 1, p99: 2 } },
   classes: [
-    { name: 'process', accepted: 1234, stored: 4, delivered: 1220, aggregated: 0, lost: { overflow: 10 }, bytes: 1, step: 'raw' },
-    { name: 'debug', accepted: 0, stored: 0, delivered: 0, aggregated: 0, lost: {}, bytes: 0, step: 'raw' },
+    {
+      name: 'process',
+      accepted: 1234,
+      stored: 4,
+      delivered: 1220,
+      aggregated: 0,
+      lost: { overflow: 10 },
+      bytes: 1,
+      step: 'raw',
+      ...DELIVERED,
+    },
+    { name: 'debug', accepted: 0, stored: 0, delivered: 0, aggregated: 0, lost: {}, bytes: 0, step: 'raw', ...DELIVERED },
   ],
   sources: [
     { name: 'line', protocol: 'opcua', state: 'up', readings: 1230, readingsPerSecond: 99.6, lastReading: NOW - 200_000 },

@@ -1,6 +1,6 @@
 // `uplinks`: what would be sent now, put together from what the admission says and what the destination refuses.
 import type { ClassView, UplinkView } from '../../core/links.ts'
-import type { ForwardReport } from '../forward.ts'
+import type { ForwardReport } from '../forward-report.ts'
 import type { UplinkAdmission } from './admission.ts'
 
 export function uplinkView(name: string, admission: UplinkAdmission, report: ForwardReport): UplinkView {

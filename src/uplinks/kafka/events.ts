@@ -1,8 +1,8 @@
 // Records that are not readings: gaps, checkpoints, readings that were refused for good.
 import { binary, lengthOf } from '../../clients/kafka/records.ts'
 import type { EndOffsets, LedgerRow } from '../../core/log.ts'
-import type { Stream } from '../../core/stream.ts'
-import { streamKey } from '../../core/stream.ts'
+import type { Stream, StreamRange } from '../../core/stream.ts'
+import { streamKey, streamOf } from '../../core/stream.ts'
 import type { Position, Refusal } from '../../core/position.ts'
 import type { UplinkBatch } from '../../core/uplink.ts'
 import type { RecordStyle } from './readings.ts'
@@ -40,6 +40,43 @@ export function gapRecord(stream: Stream, row: LedgerRow, style: RecordStyle, no
   }
   const name = { type: 'holdfast.gap', subject: row.stream.class, idPrefix: `${streamKey(stream)}:`, sequence: row.sequence }
   return eventRecord(stream, `${stream.device}/${row.stream.class}`, name, value, style, now, maybeDuplicate)
+}
+
+/**
+ * What this uplink never got and others have. It has no place in a gap stream, which is one sequence for all uplinks: transaction and place in it are
+ * its id. When the readings were is not known any more.
+ */
+export function elsewhereRecord(
+  { stream: key, from, to }: StreamRange,
+  place: number,
+  { transaction }: Position,
+  { device: box, uplink }: { device: string; uplink: string },
+  style: RecordStyle,
+  now: number,
+): EventRecord {
+  const { device, epoch, class: name, form } = streamOf(key)
+  const value = {
+    ts: now,
+    device,
+    site: style.site,
+    class: name,
+    form,
+    epoch,
+    seq_from: from,
+    seq_to: to - 1,
+    from: null,
+    to: null,
+    count: to - from,
+    action: 'elsewhere',
+    reason: 'another-uplink',
+    exact: true,
+    seq: null,
+    uplink,
+    transaction,
+    ingest_ts: now,
+  }
+  const id = { type: 'holdfast.gap', subject: name, idPrefix: `${box}:${uplink}:elsewhere:${transaction}-`, sequence: place }
+  return eventRecord({ device, epoch, class: name, form: 'gap' }, `${device}/${name}`, id, value, style, now)
 }
 
 /** The destination as a checkpoint describes it, just before its transaction. */

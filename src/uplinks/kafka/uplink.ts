@@ -10,17 +10,18 @@ import { explain } from '../../clients/kafka/explain.ts'
 import { asUnreachable, withDeadline } from '../../clients/kafka/access.ts'
 import { Blocked, Unreachable } from '../../core/errors.ts'
 import type { Slice } from '../../core/log.ts'
-import type { Form } from '../../core/stream.ts'
-import { streamKey } from '../../core/stream.ts'
+import type { Form, Stream } from '../../core/stream.ts'
+import { streamKey, streamOf } from '../../core/stream.ts'
 import type { Position, Refusal } from '../../core/position.ts'
 import type { Uplink, UplinkBatch, UplinkContext } from '../../core/uplink.ts'
 import { topicSchemas } from './avro/topic-schemas.ts'
 import type { Cluster, RefusedTransaction } from './cluster.ts'
 import { openCluster } from './cluster.ts'
 import type { Destination } from './events.ts'
-import { checkpointRecord, refusedRecord } from './events.ts'
+import { checkpointRecord, elsewhereRecord, refusedRecord } from './events.ts'
 import type { Packed } from './pack.ts'
 import { packer } from './pack.ts'
+import { readBack } from './read-back.ts'
 import { decodePosition, encodePosition } from './position.ts'
 import type { KafkaSettings } from './settings.ts'
 import type { MissingTopic, Topic } from './topics.ts'
@@ -53,6 +54,7 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
   const pack = packer(style, sentTimeOnly, schemas.format)
   const topics = knownTopics(cluster, () => context.clock.monotonic())
   const events = settings.topics.events
+  const topicOfStream = (key: string) => topicOf(streamOf(key), settings, context)
   let spent = false
 
   /** One call at the destination. An error that is neither Blocked nor ours (a position too long) gives the client up; a bug or a damaged block stays what it is. */
@@ -90,13 +92,17 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     const eventsTopic = found.get(events) as Topic
     pack.begin(now)
     for (const slice of batch.slices) {
-      const topic = found.get(topicOf(slice, settings, context)) as Topic
+      const topic = found.get(topicOf(slice.stream, settings, context)) as Topic
       if (slice.form === 'gap') pack.addGaps(slice, topic, duplicatesOf(batch, slice))
       else if (context.records === 'blocks') pack.blocks.add(slice, batch.series, topic, duplicatesOf(batch, slice))
       else if (slice.form === 'aggregate') pack.addAggregates(slice, batch.series, topic, duplicatesOf(batch, slice))
       else pack.addReadings(slice, batch.series, topic, duplicatesOf(batch, slice))
     }
     pack.blocks.flush()
+    for (const [n, range] of (batch.elsewhere ?? []).entries()) {
+      const topic = found.get(topicOf(gapOf(range.stream), settings, context)) as Topic
+      pack.addEvent(elsewhereRecord(range, n, position, about, style, now), topic)
+    }
     if (pack.refusals.length > 0) pack.addEvent(refusedRecord(pack.refusals, position, about, style, now), eventsTopic)
     if (batch.checkpoint && destination) {
       const where = { ...about, destination }
@@ -107,7 +113,7 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
 
   /** Of all topics that the records may go to, so that the schema of a gap is known before there is one; those of this batch must be. */
   async function refuseUnknown(batch: UplinkBatch): Promise<void> {
-    const used = new Map(batch.slices.map((it) => [topicOf(it, settings, context), it.form]))
+    const used = new Map(streamsOf(batch).map((it) => [topicOf(it, settings, context), it.form]))
     const problems = await schemas.missing(new Map([...topicsOf(settings, context), ...used]))
     const names = [...problems.keys()].filter((it) => it === events || used.has(it))
     const first = problems.get(names[0] ?? '')
@@ -117,7 +123,7 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
   }
 
   async function sendAll(batch: UplinkBatch, position: Position, signal: AbortSignal): Promise<readonly Refusal[]> {
-    const names = new Set([events, ...batch.slices.map((it) => topicOf(it, settings, context))])
+    const names = new Set([events, ...streamsOf(batch).map((it) => topicOf(it, settings, context))])
     const metadata = encodePosition(position.delivered)
     const offsets = { group: identity, topic: events, offset: String(position.transaction), metadata }
     for (let adaptations = 0; ; adaptations++) {
@@ -158,6 +164,7 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     position: (signal) => orSpend(() => readPosition(signal)),
     endOffsets: (signal) =>
       orSpend(() => withDeadline('read the ends', CALL_MS_MAX, signal, topics.ends([...topicsOf(settings, context).keys()]))),
+    readBack: (ranges, from, signal) => orSpend(() => readBack(settings, context, topicOfStream, ranges, from, signal)),
     send: (batch, position, signal) => orSpend(() => sendAll(batch, position, signal)),
     async close() {
       spent = true
@@ -175,11 +182,22 @@ function isOfTheLink(error: unknown): boolean {
   )
 }
 
-function topicOf(slice: Slice, settings: KafkaSettings, { site, records }: Where): string {
-  const { telemetry, aggregates, gaps, blocks } = settings.topics
-  const inBlocks = records === 'blocks' && slice.form !== 'gap'
-  const template = inBlocks ? blocks : { raw: telemetry, aggregate: aggregates, gap: gaps }[slice.form]
-  return filledTopic(template, slice.stream.class, site)
+/** Streams whose records go along. */
+function streamsOf({ slices, elsewhere = [] }: UplinkBatch): Stream[] {
+  return [...slices.map((it) => it.stream), ...elsewhere.map((it) => gapOf(it.stream))]
+}
+
+const gapOf = (key: string): Stream => ({ ...streamOf(key), form: 'gap' })
+
+function topicOf(
+  { form, class: name }: Pick<Stream, 'form' | 'class'>,
+  settings: KafkaSettings,
+  { site, records }: Where,
+): string {
+  const { telemetry, aggregates, gaps, events, blocks } = settings.topics
+  const inBlocks = records === 'blocks' && (form === 'raw' || form === 'aggregate')
+  const template = inBlocks ? blocks : { raw: telemetry, aggregate: aggregates, gap: gaps, event: events }[form]
+  return filledTopic(template, name, site)
 }
 
 /** Every topic that the records may go to, as far as the classes are known, and what its records are. */
@@ -206,8 +224,8 @@ function duplicatesOf(batch: UplinkBatch, slice: Slice) {
 function classesOf(batch: UplinkBatch, settings: KafkaSettings, where: Where, names: readonly string[]): string[] {
   // Without the events topic there is no position: then every class waits.
   const all = names.includes(settings.topics.events)
-  const slices = batch.slices.filter((it) => all || names.includes(topicOf(it, settings, where)))
-  return [...new Set(slices.map((it) => it.stream.class))]
+  const streams = streamsOf(batch).filter((it) => all || names.includes(topicOf(it, settings, where)))
+  return [...new Set(streams.map((it) => it.class))]
 }
 
 function refuseMissing(

@@ -6,8 +6,10 @@ import type { LogReader } from '../../../src/core/log.ts'
 import type { Uplink } from '../../../src/core/uplink.ts'
 import type { LogFigures } from '../../../src/log/figures.ts'
 import { recoverLog } from '../../../src/log/recover.ts'
-import type { ForwardParts, ForwardReport } from '../../../src/pipeline/forward.ts'
-import { forward, newReport } from '../../../src/pipeline/forward.ts'
+import type { ForwardReport } from '../../../src/pipeline/forward-report.ts'
+import type { ForwardParts } from '../../../src/pipeline/forward.ts'
+import { newReport } from '../../../src/pipeline/forward-report.ts'
+import { forward } from '../../../src/pipeline/forward.ts'
 import { systemClock } from '../../../src/workers/clock.ts'
 import { checkBooks, openTestLog, T0 } from '../../log/helpers.ts'
 import type { Dice } from '../dice.ts'
@@ -101,8 +103,9 @@ export async function openBox({ device, dir, dice, open, waits, from = 0, bytes 
         sleepers.add(done)
         signal.addEventListener('abort', () => done(), { once: true })
       }),
-    async restart(uplink, position) {
-      const resumed = log.writer.restart(uplink, position)
+    async restart(...args) {
+      const [uplink] = args
+      const resumed = log.writer.restart(...args)
       log.keeper.restart(uplink, resumed.delivered, resumed.inDoubt)
       return resumed
     },

@@ -36,8 +36,13 @@ export function settingsOf(bootstrap: string, more: Partial<KafkaSettings> = {})
   }
 }
 
-export async function openFor(bootstrap: string, device: string, more: Partial<KafkaSettings> = {}): Promise<Uplink> {
-  return kafka.open(settingsOf(bootstrap, more), contextOf(device))
+export async function openFor(
+  bootstrap: string,
+  device: string,
+  more: Partial<KafkaSettings> = {},
+  name = 'cloud',
+): Promise<Uplink> {
+  return kafka.open(settingsOf(bootstrap, more), contextOf(device, name))
 }
 
 /**

@@ -76,7 +76,7 @@ export function aggregated(
 }
 
 export function batchOf(...parts: { slice: Slice; series: Map<number, LogSeries> }[]): UplinkBatch {
-  return { slices: parts.map((it) => it.slice), series: parts[0]?.series ?? new Map(), maybeDuplicate: [] }
+  return { slices: parts.map((it) => it.slice), series: parts[0]?.series ?? new Map(), maybeDuplicate: [], elsewhere: [] }
 }
 
 export function positionOf(transaction: number, stream: Stream, to: number): Position {

@@ -1,0 +1,94 @@
+// What goes into the next transaction: all that live has, then backlog.
+//
+// How much backlog: a transaction is one piece, so live readings that come meanwhile wait for it. It is as long as the link takes for BEAT_SECONDS,
+// or QUIET_SECONDS where live has had nothing to say lately, but never so short that most of it would be the way there and back.
+//   live     never waits for backlog: all that it has goes first, whatever its share
+//   backlog  what live leaves of the transaction, but at least 1 − liveShare of its size on top of what live has: however much live
+//            brings, the backlog shrinks, and live waits no longer than for that part
+import type { NextRequest, Slice, Taken } from '../core/log.ts'
+import type { LogReader } from '../core/log.ts'
+import type { UplinkSettings } from '../core/settings.ts'
+import type { Clock } from '../core/source.ts'
+import type { StreamRange } from '../core/stream.ts'
+import { streamKey } from '../core/stream.ts'
+import type { Admission, Admitted } from '../core/admission.ts'
+import type { LinkRate } from './link-rate.ts'
+import { READINGS_MAX } from './link-rate.ts'
+
+const READINGS_MIN = 1_000
+const TAKE_BYTES_MAX = 4_000_000
+const BEAT_SECONDS = 0.05
+const QUIET_SECONDS = 0.2
+/** So long after its last reading live counts as quiet. */
+const QUIET_AFTER_MS = 2_000
+/** A transaction carries for at least so many times what it costs when it is empty. */
+const OVERHEADS_MIN = 2
+
+export interface Pair {
+  readonly live: Taken
+  readonly backlog: Taken
+}
+
+export type LaneSettings = Pick<UplinkSettings, 'liveShare' | 'backlog'>
+
+export interface TakeParts {
+  readonly uplink: string
+  readonly log: LogReader
+  readonly clock: Clock
+  readonly admission: Admission
+  readonly lanes: LaneSettings
+  /** Classes of which one uplink is enough, and which uplinks take them. */
+  readonly anyOf: NextRequest['anyOf']
+  link(): LinkRate
+  /** Rows that a transaction of so many bytes may hold. */
+  rowsMax(bytes: number): number
+}
+
+/** Takes in turn; `except` are classes that wait for the destination. */
+export function taker({ uplink, log, clock, admission, lanes, anyOf, link, rowsMax }: TakeParts) {
+  let liveAt = -Infinity
+  return async (blocked: readonly string[]): Promise<Pair> => {
+    const admitted = admission.now()
+    const except = [...admitted.except, ...blocked]
+    const most = admitted.bytesMax === Infinity ? Infinity : rowsMax(admitted.bytesMax)
+    const rate = { ...link(), readingsMax: Math.min(link().readingsMax, most) }
+    const bytesMax = TAKE_BYTES_MAX * (link().readingsMax / READINGS_MAX)
+    const request = { uplink, except, bytesMax, backlog: lanes.backlog, ...(anyOf ? { anyOf } : {}) }
+    const live = await log.next({ ...request, lane: 'live', readingsMax: rate.readingsMax })
+    const has = rowsOf({ live, backlog: NOTHING })
+    if (has > 0) liveAt = clock.monotonic()
+    const readingsMax = Math.min(most - has, backlogRoom(has, clock.monotonic() - liveAt < QUIET_AFTER_MS, lanes.liveShare, rate))
+    if (readingsMax <= 0) return { live, backlog: NOTHING }
+    return { live, backlog: await log.next({ ...request, lane: 'backlog', readingsMax }) }
+  }
+}
+
+/** Readings of the backlog that go with `live` readings of the live lane. */
+export function backlogRoom(live: number, isLively: boolean, liveShare: number, link: LinkRate): number {
+  const { perSecond, overheadSeconds, readingsMax } = link
+  const seconds = Math.max(isLively ? BEAT_SECONDS : QUIET_SECONDS, overheadSeconds * OVERHEADS_MIN)
+  const size = Math.min(readingsMax, Math.max(READINGS_MIN, perSecond * seconds))
+  return Math.floor(Math.max(size - live, size * (1 - liveShare)))
+}
+
+const NOTHING: Taken = { slices: [], ranges: [], series: new Map() }
+/** Readings and aggregates. */
+export const readingsOf = (taken: Taken) => taken.slices.reduce((sum, it) => sum + (it.form === 'gap' ? 0 : it.to - it.from), 0)
+
+/** Records: readings, aggregates, lines of the ledger. */
+export function rowsOf({ live, backlog }: Pair): number {
+  return [...live.slices, ...backlog.slices].reduce((sum, it) => sum + (it.form === 'gap' ? it.rows.length : it.to - it.from), 0)
+}
+
+export function isShutOut({ live, backlog }: Pair, { except }: Admitted): boolean {
+  return [...live.slices, ...backlog.slices].some((it) => except.includes(it.stream.class))
+}
+
+/** Less what the log has given up meanwhile: it is named in the ledger. */
+export function without({ live, backlog }: Pair, empty: readonly StreamRange[]): Pair {
+  if (empty.length === 0) return { live, backlog }
+  const isGone = ({ stream, from, to }: Slice) =>
+    empty.some((it) => it.stream === streamKey(stream) && it.from < to && from < it.to)
+  const rest = (taken: Taken): Taken => ({ ...taken, slices: taken.slices.filter((it) => it.form === 'gap' || !isGone(it)) })
+  return { live: rest(live), backlog: rest(backlog) }
+}

@@ -1,0 +1,158 @@
+// Two real clusters on one log; the first is killed under load and comes back.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { BatchBuilder, newOrigin } from '../../../src/core/batch.ts'
+import { createFailover } from '../../../src/pipeline/failover.ts'
+import { newReport } from '../../../src/pipeline/forward-report.ts'
+import { forward } from '../../../src/pipeline/forward.ts'
+import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
+import { openLog } from '../../../src/workers/open-log.ts'
+import type { Broker } from '../../kafka/broker.ts'
+import { createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
+import { ofDevice, openFor, readTopic, settled } from './cluster.ts'
+import { CLOCK } from './slices.ts'
+
+const DEVICE = 'box-two'
+const FAILOVER_AFTER_MS = 10_000
+const DOWN_MS = 20_000
+const EVERY_MS = 100
+const READINGS_EACH = 20
+const CLASSES = ['alarms', 'process'] as const
+const DELIVERY = { alarms: 'all-uplinks', process: 'any-uplink' } as const
+
+let first: Broker
+let second: Broker
+beforeAll(async () => {
+  first = await startBroker({ portFrom: 26_300 })
+  second = await startBroker({ portFrom: 26_400 })
+  for (const { bootstrap } of [first, second]) {
+    await createTopics(bootstrap, 3)
+    await settled(bootstrap)
+  }
+}, 240_000)
+afterAll(() => Promise.all([first?.down(), second?.down()]))
+
+function openBox(dir: string) {
+  return openLog(
+    {
+      dir,
+      device: DEVICE,
+      bytesMax: 64_000_000,
+      commitBytes: 200_000,
+      commitEveryMinMs: 0,
+      keepDeliveredMs: 0,
+      classes: CLASSES.map((name) => ({ name, floorBytes: 0, commitEveryMs: 50, whenFull: 'reduce', ladder: [] })),
+      delivery: DELIVERY,
+      uplinks: ['first', 'second'],
+    },
+    (error) => {
+      throw error
+    },
+  )
+}
+
+/** A tenth of the readings are alarms. Says how many there were. */
+function load(append: (batch: ReturnType<BatchBuilder['take']>) => Promise<void>) {
+  const builder = new BatchBuilder(newOrigin(0))
+  const [alarms, process] = CLASSES.map((name) => builder.series({ tag: `hall-1/${name}`, class: name, kind: 'double' }))
+  let given = 0
+  const timer = setInterval(() => {
+    for (let i = 0; i < READINGS_EACH; i++) builder.add((i % 10 === 0 ? alarms : process) as number, CLOCK.now(), given++)
+    void append(builder.take(CLOCK.now()))
+  }, EVERY_MS)
+  return () => (clearInterval(timer), given)
+}
+
+const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+test('killed under load: alarms lose nothing, the other class is taken over in time and given back, each cluster and their union are proven', {
+  timeout: 400_000,
+}, async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'holdfast-two-'))
+  const log = await openBox(dir)
+  const admission = { now: () => ({ except: [], bytesMax: Infinity, route: undefined }) }
+  const uplinks = [first, second].map((broker, n) => {
+    const name = n === 0 ? 'first' : 'second'
+    const open = () => openFor(broker.bootstrap, DEVICE, {}, name)
+    return { name, open, admission, report: newReport() }
+  })
+  const failover = createFailover({ uplinks, delivery: DELIVERY, failoverAfterMs: FAILOVER_AFTER_MS, clock: CLOCK })
+  const stop = new AbortController()
+  const ends = uplinks.map(({ name, open, report }) =>
+    forward(
+      {
+        uplink: name,
+        admission: failover.admission(name),
+        anyOf: { classes: failover.classes, uplinks: ['first', 'second'] },
+        open,
+        log: log.reader,
+        lanes: { liveShare: 0.3, backlog: 'oldest-first' },
+        clock: CLOCK,
+        random: Math.random,
+        failed() {},
+        waits: { backoff: { firstMs: 500, minMs: 4_000, maxMs: 8_000 } },
+      },
+      report,
+      stop.signal,
+    ),
+  )
+  const end = load((batch) => log.writer.append(batch))
+  const turn = () => failover.turn('process')
+  await vi.waitFor(() => expect(uplinks.map((it) => it.report.transactions > 3)).toEqual([true, true]), {
+    timeout: 60_000,
+    interval: 100,
+  })
+  await later(3_000)
+  // Where both were slow to begin, the second may have had it already.
+  await vi.waitFor(() => expect(turn()).toMatchObject({ holder: 'first' }), { timeout: 60_000, interval: 100 })
+
+  await first.kill()
+  const killed = CLOCK.monotonic()
+  await vi.waitFor(() => expect(turn()).toMatchObject({ holder: 'second', lastSwitch: { ms: expect.any(Number) } }), {
+    timeout: 60_000,
+    interval: 50,
+  })
+  const over = { ...turn()?.lastSwitch, afterKillMs: CLOCK.monotonic() - killed }
+  await later(DOWN_MS - (CLOCK.monotonic() - killed))
+  // All that is not delivered to both counts as stored: nothing of it is given up.
+  expect((await log.figures()).classes.map((it) => it.lost)).toEqual([{}, {}])
+  await first.start()
+  await vi.waitFor(() => expect(turn()?.holder).toBe('first'), { timeout: 180_000, interval: 100 })
+  await later(3_000)
+  const given = end()
+  const left = async () => (await log.figures()).classes.map((it) => it.stored)
+  await vi.waitFor(async () => expect(await left()).toEqual([0, 0]), { timeout: 60_000, interval: 200 })
+  await later(3_000)
+  stop.abort()
+  await Promise.all(ends)
+  await log.close()
+  rmSync(dir, { recursive: true, force: true })
+
+  const reports = await Promise.all([first, second].map((it) => verifyTopics({ brokers: [it.bootstrap], device: DEVICE })))
+  const ids = await Promise.all(
+    [first, second].map(async ({ bootstrap }, n) => {
+      const raw = reports[n]?.streams.filter((it) => it.stream.form === 'raw') ?? []
+      const records = raw.reduce((sum, it) => sum + it.records, 0)
+      const read = await readTopic(bootstrap, TOPICS.telemetry, (it) => it.length >= records && ofDevice(it, DEVICE).length === records)
+      return ofDevice(read, DEVICE).map((it) => it.headers)
+    }),
+  )
+  const of = (n: number, name: string) => new Set(ids[n]?.map((it) => it['ce_id'] ?? '').filter((it) => it.includes(`:${name}:`)))
+  const both = [...of(0, 'process')].filter((it) => of(1, 'process').has(it))
+  const marked = new Set(
+    ids
+      .flat()
+      .filter((it) => it['holdfast-maybe-duplicate'])
+      .map((it) => it['ce_id']),
+  )
+  const together = await verifyTopics({ brokers: [first.bootstrap], and: [{ brokers: [second.bootstrap] }], device: DEVICE })
+  for (const it of [...reports, together]) expect(it.ok, JSON.stringify(it.streams)).toBe(true)
+  expect([of(0, 'alarms').size, of(1, 'alarms').size]).toEqual([given / 10, given / 10])
+  expect(new Set([...of(0, 'process'), ...of(1, 'process')]).size).toBe((given * 9) / 10)
+  expect(both.filter((it) => !marked.has(it))).toEqual([])
+  expect(over.ms).toBeLessThan(2 * FAILOVER_AFTER_MS)
+  expect(of(1, 'process').size).toBeGreaterThan(0)
+  expect(turn()?.lastSwitch).toMatchObject({ from: 'second', to: 'first' })
+})
