@@ -135,7 +135,11 @@ test('killed under load: alarms lose nothing, the other class is taken over in t
     [first, second].map(async ({ bootstrap }, n) => {
       const raw = reports[n]?.streams.filter((it) => it.stream.form === 'raw') ?? []
       const records = raw.reduce((sum, it) => sum + it.records, 0)
-      const read = await readTopic(bootstrap, TOPICS.telemetry, (it) => it.length >= records && ofDevice(it, DEVICE).length === records)
+      const read = await readTopic(
+        bootstrap,
+        TOPICS.telemetry,
+        (it) => it.length >= records && ofDevice(it, DEVICE).length === records,
+      )
       return ofDevice(read, DEVICE).map((it) => it.headers)
     }),
   )
