@@ -51,7 +51,6 @@ export const NOT_BUILT: readonly string[] = [
   'panel',
   'console',
   'sources browse',
-  'replay',
   'settings show',
   'settings diff',
   'settings apply',
