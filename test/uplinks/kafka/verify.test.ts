@@ -307,7 +307,7 @@ test('records that were replayed prove nothing and double nothing', async () => 
 async function createAll(prefix: string): Promise<void> {
   const admin = adminOf(broker.bootstrap)
   await admin.connect()
-  const names = [...Object.values(TOPICS), 'holdfast.blocks.v1'].map((it) => `${prefix}${it}`)
+  const names = Object.values(TOPICS).map((it) => `${prefix}${it}`)
   await admin.createTopics({ waitForLeaders: true, topics: names.map((topic) => ({ topic, numPartitions: 1 })) })
   // A plain producer that finds no leader yet sends twice.
   for (const it of names) await vi.waitFor(() => admin.fetchTopicOffsets(it), { timeout: 30_000, interval: 100 })
@@ -357,14 +357,14 @@ test('records that carry many: their ids say which; the same readings as records
     value: Buffer.of(0x48, 0x42, 1, 0),
     headers: { ce_id: `${streamKey(rawStream(device))}:${from}-${to - 1}` },
   })
-  await write('c.holdfast.blocks.v1', [many(0, 70_000), many(70_000, 70_001), many(80_000, 90_000)])
+  await write(`c.${TOPICS.blocks}`, [many(0, 70_000), many(70_000, 70_001), many(80_000, 90_000)])
   await write(`c.${TOPICS.events}`, [checkpoint(device, 1, [[0, 90_000]], 90_000)])
   await write(`c.${TOPICS.telemetry}`, messages(device, range(0, 100)))
   const options = { brokers: [broker.bootstrap], prefix: 'c.', device }
   const report = await verifyTopics(options)
   expect(report).toMatchObject({ ok: false, totals: { proven: 80_001, missing: 9_999, doubled: 0 }, foreign: 0 })
   expect(report.streams[0]?.holes).toEqual([{ from: 70_001, to: 80_000 }])
-  await write('c.holdfast.blocks.v1', [many(70_000, 80_010)])
+  await write(`c.${TOPICS.blocks}`, [many(70_000, 80_010)])
   expect((await verifyTopics(options)).totals).toMatchObject({ proven: 90_000, missing: 0, doubled: 11 })
 })
 
