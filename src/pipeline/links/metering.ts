@@ -33,8 +33,14 @@ export interface Spending {
 
 /** Of a transaction, beside its records: begin, ends of the topics, commit; and their headers. */
 const TRANSACTION_BYTES = 4_000
+const TRANSACTION_BYTES_MIN = 1_000
 const OPENING_BYTES = 24_000
 const ROW_BYTES = 400
+/** Fewer rows tell what a transaction takes, more tell what a row does. */
+const ROWS_TELLING_MIN = 20
+/** A transaction holds at most so many times the rows of the largest before it: what rows take is found out with few. */
+const ROWS_GROWTH = 4
+const ROWS_FIRST = 100
 /** Estimates are so much above the largest that was seen lately. */
 const MARGIN = 1.25
 /** What was seen counts for so much less with each transaction. */
@@ -43,16 +49,22 @@ const LOOK_MS = 250
 
 export function createMeter(parts: MeterParts): Meter {
   let rowBytes = ROW_BYTES
+  let transactionBytes = TRANSACTION_BYTES
+  let rowsKnown = ROWS_FIRST
   let openingBytes = OPENING_BYTES
   /** Carried, and told to a budget. */
   let told = 0
 
-  const estimate = (rows: number | 'opening') =>
-    (rows === 'opening' ? openingBytes : TRANSACTION_BYTES + rows * rowBytes) * MARGIN
+  const estimate = (rows: number | 'opening') => (rows === 'opening' ? openingBytes : transactionBytes + rows * rowBytes) * MARGIN
 
   function learn(rows: number | 'opening', bytes: number): void {
     if (rows === 'opening') openingBytes = Math.max(bytes, openingBytes * FORGET, OPENING_BYTES / 4)
-    else if (rows > 0) rowBytes = Math.max((bytes - TRANSACTION_BYTES) / rows, rowBytes * FORGET, 1)
+    else if (rows < ROWS_TELLING_MIN)
+      transactionBytes = Math.max(bytes - rows * rowBytes, transactionBytes * FORGET, TRANSACTION_BYTES_MIN)
+    else {
+      rowBytes = Math.max((bytes - transactionBytes) / rows, rowBytes * FORGET, 1)
+      rowsKnown = Math.max(rowsKnown, rows)
+    }
   }
 
   return {
@@ -87,7 +99,8 @@ export function createMeter(parts: MeterParts): Meter {
 
       return {
         signal: stop.signal,
-        rowsMax: (bytes) => Math.max(1, Math.floor((bytes / MARGIN - TRANSACTION_BYTES) / rowBytes)),
+        rowsMax: (bytes) =>
+          Math.max(1, Math.min(rowsKnown * ROWS_GROWTH, Math.floor((bytes / MARGIN - transactionBytes) / rowBytes))),
         async begin(rows) {
           if (!isMetered) return NOTHING_SPENT
           const from = (await parts.carried?.()) ?? 0

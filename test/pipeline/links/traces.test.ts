@@ -1,0 +1,139 @@
+// Links as they are in life, in simulated time: budgets are never exceeded, alarms within their bound, everything delivered.
+import { expect, test } from 'vitest'
+import type { UplinkSettings } from '../../../src/core/settings.ts'
+import type { Outcome } from './world.ts'
+import { simulate } from './world.ts'
+
+const UPLINK = {
+  name: 'cloud',
+  kind: 'kafka',
+  settings: {},
+  liveShare: 0.3,
+  backlog: 'oldest-first',
+  records: 'readings',
+  encoding: { format: 'json' },
+} as const
+const uplink = (more: Partial<UplinkSettings>): UplinkSettings => ({ ...UPLINK, ...more })
+
+/** Hours from reading to commit. */
+function latest(outcome: Outcome, className: string, among: (read: number) => boolean = () => true): number {
+  const waits = outcome.sent.filter((it) => it.class === className && among(it.read)).map((it) => it.at - it.read)
+  return Math.max(...waits)
+}
+const by = ({ sent }: Outcome, className: string) => new Set(sent.filter((it) => it.class === className).map((it) => it.link))
+const sum = (days: readonly number[] = []) => days.reduce((total, it) => total + it, 0)
+
+test('ship: six days by satellite for alarms alone, six hours in the harbour for everything', { timeout: 300_000 }, async () => {
+  const SATELLITE_BYTES = 30_000_000
+  const outcome = await simulate({
+    start: '2026-06-01T00:00Z',
+    hours: 6 * 24 + 6,
+    classes: { alarm: 30, process: 600 },
+    uplink: uplink({
+      links: [
+        { interface: 'eth1', classes: 'all' },
+        {
+          interface: 'wwan0',
+          classes: ['alarm'],
+          bytesPerSecondMax: 20_000,
+          budget: { bytes: SATELLITE_BYTES, per: 'month', zone: 'UTC' },
+        },
+      ],
+    }),
+    isUp: (link, hour) => (link === 'eth1' ? hour >= 6 * 24 : hour % 24 < 23),
+    bytesPerSecond: { eth1: 1_000_000, wwan0: 30_000 },
+    killEveryHours: 25,
+  })
+  expect(outcome.left).toEqual({ alarm: 0, process: 0 })
+  expect(outcome.twice).toBe(0)
+  expect([...by(outcome, 'process')]).toEqual(['eth1'])
+  expect([...by(outcome, 'alarm')].sort()).toEqual(['eth1', 'wwan0'])
+  expect(sum(outcome.carried['wwan0'])).toBeLessThanOrEqual(SATELLITE_BYTES)
+  // The satellite is away for an hour a day: alarms of other hours are there within some minutes.
+  expect(latest(outcome, 'alarm', (read) => read % 24 < 22.9)).toBeLessThan(0.1)
+  expect(latest(outcome, 'alarm')).toBeLessThan(1.1)
+  console.log(
+    `ship: ${sum(outcome.carried['wwan0']) / 1e6} of ${SATELLITE_BYTES / 1e6} MB, alarms within ${latest(outcome, 'alarm', (read) => read % 24 < 22.9) * 60} min, opened ${outcome.opened}`,
+  )
+})
+
+test('ship with a budget that is too small: it is used up and not exceeded, and alarms wait for the next day', {
+  timeout: 300_000,
+}, async () => {
+  const DAY_BYTES = 1_000_000
+  const outcome = await simulate({
+    start: '2026-06-01T00:00Z',
+    hours: 2 * 24,
+    classes: { alarm: 300, process: 500 },
+    uplink: uplink({
+      links: [{ interface: 'wwan0', classes: ['alarm'], budget: { bytes: DAY_BYTES, per: 'day', zone: 'UTC' } }],
+    }),
+    isUp: () => true,
+    bytesPerSecond: { wwan0: 30_000 },
+    killEveryHours: 5,
+  })
+  for (const day of outcome.carried['wwan0'] ?? []) expect(day).toBeLessThanOrEqual(DAY_BYTES)
+  expect(Math.max(...(outcome.carried['wwan0'] ?? []))).toBeGreaterThan(DAY_BYTES * 0.5)
+  expect(outcome.waits).toContain('budget')
+  expect(by(outcome, 'process').size).toBe(0)
+  expect(outcome.left['alarm']).toBeGreaterThan(0)
+  expect(outcome.twice).toBe(0)
+  console.log(`small: ${outcome.carried['wwan0']?.map(Math.round)} of ${DAY_BYTES} a day`)
+})
+
+test('store: bad days with alarms alone, good nights with the backlog', { timeout: 300_000 }, async () => {
+  const outcome = await simulate({
+    start: '2026-03-27T06:00Z',
+    // Over the night on which the clocks go forward.
+    hours: 3 * 24,
+    classes: { alarm: 20, process: 600 },
+    uplink: uplink({
+      links: [{ interface: 'wlan0', classes: 'all' }],
+      windows: [
+        { at: '22:00-06:00', zone: 'Europe/Berlin', classes: 'all' },
+        { at: 'always', zone: 'UTC', classes: ['alarm'] },
+      ],
+    }),
+    // By day it is away for ten minutes of each fifteen.
+    isUp: (_, hour) => (hour % 24 > 15 ? true : (hour * 60) % 15 < 5),
+    bytesPerSecond: { wlan0: 50_000 },
+  })
+  const text = new Intl.DateTimeFormat('en-GB', { timeZone: 'Europe/Berlin', hour: '2-digit', minute: '2-digit' })
+  const times = new Set(outcome.sent.flatMap((it) => (it.class === 'process' ? [it.at] : [])))
+  const onWall = [...times].map((hour) => text.format(Date.parse('2026-03-27T06:00Z') + hour * 3_600_000))
+  // A transaction that began in the last minute ends in the next.
+  expect(onWall.filter((it) => it < '22:00' && it > '06:00')).toEqual([])
+  expect(outcome.left['alarm']).toBeLessThan(10)
+  // What was read before the last night is there.
+  const lastNight = outcome.sent.filter((it) => it.class === 'process').at(-1)?.read ?? 0
+  expect(lastNight).toBeGreaterThan(2 * 24 + 20)
+  expect(latest(outcome, 'alarm')).toBeLessThan(0.35)
+  expect(outcome.twice).toBe(0)
+  console.log(`store: alarms within ${latest(outcome, 'alarm') * 60} min, opened ${outcome.opened}`)
+})
+
+test('train: gaps of minutes all day, one link after the other', { timeout: 300_000 }, async () => {
+  const outcome = await simulate({
+    start: '2026-06-01T00:00Z',
+    hours: 12,
+    classes: { alarm: 60, process: 1_000 },
+    uplink: uplink({
+      links: [
+        { interface: 'wlan0', classes: 'all' },
+        { interface: 'wwan0', classes: 'all', bytesPerSecondMax: 5_000 },
+      ],
+    }),
+    // Wi-Fi in stations, mobile between them but for tunnels.
+    isUp: (link, hour) => ((hour * 60) % 30 < 4 ? link === 'wlan0' : link === 'wwan0' && (hour * 60) % 11 > 3),
+    bytesPerSecond: { wlan0: 200_000, wwan0: 20_000 },
+    killEveryHours: 7,
+  })
+  expect(outcome.twice).toBe(0)
+  expect(outcome.left['alarm']).toBeLessThan(10)
+  expect(outcome.left['process']).toBeLessThan(600)
+  expect([...by(outcome, 'process')].sort()).toEqual(['wlan0', 'wwan0'])
+  expect(latest(outcome, 'alarm')).toBeLessThan(0.2)
+  // The rate of the mobile link holds over the day.
+  expect(sum(outcome.carried['wwan0'])).toBeLessThan(5_000 * 1.1 * 12 * 3_600)
+  console.log(`train: alarms within ${latest(outcome, 'alarm') * 60} min, opened ${outcome.opened}`)
+})
