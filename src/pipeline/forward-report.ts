@@ -19,7 +19,7 @@ export interface ForwardReport {
   tryingSince: number | undefined
   /** Since when all has been well; undefined: it is not (monotonic ms). */
   wellSince: number | undefined
-  /** When somebody else has taken our identity, lately (monotonic ms). */
+  /** When somebody else has taken our identity, with no other failure between (monotonic ms). */
   fences: readonly number[]
   /** What the uplink has, holes included. */
   delivered: StreamIntervals

@@ -79,6 +79,7 @@ export async function forward(parts: ForwardParts, report: ForwardReport, signal
       report.lastError = message
       report.remedy = remedy
       report.wellSince = undefined
+      if (code !== 'fenced') report.fences = []
       const isSecond = code === 'fenced' && fenced(report, parts.clock)
       // At once only where something else can go on: a class that is left out from now on.
       const othersGoOn =

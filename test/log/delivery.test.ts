@@ -156,6 +156,34 @@ describe('the rule of delivery', () => {
   })
 })
 
+describe('given up before all had it', () => {
+  test('to those that never got it, it is elsewhere; those that have it are told nothing; what nobody has keeps its reason', () => {
+    open(4, { uplinks: ['a', 'b'] })
+    restart('a', 'none')
+    restart('b', 'none')
+    const stream = log.keeper.next({ ...all, uplink: 'a', lane: 'backlog', readingsMax: 15 }).ranges[0]?.stream as string
+    log.writer.commit('a', [{ stream, from: 0, to: 15 }], 1, [])
+    log.clock.tick(1000)
+    for (const first of [10, 20]) log.writer.damaged(stream, first)
+    log.writer.publish()
+    const told = (uplink: string) =>
+      log.keeper
+        .next({ ...all, uplink, lane: 'live' })
+        .slices.flatMap((it) => (it.form === 'gap' ? it.rows : []))
+        .map((it) => [it.from, it.to, it.count, it.action, it.reason])
+    expect(told('a')).toEqual([
+      [10, 15, 0, 'elsewhere', 'a'],
+      [15, 30, 15, 'damaged', 'damaged'],
+    ])
+    expect(told('b')).toEqual([
+      [10, 15, 5, 'elsewhere', 'a'],
+      [15, 30, 15, 'damaged', 'damaged'],
+    ])
+    checkBooks(temp.dir, log.writer.figures())
+    log.close()
+  })
+})
+
 describe('lanes', () => {
   test('live begins at the head, backlog walks from the oldest; each reading is handed out once, blocks in parts', () => {
     open(6)
