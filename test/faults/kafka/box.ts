@@ -120,13 +120,14 @@ export async function openBox({ device, dir, dice, open, waits, from = 0, bytes 
       open,
       log: reader,
       clock: systemClock(),
+      lanes: { liveShare: 0.3, backlog: 'oldest-first' },
       random: dice.next,
       failed(error, waitMs) {
         const { code, message } = error as Error & { code?: string }
         failures.push({ at: performance.now(), code: code ?? 'bug', text: message, waitMs })
       },
       ...(waits === 'life' ? {} : { waits: { ...WAITS, ...waits } }),
-    },
+    } as ForwardParts,
     report,
     stop.signal,
   )
