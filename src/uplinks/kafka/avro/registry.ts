@@ -3,9 +3,11 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import http from 'node:http'
-import https from 'node:https'
 import { join } from 'node:path'
+import { tlsOptions } from '../../../clients/kafka/access.ts'
+import { socketKeeper } from '../../../clients/kafka/sockets.ts'
 import type { Form } from '../../../core/stream.ts'
+import type { Traffic } from '../../../core/uplink.ts'
 import { schemaOf } from './schemas.ts'
 
 export interface RegistryAccess {
@@ -36,6 +38,7 @@ export interface RegistryOptions {
   /** What is kept from run to run. */
   readonly file: { readonly dir: string; readonly name: string } | undefined
   readonly localAddress: string | undefined
+  readonly traffic: Traffic | undefined
   readonly monotonic: () => number
 }
 
@@ -54,7 +57,7 @@ export function schemaRegistry(access: RegistryAccess, options: RegistryOptions)
     if (kept !== undefined) return kept
     const before = problems.get(key)
     if (before && options.monotonic() < before.until) return before.problem
-    const found = await idOf(access, options.localAddress, subject, schema)
+    const found = await idOf(access, options, subject, schema)
     if (typeof found !== 'number') {
       problems.set(key, { problem: found, until: options.monotonic() + AGAIN_MS })
       return found
@@ -101,15 +104,15 @@ interface Answer {
 
 async function idOf(
   access: RegistryAccess,
-  localAddress: string | undefined,
+  options: RegistryOptions,
   subject: string,
   schema: string,
 ): Promise<number | SchemaProblem> {
   const body = JSON.stringify({ schema })
   const path = `/subjects/${encodeURIComponent(subject)}`
   try {
-    const answer = await post(access, localAddress, `${path}/versions`, body)
-    const registered = answer.status === 403 || answer.status === 405 ? await post(access, localAddress, path, body) : answer
+    const answer = await post(access, options, `${path}/versions`, body)
+    const registered = answer.status === 403 || answer.status === 405 ? await post(access, options, path, body) : answer
     return idIn(registered) ?? problemOf(answer, subject, access)
   } catch (cause) {
     const { message } = cause as Error
@@ -152,22 +155,40 @@ function parsed(text: string): Record<string, unknown> {
   }
 }
 
-function post(access: RegistryAccess, localAddress: string | undefined, path: string, body: string): Promise<Answer> {
+/** By the sockets of the uplink: over the link that it has now, counted with the rest. */
+async function post(
+  access: RegistryAccess,
+  { localAddress, traffic }: RegistryOptions,
+  path: string,
+  body: string,
+): Promise<Answer> {
   const url = new URL(access.registry.replace(/\/+$/, '') + path)
+  const isTls = url.protocol === 'https:'
+  const [host, port] = [url.hostname.replace(/^\[|\]$/g, ''), Number(url.port) || (isTls ? 443 : 80)]
+  const sockets = socketKeeper(localAddress, traffic)
   const options = {
     method: 'POST',
+    path: url.pathname,
     headers: {
+      host: url.host,
       'content-type': 'application/vnd.schemaregistry.v1+json',
       accept: 'application/vnd.schemaregistry.v1+json, application/json',
       'content-length': Buffer.byteLength(body),
     },
     signal: AbortSignal.timeout(CALL_MS_MAX),
+    createConnection: () => sockets.open({ host, port, tls: isTls ? tlsOptions({ ca: access.ca }) : undefined }, () => undefined),
     ...(access.user === undefined ? {} : { auth: `${access.user}:${access.password ?? ''}` }),
-    ...(access.ca === undefined ? {} : { ca: access.ca }),
-    ...(localAddress === undefined ? {} : { localAddress }),
   }
+  try {
+    return await answerOf(options, body)
+  } finally {
+    sockets.destroy()
+  }
+}
+
+function answerOf(options: http.RequestOptions, body: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const request = (url.protocol === 'https:' ? https : http).request(url, options, (response) => {
+    const request = http.request(options, (response) => {
       const parts: Buffer[] = []
       let size = 0
       response.on('data', (part: Buffer) => {
@@ -178,8 +199,9 @@ function post(access: RegistryAccess, localAddress: string | undefined, path: st
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }))
       response.on('error', reject)
     })
-    request.on('error', (error: NodeJS.ErrnoException) => {
-      reject(error.name === 'TimeoutError' ? new Error(`no answer within ${CALL_MS_MAX} ms`) : error)
+    request.on('error', (error) => {
+      const isLate = error.name === 'TimeoutError' || error.name === 'AbortError'
+      reject(isLate ? new Error(`no answer within ${CALL_MS_MAX} ms`) : error)
     })
     request.end(body)
   })

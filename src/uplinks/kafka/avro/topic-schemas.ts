@@ -14,11 +14,11 @@ export interface TopicSchemas {
   missing(topics: ReadonlyMap<string, Form>): Promise<ReadonlyMap<string, SchemaProblem>>
 }
 
-export function topicSchemas({ name, encoding, records, cacheDir, route, clock }: UplinkContext): TopicSchemas {
+export function topicSchemas({ name, encoding, records, cacheDir, route, traffic, clock }: UplinkContext): TopicSchemas {
   if (encoding?.format !== 'avro') return { format: jsonFormat, missing: async () => new Map() }
   const file = cacheDir === undefined ? undefined : { dir: join(cacheDir, 'registry'), name: `${name}.json` }
   const localAddress = route?.localAddress
-  const registry = schemaRegistry(encoding, { file, localAddress, monotonic: () => clock.monotonic() })
+  const registry = schemaRegistry(encoding, { file, localAddress, traffic, monotonic: () => clock.monotonic() })
   const frames = new Map<string, string>()
   return {
     format: avroFormat((topic) => frames.get(topic) as string),
