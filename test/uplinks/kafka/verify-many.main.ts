@@ -1,5 +1,6 @@
 // The collector of verify over N sequences of one stream (first argument), in 16 partitions that each come in an order of their own: prints what it
-// found, how fast, and the most memory of this process. Every 20,000,000th is left out, and one comes twice.
+// found, how fast, and the most memory of this process. Of each tenth one is left
+// out, and the one before it in its partition comes twice.
 import type { RecordBatch } from '../../../src/clients/kafka/batches.ts'
 import { streamKey } from '../../../src/core/stream.ts'
 import { collector } from '../../../src/uplinks/kafka/verify/collect.ts'
@@ -10,9 +11,9 @@ const PARTITIONS = 16
 const RECORDS = 10_000
 const BLOCK = PARTITIONS * RECORDS
 const DIGITS = 9
-const MISSING_EVERY = 20_000_000
-const MISSING_AT = 12_345_678
 const all = Math.floor(Number(process.argv[2]) / BLOCK) * BLOCK
+const MISSING_EVERY = all / 10
+const MISSING_AT = 123_456
 
 /** One batch whose records differ in their sequence alone; `at` says where in it their digits are. */
 function template(): { batch: RecordBatch; at: number[] } {
@@ -75,7 +76,6 @@ for (let i = 0; i < all / BLOCK; i++) {
     const first = (orders[partition]?.[i] as number) * BLOCK + partition
     for (let k = 0; k < RECORDS; k++) {
       let sequence = first + k * PARTITIONS
-      // What is left out gives way to the one before it in the partition: that comes twice only where there is one.
       if (sequence % MISSING_EVERY === MISSING_AT) {
         missing++
         sequence -= PARTITIONS
