@@ -178,7 +178,8 @@ export const s9: Campaign = {
   async run({ dir: base, dice, isOver, case: one }) {
     const dir = join(base, 'log')
     const it = box(dir, dice)
-    for (let n = 0; n < HOURS && !isOver(); n++) await one(`hour ${n}, ${it.bytesMax} bytes`, () => hour(dir, dice, it, n === 0))
+    for (let n = 0; n < HOURS && (n === 0 || !isOver()); n++)
+      await one(`hour ${n}, ${it.bytesMax} bytes`, () => hour(dir, dice, it, n === 0))
     it.log.close()
   },
 }
