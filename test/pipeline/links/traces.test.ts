@@ -105,7 +105,7 @@ test('store: bad days with alarms alone, good nights with the backlog', { timeou
   expect(onWall.filter((it) => it < '22:00' && it > '06:00')).toEqual([])
   expect(outcome.left['alarm']).toBeLessThan(10)
   // What was read before the last night is there.
-  const lastNight = outcome.sent.filter((it) => it.class === 'process').at(-1)?.read ?? 0
+  const lastNight = outcome.sent.findLast((it) => it.class === 'process')?.read ?? 0
   expect(lastNight).toBeGreaterThan(2 * 24 + 20)
   expect(latest(outcome, 'alarm')).toBeLessThan(0.35)
   expect(outcome.twice).toBe(0)

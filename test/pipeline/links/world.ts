@@ -9,7 +9,8 @@ import type { Position } from '../../../src/core/position.ts'
 import type { UplinkSettings } from '../../../src/core/settings.ts'
 import type { StreamIntervals } from '../../../src/core/stream.ts'
 import type { Uplink } from '../../../src/core/uplink.ts'
-import { forward, newReport } from '../../../src/pipeline/forward.ts'
+import { newReport } from '../../../src/pipeline/forward-report.ts'
+import { forward } from '../../../src/pipeline/forward.ts'
 import { uplinkAdmission } from '../../../src/pipeline/links/admission.ts'
 import { openLinks } from '../../../src/pipeline/links/links.ts'
 
@@ -191,7 +192,7 @@ function memoryLog(classes: readonly string[], hour: () => number): MemoryLog {
         const had = delivered.get(key(name)) ?? []
         cursors.set(name, { live: headOf(name), start: headOf(name), backlog: 0, had })
       }
-      return { transaction, delivered, inDoubt: [], endOffsets: {} }
+      return { transaction, delivered, inDoubt: [], unread: [], endOffsets: {} }
     },
     heads: async () => ({}),
   }
