@@ -241,7 +241,10 @@ function assemble(
       return statusOf(parts, figures, machine, clock.status(), clock.now())
     },
     testSource: (name, signal) => named(sources, name, 'source').host.test(name, signal),
-    uplinks: async () => uplinks.map((it) => uplinkView(it.name, it.admission, it.report)),
+    uplinks: async () => {
+      links.look()
+      return uplinks.map((it) => uplinkView(it.name, it.admission, it.report))
+    },
     testUplink: (name, signal) => testUplink(named(uplinks, name, 'uplink'), signal),
     forecast: async (offlineMs) => forecast(forecastRequest(await forecastParts(settings, log, rates), offlineMs)),
     query: (request, signal) => query(request, log.query, signal),

@@ -60,6 +60,7 @@ find_missing_packages() {
     need e2fsprogs 'makes small partitions that tests fill' has mkfs.ext4
     need mount 'mounts them' has mount
     need util-linux 'keeps a benchmark on one core' has taskset
+    need iproute2 'network namespaces with links between them' has ip
   fi
 }
 
