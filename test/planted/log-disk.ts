@@ -121,14 +121,6 @@ export const DISK_FAULTS: readonly Fault[] = [
     caughtBy: ['S2 x 25', 'test/log/bound.test.ts'],
   },
   {
-    id: 'damaged-sent-past',
-    file: 'src/log/lanes.ts',
-    find: '          if (count > 0 && !takePart(row, block, part.from, part.from + count, out)) return part.from\n',
-    replace: '          if (count > 0) takePart(row, block, part.from, part.from + count, out)\n',
-    why: 'a damaged block is told to the uplink as sent',
-    caughtBy: ['test/log/delivery.test.ts > damage'],
-  },
-  {
     id: 'vanished-hidden',
     file: 'src/log/accounts.ts',
     find: "    lose(account, 'unaccounted', account.stored - found)\n",
