@@ -20,7 +20,7 @@ const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/
 export const replay: Command = {
   name: 'replay',
   role: 'view',
-  summary: 'send what the log still holds of tags once more, to a topic or a file, marked as replayed',
+  summary: 'send a range once more, marked as replayed',
   arguments: ['TAG…'],
   options: {
     from: { value: 'TIME', summary: 'now, -10m, 2026-11-24T08:00:00Z, or ms or µs since 1970; needed' },

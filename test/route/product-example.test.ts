@@ -1,4 +1,4 @@
-// The settings example of the product as it stands, with other addresses and nothing else: taken by `check`, and driving the route from a Modbus
+// The settings example of the product as it stands, with other addresses, another link and other hours, and nothing else: taken by `check`, and driving the route from a Modbus
 // device, an OPC UA server and an MQTT broker to a Kafka with TLS and SCRAM. The system's trust is lent to the agent by NODE_EXTRA_CA_CERTS.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -25,7 +25,7 @@ const PASSWORDS = { line: 'word of the line', hall: 'word of the hall' }
 const TEMPERATURE = 74.935882
 const PORT = 27_000
 
-const NOT_IN_FORCE = ['uplinks[0].links', 'uplinks[0].windows', 'network', 'time', 'update']
+const NOT_IN_FORCE = ['network', 'time', 'update']
 
 let dir: string
 let kafka: Broker
@@ -80,13 +80,16 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-/** The example at other addresses. */
+/** The example at other addresses, by another link, at any hour. */
 function at(ports: { modbus: number; line: number; mqtts: number; kafka: string }): string {
   const addresses: readonly (readonly [string, string])[] = [
     ['host: 10.20.1.40\n', `host: 127.0.0.1\n    port: ${ports.modbus}\n`],
     ['opc.tcp://10.20.1.50:4840', `opc.tcp://127.0.0.1:${ports.line}`],
     ['mqtts://10.20.1.60:8883', `mqtts://localhost:${ports.mqtts}`],
     ['kafka.example.com:9093', ports.kafka],
+    // What the example sends at night goes at once here, by the interface that every machine has.
+    ['- { interface: eth1, classes: all }', '- { interface: lo, classes: all }'],
+    ['at: "22:00-06:00"', 'at: "00:00-24:00"'],
   ]
   return addresses.reduce((text, [from, to]) => {
     expect(text.split(from)).toHaveLength(2)
