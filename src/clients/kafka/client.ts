@@ -7,6 +7,7 @@ import type { Traffic } from '../../core/uplink.ts'
 import type { KafkaAccess } from './access.ts'
 import { CONNECT_MS_MAX, tlsOptions } from './access.ts'
 import { tokenSource } from './oauth.ts'
+import type { Sockets } from './sockets.ts'
 import { socketKeeper } from './sockets.ts'
 import { registerZstd } from './zstd.ts'
 
@@ -53,15 +54,15 @@ export function kafkaClient(access: KafkaAccess, options: ClientOptions): KafkaC
     },
     socketFactory: make,
     ...(access.tls ? { ssl: tlsOptions(access.tls) } : {}),
-    ...(access.sasl ? { sasl: saslOptions(access, options.localAddress) } : {}),
+    ...(access.sasl ? { sasl: saslOptions(access, sockets) } : {}),
   }
   return { kafka: new kafkajs.Kafka(config), config, destroy: sockets.destroy }
 }
 
-function saslOptions(access: KafkaAccess, localAddress: string | undefined): SASLOptions {
+function saslOptions(access: KafkaAccess, sockets: Sockets): SASLOptions {
   const sasl = access.sasl as NonNullable<KafkaAccess['sasl']>
   if (sasl.mechanism !== 'oauthbearer')
     return { mechanism: sasl.mechanism, username: sasl.user, password: sasl.password } as SASLOptions
-  const token = tokenSource(sasl, { ca: access.tls?.ca, localAddress })
+  const token = tokenSource(sasl, { ca: access.tls?.ca, sockets })
   return { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await token() }) }
 }

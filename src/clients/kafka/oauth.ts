@@ -1,11 +1,11 @@
 // OAuth 2.0 client credentials (RFC 6749, 4.4): a token for SASL OAUTHBEARER, fetched from the endpoint by the way that the uplink goes.
 import http from 'node:http'
 import https from 'node:https'
-import net from 'node:net'
 import { rootCertificates } from 'node:tls'
 import { Unreachable } from '../../core/errors.ts'
 import type { OauthAccess } from './access.ts'
-import { asUnreachable, CONNECT_MS_MAX } from './access.ts'
+import { asUnreachable, CONNECT_MS_MAX, tlsOptions } from './access.ts'
+import type { Sockets } from './sockets.ts'
 
 const ANSWER_BYTES_MAX = 65_536
 /** A token that ends sooner than that is fetched anew. */
@@ -17,7 +17,7 @@ const REMEDY = 'check sasl.tokenEndpoint, sasl.clientId, the client secret and s
 interface Way {
   /** An authority to trust beside the usual ones, PEM. */
   readonly ca: string | undefined
-  readonly localAddress: string | undefined
+  readonly sockets: Sockets
 }
 
 /** Gives a token that still holds; asks the endpoint when there is none. Rejects with Unreachable 'token-refused' or what the connection says. */
@@ -53,21 +53,27 @@ function parsed(text: string): Record<string, unknown> {
   }
 }
 
-function post(access: OauthAccess, { ca, localAddress }: Way): Promise<{ status: number; text: string }> {
+function post(access: OauthAccess, { ca, sockets }: Way): Promise<{ status: number; text: string }> {
   const url = new URL(access.tokenEndpoint)
+  const isPlain = url.protocol === 'http:'
   const body = new URLSearchParams({ grant_type: 'client_credentials', ...(access.scope ? { scope: access.scope } : {}) })
   const pair = [access.clientId, access.clientSecret].map(encodeURIComponent).join(':')
-  const options: https.RequestOptions = {
+  const to = {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port || (isPlain ? 80 : 443)),
+    tls: isPlain ? undefined : tlsOptions({ ca }),
+  }
+  if (to.tls && ca !== undefined) to.tls.ca = [...rootCertificates, ca]
+  const options: http.RequestOptions = {
     method: 'POST',
     headers: {
       authorization: `Basic ${Buffer.from(pair).toString('base64')}`,
       'content-type': 'application/x-www-form-urlencoded',
       accept: 'application/json',
+      connection: 'close',
     },
     timeout: CONNECT_MS_MAX,
-    agent: false,
-    ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
-    ...(localAddress === undefined ? {} : { localAddress, family: net.isIP(localAddress) }),
+    createConnection: () => sockets.open(to, () => {}),
   }
   return new Promise((done, fail) => {
     const request = (url.protocol === 'http:' ? http : https).request(url, options, (answer) => {

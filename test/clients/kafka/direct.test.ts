@@ -93,6 +93,10 @@ test('a produce request with its batches is the bytes that the other implementat
   const bytes = theirs(other.produceV11, -1, 15_000, messages, options)
   // Theirs is not compressed: what comes before the batch, and in its header all behind the attributes, is the same.
   expect(bytes.includes(header.subarray(23))).toBe(true)
+  // Transactional and zstd; outside of transactions zstd alone.
+  expect(header.readInt16BE(21)).toBe(16 | 4)
+  expect(batchHeader(batch, { ...producer, transaction: null }, 9).readInt16BE(21)).toBe(4)
+  expect(header.readUInt32BE(17)).toBe(other.crc32c(Buffer.concat([header.subarray(21), batch.compressed])) >>> 0)
   const before = request.indexOf(header) - 2
   expect(request.subarray(0, before).toString('hex')).toBe(bytes.subarray(0, before).toString('hex'))
 })

@@ -32,8 +32,7 @@ interface BrokersOptions {
 
 export function brokersOf(access: KafkaAccess, { clientId, localAddress, traffic }: BrokersOptions): Brokers {
   const sockets = socketKeeper(localAddress, traffic)
-  const token =
-    access.sasl?.mechanism === 'oauthbearer' ? tokenSource(access.sasl, { ca: access.tls?.ca, localAddress }) : undefined
+  const token = access.sasl?.mechanism === 'oauthbearer' ? tokenSource(access.sasl, { ca: access.tls?.ca, sockets }) : undefined
   const options = {
     clientId,
     sockets,
