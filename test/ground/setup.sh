@@ -59,6 +59,7 @@ find_missing_packages() {
     need 'gcc libc6-dev' 'builds a library that fails disks in tests' has_c
     need e2fsprogs 'makes small partitions that tests fill' has mkfs.ext4
     need mount 'mounts them' has mount
+    need iproute2 'network namespaces with two links' has ip
     need util-linux 'keeps a benchmark on one core' has taskset
     need iproute2 'network namespaces with links between them' has ip
   fi
