@@ -47,6 +47,7 @@ const VERSIONS: Readonly<Record<Api, readonly [max: number, flexibleFrom: number
 }
 const EXPIRE_EVERY_MS = 500
 const UNSTABLE_OFFSET_COMMIT = 88
+const TOPIC_AUTHORIZATION_FAILED = 29
 
 interface Call {
   readonly version: number
@@ -314,6 +315,31 @@ const HANDLERS: Readonly<Partial<Record<Api, (call: Call) => void>>> = {
           .int64(-1n)
           .int64(at === -2n ? 0n : BigInt(end ?? -1))
         if (version >= 4) out.int32(0)
+      }),
+    )
+  },
+
+  /** Records are not kept: nobody may read here. */
+  Fetch({ in: it, out }) {
+    for (let left = 4; left > 0; left--) it.int32()
+    it.int8()
+    for (let left = 2; left > 0; left--) it.int32()
+    const topics = it.array(() => ({
+      name: it.text() ?? '',
+      partitions: it.array(() => {
+        const n = it.int32()
+        it.int32()
+        for (let left = 2; left > 0; left--) it.int64()
+        it.int32()
+        return n
+      }),
+    }))
+    out.int32(0).int16(0).int32(0)
+    out.array(topics, ({ name, partitions }) =>
+      out.text(name).array(partitions, (n) => {
+        out.int32(n).int16(TOPIC_AUTHORIZATION_FAILED)
+        for (const none of [-1n, -1n, -1n]) out.int64(none)
+        out.int32(-1).int32(-1).int32(0)
       }),
     )
   },

@@ -41,6 +41,9 @@ const LEADERS_MS_MAX = 15_000
 const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
 const OFFSET_OUT_OF_RANGE = 1
+const TOPIC_AUTHORIZATION_FAILED = 29
+/** Code of the Unreachable where a topic may not be read. */
+export const READ_DENIED = 'read-denied'
 /** Unknown topic, leader not available, not leader, fenced or unknown leader epoch: the leader is asked for anew. */
 const LEADER_MOVED = new Set([3, 5, 6, 74, 75])
 
@@ -209,7 +212,9 @@ function advance(reading: Reading, answer: FetchedPartition, { onDeleted }: Read
   if (answer.error === OFFSET_OUT_OF_RANGE) {
     reading.at = Math.max(reading.at, answer.logStart < 0 ? reading.span.to : answer.logStart)
     onDeleted?.(answer.topic, answer.partition)
-  } else if (answer.error !== 0)
+  } else if (answer.error === TOPIC_AUTHORIZATION_FAILED)
+    throw new Unreachable(READ_DENIED, `we may not read ${answer.topic}`, { remedy: 'allow Read on the topic' })
+  else if (answer.error !== 0)
     throw new Unreachable('fetch-failed', `${answer.topic}/${answer.partition}: error ${answer.error} of the broker`)
   reading.at = answer.batches.at(-1)?.end ?? reading.at
 }

@@ -4,9 +4,10 @@ import type { RecordCursor } from '../../clients/kafka/batches.ts'
 import { forEachHeader, forEachRecord } from '../../clients/kafka/batches.ts'
 import { kafkaClient } from '../../clients/kafka/client.ts'
 import type { PartitionReader, PartitionSpan } from '../../clients/kafka/fetch.ts'
-import { partitionReader } from '../../clients/kafka/fetch.ts'
+import { partitionReader, READ_DENIED } from '../../clients/kafka/fetch.ts'
 import type { Intervals } from '../../core/intervals.ts'
 import { difference, intersection, withInterval } from '../../core/intervals.ts'
+import { Unreachable } from '../../core/errors.ts'
 import type { EndOffsets } from '../../core/log.ts'
 import type { StreamRange } from '../../core/stream.ts'
 import type { ReadBack, UplinkContext } from '../../core/uplink.ts'
@@ -29,6 +30,10 @@ export async function readBack(
   const client = kafkaClient(settings, { clientId: 'holdfast-read-back', log, localAddress: route?.localAddress, traffic })
   try {
     return await readRanges(await partitionReader(client, signal), topicOf, ranges, from)
+  } catch (error) {
+    // Many boxes may write and nothing else: then nobody can decide, and what is sent once more is marked.
+    if (error instanceof Unreachable && error.code === READ_DENIED) return { found: new Map(), undecided: ranges }
+    throw error
   } finally {
     client.destroy()
   }

@@ -8,6 +8,7 @@ import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../../kafka/broker.ts'
 import { adminOf, createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
 import { CLIENTS, NEVER, openFor, settled } from './cluster.ts'
+import { streamKey } from '../../../src/core/stream.ts'
 import { batchOf, doubles, positionOf, rawStream } from './slices.ts'
 import { tokenEndpoint } from './token-endpoint.ts'
 
@@ -89,6 +90,21 @@ describe.each(CLIENTS)('%s', (client) => {
     await once(device, { client, sasl })
     await once(device, { client, sasl }, 2)
     expect(await totalsOf(device)).toMatchObject({ records: 100, doubled: 0, missing: 0 })
+  })
+
+  test('without Read on the topic of the readings a forgotten position cannot be read back: all stays in doubt', async () => {
+    const device = `may-not-read-${client}`
+    const stream = streamKey(rawStream(device))
+    const uplink = await openFor(broker.addresses.sasl, device, { client, sasl })
+    try {
+      await uplink.position(NEVER)
+      await uplink.send(batchOf(doubles(rawStream(device), 0, 50)), positionOf(1, rawStream(device), 50), NEVER)
+      const ranges = [{ stream, from: 0, to: 80 }]
+      const back = await uplink.readBack?.(ranges, {}, NEVER)
+      expect(back).toEqual({ found: new Map(), undecided: ranges })
+    } finally {
+      await uplink.close()
+    }
   })
 
   test('at least once needs no transactional id; what is sent again after a doubt is there twice, and nothing is missing', async () => {
