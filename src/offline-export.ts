@@ -1,5 +1,4 @@
 // What an agent would give out, where none runs: under the lock of the log, in this thread.
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { airgapApi } from './airgap/give.ts'
@@ -13,8 +12,7 @@ import { openKeeper } from './log/keeper.ts'
 import { takeLock } from './log/lock.ts'
 import { recoverLog } from './log/recover.ts'
 import type { Writer, WriterOptions } from './log/writer.ts'
-import { openWriter } from './log/writer.ts'
-import { optionsOf } from './offline-log.ts'
+import { offlineWriter, optionsOf } from './offline-log.ts'
 import { serves } from './pipeline/report.ts'
 import { systemClock, systemState } from './workers/clock.ts'
 
@@ -57,18 +55,8 @@ export async function openOfflineExport(dataDir: string, settings: Settings): Pr
 async function openBoth(options: WriterOptions): Promise<{ writer: Writer; keeper: Keeper }> {
   const clock = systemState()
   await recoverLog({ ...options, bootId: clock.bootId, now: clock.now })
-  const writer = openWriter(options, {
-    now: () => Date.now() * 1000,
-    monotonic: () => performance.now(),
-    // Nothing is appended, and what an export says is committed at once.
-    after: () => ({ cancel: () => undefined }),
-    clock: () => clock,
-    randomEpoch: () => randomBytes(16).toString('hex'),
-    durable: () => undefined,
-    held: () => undefined,
-    failed(error) {
-      throw error
-    },
+  const writer = offlineWriter(options, clock, (error) => {
+    throw error
   })
   const keeper = openKeeper({ ...options, classes: options.classes.map((it) => it.name) })
   return { writer, keeper }

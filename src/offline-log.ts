@@ -14,7 +14,7 @@ import { takeLock } from './log/lock.ts'
 import { recoverLog } from './log/recover.ts'
 import { mendWal } from './log/recover-wal.ts'
 import { openStored } from './log/stored.ts'
-import type { WriterOptions } from './log/writer.ts'
+import type { Writer, WriterOptions } from './log/writer.ts'
 import { openWriter } from './log/writer.ts'
 import { systemState } from './workers/clock.ts'
 
@@ -84,16 +84,7 @@ async function* repair(dir: string, signal: AbortSignal): ReturnType<LogApi['log
     ...faults.map((it) => `the journal is made anew: ${it}`),
   ]
   let failure: unknown
-  const writer = openWriter(before, {
-    now: () => Date.now() * 1000,
-    monotonic: () => performance.now(),
-    after: () => ({ cancel: () => undefined }),
-    clock: () => clock,
-    randomEpoch: () => randomBytes(16).toString('hex'),
-    durable: () => undefined,
-    held: () => undefined,
-    failed: (error) => void (failure = error),
-  })
+  const writer = offlineWriter(before, clock, (error) => void (failure = error))
   const { check, close } = openCheck(dir)
   try {
     const giveUp = async (stream: string, first: number) => writer.damaged(stream, first)
@@ -103,6 +94,24 @@ async function* repair(dir: string, signal: AbortSignal): ReturnType<LogApi['log
     writer.close()
   }
   if (failure !== undefined) throw failure
+}
+
+/** In this thread: nothing is appended, and what is said is committed at once. */
+export function offlineWriter(
+  options: WriterOptions,
+  clock: ReturnType<typeof systemState>,
+  failed: (error: Error) => void,
+): Writer {
+  return openWriter(options, {
+    now: () => Date.now() * 1000,
+    monotonic: () => performance.now(),
+    after: () => ({ cancel: () => undefined }),
+    clock: () => clock,
+    randomEpoch: () => randomBytes(16).toString('hex'),
+    durable: () => undefined,
+    held: () => undefined,
+    failed,
+  })
 }
 
 /** As the agent opened it last. */

@@ -1,10 +1,10 @@
 // DIR/budgets.json: what is reserved of each budget. It is written whole beside the old one, made durable, and put in its place: after any
 // cut the old one is there or the new one. The checksum tells a file that the flash has changed since.
 import { readFileSync } from 'node:fs'
-import { open, rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { SavedAccount } from '../core/links.ts'
+import { writeWhole } from './whole-file.ts'
 
 export interface BudgetFile {
   readonly path: string
@@ -30,7 +30,7 @@ export function openBudgetFile(dir: string): BudgetFile {
       .catch(() => {})
       .then(() => {
         next = undefined
-        return (last = writeWhole(path, textOf(accounts)))
+        return (last = writeWhole(path, textOf(accounts), 0o640))
       })
     return next
   }
@@ -73,21 +73,4 @@ function readSaved(path: string): readonly SavedAccount[] | 'damaged' {
 
 function isWhole(it: SavedAccount): boolean {
   return typeof it.interface === 'string' && [it.start, it.reserved, it.spent].every(Number.isFinite)
-}
-
-async function writeWhole(path: string, text: string): Promise<void> {
-  const file = await open(`${path}.new`, 'w', 0o640)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(`${path}.new`, path)
-  const folder = await open(dirname(path))
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }

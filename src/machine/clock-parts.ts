@@ -1,11 +1,11 @@
 // What the agent's time is made of on a real machine: Linux' clocks, whoever vouches for them, and DIR/clock.json.
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClockParts, SavedClock, Voucher } from './clock.ts'
 import { monotonicUs } from './clock-cell.ts'
 import { bootId } from './clock-boot.ts'
+import { writeWhole } from './whole-file.ts'
 
 /** systemd-timesyncd touches it each time that it has set the clock. */
 const TIMESYNC_MARK = '/run/systemd/timesync/synchronized'
@@ -107,16 +107,4 @@ function saver(dir: string, failed: (error: Error) => void): (saved: SavedClock)
     next = saved
     if (!isWriting) void writeAll()
   }
-}
-
-/** The old text or the new one, whatever happens. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const file = await open(`${path}.new`, 'w')
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(`${path}.new`, path)
 }

@@ -15,6 +15,7 @@ import type {
 import type { Eta } from './eta.ts'
 import type { Turn } from './failover.ts'
 import type { ForwardReport } from './forward-report.ts'
+import { LINK_REMEDY } from './links/metering.ts'
 import type { Tally } from './tally.ts'
 
 export interface Parts {
@@ -187,9 +188,9 @@ function uplinkIssues(it: UplinkReport, hasRival: boolean): Issue[] {
 
 /** A window that is closed is as it should be. */
 function waitIssues(uplink: string, { code, text }: Wait): Issue[] {
-  const remedy = 'holdfast uplinks shows links, budgets and windows; what is not sent stays in the log'
-  if (code === 'budget') return [{ code: 'budget-spent', severity: 'warning', text: `Uplink ${uplink}: ${text}`, remedy }]
-  if (code === 'link') return [{ code: 'link-down', severity: 'warning', text: `Uplink ${uplink}: ${text}`, remedy }]
+  if (code === 'budget')
+    return [{ code: 'budget-spent', severity: 'warning', text: `Uplink ${uplink}: ${text}`, remedy: LINK_REMEDY }]
+  if (code === 'link') return [{ code: 'link-down', severity: 'warning', text: `Uplink ${uplink}: ${text}`, remedy: LINK_REMEDY }]
   return []
 }
 

@@ -5,6 +5,7 @@ import { forward } from '../../src/pipeline/forward.ts'
 import { kafkaSettingsSchema } from '../../src/uplinks/kafka/settings.ts'
 import { systemClock } from '../../src/workers/clock.ts'
 import { uplinkHost } from '../../src/workers/uplink-host.ts'
+import { TOPICS } from '../kafka/broker.ts'
 import { openFor, NEVER } from '../uplinks/kafka/cluster.ts'
 import type { Client } from '../uplinks/kafka/cluster.ts'
 import { batchOf, doubles, positionOf, rawStream } from '../uplinks/kafka/slices.ts'
@@ -19,7 +20,8 @@ const LOOK_MS = 5
 
 async function drained(dir: string, readings: number): Promise<object> {
   const log = await openBenchLog(dir)
-  const parsed = kafkaSettingsSchema.parse({ brokers: [bootstrap], insecure: 'loopback of a benchmark', client })
+  const topics = Object.fromEntries(Object.entries(TOPICS).map(([role, name]) => [role, `${client}.${name}`]))
+  const parsed = kafkaSettingsSchema.parse({ brokers: [bootstrap], insecure: 'loopback of a benchmark', client, topics })
   const host = uplinkHost(
     { name: 'kafka', kind: 'kafka', settings: parsed, device, site: 'plant-1', records: 'readings' },
     SILENT,

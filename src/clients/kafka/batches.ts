@@ -137,22 +137,6 @@ export function forEachRecord(batch: RecordBatch, visit: (record: RecordCursor) 
   }
 }
 
-/** Calls `visit` with where a header's name and value lie; ends when it returns true. */
-export function forEachHeader(
-  record: RecordCursor,
-  visit: (nameAt: number, nameLength: number, valueAt: number, valueLength: number) => boolean,
-): void {
-  const place: Place = { bytes: record.bytes, at: record.headersAt }
-  for (let left = record.headers; left > 0; left--) {
-    const nameLength = varint(place)
-    const nameAt = place.at
-    place.at += nameLength
-    const valueLength = varint(place)
-    if (visit(nameAt, nameLength, place.at, valueLength)) return
-    place.at += Math.max(0, valueLength)
-  }
-}
-
 function plain(batch: RecordBatch): Buffer {
   if (batch.codec === NONE) return batch.records
   if (batch.codec === ZSTD) return decompress(batch.records)

@@ -11,9 +11,6 @@ import type { Sockets } from './sockets.ts'
 import { socketKeeper } from './sockets.ts'
 import { registerZstd } from './zstd.ts'
 
-export type { KafkaAccess } from './access.ts'
-export { asUnreachable, withDeadline } from './access.ts'
-
 export interface KafkaClient {
   readonly kafka: Kafka
   readonly config: KafkaConfig

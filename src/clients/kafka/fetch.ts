@@ -9,7 +9,7 @@ import { Unreachable } from '../../core/errors.ts'
 import type { FetchedPartition, RecordBatch } from './batches.ts'
 import { committedBatches, readFetchResponse } from './batches.ts'
 import type { KafkaClient } from './client.ts'
-import { withDeadline } from './client.ts'
+import { withDeadline } from './access.ts'
 import { explain } from './explain.ts'
 
 export interface PartitionSpan {
@@ -215,7 +215,9 @@ function advance(reading: Reading, answer: FetchedPartition, { onDeleted }: Read
   } else if (answer.error === TOPIC_AUTHORIZATION_FAILED)
     throw new Unreachable(READ_DENIED, `we may not read ${answer.topic}`, { remedy: 'allow Read on the topic' })
   else if (answer.error !== 0)
-    throw new Unreachable('fetch-failed', `${answer.topic}/${answer.partition}: error ${answer.error} of the broker`)
+    throw new Unreachable('fetch-failed', `${answer.topic}/${answer.partition}: error ${answer.error} of the broker`, {
+      remedy: 'the numbers of errors are on kafka.apache.org/protocol; the log of that broker says more',
+    })
   reading.at = answer.batches.at(-1)?.end ?? reading.at
 }
 

@@ -1,13 +1,12 @@
 // OAuth 2.0 client credentials (RFC 6749, 4.4): a token for SASL OAUTHBEARER, fetched from the endpoint by the way that the uplink goes.
-import http from 'node:http'
-import https from 'node:https'
 import { rootCertificates } from 'node:tls'
 import { Unreachable } from '../../core/errors.ts'
 import type { OauthAccess } from './access.ts'
 import { asUnreachable, CONNECT_MS_MAX, tlsOptions } from './access.ts'
+import type { Posted } from './post.ts'
+import { basicAuthorization, jsonObject, post } from './post.ts'
 import type { Sockets } from './sockets.ts'
 
-const ANSWER_BYTES_MAX = 65_536
 /** A token that ends sooner than that is fetched anew. */
 const MARGIN_MS = 30_000
 /** Where the endpoint does not say how long its token holds. */
@@ -32,10 +31,10 @@ export function tokenSource(access: OauthAccess, way: Way): () => Promise<string
 }
 
 async function fetchToken(access: OauthAccess, way: Way): Promise<{ token: string; seconds: number }> {
-  const { status, text } = await post(access, way).catch((error: unknown) => {
+  const { status, text } = await ask(access, way).catch((error: unknown) => {
     throw asUnreachable(error)
   })
-  const answer = parsed(text)
+  const answer = jsonObject(text)
   const token = answer['access_token']
   if (status === 200 && typeof token === 'string' && token !== '')
     return { token, seconds: Number(answer['expires_in'] ?? LIFE_SECONDS_DEFAULT) || LIFE_SECONDS_DEFAULT }
@@ -44,50 +43,20 @@ async function fetchToken(access: OauthAccess, way: Way): Promise<{ token: strin
   throw new Unreachable('token-refused', `the token endpoint answers ${status}${word}`, { remedy: REMEDY })
 }
 
-function parsed(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-  } catch {
-    return {}
-  }
-}
-
-function post(access: OauthAccess, { ca, sockets }: Way): Promise<{ status: number; text: string }> {
-  const url = new URL(access.tokenEndpoint)
-  const isPlain = url.protocol === 'http:'
-  const body = new URLSearchParams({ grant_type: 'client_credentials', ...(access.scope ? { scope: access.scope } : {}) })
-  const pair = [access.clientId, access.clientSecret].map(encodeURIComponent).join(':')
-  const to = {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(url.port || (isPlain ? 80 : 443)),
-    tls: isPlain ? undefined : tlsOptions({ ca }),
-  }
-  if (to.tls && ca !== undefined) to.tls.ca = [...rootCertificates, ca]
-  const options: http.RequestOptions = {
-    method: 'POST',
+function ask(access: OauthAccess, { ca, sockets }: Way): Promise<Posted> {
+  const secure = tlsOptions({ ca })
+  if (ca !== undefined) secure.ca = [...rootCertificates, ca]
+  return post(new URL(access.tokenEndpoint), sockets, {
     headers: {
-      authorization: `Basic ${Buffer.from(pair).toString('base64')}`,
+      authorization: basicAuthorization(encodeURIComponent(access.clientId), encodeURIComponent(access.clientSecret)),
       'content-type': 'application/x-www-form-urlencoded',
       accept: 'application/json',
-      connection: 'close',
     },
-    timeout: CONNECT_MS_MAX,
-    createConnection: () => sockets.open(to, () => {}),
-  }
-  return new Promise((done, fail) => {
-    const request = (url.protocol === 'http:' ? http : https).request(url, options, (answer) => {
-      let text = ''
-      answer.setEncoding('utf8')
-      answer.on('data', (chunk: string) => {
-        text += chunk
-        if (text.length > ANSWER_BYTES_MAX) request.destroy(new Error('the token endpoint answers at too great a length'))
-      })
-      answer.on('end', () => done({ status: answer.statusCode ?? 0, text }))
-      answer.on('error', fail)
-    })
-    request.on('timeout', () => request.destroy(new Unreachable('timeout', 'the token endpoint does not answer')))
-    request.on('error', fail)
-    request.end(body.toString())
+    body: new URLSearchParams({
+      grant_type: 'client_credentials',
+      ...(access.scope ? { scope: access.scope } : {}),
+    }).toString(),
+    tls: secure,
+    msMax: CONNECT_MS_MAX,
   })
 }

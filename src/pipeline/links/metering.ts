@@ -46,6 +46,8 @@ const MARGIN = 1.25
 /** What was seen counts for so much less with each transaction. */
 const FORGET = 0.98
 const LOOK_MS = 250
+/** For whatever links, budgets and windows keep from being sent. */
+export const LINK_REMEDY = 'holdfast uplinks shows links, budgets and windows; what is not sent stays in the log'
 
 export function createMeter(parts: MeterParts): Meter {
   let rowBytes = ROW_BYTES
@@ -83,7 +85,8 @@ export function createMeter(parts: MeterParts): Meter {
       const timer = isMetered ? setInterval(() => void look().catch(() => {}), LOOK_MS) : undefined
 
       async function look(): Promise<void> {
-        if (route && parts.admission.holds?.(route) === false) end(new Unreachable('link-down', `the link ${route.link} is down`))
+        if (route && parts.admission.holds?.(route) === false)
+          end(new Unreachable('link-down', `the link ${route.link} is down`, { remedy: LINK_REMEDY }))
         await tell(grant)
       }
 
@@ -93,7 +96,7 @@ export function createMeter(parts: MeterParts): Meter {
         if (!now || now !== grant) return carried
         const more = carried - told
         told = carried
-        if (!now.spent(more)) end(new Unreachable('budget', `the budget of ${route?.link} is spent`))
+        if (!now.spent(more)) end(new Unreachable('budget', `the budget of ${route?.link} is spent`, { remedy: LINK_REMEDY }))
         return carried
       }
 

@@ -2,18 +2,18 @@
 // forgotten, or no longer names a stream that is over. Read as read_committed; nothing is fenced by it.
 import type { RecordBatch, RecordCursor } from '../../clients/kafka/batches.ts'
 import { forEachRecord } from '../../clients/kafka/batches.ts'
-import { asUnreachable, kafkaClient } from '../../clients/kafka/client.ts'
+import { asUnreachable } from '../../clients/kafka/access.ts'
+import { kafkaClient } from '../../clients/kafka/client.ts'
 import { partitionReader } from '../../clients/kafka/fetch.ts'
 import type { Interval, Intervals } from '../../core/intervals.ts'
 import { union, withInterval } from '../../core/intervals.ts'
 import type { Refusal } from '../../core/position.ts'
 import type { Checkpoint, History, HistoryReading, UplinkContext } from '../../core/uplink.ts'
 import type { KafkaSettings } from './settings.ts'
-import { digitsEnd, jsonOf, newTold, numberAt, readTold, sameBytes } from './verify/records.ts'
+import { filledTopic } from './topics.ts'
+import { jsonOf, newTold, readClaim, readTold, sameBytes } from './verify/records.ts'
 import type { SequenceSet } from './verify/sequences.ts'
 import { sequenceSet } from './verify/sequences.ts'
-
-const COLON = 58
 
 /** Rejects with Unreachable when the cluster cannot be read. */
 export async function readHistory(
@@ -43,9 +43,8 @@ export async function readHistory(
 }
 
 function topicsOf({ topics }: KafkaSettings, site: string, classes: readonly string[]): string[] {
-  const place = site.replaceAll(/[^a-zA-Z0-9._-]/g, '_')
   return [topics.gaps, topics.telemetry, topics.aggregates, topics.blocks].flatMap((template) =>
-    classes.map((it) => template.replaceAll('{class}', it).replaceAll('{site}', place)),
+    classes.map((it) => filledTopic(template, it, site)),
   )
 }
 
@@ -113,18 +112,12 @@ function recordSets(device: string) {
   }
 
   return {
-    /** An id is `stream:sequence`, or `stream:from-to`, both inclusive, of a record that carries many. */
     add(it: RecordCursor): void {
       readTold(it, told)
       if (told.idAt < 0 || told.replayed || !sameBytes(it.bytes, told.idAt, told.idEnd, ours)) return
-      let colon = told.idEnd - 1
-      while (it.bytes[colon] !== COLON) colon--
-      const end = digitsEnd(it.bytes, colon + 1, told.idEnd)
-      const from = numberAt(it.bytes, colon + 1, end)
-      const last = end === told.idEnd ? from : numberAt(it.bytes, end + 1, told.idEnd)
-      if (!(from <= last)) return
-      const key = it.bytes.toString('utf8', told.idAt, colon)
-      setOf(key).addRange(from, last + 1)
+      if (!readClaim(it.bytes, told)) return
+      const key = it.bytes.toString('utf8', told.idAt, told.stemEnd)
+      setOf(key).addRange(told.from, told.to)
       if (key.endsWith(':gap')) addGap(it)
     },
     intervals: (): ReadonlyMap<string, Intervals> =>

@@ -1,7 +1,7 @@
 // What of some ranges is in the topics: read as read_committed from where the topics ended when the ranges were first offered. Whoever asks has fenced
 // the predecessors before, so nothing of theirs is still open. Memory goes with the ranges, not with the topics; time with what others wrote since.
 import type { RecordCursor } from '../../clients/kafka/batches.ts'
-import { forEachHeader, forEachRecord } from '../../clients/kafka/batches.ts'
+import { forEachRecord } from '../../clients/kafka/batches.ts'
 import { kafkaClient } from '../../clients/kafka/client.ts'
 import type { PartitionReader, PartitionSpan } from '../../clients/kafka/fetch.ts'
 import { partitionReader, READ_DENIED } from '../../clients/kafka/fetch.ts'
@@ -12,10 +12,9 @@ import type { EndOffsets } from '../../core/log.ts'
 import type { StreamRange } from '../../core/stream.ts'
 import type { ReadBack, UplinkContext } from '../../core/uplink.ts'
 import type { KafkaSettings } from './settings.ts'
+import { newTold, readClaim, readTold, sameBytes } from './verify/records.ts'
 import type { SequenceSet } from './verify/sequences.ts'
 import { sequenceSet } from './verify/sequences.ts'
-
-const ID = Buffer.from('ce_id')
 
 /** `topicOf` yields the topic of a stream. By a client of its own. Rejects with Unreachable when the topics cannot be read. */
 export async function readBack(
@@ -78,35 +77,23 @@ async function spansBehind(reader: PartitionReader, topic: string, ends: EndOffs
 /** Sequences of the streams that are asked for, inside of what is asked for. */
 function seenOf(wanted: ReadonlyMap<string, readonly StreamRange[]>) {
   const sets = [...wanted].map(([stream, ranges]) => ({
-    prefix: Buffer.from(`${stream}:`),
+    stem: Buffer.from(stream),
     ranges: within([{ from: 0, to: Infinity }], ranges),
     set: sequenceSet(),
   }))
   const byStream = new Map([...wanted.keys()].map((stream, n) => [stream, sets[n]?.set as SequenceSet]))
+  const told = newTold()
   let last = sets[0]
-
-  function addId(it: RecordCursor, at: number, length: number): void {
-    const starts = (prefix: Buffer) =>
-      length > prefix.length && it.bytes.compare(prefix, 0, prefix.length, at, at + prefix.length) === 0
-    if (!last || !starts(last.prefix)) last = sets.find((one) => starts(one.prefix)) ?? last
-    if (!last || !starts(last.prefix)) return
-    // A block holds all from its first number to its last.
-    const [first, end = first] = it.bytes
-      .toString('latin1', at + last.prefix.length, at + length)
-      .split('-')
-      .map(Number)
-    if (!Number.isSafeInteger(first) || !Number.isSafeInteger(end)) return
-    for (const part of intersection(last.ranges, [{ from: first as number, to: (end as number) + 1 }]))
-      last.set.addRange(part.from, part.to)
-  }
 
   return {
     add(it: RecordCursor): void {
-      forEachHeader(it, (nameAt, nameLength, valueAt, valueLength) => {
-        const isId = nameLength === ID.length && it.bytes.compare(ID, 0, ID.length, nameAt, nameAt + nameLength) === 0
-        if (isId) addId(it, valueAt, valueLength)
-        return isId
-      })
+      readTold(it, told)
+      if (told.idAt < 0 || !readClaim(it.bytes, told)) return
+      const starts = ({ stem }: (typeof sets)[number]) =>
+        told.stemEnd - told.idAt === stem.length && sameBytes(it.bytes, told.idAt, told.stemEnd, stem)
+      if (!last || !starts(last)) last = sets.find(starts) ?? last
+      if (!last || !starts(last)) return
+      for (const part of intersection(last.ranges, [{ from: told.from, to: told.to }])) last.set.addRange(part.from, part.to)
     },
     intervals: (stream: string): Intervals => [...(byStream.get(stream)?.runs() ?? [])],
   }

@@ -7,12 +7,11 @@ import { kafkaClient } from '../../clients/kafka/client.ts'
 import type { RecordWriter } from '../../clients/kafka/records.ts'
 import { BATCH_OVERHEAD_BYTES, messagesOf, recordWriter } from '../../clients/kafka/records.ts'
 import type { QueryRow } from '../../core/agent-api.ts'
-import { Unreachable } from '../../core/errors.ts'
 import type { Logger } from '../../core/source.ts'
 import { askTopic } from './kafkajs-cluster.ts'
 import { replayRecords } from './replay-record.ts'
 import type { Topic } from './topics.ts'
-import { isMissing, timestampOf } from './topics.ts'
+import { isMissing, timestampOf, unreachableTopic } from './topics.ts'
 
 export interface ReplayOptions extends KafkaAccess {
   readonly topic: string
@@ -35,7 +34,7 @@ export async function replayTo(options: ReplayOptions): Promise<number> {
     const admin = client.kafka.admin()
     await withDeadline('connect', CALL_MS_MAX, signal, admin.connect())
     const topic = await withDeadline('ask for the topic', CALL_MS_MAX, signal, askTopic(admin, options.topic))
-    if (isMissing(topic)) throw new Unreachable(topic.problem.code, topic.problem.text, { remedy: topic.problem.remedy ?? '' })
+    if (isMissing(topic)) throw unreachableTopic(topic)
     const producer = client.kafka.producer({
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,

@@ -1,5 +1,6 @@
 // What the destination's topics are like: partitions, the largest batch, and which times they take.
 import { explain } from '../../clients/kafka/explain.ts'
+import { Unreachable } from '../../core/errors.ts'
 import type { EndOffsets } from '../../core/log.ts'
 import type { Cluster } from './cluster.ts'
 import type { Destination } from './events.ts'
@@ -52,6 +53,12 @@ export function filledTopic(template: string, className: string, site: string): 
 
 export function isMissing(topic: Topic | MissingTopic): topic is MissingTopic {
   return 'problem' in topic
+}
+
+/** For whoever cannot go on without the topic. */
+export function unreachableTopic({ problem }: MissingTopic): Unreachable {
+  const { code, text, remedy } = problem
+  return new Unreachable(code, text, remedy === undefined ? {} : { remedy })
 }
 
 /** Whether a topic takes a record of this time, now. */

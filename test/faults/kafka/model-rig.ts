@@ -1,6 +1,6 @@
 // The model as a destination: for counts.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { forEachHeader, forEachRecord } from '../../../src/clients/kafka/batches.ts'
+import { forEachRecord } from '../../../src/clients/kafka/batches.ts'
 import { identityOf } from '../../../src/uplinks/kafka/uplink.ts'
 import { TOPICS } from '../../kafka/broker.ts'
 import type { Model, ModelOptions } from '../../kafka-model/server.ts'
@@ -14,6 +14,7 @@ import { byDevice } from './landed.ts'
 import { openLink } from './link.ts'
 import type { Place } from './rig.ts'
 import { boxesBehind } from './rig.ts'
+import { headersOf } from '../../kafka/headers.ts'
 
 const PARTITIONS = 3
 const HEADER_BYTES = 61
@@ -73,12 +74,7 @@ function recordsOf({ first, count, producer, isTransactional, bytes }: Batch): R
   const body = { records: bytes.subarray(HEADER_BYTES), end: first + count, control: false, transactional: isTransactional }
   forEachRecord({ first, count, producer, codec, ...body }, (it) => {
     const text = (at: number, length: number) => it.bytes.toString('utf8', at, at + length)
-    const headers: { [name: string]: string } = {}
-    forEachHeader(it, (nameAt, nameLength, valueAt, valueLength) => {
-      headers[text(nameAt, nameLength)] = text(valueAt, Math.max(0, valueLength))
-      return false
-    })
-    records.push({ headers, value: JSON.parse(text(it.valueAt, it.valueLength)) })
+    records.push({ headers: headersOf(it), value: JSON.parse(text(it.valueAt, it.valueLength)) })
   })
   return records
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { RecordCursor } from '../../../src/clients/kafka/batches.ts'
-import { forEachHeader, forEachRecord } from '../../../src/clients/kafka/batches.ts'
+import { forEachRecord } from '../../../src/clients/kafka/batches.ts'
 import { kafkaClient } from '../../../src/clients/kafka/client.ts'
 import { partitionReader } from '../../../src/clients/kafka/fetch.ts'
 import { BatchBuilder, newOrigin } from '../../../src/core/batch.ts'
@@ -17,6 +17,7 @@ import type { Broker } from '../../kafka/broker.ts'
 import { createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
 import { NEVER, openFor, settled } from './cluster.ts'
 import { CLOCK, contextOf } from './slices.ts'
+import { headersOf } from '../../kafka/headers.ts'
 
 const DEVICE = 'box-two'
 const FAILOVER_AFTER_MS = 10_000
@@ -76,13 +77,9 @@ async function idsAt(bootstrap: string): Promise<{ id: string; marked: boolean }
   const reader = await partitionReader(client, NEVER)
   const spans = (await reader.spans(TOPICS.telemetry)) ?? []
   const read = (it: RecordCursor) => {
-    const names = new Map<string, string>()
-    forEachHeader(it, (nameAt, nameLength, at, length) => {
-      names.set(it.bytes.toString('utf8', nameAt, nameAt + nameLength), it.bytes.toString('utf8', at, at + length))
-      return false
-    })
-    const id = names.get('ce_id') ?? ''
-    if (id.startsWith(`${DEVICE}:`)) found.push({ id, marked: names.has('holdfast-maybe-duplicate') })
+    const headers = headersOf(it)
+    const id = headers['ce_id'] ?? ''
+    if (id.startsWith(`${DEVICE}:`)) found.push({ id, marked: headers['holdfast-maybe-duplicate'] !== undefined })
   }
   await reader.read({ spans, onBatch: (_, __, batch) => forEachRecord(batch, read), onProgress() {} })
   client.destroy()

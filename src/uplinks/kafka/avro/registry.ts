@@ -2,9 +2,10 @@
 // the ids of a schema never change, so a box whose registry is away goes on.
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import http from 'node:http'
 import { join } from 'node:path'
 import { tlsOptions } from '../../../clients/kafka/access.ts'
+import type { Posted } from '../../../clients/kafka/post.ts'
+import { basicAuthorization, jsonObject, post } from '../../../clients/kafka/post.ts'
 import { socketKeeper } from '../../../clients/kafka/sockets.ts'
 import type { Form } from '../../../core/stream.ts'
 import type { Traffic } from '../../../core/uplink.ts'
@@ -32,7 +33,6 @@ export interface SchemaRegistry {
 const CALL_MS_MAX = 10_000
 /** A registry that was away or refused is asked again after so long. */
 const AGAIN_MS = 20_000
-const ANSWER_BYTES_MAX = 1_000_000
 
 export interface RegistryOptions {
   /** What is kept from run to run. */
@@ -97,11 +97,6 @@ async function writeKept(file: RegistryOptions['file'], ids: Readonly<Record<str
   }
 }
 
-interface Answer {
-  readonly status: number
-  readonly text: string
-}
-
 async function idOf(
   access: RegistryAccess,
   options: RegistryOptions,
@@ -111,8 +106,8 @@ async function idOf(
   const body = JSON.stringify({ schema })
   const path = `/subjects/${encodeURIComponent(subject)}`
   try {
-    const answer = await post(access, options, `${path}/versions`, body)
-    const registered = answer.status === 403 || answer.status === 405 ? await post(access, options, path, body) : answer
+    const answer = await posted(access, options, `${path}/versions`, body)
+    const registered = answer.status === 403 || answer.status === 405 ? await posted(access, options, path, body) : answer
     return idIn(registered) ?? problemOf(answer, subject, access)
   } catch (cause) {
     const { message } = cause as Error
@@ -121,14 +116,14 @@ async function idOf(
   }
 }
 
-function idIn({ status, text }: Answer): number | undefined {
+function idIn({ status, text }: Posted): number | undefined {
   if (status !== 200) return undefined
-  const { id } = parsed(text)
+  const { id } = jsonObject(text)
   return Number.isInteger(id) && (id as number) >= 0 ? (id as number) : undefined
 }
 
-function problemOf({ status, text }: Answer, subject: string, { registry }: RegistryAccess): SchemaProblem {
-  const { message } = parsed(text)
+function problemOf({ status, text }: Posted, subject: string, { registry }: RegistryAccess): SchemaProblem {
+  const { message } = jsonObject(text)
   const said = `${status}${typeof message === 'string' ? `, ${message.slice(0, 200)}` : ''}`
   if (status === 401 || status === 403)
     return {
@@ -146,63 +141,27 @@ function problemOf({ status, text }: Answer, subject: string, { registry }: Regi
   return { code: 'registry-unreachable', text: what, remedy: 'is this the address of its REST interface, with its whole path?' }
 }
 
-function parsed(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-  } catch {
-    return {}
-  }
-}
-
 /** By the sockets of the uplink: over the link that it has now, counted with the rest. */
-async function post(
+async function posted(
   access: RegistryAccess,
   { localAddress, traffic }: RegistryOptions,
   path: string,
   body: string,
-): Promise<Answer> {
-  const url = new URL(access.registry.replace(/\/+$/, '') + path)
-  const isTls = url.protocol === 'https:'
-  const [host, port] = [url.hostname.replace(/^\[|\]$/g, ''), Number(url.port) || (isTls ? 443 : 80)]
+): Promise<Posted> {
+  const { registry, user, password = '', ca } = access
   const sockets = socketKeeper(localAddress, traffic)
-  const options = {
-    method: 'POST',
-    path: url.pathname,
-    headers: {
-      host: url.host,
-      'content-type': 'application/vnd.schemaregistry.v1+json',
-      accept: 'application/vnd.schemaregistry.v1+json, application/json',
-      'content-length': Buffer.byteLength(body),
-    },
-    signal: AbortSignal.timeout(CALL_MS_MAX),
-    createConnection: () => sockets.open({ host, port, tls: isTls ? tlsOptions({ ca: access.ca }) : undefined }, () => undefined),
-    ...(access.user === undefined ? {} : { auth: `${access.user}:${access.password ?? ''}` }),
-  }
   try {
-    return await answerOf(options, body)
+    return await post(new URL(registry.replace(/\/+$/, '') + path), sockets, {
+      headers: {
+        'content-type': 'application/vnd.schemaregistry.v1+json',
+        accept: 'application/vnd.schemaregistry.v1+json, application/json',
+        ...(user === undefined ? {} : { authorization: basicAuthorization(user, password) }),
+      },
+      body,
+      tls: tlsOptions({ ca }),
+      msMax: CALL_MS_MAX,
+    })
   } finally {
     sockets.destroy()
   }
-}
-
-function answerOf(options: http.RequestOptions, body: string): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const request = http.request(options, (response) => {
-      const parts: Buffer[] = []
-      let size = 0
-      response.on('data', (part: Buffer) => {
-        size += part.length
-        if (size > ANSWER_BYTES_MAX) request.destroy(new Error('an answer too long'))
-        else parts.push(part)
-      })
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }))
-      response.on('error', reject)
-    })
-    request.on('error', (error) => {
-      const isLate = error.name === 'TimeoutError' || error.name === 'AbortError'
-      reject(isLate ? new Error(`no answer within ${CALL_MS_MAX} ms`) : error)
-    })
-    request.end(body)
-  })
 }

@@ -10,7 +10,7 @@ import type { Packed } from '../pack.ts'
 import type { Cluster, RefusedTransaction } from '../cluster.ts'
 import { openCluster } from '../cluster.ts'
 import type { Topic } from '../topics.ts'
-import { isMissing } from '../topics.ts'
+import { isMissing, unreachableTopic } from '../topics.ts'
 import type { Offsets } from './position.ts'
 import { decodeOffsets, encodeOffsets } from './position.ts'
 
@@ -51,9 +51,8 @@ export async function openDestination(
       },
       async topic(name) {
         const found = await withDeadline(`ask for ${name}`, CALL_MS_MAX, signal, opened.topic(name))
-        if (!isMissing(found)) return found
-        const { code, text, remedy } = found.problem
-        throw new Unreachable(code, text, remedy ? { remedy } : {})
+        if (isMissing(found)) throw unreachableTopic(found)
+        return found
       },
       // Once begun it is not given up: an open transaction would hold up whoever reads the topic.
       commit: (packed, offsets) =>

@@ -5,8 +5,8 @@
 //
 // After a doubt all of it anew. Two that run at once shut each other out: the one that is shut out ends and says so.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { KafkaAccess } from '../../../clients/kafka/client.ts'
-import { asUnreachable } from '../../../clients/kafka/client.ts'
+import type { KafkaAccess } from '../../../clients/kafka/access.ts'
+import { asUnreachable } from '../../../clients/kafka/access.ts'
 import type { PartitionSpan } from '../../../clients/kafka/fetch.ts'
 import { DamagedBlock } from '../../../columns/index.ts'
 import { Unreachable } from '../../../core/errors.ts'

@@ -1,11 +1,12 @@
 // Blocks as records of readings: the same as `records: readings` would have written. Records and position are one transaction.
 import type { RecordBatch } from '../../../clients/kafka/batches.ts'
-import { forEachHeader, forEachRecord } from '../../../clients/kafka/batches.ts'
+import { forEachRecord } from '../../../clients/kafka/batches.ts'
 import { Unreachable } from '../../../core/errors.ts'
 import type { Interval } from '../../../core/intervals.ts'
 import type { LogSeries } from '../../../core/log.ts'
 import { streamKey } from '../../../core/stream.ts'
 import { filledTopic } from '../topics.ts'
+import { newTold, readTold } from '../verify/records.ts'
 import type { BlockRecord } from '../block-envelope.ts'
 import { decodeEnvelope, isEnvelope } from '../block-envelope.ts'
 import { packer } from '../pack.ts'
@@ -54,7 +55,6 @@ const READINGS_MAX = 50_000
 const BYTES_MAX = 8_000_000
 const ADAPTATIONS_MAX = 8
 const BATCH_BYTES_MIN = 1_024
-const MARK = 'holdfast-maybe-duplicate'
 
 /** `offsets` is where to go on from; `now` in µs. */
 export function unpackWork(
@@ -158,14 +158,12 @@ export function unpackWork(
     flush,
     async add(partition, batch) {
       const records: { offset: number; value: Buffer; marked: boolean }[] = []
+      const told = newTold()
       forEachRecord(batch, (it) => {
         if (it.offset < (offsets.get(partition) ?? 0) || it.valueLength < 0) return
-        let marked = false
-        forEachHeader(it, (nameAt, nameLength) => {
-          marked ||= it.bytes.toString('latin1', nameAt, nameAt + nameLength) === MARK
-          return marked
-        })
-        records.push({ offset: it.offset, value: it.bytes.subarray(it.valueAt, it.valueAt + it.valueLength), marked })
+        readTold(it, told)
+        const value = it.bytes.subarray(it.valueAt, it.valueAt + it.valueLength)
+        records.push({ offset: it.offset, value, marked: told.marked })
       })
       for (const { offset, value, marked } of records) {
         take(value, marked, `${topics.from}/${partition} at ${offset}`)

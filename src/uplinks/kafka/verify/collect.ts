@@ -10,7 +10,7 @@ import { checkpointReader } from './checkpoints.ts'
 import type { Lines } from './lines.ts'
 import { lineColumns } from './lines.ts'
 import type { Told } from './records.ts'
-import { digitsEnd, jsonOf, newTold, numberAt, readTold, sameBytes } from './records.ts'
+import { jsonOf, newTold, readClaim, readTold, sameBytes } from './records.ts'
 import type { SequenceSet } from './sequences.ts'
 import { sequenceSet } from './sequences.ts'
 import type { PartitionPlace, TopicRole } from './topics.ts'
@@ -55,8 +55,6 @@ export interface CollectorOptions {
 }
 
 const FORM_OF = { telemetry: 'raw', aggregates: 'aggregate', events: 'event', gaps: 'gap' } as const
-const COLON = 58
-const DASH = 45
 const STREAM_PARTS = 4
 const NOTHING = Buffer.alloc(0)
 const OWN_EVENT = /:(checkpoint|refused|elsewhere)$/
@@ -101,17 +99,12 @@ export function collector({ device, cluster, places }: CollectorOptions): {
     return key.split(':').length === STREAM_PARTS ? (recordsOf(key) ?? 'another') : 'foreign'
   }
 
-  /** `stem:sequence` or `stem:from-to`, both inclusive. */
   function addById(bytes: Buffer, told: Told, role: TopicRole): Owner | undefined {
-    let colon = told.idEnd - 1
-    while (colon >= told.idAt && bytes[colon] !== COLON) colon--
-    const found = ownerAt(bytes, told.idAt, Math.max(told.idAt, colon))
+    const isClaim = readClaim(bytes, told)
+    const found = ownerAt(bytes, told.idAt, told.stemEnd)
     if (typeof found === 'string') return found
-    const end = digitsEnd(bytes, colon + 1, told.idEnd)
-    const from = numberAt(bytes, colon + 1, end)
-    const to = end === told.idEnd ? from : lastAt(bytes, end, told.idEnd)
-    if (!(from <= to)) return 'foreign'
-    return claim(found, role, from, to + 1, told) ? found : undefined
+    if (!isClaim) return 'foreign'
+    return claim(found, role, told.from, told.to, told) ? found : undefined
   }
 
   /** Older records have no id. */
@@ -203,12 +196,6 @@ function claim(records: StreamRecords, role: TopicRole, from: number, to: number
   else records.doubled += again
   if (marked) records.marked.addRange(from, to)
   return again === 0
-}
-
-/** Behind a dash; NaN where there is none. */
-function lastAt(bytes: Buffer, dash: number, end: number): number {
-  const isWhole = bytes[dash] === DASH && digitsEnd(bytes, dash + 1, end) === end
-  return isWhole ? numberAt(bytes, dash + 1, end) : Number.NaN
 }
 
 function emptyStream(stream: Stream): StreamRecords {

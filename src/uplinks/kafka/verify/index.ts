@@ -1,8 +1,9 @@
 // Proves from the topics that every sequence is there once, or named. Reads as read_committed from the beginning to the ends at the start.
 //
 //   topics ─► collect (records, checkpoints) ─► judge: each cluster by itself, several of them together
-import type { KafkaAccess } from '../../../clients/kafka/client.ts'
-import { asUnreachable, kafkaClient } from '../../../clients/kafka/client.ts'
+import type { KafkaAccess } from '../../../clients/kafka/access.ts'
+import { asUnreachable } from '../../../clients/kafka/access.ts'
+import { kafkaClient } from '../../../clients/kafka/client.ts'
 import { partitionReader } from '../../../clients/kafka/fetch.ts'
 import type { Logger } from '../../../core/source.ts'
 import type { VerifyProgress, VerifyReport } from '../../../core/verify.ts'

@@ -3,11 +3,16 @@ import type { RecordCursor } from '../../../clients/kafka/batches.ts'
 import type { Form } from '../../../core/stream.ts'
 import { decodeAvro, isAvro } from '../avro/types.ts'
 
-/** Where the id lies in the record's bytes, and its marks; used again for the next record. */
+/** Where the id lies in the record's bytes, what it says, and its marks; used again for the next record. */
 export interface Told {
   /** −1: there is none. */
   idAt: number
   idEnd: number
+  /** The id before its last colon: the stream's key. */
+  stemEnd: number
+  /** Sequences [from, to) that the id claims; NaN where it names none. */
+  from: number
+  to: number
   /** It may be there twice. */
   marked: boolean
   /** Sent again for somebody who asked: proves nothing, and doubles nothing. */
@@ -21,9 +26,11 @@ const TRUE_LENGTH = 4
 const ZERO = 48
 const NINE = 57
 const DIGITS_MAX = 16
+const COLON = 58
+const DASH = 45
 
 export function newTold(): Told {
-  return { idAt: -1, idEnd: -1, marked: false, replayed: false }
+  return { idAt: -1, idEnd: -1, stemEnd: -1, from: Number.NaN, to: Number.NaN, marked: false, replayed: false }
 }
 
 /** Every record of hundreds of millions passes here: no object, no call for a header. */
@@ -60,15 +67,33 @@ export function sameBytes(bytes: Buffer, from: number, to: number, other: Buffer
   return true
 }
 
+/** Reads what the id says: `stem:sequence`, or `stem:from-to`, both inclusive, of a record that carries many. False where it names no sequence. */
+export function readClaim(bytes: Buffer, told: Told): boolean {
+  let colon = told.idEnd - 1
+  while (colon >= told.idAt && bytes[colon] !== COLON) colon--
+  told.stemEnd = Math.max(told.idAt, colon)
+  const end = digitsEnd(bytes, colon + 1, told.idEnd)
+  told.from = numberAt(bytes, colon + 1, end)
+  const last = end === told.idEnd ? told.from : lastAt(bytes, end, told.idEnd)
+  told.to = last + 1
+  return told.from <= last
+}
+
+/** Behind a dash; NaN where there is none. */
+function lastAt(bytes: Buffer, dash: number, end: number): number {
+  const isWhole = bytes[dash] === DASH && digitsEnd(bytes, dash + 1, end) === end
+  return isWhole ? numberAt(bytes, dash + 1, end) : Number.NaN
+}
+
 /** Where digits from `from` on end. */
-export function digitsEnd(bytes: Buffer, from: number, to: number): number {
+function digitsEnd(bytes: Buffer, from: number, to: number): number {
   let at = from
   while (at < to && (bytes[at] as number) >= ZERO && (bytes[at] as number) <= NINE) at++
   return at
 }
 
 /** Decimal digits alone; NaN where they make no whole number that counts exactly. */
-export function numberAt(bytes: Buffer, from: number, to: number): number {
+function numberAt(bytes: Buffer, from: number, to: number): number {
   if (from >= to || to - from > DIGITS_MAX) return Number.NaN
   let value = 0
   for (let at = from; at < to; at++) value = value * 10 + (bytes[at] as number) - ZERO

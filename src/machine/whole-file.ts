@@ -1,0 +1,21 @@
+// A small file that is replaced: the old text or the new one, whatever happens.
+import { open, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/** Resolves once the new text is on disk by fsync, under its name. `mode` of a file that is made anew. */
+export async function writeWhole(path: string, text: string, mode = 0o644): Promise<void> {
+  const file = await open(`${path}.new`, 'w', mode)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(`${path}.new`, path)
+  const folder = await open(dirname(path))
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
