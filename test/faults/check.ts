@@ -17,7 +17,8 @@ import { streamKey, streamOf } from '../../src/core/stream.ts'
 import type { Opened } from './opened.ts'
 import { READER, UPLINK } from './options.ts'
 import { addReading, CLASSES, classOf, CYCLE, readingsOf, standsFor, tagOf, timeOf } from './readings.ts'
-import type { Truth } from './truth.ts'
+import type { SaidLine, Truth } from './truth.ts'
+import { linesOf } from './truth.ts'
 
 export interface Expectation {
   readonly bytesMax: number
@@ -102,7 +103,7 @@ async function takeAll(log: Opened, taken: Found, faults: string[]): Promise<voi
 
 async function readAll(log: Opened, truth: Truth, faults: string[]): Promise<Found> {
   const found = nothingFound()
-  for (const row of truth.gaps) addRow(found.rows, row, faults)
+  for (const it of truth.gaps) addRow(found.rows, it, faults)
   const until = performance.now() + PUBLISH_MS_MAX
   for (;;) {
     await takeAll(log, found, faults)
@@ -136,7 +137,7 @@ function takeSlices({ slices, series }: Taken, { readings, aggregates, rows }: F
     const key = streamKey(slice.stream)
     if (slice.form === 'gap') {
       // 'elsewhere' says what one uplink never got, and another has.
-      for (const row of slice.rows) if (row.action !== 'elsewhere') addRow(rows, row, faults)
+      for (const it of linesOf(slice)) if (it.row.action !== 'elsewhere') addRow(rows, it, faults)
       continue
     }
     const known = mapOf(slice.form === 'raw' ? readings : aggregates, key)
@@ -151,8 +152,8 @@ function takeSlices({ slices, series }: Taken, { readings, aggregates, rows }: F
   }
 }
 
-function addRow(rows: Found['rows'], row: LedgerRow, faults: string[]): void {
-  const place = `${streamKey({ ...row.stream, form: 'gap' })} ${row.sequence}`
+function addRow(rows: Found['rows'], { gap, row }: SaidLine, faults: string[]): void {
+  const place = `${gap} ${row.sequence}`
   const known = rows.get(place)
   if (known && JSON.stringify(known) !== JSON.stringify(row))
     faults.push(`I2: the gap record ${place} changed: ${JSON.stringify(known)}, now ${JSON.stringify(row)}`)

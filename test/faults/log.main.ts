@@ -17,6 +17,7 @@ import { EXIT_FAILED, EXIT_UNOPENED } from './life.ts'
 import { threadOptions, UPLINK } from './options.ts'
 import { addReading, readingsOf, standsFor, timeOf } from './readings.ts'
 import type { SentTransaction } from './truth.ts'
+import { linesOf } from './truth.ts'
 
 const ROUNDS_WAITING_MAX = 3
 const APPENDS_A_ROUND = 3
@@ -124,7 +125,7 @@ function send(taken: readonly Taken[], gone: readonly StreamRange[]): void {
         : [],
     ),
     aggregates: slices.flatMap(({ slice }) => (slice.form === 'aggregate' ? [aggregatesOf(slice, gone)] : [])),
-    gaps: slices.flatMap(({ slice }) => (slice.form === 'gap' ? slice.rows : [])),
+    gaps: slices.flatMap(({ slice }) => linesOf(slice)),
   }
   say(`sent ${JSON.stringify(sent)}`)
   there = { transaction, delivered }

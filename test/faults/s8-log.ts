@@ -14,7 +14,7 @@ import { logOptions, UPLINK } from './options.ts'
 import { BOOT, BYTES_MAX } from './recording.ts'
 import { addReading, readingsOf, timeOf } from './readings.ts'
 import type { Truth } from './truth.ts'
-import { newTruth } from './truth.ts'
+import { linesOf, newTruth } from './truth.ts'
 
 export interface Made {
   readonly dir: string
@@ -88,7 +88,7 @@ function send(log: OpenedLog, truth: Truth, dice: Dice): void {
     for (const it of taken.ranges) delivered.set(it.stream, withInterval(delivered.get(it.stream) ?? [], it.from, it.to))
     for (const slice of taken.slices) {
       const key = streamKey(slice.stream)
-      if (slice.form === 'gap') truth.gaps.push(...slice.rows)
+      truth.gaps.push(...linesOf(slice))
       if (slice.form !== 'raw') continue
       const known = truth.sent.get(key) ?? new Map<number, number>()
       truth.sent.set(key, known)

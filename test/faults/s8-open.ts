@@ -17,6 +17,7 @@ import { bytesOn } from './check.ts'
 import { logOptions, READER, UPLINK } from './options.ts'
 import { addReading, CYCLE, readingsOf, timeOf } from './readings.ts'
 import type { Made } from './s8-log.ts'
+import { linesOf } from './truth.ts'
 
 const OPEN_MS_MAX = 10_000
 
@@ -86,10 +87,16 @@ function readAll(log: OpenedLog, { truth }: Pick<Made, 'truth'>, faults: string[
     Object.entries(log.keeper.heads()).map(([key, { next }]) => [key, { here: [], named: [], next }]),
   )
   log.keeper.restart(READER, new Map(), [])
-  for (const row of truth.gaps) name(streams, row)
+  const said = new Map(truth.gaps.map(({ gap, row }) => [`${gap} ${row.sequence}`, row]))
+  for (const row of said.values()) name(streams, row)
   takeAll(log, (taken) => {
     for (const slice of taken.slices) {
-      if (slice.form === 'gap') for (const row of slice.rows) name(streams, row)
+      for (const { gap, row } of linesOf(slice)) {
+        name(streams, row)
+        const before = said.get(`${gap} ${row.sequence}`)
+        if (before && (before.from !== row.from || before.to !== row.to || streamKey(before.stream) !== streamKey(row.stream)))
+          faults.push(`${gap} ${row.sequence} named [${before.from}, ${before.to}), and names [${row.from}, ${row.to}) now`)
+      }
       const stream = streams.get(streamKey(slice.stream))
       if (!stream) {
         faults.push(`${streamKey(slice.stream)} has readings and no head`)

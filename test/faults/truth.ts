@@ -9,15 +9,22 @@
 //   failed, unopened, reader TEXT
 import type { Intervals } from '../../src/core/intervals.ts'
 import { withInterval } from '../../src/core/intervals.ts'
-import type { LedgerRow } from '../../src/core/log.ts'
+import type { LedgerRow, Slice } from '../../src/core/log.ts'
+import { streamKey } from '../../src/core/stream.ts'
 import type { Life } from './life.ts'
+
+/** A line of the ledger, and the gap stream that it was said in: after a rebuild that of another epoch than its readings. */
+export interface SaidLine {
+  readonly gap: string
+  readonly row: LedgerRow
+}
 
 export interface SentTransaction {
   readonly transaction: number
   readonly delivered: readonly (readonly [string, Intervals])[]
   readonly raw: readonly { readonly stream: string; readonly readings: readonly (readonly [number, number])[] }[]
   readonly aggregates: readonly { readonly stream: string; readonly readings: readonly (readonly [number, number])[] }[]
-  readonly gaps: readonly LedgerRow[]
+  readonly gaps: readonly SaidLine[]
 }
 
 export interface Truth {
@@ -30,7 +37,7 @@ export interface Truth {
   readonly sent: Map<string, Map<number, number>>
   /** By stream: the aggregates that the destination has, and how many readings each stands for. */
   readonly aggregates: Map<string, Map<number, number>>
-  readonly gaps: LedgerRow[]
+  readonly gaps: SaidLine[]
   readonly epochs: string[]
   openMs: number
   /** Words of the lines without data, in their order. */
@@ -104,4 +111,10 @@ function keep(truth: Truth, all: Truth['sent'], { stream, readings }: SentTransa
     if (known.has(sequence)) truth.wrong.push(`${stream} ${sequence} was sent as ${known.get(sequence)} and as ${it}`)
     known.set(sequence, it)
   }
+}
+
+/** Of a slice of a gap stream; of another there are none. */
+export function linesOf(slice: Slice): SaidLine[] {
+  if (slice.form !== 'gap') return []
+  return slice.rows.map((row) => ({ gap: streamKey(slice.stream), row }))
 }
