@@ -6,10 +6,13 @@ export class Unreachable extends Error {
   /** A stable word, as in SourceStatus.code. */
   readonly code: string
   readonly remedy: string | undefined
-  constructor(code: string, text: string, options?: { cause?: unknown; remedy?: string }) {
+  /** It does not know us, or not any more: knocking again soon helps nobody. */
+  readonly isDenied: boolean
+  constructor(code: string, text: string, options?: { cause?: unknown; remedy?: string; isDenied?: boolean }) {
     super(text, options)
     this.code = code
     this.remedy = options?.remedy
+    this.isDenied = options?.isDenied === true
   }
 }
 

@@ -75,7 +75,8 @@ export async function forward(parts: ForwardParts, report: ForwardReport, signal
     random: parts.random,
     sleep,
     failed(error, waitMs) {
-      const { name, code, message, remedy } = error as Error & { code?: string; remedy?: string }
+      const { name, code, message, remedy, isDenied } = error as Error & { code?: string; remedy?: string; isDenied?: boolean }
+      const calmMs = isDenied ? Math.max(waitMs, waits.backoff.minMs * (0.5 + parts.random())) : waitMs
       report.lastError = message
       report.remedy = remedy
       report.wellSince = undefined
@@ -84,7 +85,7 @@ export async function forward(parts: ForwardParts, report: ForwardReport, signal
       // At once only where something else can go on: a class that is left out from now on.
       const othersGoOn =
         name === 'Blocked' && block(report, error as unknown as BlockedClasses & Error, parts.clock, waits.blockedMs)
-      const wait = othersGoOn ? 0 : isSecond ? waits.fencedMs * (1 + parts.random()) : waitMs
+      const wait = othersGoOn ? 0 : isSecond ? waits.fencedMs * (1 + parts.random()) : calmMs
       report.state = isSecond ? 'fenced' : name === 'Blocked' ? 'blocked' : 'waiting'
       parts.failed(error, wait)
       return wait

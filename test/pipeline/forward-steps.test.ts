@@ -11,6 +11,7 @@ import type { Uplink, UplinkBatch } from '../../src/core/uplink.ts'
 import type { ForwardReport } from '../../src/pipeline/forward-report.ts'
 import { newReport } from '../../src/pipeline/forward-report.ts'
 import { forward } from '../../src/pipeline/forward.ts'
+import type { Backoff } from '../../src/pipeline/keep-running.ts'
 import { systemClock } from '../../src/workers/clock.ts'
 import type { OpenLog } from '../../src/workers/open-log.ts'
 import { openLog } from '../../src/workers/open-log.ts'
@@ -55,6 +56,7 @@ async function forwardUntil(
   uplink: () => Promise<Uplink>,
   isDone: (report: ForwardReport) => Promise<boolean> | boolean,
   reader: LogReader = log.reader,
+  backoff: Backoff = { minMs: 1, maxMs: 1 },
 ): Promise<{ readonly waits: readonly number[]; readonly report: ForwardReport }> {
   const stop = new AbortController()
   const waits: number[] = []
@@ -67,7 +69,7 @@ async function forwardUntil(
     clock: systemClock(),
     random: () => 0.5,
     failed: (_: unknown, waitMs: number) => void waits.push(waitMs),
-    waits: { backoff: { minMs: 1, maxMs: 1 }, blockedMs: 30, fencedMs: FENCED_MS, idleMs: 10 },
+    waits: { backoff, blockedMs: 30, fencedMs: FENCED_MS, idleMs: 10 },
   }
   const running = forward(parts, report, stop.signal)
   for (const end = performance.now() + UNTIL_MS_MAX; !(await isDone(report)); await sleep(2))
@@ -132,6 +134,32 @@ test('three fences in a row are a second holder of the identity: it steps back f
   expect(report.state).toBe('fenced')
   // Never in step with the other one: up to twice as long.
   expect(waits.slice(0, 3)).toEqual([1, 1, FENCED_MS * 1.5])
+})
+
+test('who is not let in after all was well does not knock again at once; whose connection broke does', async () => {
+  for (const [isDenied, expected] of [
+    [true, 40],
+    [false, 2],
+  ] as const) {
+    const sent: UplinkBatch[] = []
+    let tries = 0
+    const once = async (): Promise<Uplink> => {
+      const uplink = await taker(sent)()
+      if (++tries > 1) return uplink
+      return {
+        ...uplink,
+        async send(batch, position, signal) {
+          if (sent.length > 0) throw new Unreachable(isDenied ? 'sasl-failed' : 'closed', 'no', { isDenied })
+          await append(5)
+          return uplink.send(batch, position, signal)
+        },
+      }
+    }
+    await append(5)
+    const backoff = { firstMs: 2, minMs: 40, maxMs: 80 }
+    const { waits } = await forwardUntil(once, () => tries > 1 && sent.length > 1, log.reader, backoff)
+    expect(waits).toEqual([expected])
+  }
 })
 
 test('a failure of another kind in between begins the count anew', async () => {

@@ -1,7 +1,7 @@
 // What both clients need to reach a cluster: who we are, how long we wait, from where we go, and what an error means.
 import type tls from 'node:tls'
 import { Unreachable } from '../../core/errors.ts'
-import { explain } from './explain.ts'
+import { DENIED, explain } from './explain.ts'
 
 /** How to reach a cluster. Certificates and keys are PEM text. */
 export interface KafkaAccess {
@@ -58,7 +58,7 @@ export async function withDeadline<T>(what: string, ms: number, signal: AbortSig
 export function asUnreachable(error: unknown): Unreachable {
   if (error instanceof Unreachable) return error
   const { code, text, remedy } = explain(error)
-  return new Unreachable(code, text, { cause: error, ...(remedy === undefined ? {} : { remedy }) })
+  return new Unreachable(code, text, { cause: error, isDenied: DENIED.has(code), ...(remedy === undefined ? {} : { remedy }) })
 }
 
 /** The TLS options of Node for an access. */

@@ -8,6 +8,9 @@ export interface Explained {
   readonly protocol?: string
 }
 
+/** Codes of who is not let in. */
+export const DENIED: ReadonlySet<string> = new Set(['sasl-failed', 'sasl-mechanism', 'token-refused'])
+
 type Line = readonly [code: string, text: string, remedy?: string]
 
 const NODE: Readonly<Record<string, Line>> = {

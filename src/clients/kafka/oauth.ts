@@ -40,7 +40,7 @@ async function fetchToken(access: OauthAccess, way: Way): Promise<{ token: strin
     return { token, seconds: Number(answer['expires_in'] ?? LIFE_SECONDS_DEFAULT) || LIFE_SECONDS_DEFAULT }
   // RFC 6749, 5.2: a word for the error; whatever else the answer says may be anything.
   const word = typeof answer['error'] === 'string' ? ` (${answer['error'].slice(0, 100)})` : ''
-  throw new Unreachable('token-refused', `the token endpoint answers ${status}${word}`, { remedy: REMEDY })
+  throw new Unreachable('token-refused', `the token endpoint answers ${status}${word}`, { remedy: REMEDY, isDenied: true })
 }
 
 function ask(access: OauthAccess, { ca, sockets }: Way): Promise<Posted> {

@@ -188,9 +188,9 @@ async function runLarge(rig: Rig, round: Round): Promise<void> {
   box.fill(400)
   // Two of eight are of class debug: their bytes are too many.
   await until(
-    () => box.waiting() === 100,
+    () => box.waiting() === 100 && box.figures().parked === 100,
     UP_MS_MAX,
-    () => `${box.waiting()} of 100 wait`,
+    () => `${box.waiting()} of 100 wait, ${box.figures().parked} are parked`,
   )
   const { parked, classes } = box.figures()
   const debug = classes.find((it) => it.name === 'debug')

@@ -40,6 +40,7 @@ async function bearer(talk: Talk, token: string): Promise<void> {
   await talk(Buffer.from('\x01')).catch(() => {})
   throw new Unreachable('sasl-failed', 'the broker refuses our token', {
     remedy: 'check sasl.scope, and that the broker trusts the issuer of the token',
+    isDenied: true,
   })
 }
 
