@@ -1,5 +1,6 @@
 import type { ReadingBatch } from './batch.ts'
 import type { Clock } from './clock.ts'
+import type { Quality, ValueKind } from './reading.ts'
 
 export type { Clock }
 
@@ -30,6 +31,46 @@ export interface Source {
   status(): SourceStatus
   /** Calls back when the far end can bring no more until what is held becomes durable. */
   onStalled?(listener: () => void): void
+  /** `sources test` on the connection that this source has: many devices allow one. Absent: the protocol's `test` opens its own. */
+  test?(signal: AbortSignal): AsyncIterable<TestStep>
+  /** Looks round at the far end, on the connection that this source has. Throws Unreachable while there is none, BadInput for a node that is none. */
+  browse?(request: BrowseRequest, signal: AbortSignal): AsyncIterable<BrowseEntry>
+}
+
+export interface BrowseRequest {
+  /** Where to look; absent: at the root. */
+  readonly node?: string
+  /** Everything at or below `node` whose name or path has these words in it; absent: what stands directly below. */
+  readonly search?: string
+  readonly limit: number
+}
+
+/** What stands at one place of the far end: a folder, something that can be read, or both. */
+export interface BrowseEntry {
+  /** As `BrowseRequest.node` and a line of the settings name it. */
+  readonly node: string
+  readonly name: string
+  /** Names from the root down to it, itself left out. */
+  readonly path?: readonly string[]
+  /** There is something below it. */
+  readonly isFolder: boolean
+  /** What it holds now; null: nothing that can be read. */
+  readonly value: BrowseValue | null
+  readonly unit?: string
+  /** Least and greatest value that the far end foresees. */
+  readonly range?: readonly [number, number]
+  readonly description?: string
+  /** The line of the settings that reads it, without `class`; absent: it cannot be read. */
+  readonly line?: Readonly<Record<string, string | number>>
+}
+
+export interface BrowseValue {
+  readonly kind: ValueKind
+  /** For people, at most 200 characters. */
+  readonly text: string
+  readonly quality: Quality
+  /** The far end's own name of the type. */
+  readonly type: string
 }
 
 /** One line of `sources test`: a step, whether it held, and what to do when it did not. */
@@ -59,6 +100,18 @@ export interface Protocol<Settings> {
   readonly name: string
   open(settings: Settings, context: SourceContext): Source
   test(settings: Settings, context: SourceContext, signal: AbortSignal): AsyncIterable<TestStep>
+  /** Asks one host whether it speaks this protocol. `sources scan` alone calls it, on a person's wish: it opens connections and reads, no more. */
+  find?(host: string, signal: AbortSignal): Promise<readonly Found[]>
+}
+
+/** Something that answered in this protocol. */
+export interface Found {
+  /** HOST:PORT, a unit after it where there are several. */
+  readonly address: string
+  /** What it says of itself. */
+  readonly detail: string
+  /** Keys of a `sources:` entry that would read it, `tags` left out. */
+  readonly entry: Readonly<Record<string, string | number>>
 }
 
 export interface Logger {

@@ -28,13 +28,15 @@ const { values } = parseArgs({
 })
 
 const numberOf = (text: string | undefined) => (text === undefined ? undefined : Number(text))
+/** N4 stands for N4-modbus, N4-opcua and so on. */
+const isNamed = (id: string, part: string) => id === part || id.startsWith(`${part}-`)
 const wanted = values.part?.split(',')
-const unknown = wanted?.filter((it) => !PARTS.some(({ id }) => id === it)) ?? []
+const unknown = wanted?.filter((it) => !PARTS.some(({ id }) => isNamed(id, it))) ?? []
 if (unknown.length > 0) {
   console.error(`no such part: ${unknown.join(', ')}; there are ${PARTS.map((it) => it.id).join(', ')}`)
   process.exit(2)
 }
-const parts = PARTS.filter(({ id }) => !wanted || wanted.includes(id))
+const parts = PARTS.filter(({ id }) => !wanted || wanted.some((it) => isNamed(id, it)))
 const minutes = numberOf(values.minutes) ?? (values.short ? SHORT_MINUTES : Infinity)
 const begun = performance.now()
 const end = begun + minutes * 60_000
