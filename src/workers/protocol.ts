@@ -11,10 +11,11 @@ import {
   SMALL_BATCHES_IN_FLIGHT_MAX,
   SMALL_READINGS_IN_FLIGHT_MAX,
 } from '../core/bounds.ts'
-import type { Protocol, Source, SourceContext, SourceItem } from '../core/source.ts'
+import { BadInput, Unreachable } from '../core/errors.ts'
+import type { BrowseRequest, Protocol, Source, SourceContext, SourceItem } from '../core/source.ts'
 import { systemClock } from './clock.ts'
 import { caller, serve } from './port.ts'
-import { testSteps } from './test-calls.ts'
+import { streamServer } from './stream-calls.ts'
 import { threadLogger } from './thread-logger.ts'
 
 export interface ProtocolWorkerData {
@@ -35,10 +36,13 @@ const data = workerData as ProtocolWorkerData
 const port = parentPort as MessagePort
 const main = caller(port)
 const stop = new AbortController()
+const streams = streamServer(main)
 const open = new Map<string, Running>()
 
 interface Running {
   readonly source: Source
+  readonly protocol: string
+  readonly settings: unknown
   /** Handed over and not durable yet, oldest first. */
   readonly inFlight: SourceItem[]
   /** Resolves the wait of the one who would hand over more. */
@@ -91,6 +95,12 @@ async function run(name: string, running: Running): Promise<void> {
   if (!stop.signal.aborted) throw new Error(`source ${name} ended by itself`)
 }
 
+function runningOf(name: string): Running {
+  const running = open.get(name)
+  if (!running) throw new Unreachable('protocol-restarting', `source ${name} is being started`)
+  return running
+}
+
 serve(port, {
   durable(name: string) {
     const running = open.get(name)
@@ -101,17 +111,22 @@ serve(port, {
     stop.abort()
     await Promise.all(ends)
   },
-  test: testSteps(main, async (name: string, signal) => {
-    const it = data.sources.find((source) => source.name === name)
-    if (!it) throw new Error(`no source named ${name}`)
-    return (await load(it.protocol)).test(it.settings, contextOf(name, it.protocol), signal)
+  test: streams.handler(async (signal, name: string) => {
+    const { source, protocol, settings } = runningOf(name)
+    return source.test?.(signal) ?? (await load(protocol)).test(settings, contextOf(name, protocol), signal)
   }),
+  browse: streams.handler(async (signal, name: string, request: BrowseRequest) => {
+    const { source, protocol } = runningOf(name)
+    if (!source.browse) throw new BadInput([{ where: name, text: `${protocol} has nothing to look round in` }])
+    return source.browse(request, signal)
+  }),
+  cancel: streams.cancel,
 })
 
 const ends: Promise<void>[] = []
 for (const { name, protocol, settings } of data.sources) {
   const source = (await load(protocol)).open(settings, contextOf(name, protocol))
-  const running: Running = { source, inFlight: [], room: undefined }
+  const running: Running = { source, protocol, settings, inFlight: [], room: undefined }
   open.set(name, running)
   source.onStalled?.(() => main.tell('stalled', [name]))
   ends.push(run(name, running))

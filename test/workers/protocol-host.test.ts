@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ReadingBatch } from '../../src/core/batch.ts'
 import { BATCHES_IN_FLIGHT_MAX, SMALL_BATCHES_IN_FLIGHT_MAX } from '../../src/core/bounds.ts'
-import type { Source, TestStep } from '../../src/core/source.ts'
+import type { BrowseEntry, Source, TestStep } from '../../src/core/source.ts'
 import { ingest } from '../../src/pipeline/ingest.ts'
 import type { ProtocolHost } from '../../src/workers/protocol-host.ts'
 import { protocolHost } from '../../src/workers/protocol-host.ts'
@@ -123,6 +123,40 @@ test('sources test: each step comes over, and a thread that is not there says so
   ])
   await it.stop()
   expect(() => it.host.test('a', new AbortController().signal)).toThrow(/being started/)
+})
+
+test('a source that tests on its own connection is asked, not its protocol', async () => {
+  const it = start({ a: { ...steady, own: true } })
+  await until(
+    () => it.log.batches.length > 1,
+    () => 'first batches',
+  )
+  const steps: TestStep[] = []
+  for await (const step of it.host.test('a', never)) steps.push(step)
+  expect(steps).toEqual([{ step: 'own connection', ok: true, detail: 'reading true' }])
+  await it.stop()
+})
+
+const never = new AbortController().signal
+
+test('browse: entries come over in their order, errors keep their class, who goes away ends it over there', async () => {
+  const it = start({ a: steady })
+  await until(
+    () => it.log.batches.length > 0,
+    () => 'first batch',
+  )
+  const entries: BrowseEntry[] = []
+  for await (const entry of it.host.browse('a', { node: 'x', limit: 1000 }, never)) entries.push(entry)
+  expect(entries.map(({ node }) => node)).toEqual(Array.from({ length: 1000 }, (_, at) => `x.${at}`))
+  const none = it.host.browse('a', { node: 'none', limit: 1 }, never)[Symbol.asyncIterator]().next()
+  await expect(none).rejects.toMatchObject({ name: 'BadInput', problems: [{ text: 'is none', remedy: 'look above it' }] })
+  for await (const entry of it.host.browse('a', { node: 'endless', limit: 1e9 }, never)) if (entry.node === 'endless.3') break
+  await until(
+    () => it.source('a').status().details?.left === 2,
+    () => it.source('a').status(),
+  )
+  await it.stop()
+  expect(() => it.host.browse('a', { limit: 1 }, never)).toThrow(/being started/)
 })
 
 test('a disk that is slow for one class: small batches go on to come, one a pace, up to the bound', async () => {
