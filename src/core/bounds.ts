@@ -41,3 +41,5 @@ export const SCAN_PAUSE_MS = 20
 export const SCAN_HOST_MS_MAX = 20_000
 /** Entries of one answer of `sources browse`. */
 export const BROWSE_ENTRIES_MAX = 100_000
+/** Acknowledgements of one source that may wait for the disk at a time, those of items that were withheld whole included. */
+export const ACKNOWLEDGEMENTS_HELD_MAX = 65_536

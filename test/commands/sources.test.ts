@@ -1,6 +1,18 @@
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { sourceTable } from '../../src/commands/status-page.ts'
+import type { SourceReport } from '../../src/core/status.ts'
+import { statusNow } from '../local-api/hand-made-agent.ts'
 import { runHere } from './surroundings.ts'
+
+test('sources says how many readings were withheld, where there is anything to say', async () => {
+  const [press, ...others] = statusNow().sources as [SourceReport, ...SourceReport[]]
+  expect(sourceTable([press, ...others], 0, 80).join('\n')).not.toContain('WITHHELD')
+  const rows = sourceTable([{ ...press, withheld: 12_345 }, ...others], 0, 80)
+  expect(rows[0]).toMatch(/WITHHELD$/)
+  expect(rows[1]).toMatch(/12,345$/)
+  for (const it of rows) expect(it.length).toBeLessThanOrEqual(80)
+})
 
 test('browse shows name, value, unit, quality and node of each', async () => {
   const { status, out } = await runHere('sources browse press-3')

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ReadingBatch } from '../../src/core/batch.ts'
 import { BATCHES_IN_FLIGHT_MAX, SMALL_BATCHES_IN_FLIGHT_MAX } from '../../src/core/bounds.ts'
+import type { ReportRule } from '../../src/core/report-rule.ts'
 import type { BrowseEntry, Source, TestStep } from '../../src/core/source.ts'
 import { ingest } from '../../src/pipeline/ingest.ts'
 import type { ProtocolHost } from '../../src/workers/protocol-host.ts'
@@ -23,12 +24,12 @@ function memoryLog() {
   }
 }
 
-function start(sources: Readonly<Record<string, CounterSettings>>, log = memoryLog()) {
+function start(sources: Readonly<Record<string, CounterSettings>>, log = memoryLog(), report?: readonly ReportRule[]) {
   const stop = new AbortController()
   const host: ProtocolHost = protocolHost(
     'counter',
     {
-      sources: Object.entries(sources).map(([name, settings]) => ({ name, protocol: 'counter', settings })),
+      sources: Object.entries(sources).map(([name, settings]) => ({ name, protocol: 'counter', settings, report })),
       dir: '/nowhere',
       device: 'box',
       commitEveryMs: 10,
@@ -157,6 +158,22 @@ test('browse: entries come over in their order, errors keep their class, who goe
   )
   await it.stop()
   expect(() => it.host.browse('a', { limit: 1 }, never)).toThrow(/being started/)
+})
+
+test('report by exception: of a line that only rises the ends are handed over, the rest is counted', async () => {
+  const it = start({ a: steady }, memoryLog(), [{ tags: '*', swingingDoor: 1e-3, atLeastMs: 3_600_000 }])
+  // The clock is not quite as steady as the line: some readings begin a new one.
+  const count = () => it.source('a').status().withheld ?? 0
+  await until(() => count() > 3, count)
+  await it.stop()
+  const [values = []] = it.runs('a')
+  expect([values[0], values.at(-1)]).toEqual([0, -1])
+  expect(values).toEqual(
+    values
+      .slice(0, -1)
+      .toSorted((a, b) => a - b)
+      .concat(-1),
+  )
 })
 
 test('a disk that is slow for one class: small batches go on to come, one a pace, up to the bound', async () => {
