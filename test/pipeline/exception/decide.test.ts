@@ -93,7 +93,7 @@ describe.each([
         const places = reports.map((it) => samples.indexOf(it))
         expect(places).toEqual([...new Set(places)].toSorted((a, b) => a - b))
         for (const [at, it] of samples.entries()) {
-          const before = reports.filter((_, n) => (places[n] as number) <= at).at(-1) as Sample
+          const before = reports.findLast((_, n) => (places[n] as number) <= at) as Sample
           expect(it.time - before.time).toBeLessThan(atLeast)
         }
       }),
