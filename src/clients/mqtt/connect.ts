@@ -8,8 +8,6 @@ const CONNECT_MS_MAX = 10_000
 /** MQTT 5: how long the broker keeps our session, as far as it allows. */
 const SESSION_EXPIRY_S = 30 * 86_400
 const RECEIVE_MAXIMUM = 65_535
-/** MQTT 5: the broker keeps longer packets to itself. */
-const PACKET_BYTES_MAX = 16 * 1024 * 1024
 
 export interface Broker {
   readonly host: string
@@ -28,6 +26,17 @@ export interface MqttAccess {
   readonly user?: string | undefined
   readonly password?: string | undefined
   readonly tls?: TlsAccess | undefined
+  /** MQTT 5: the broker keeps longer packets to itself. */
+  readonly packetBytesMax: number
+  /** What the broker says when we vanish; asked for at each connection. */
+  readonly will?: () => Will
+}
+
+export interface Will {
+  readonly topic: string
+  readonly payload: Buffer
+  readonly qos: 0 | 1
+  readonly retain: boolean
 }
 
 /** PEM texts. */
@@ -81,13 +90,14 @@ export function newClient(access: MqttAccess): MqttClient {
     ...(access.user !== undefined && { username: access.user }),
     ...(access.password !== undefined && { password: access.password }),
     ...(isEncrypted && tlsOptions(access.tls)),
+    ...(access.will && { will: access.will() }),
     ...(access.version === 5
       ? {
           protocolVersion: 5 as const,
           properties: {
             ...(!access.isClean && { sessionExpiryInterval: SESSION_EXPIRY_S }),
             receiveMaximum: RECEIVE_MAXIMUM,
-            maximumPacketSize: PACKET_BYTES_MAX,
+            maximumPacketSize: access.packetBytesMax,
           },
         }
       : { protocolVersion: 4 as const }),

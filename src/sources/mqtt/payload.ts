@@ -10,11 +10,11 @@ export function pathReader(path: string): (item: unknown) => unknown {
     .filter((key) => key !== '')
   const [first, second] = keys
   if (first === undefined) return (item) => item
-  if (second === undefined) return (item) => field(item, first)
-  return (item) => keys.reduce(field, item)
+  if (second === undefined) return (item) => fieldOf(item, first)
+  return (item) => keys.reduce(fieldOf, item)
 }
 
-function field(item: unknown, key: string): unknown {
+export function fieldOf(item: unknown, key: string): unknown {
   return typeof item === 'object' && item !== null ? (item as Record<string, unknown>)[key] : undefined
 }
 
