@@ -28,14 +28,14 @@ export const protocols: Readonly<Record<string, Entry<never>>> = {
     worker: 'mqtt',
     load: async () => (await import('./mqtt/source.ts')).mqttProtocol,
   }),
-  sparkplug: entry({
-    settings: async () => (await import('./sparkplug/settings.ts')).sparkplugSettings,
-    worker: 'mqtt',
-    load: async () => (await import('./sparkplug/source.ts')).sparkplug,
-  }),
   opcua: entry({
     settings: async () => (await import('./opcua/settings.ts')).opcuaSettings,
     worker: 'opcua',
     load: async () => (await import('./opcua/source.ts')).opcua,
+  }),
+  sparkplug: entry({
+    settings: async () => (await import('./sparkplug/settings.ts')).sparkplugSettings,
+    worker: 'mqtt',
+    load: async () => (await import('./sparkplug/source.ts')).sparkplug,
   }),
 }

@@ -1,6 +1,7 @@
 // One connection to an MQTT broker, as sources and uplinks open it: no reconnecting, no queue, no message stored by the library.
 import type { MqttClient } from 'mqtt'
 import mqtt from 'mqtt'
+import { guardSize } from './size-guard.ts'
 
 /** What we rely on below is not in the library's documentation: another version has to be looked at first. */
 const VERSION = '5.16.0'
@@ -72,7 +73,7 @@ export function newClient(access: MqttAccess): MqttClient {
   if (mqtt.MqttClient.VERSION !== VERSION)
     throw new Error(`mqtt ${mqtt.MqttClient.VERSION} is installed, ${VERSION} is what was looked at`)
   const { host, port, isEncrypted } = brokerOf(access.url)
-  return mqtt.connect({
+  const client = mqtt.connect({
     protocol: isEncrypted ? 'mqtts' : 'mqtt',
     host,
     port,
@@ -102,6 +103,9 @@ export function newClient(access: MqttAccess): MqttClient {
         }
       : { protocolVersion: 4 as const }),
   })
+  // In MQTT 5 the broker was told; what comes all the same is no mistake of a publisher.
+  guardSize(client, access.packetBytesMax, access.version !== 5)
+  return client
 }
 
 /** Given to `handleMessage`'s callback, it makes the library go on with the next packet and send no PUBACK: that one is ours to send. */

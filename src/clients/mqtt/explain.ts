@@ -45,6 +45,11 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   ENETUNREACH: NETWORK,
   EADDRNOTAVAIL: NETWORK,
   ECONNRESET: ['reset', 'the far end cut the connection', 'does the port speak MQTT, with or without TLS as in url?'],
+  'packet-too-large': [
+    'packet-too-large',
+    'the broker sent what is too large or malformed',
+    'does the port speak MQTT? A larger packetBytesMax bears more',
+  ],
   EPIPE: ['reset', 'the far end cut the connection', 'does the port speak MQTT, with or without TLS as in url?'],
   SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
   DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,

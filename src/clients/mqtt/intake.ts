@@ -52,6 +52,8 @@ export interface Intake {
   /** While connected. */
   client(): MqttClient | undefined
   status(): SourceStatus
+  /** Calls back with each message that comes, until another listener or none is given. */
+  onNext(listener: ((packet: IPublishPacket) => void) | undefined): void
 }
 
 export function newIntake(parts: IntakeParts): Intake {
@@ -62,6 +64,7 @@ export function newIntake(parts: IntakeParts): Intake {
   const inFlight: Mark[] = []
   let client: MqttClient | undefined
   let stalledListener = () => {}
+  let nextListener: ((packet: IPublishPacket) => void) | undefined
   let parked: Parked | undefined
   let pinging: NodeJS.Timeout | undefined
   let windowTimer: NodeJS.Timeout | undefined
@@ -98,6 +101,7 @@ export function newIntake(parts: IntakeParts): Intake {
     const isFull = builder.count >= SOURCE_QUEUE_READINGS_MAX || builder.bytesHeld >= QUEUE_BYTES_MAX
     if (isFull && packet.qos > 0) return park({ packet, done })
     parts.take(packet, builder.now(), isFull)
+    nextListener?.(packet)
     if (packet.qos > 0) held.hold(packet.messageId as number)
     settleSoon()
     done(WITHOUT_PUBACK)
@@ -255,6 +259,7 @@ export function newIntake(parts: IntakeParts): Intake {
     read,
     status,
     settleSoon,
+    onNext: (listener) => void (nextListener = listener),
     onStalled: (listener) => void (stalledListener = listener),
     client: () => (client?.connected ? client : undefined),
   }

@@ -1,5 +1,6 @@
 // From a message to readings. Everything that depends on the topic alone is worked out at its first message and kept; everything that depends
 // on the tag alone (its series numbers) too. What remains for each reading is a look-up or two and `builder.add`.
+import { isPassedOver } from '../../clients/mqtt/size-guard.ts'
 import type { BatchBuilder } from '../../core/batch.ts'
 import { VALUE_BYTES_MAX } from '../../core/bounds.ts'
 import type { Micros, ValueKind } from '../../core/reading.ts'
@@ -268,7 +269,7 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
       const routes = retain ? known.filter(({ mapping }) => mapping.settings.retained === 'take') : known
       if (routes.length === 0) return 0
       const status = (dup ? STATUS_AGAIN : 0) + (retain ? STATUS_RETAINED : 0)
-      if (payload.length > PAYLOAD_BYTES_MAX) {
+      if (payload.length > PAYLOAD_BYTES_MAX || isPassedOver(payload)) {
         problem = 'too-large'
         for (const route of routes) takeUnreadable(route, 'too-large', { topic, text: '', now, status })
         return routes.length

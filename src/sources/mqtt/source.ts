@@ -1,12 +1,15 @@
 // One MQTT source: what a message is stands in mapping.ts, how it travels and is acknowledged in clients/mqtt/intake.ts.
 import type { IPublishPacket } from 'mqtt'
 import { accessOf, bookmarkPath } from '../../clients/mqtt/access.ts'
+import { findBrokers } from '../../clients/mqtt/find.ts'
 import { newIntake } from '../../clients/mqtt/intake.ts'
 import { newSamples } from '../../clients/mqtt/samples.ts'
 import { testBroker } from '../../clients/mqtt/steps.ts'
+import { testHere } from '../../clients/mqtt/test-here.ts'
 import { BatchBuilder } from '../../core/batch.ts'
 import type { Micros } from '../../core/reading.ts'
-import type { Protocol, Source, SourceContext, SourceStatus } from '../../core/source.ts'
+import type { Protocol, Source, SourceContext, SourceStatus, TestStep } from '../../core/source.ts'
+import { browseTopics } from './browse.ts'
 import { compileMappings } from './mapping.ts'
 import type { MqttSettings } from './settings.ts'
 import { leastFilters } from './topics.ts'
@@ -14,7 +17,12 @@ import { leastFilters } from './topics.ts'
 export const mqttProtocol: Protocol<MqttSettings> = {
   name: 'mqtt',
   open,
-  test: (settings, context, signal) => testBroker(accessOf(settings, context), leastFilters(settings.subscribe), signal),
+  test,
+  find: findBrokers,
+}
+
+function test(settings: MqttSettings, context: SourceContext, signal: AbortSignal): AsyncGenerator<TestStep> {
+  return testBroker(accessOf(settings, context), leastFilters(settings.subscribe), signal)
 }
 
 function open(settings: MqttSettings, context: SourceContext): Source {
@@ -72,5 +80,11 @@ function open(settings: MqttSettings, context: SourceContext): Source {
     }
   }
 
-  return { read, status, onStalled: intake.onStalled }
+  return {
+    read,
+    status,
+    onStalled: intake.onStalled,
+    test: (signal) => testHere(intake, () => test(settings, context, signal), signal),
+    browse: (request, signal) => browseTopics(accessOf(settings, context), request, signal),
+  }
 }

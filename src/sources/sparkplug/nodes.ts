@@ -145,7 +145,6 @@ export function newNodes(parts: Parts) {
     scope.mode = 'dead'
     scope.birthDue = undefined
     scope.byAlias = new Map()
-    scope.byName = new Map()
   }
 
   function nodeBirth(node: Node, payload: Payload, came: Came): void {

@@ -14,7 +14,7 @@ import { valuesOf } from './values.ts'
  */
 export type Mode = 'waiting' | 'confirmed' | 'unconfirmed' | 'dead'
 
-interface Known {
+export interface Known {
   readonly name: string
   readonly datatype: number | undefined
   readonly unit: string | undefined

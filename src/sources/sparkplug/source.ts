@@ -7,10 +7,14 @@ import { accessOf } from '../../clients/mqtt/access.ts'
 import type { MqttAccess } from '../../clients/mqtt/connect.ts'
 import { newIntake } from '../../clients/mqtt/intake.ts'
 import { newSamples } from '../../clients/mqtt/samples.ts'
+import { isPassedOver } from '../../clients/mqtt/size-guard.ts'
 import { testBroker } from '../../clients/mqtt/steps.ts'
+import { testHere } from '../../clients/mqtt/test-here.ts'
 import { BatchBuilder } from '../../core/batch.ts'
+import { Unreachable } from '../../core/errors.ts'
 import type { Micros } from '../../core/reading.ts'
-import type { Protocol, Source, SourceContext, SourceStatus } from '../../core/source.ts'
+import type { BrowseEntry, BrowseRequest, Protocol, Source, SourceContext, SourceStatus, TestStep } from '../../core/source.ts'
+import { browseNodes } from './browse.ts'
 import type { HostState } from './host-state.ts'
 import { newHostState } from './host-state.ts'
 import { newNodes } from './nodes.ts'
@@ -24,7 +28,11 @@ const TICK_MS = 1_000
 export const sparkplug: Protocol<SparkplugSettings> = {
   name: 'sparkplug',
   open,
-  test: (settings, context, signal) => testBroker(connectionOf(settings, context, undefined), subscriptionsOf(settings), signal),
+  test,
+}
+
+function test(settings: SparkplugSettings, context: SourceContext, signal: AbortSignal): AsyncGenerator<TestStep> {
+  return testBroker(connectionOf(settings, context, undefined), subscriptionsOf(settings), signal)
 }
 
 const subscriptionsOf = ({ groups, host }: SparkplugSettings) =>
@@ -42,8 +50,9 @@ function open(settings: SparkplugSettings, context: SourceContext): Source {
   const state = settings.host === undefined ? undefined : newHostState(settings.host, () => Math.floor(clock.now() / 1000))
   const counts = { foreign: 0, retained: 0 }
   let isAway = false
+  const tags = newTags(settings, builder)
   const nodes = newNodes({
-    tags: newTags(settings, builder),
+    tags,
     builder,
     log,
     ask(group, node) {
@@ -87,6 +96,7 @@ function open(settings: SparkplugSettings, context: SourceContext): Source {
     if (!address) counts.foreign++
     // Births are never kept by a broker that is set up well: one that was would be of a session long gone.
     else if (retain) counts.retained++
+    else if (isPassedOver(payload)) builder.refuse(tags.anyClass, 'too-large', now)
     else nodes.take(address, payload as Buffer, { now, at: clock.monotonic(), isFull, isAgain: packet.dup === true })
   }
 
@@ -116,5 +126,16 @@ function open(settings: SparkplugSettings, context: SourceContext): Source {
     }
   }
 
-  return { read, status, onStalled: intake.onStalled }
+  async function* browse(request: BrowseRequest): AsyncGenerator<BrowseEntry> {
+    if (!intake.client()) throw new Unreachable('down', intake.status().lastError ?? 'there is no connection to the broker')
+    yield* browseNodes(nodes.nodes(), request)
+  }
+
+  return {
+    read,
+    status,
+    browse,
+    onStalled: intake.onStalled,
+    test: (signal) => testHere(intake, () => test(settings, context, signal), signal),
+  }
 }

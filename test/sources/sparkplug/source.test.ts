@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { BrowseEntry } from '../../../src/core/source.ts'
 import type { Consumer, Row } from '../mqtt/harness.ts'
 import { consume, tempDir, until } from '../mqtt/harness.ts'
 import type { Mosquitto } from '../mqtt/mosquitto.ts'
@@ -346,6 +347,53 @@ describe('frames by protobuf', () => {
       ['alarms/an alarm!', 'alarm'],
       ['rule|n||v', 'process'],
     ])
+  })
+})
+
+describe('looking round', () => {
+  const list = async (entries: AsyncIterable<BrowseEntry>) => {
+    const all: BrowseEntry[] = []
+    for await (const it of entries) all.push(it)
+    return all
+  }
+
+  test('groups, nodes, devices and metrics, as the births have named them', async () => {
+    const { came, source } = await start({ groups: ['look'] })
+    const browse = (request: object) =>
+      list(source.browse?.({ limit: 100, ...request }, new AbortController().signal) as AsyncIterable<BrowseEntry>)
+    const unit = { keys: ['engUnit'], values: [{ type: 12, stringValue: 'bar' }] }
+    await raw('look/NBIRTH/n', 0, [bdSeq(0), { ...double('in/pressure', 1, 2.5), properties: unit }])
+    await raw('look/DBIRTH/n/d', 1, [double('b', 2, 3)])
+    await came('look/n/d/b', 1)
+    expect((await browse({})).map((it) => [it.node, it.isFolder])).toEqual([['look', true]])
+    expect(await browse({ node: 'look' })).toMatchObject([{ node: 'look/n', name: 'n', description: 'on line' }])
+    const below = await browse({ node: 'look/n' })
+    expect(below.map((it) => it.node)).toEqual(['look/n/d', 'look/n:bdSeq', 'look/n:in/pressure'])
+    expect(below[2]).toEqual({
+      node: 'look/n:in/pressure',
+      name: 'in/pressure',
+      path: ['look', 'n'],
+      isFolder: false,
+      unit: 'bar',
+      value: { kind: 'double', text: '2.5', quality: 'good', type: 'Double' },
+      line: { match: 'in/pressure' },
+    })
+    expect((await browse({ search: 'LOOK b', limit: 2 })).map((it) => it.node)).toEqual(['look/n/d:b', 'look/n:bdSeq'])
+    await expect(browse({ node: 'look/m' })).rejects.toThrow('no group, node or device')
+  })
+
+  test('a test of the source at work uses its connection', async () => {
+    const { source } = await start({ groups: ['probe'] })
+    const clients = () => (broker.log().match(/New client connected/g) ?? []).length
+    const before = clients()
+    const steps = list(source.test?.(new AbortController().signal) as unknown as AsyncIterable<BrowseEntry>)
+    await raw('probe/NBIRTH/n', 0, [bdSeq(0)])
+    expect(await steps).toMatchObject([
+      { step: 'CONNECT', ok: true },
+      { step: 'SUBSCRIBE', ok: true },
+      { step: 'next message', ok: true, detail: expect.stringContaining('spBv1.0/probe/NBIRTH/n') },
+    ])
+    expect(clients()).toBe(before)
   })
 })
 
