@@ -1,7 +1,7 @@
 // One connection to an MQTT broker, as sources and uplinks open it: no reconnecting, no queue, no message stored by the library.
 import type { MqttClient } from 'mqtt'
 import mqtt from 'mqtt'
-import { guardSize } from './size-guard.ts'
+import { guardPackets } from './packet-guard.ts'
 
 /** What we rely on below is not in the library's documentation: another version has to be looked at first. */
 const VERSION = '5.16.0'
@@ -104,7 +104,7 @@ export function newClient(access: MqttAccess): MqttClient {
       : { protocolVersion: 4 as const }),
   })
   // In MQTT 5 the broker was told; what comes all the same is no mistake of a publisher.
-  guardSize(client, access.packetBytesMax, access.version !== 5)
+  guardPackets(client, access.packetBytesMax, access.version !== 5)
   return client
 }
 

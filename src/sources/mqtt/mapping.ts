@@ -1,6 +1,6 @@
 // From a message to readings. Everything that depends on the topic alone is worked out at its first message and kept; everything that depends
 // on the tag alone (its series numbers) too. What remains for each reading is a look-up or two and `builder.add`.
-import { isPassedOver } from '../../clients/mqtt/size-guard.ts'
+import { isPassedOver } from '../../clients/mqtt/packet-guard.ts'
 import type { BatchBuilder } from '../../core/batch.ts'
 import { VALUE_BYTES_MAX } from '../../core/bounds.ts'
 import type { Micros, ValueKind } from '../../core/reading.ts'

@@ -103,11 +103,28 @@ describe('packets larger than packetBytesMax', () => {
     try {
       const { source } = await start({}, (server.address() as { port: number }).port, false)
       await until('it is told', () => source.status().code === 'packet-too-large')
-      expect(source.status().lastError).toMatch(/malformed|packet/)
+      expect(source.status().lastError).toMatch(/more in one packet .* 268435455 bytes/)
     } finally {
       for (const it of sockets) it.destroy()
       server.close()
     }
+  })
+
+  test.each([
+    ['PUBREL without a number', '2002000062000000'],
+    ['QoS 2, which we never ask for', '20020000340700017400010000'],
+    ['a length without end', '2002000030ffffffff01'],
+  ])('what no broker sends ends the connection and nothing else: %s', async (_what, hex) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => socket.write(Buffer.from(hex, 'hex')))
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { source } = await start({}, (server.address() as { port: number }).port, false)
+    await until('it is told', () => source.status().code === 'packet-malformed')
+    expect(source.status()).toMatchObject({ state: 'down', remedy: expect.stringMatching(/speak MQTT/) })
+    await running.pop()?.stop()
+    server.close()
   })
 
   test('cut anywhere by the network', async () => {

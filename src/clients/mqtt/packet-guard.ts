@@ -1,8 +1,9 @@
 // Stands between the socket and the library's parser, which would gather a packet of up to 256 MB in memory before anybody sees it.
 // A PUBLISH that is too long is passed over as it comes: what remains of it is its topic and number, and a mark in place of its payload, so that
-// it is counted and acknowledged in its turn. Any other packet of that size is no packet of a broker: the connection is cut.
+// it is counted and acknowledged in its turn. Any other packet of that size is no packet of a broker: the connection is cut. So it is where a
+// packet comes that no broker sends to us (we take part in no QoS 2), for the library throws out of its socket's callbacks on some of them.
 import { randomBytes } from 'node:crypto'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Writable } from 'node:stream'
 import { Transform } from 'node:stream'
 import type { MqttClient } from 'mqtt'
 
@@ -18,14 +19,15 @@ const PUBLISH = 3
 const HEAD_MAX = 2 + 65_535 + 2
 
 /** Every connection of this client goes through a guard. */
-export function guardSize(client: MqttClient, bytesMax: number, canPassOver: boolean): void {
+export function guardPackets(client: MqttClient, bytesMax: number, canPassOver: boolean): void {
   const inner = client as unknown as { streamBuilder: (it: unknown) => Duplex }
   const build = inner.streamBuilder
   inner.streamBuilder = (it) => {
     const stream = build(it)
     const pipe = stream.pipe.bind(stream)
     stream.pipe = (target) => {
-      pipe(newGuard(bytesMax, canPassOver, (error) => stream.destroy(error))).pipe(target)
+      const cut = (error: Error) => void stream.destroy(error)
+      pipe(newGuard(bytesMax, canPassOver, cut)).pipe(catching(target as unknown as Writable, cut))
       return target
     }
     return stream
@@ -36,6 +38,27 @@ export function guardSize(client: MqttClient, bytesMax: number, canPassOver: boo
 interface Passed {
   readonly first: number
   head: Buffer
+}
+
+/** What the parser throws ends the connection, and nothing else. */
+function catching(target: Writable, cut: (error: Error) => void): Writable {
+  const write = target._write.bind(target)
+  target._write = (chunk, encoding, done) => {
+    try {
+      write(chunk, encoding, done)
+    } catch (error) {
+      cut(Object.assign(error as Error, { code: 'packet-malformed' }))
+    }
+  }
+  return target
+}
+
+/** CONNACK, PUBLISH, PUBACK, SUBACK, UNSUBACK, PINGRESP, DISCONNECT. */
+const FROM_BROKERS: ReadonlySet<number> = new Set([2, PUBLISH, 4, 9, 11, 13, 14])
+
+function isFromBroker(first: number): boolean {
+  const kind = first >> 4
+  return FROM_BROKERS.has(kind) && (kind !== PUBLISH || ((first >> 1) & 3) < 2)
 }
 
 function newGuard(bytesMax: number, canPassOver: boolean, cut: (error: Error) => void): Transform {
@@ -65,7 +88,8 @@ function newGuard(bytesMax: number, canPassOver: boolean, cut: (error: Error) =>
       if (start.length === 0) startsAt = at
       start.push(chunk[at++] as number)
       if (start.length === 1 || (start.at(-1) as number) >= 0x80) {
-        if (start.length > LENGTH_BYTES_MAX) throw tooLarge('a packet whose length is none')
+        if (!isFromBroker(start[0] as number)) throw malformed(`a packet of type ${(start[0] as number) >> 4}`)
+        if (start.length > LENGTH_BYTES_MAX) throw malformed('a packet whose length is none')
         continue
       }
       left = lengthOf(start)
@@ -107,12 +131,16 @@ function lengthOf(start: readonly number[]): number {
 function standIn({ first, head }: Passed): Buffer {
   const isCounted = ((first >> 1) & 3) > 0
   const needed = head.readUInt16BE(0) + 2 + (isCounted ? 2 : 0)
-  if (head.length < needed) throw tooLarge('a packet that ends before its topic does')
+  if (head.length < needed) throw malformed('a packet that ends before its topic does')
   const body = Buffer.concat([head.subarray(0, needed), PASSED_OVER])
   const length: number[] = []
   for (let rest = body.length; rest > 0 || length.length === 0; rest = Math.floor(rest / 128))
     length.push((rest % 128) | (rest >= 128 ? 0x80 : 0))
   return Buffer.concat([Buffer.from([first, ...length]), body])
+}
+
+function malformed(what: string): Error {
+  return Object.assign(new Error(`the broker sent ${what}`), { code: 'packet-malformed' })
 }
 
 function tooLarge(what: string): Error {
