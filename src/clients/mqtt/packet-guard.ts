@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Duplex, Writable } from 'node:stream'
 import { Transform } from 'node:stream'
-import type { MqttClient } from 'mqtt'
+import type { MqttClient, Packet } from 'mqtt'
 
 const PASSED_OVER = randomBytes(16)
 
@@ -20,6 +20,7 @@ const HEAD_MAX = 2 + 65_535 + 2
 
 /** Every connection of this client goes through a guard. */
 export function guardPackets(client: MqttClient, bytesMax: number, canPassOver: boolean): void {
+  client.on('packetreceive', (packet) => refuseUnnumbered(packet, (error) => void client.stream.destroy(error)))
   const inner = client as unknown as { streamBuilder: (it: unknown) => Duplex }
   const build = inner.streamBuilder
   inner.streamBuilder = (it) => {
@@ -38,6 +39,13 @@ export function guardPackets(client: MqttClient, bytesMax: number, canPassOver: 
 interface Passed {
   readonly first: number
   head: Buffer
+}
+
+/** The library takes a PUBLISH that ends before its number, and throws when it is to acknowledge it. */
+function refuseUnnumbered(packet: Packet, cut: (error: Error) => void): void {
+  if (packet.cmd !== 'publish' || packet.qos === 0 || (packet.messageId ?? 0) > 0) return
+  packet.qos = 0
+  cut(malformed('a PUBLISH without a number'))
 }
 
 /** What the parser throws ends the connection, and nothing else. */

@@ -16,6 +16,8 @@ import { decodePayload } from './wire.ts'
 const NODES_MAX = 10_000
 const DEVICES_MAX = 50_000
 const WAITING_BYTES_MAX = 16_000_000
+/** All that a scope keeps is read at once, when its birth comes. */
+const SCOPE_WAITING_BYTES_MAX = 2_000_000
 /** A payload that waits costs so much beside its bytes. */
 const WAITING_OVERHEAD = 200
 /** After a node's birth its devices' follow at once. */
@@ -92,9 +94,10 @@ export function newNodes(parts: Parts) {
       isFull: came.isFull,
       isBirth,
       refuse,
-      problem(reason: string, metric: string) {
-        count(reason)
-        if ((counts[reason] ?? 0) === 1) log.warn({ code: reason, metric }, `${nameOf(scope.place)}: ${metric}: ${reason}`)
+      problem(reason: string, metric: string, by = 1) {
+        const isFirst = counts[reason] === undefined
+        count(reason, by)
+        if (isFirst) log.warn({ code: reason, metric }, `${nameOf(scope.place)}: ${metric}: ${reason}`)
       },
     }
   }
@@ -102,15 +105,18 @@ export function newNodes(parts: Parts) {
   function keep(node: Node, scope: Scope, bytes: Uint8Array, payload: Payload, came: Came): void {
     const size = bytes.length + WAITING_OVERHEAD
     requests.want(node, came.at)
-    if (waitingBytes + size > WAITING_BYTES_MAX || came.isFull) return refuse('overflow', came.now, metricsOf(payload))
+    const isFull = waitingBytes + size > WAITING_BYTES_MAX || scope.waitingBytes + size > SCOPE_WAITING_BYTES_MAX
+    if (isFull || came.isFull) return refuse('overflow', came.now, metricsOf(payload))
     waitingBytes += size
+    scope.waitingBytes += size
     scope.waiting.push({ payload: Uint8Array.from(bytes), received: came.now })
   }
 
   function takeWaiting(scope: Scope): Scope['waiting'] {
     const list = scope.waiting
     scope.waiting = []
-    for (const { payload } of list) waitingBytes -= payload.length + WAITING_OVERHEAD
+    waitingBytes -= scope.waitingBytes
+    scope.waitingBytes = 0
     return list
   }
 

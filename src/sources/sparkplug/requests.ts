@@ -2,7 +2,7 @@
 const FIRST_WAIT_MS = 10_000
 const WAIT_MS_MAX = 300_000
 const ASKS_BEFORE_GIVING_UP = 3
-/** After a birth: what it has to bring comes. */
+/** After a birth what it has to bring comes, and a node that dies and returns is not asked at each turn. */
 const PAUSE_MS = 5_000
 const PER_SECOND_MAX = 10
 
@@ -25,6 +25,7 @@ export interface Requests<Node> {
 /** `send` yields false where it cannot be sent now. Times are monotonic ms. */
 export function newRequests<Node>(send: (node: Node) => boolean): Requests<Node> {
   const open = new Map<Node, Request>()
+  /** Not before, whatever happens meanwhile: after a birth, and after each request. */
   const quietUntil = new Map<Node, number>()
   let sentCount = 0
   let left = PER_SECOND_MAX
@@ -35,6 +36,7 @@ export function newRequests<Node>(send: (node: Node) => boolean): Requests<Node>
     sentCount++
     it.asked++
     it.nextAt = now + Math.min(WAIT_MS_MAX, FIRST_WAIT_MS * 2 ** (it.asked - 1))
+    quietUntil.set(node, now + PAUSE_MS)
   }
 
   return {

@@ -31,6 +31,7 @@ export interface Scope {
   byAlias: Map<bigint, Known>
   byName: Map<string, Known>
   waiting: { readonly payload: Uint8Array; readonly received: Micros }[]
+  waitingBytes: number
   /** Monotonic ms: after the node's birth its own birth has to follow until then. */
   birthDue: number | undefined
   /** What data named and the birth that followed did not. */
@@ -46,6 +47,7 @@ export function newScope(place: Place): Scope {
     byAlias: new Map(),
     byName: new Map(),
     waiting: [],
+    waitingBytes: 0,
     birthDue: undefined,
     strangers: new Set(),
     slots: new Set(),
@@ -112,7 +114,7 @@ export interface Context {
   readonly isFull: boolean
   readonly isBirth: boolean
   refuse(reason: string, time: Micros, count?: number): void
-  problem(reason: Problem | 'unknown-alias', metric: string): void
+  problem(reason: Problem | 'unknown-alias', metric: string, count?: number): void
 }
 
 /** Whether the birth has all that a payload names, but for what even a birth that was asked for did not have. */
@@ -122,15 +124,19 @@ export function knowsAll(scope: Scope, { metrics = [] }: Payload): boolean {
 
 /** The payload's metrics as readings. */
 export function addAll(scope: Scope, payload: Payload, context: Context): void {
+  let strangers = 0
+  let time = context.now
   for (const metric of payload.metrics ?? []) {
     const known = find(scope, metric)
     if (known) addMetric(scope, known, metric, payload, context)
     else {
+      if (strangers++ === 0) time = timeOf(metric, payload) ?? context.now
       if (scope.strangers.size < STRANGERS_MAX) scope.strangers.add(labelOf(metric))
-      context.problem('unknown-alias', labelOf(metric))
-      context.refuse(scope.mode === 'unconfirmed' ? 'no-birth' : 'unknown-alias', timeOf(metric, payload) ?? context.now)
     }
   }
+  if (strangers === 0) return
+  context.problem('unknown-alias', `${strangers} metrics that its birth does not name`, strangers)
+  context.refuse(scope.mode === 'unconfirmed' ? 'no-birth' : 'unknown-alias', time, strangers)
 }
 
 const STRANGERS_MAX = 1_000

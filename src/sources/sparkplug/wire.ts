@@ -82,7 +82,7 @@ export interface Payload {
 }
 
 /** Messages in one payload: two bytes make one, so a payload of a few MB could ask for more memory than there is. */
-const MESSAGES_MAX = 200_000
+const MESSAGES_MAX = 50_000
 /** Templates may hold templates. */
 const DEPTH_MAX = 16
 

@@ -34,7 +34,7 @@ function varint(value: number): Buffer {
   return Buffer.from(out)
 }
 
-export function packet(first: number, body: Buffer, length = body.length): Buffer {
+function packet(first: number, body: Buffer, length = body.length): Buffer {
   return Buffer.concat([Buffer.from([first & 255]), varint(length), body])
 }
 
@@ -55,7 +55,7 @@ function properties(dice: Dice): Buffer {
   return Buffer.concat([varint(dice.once(8) ? dice.below(500) : body.length), body])
 }
 
-export const connack = (is5: boolean) => packet(0x20, Buffer.from(is5 ? [0, 0, 0] : [0, 0]))
+const connack = (is5: boolean) => packet(0x20, Buffer.from(is5 ? [0, 0, 0] : [0, 0]))
 
 /** A packet as it should be, or nearly. */
 function wellFormed(kind: Kind, is5: boolean, dice: Dice): Buffer {

@@ -98,6 +98,16 @@ describe('requests for a birth', () => {
     expect(it.asked).toEqual([6])
   })
 
+  test('do not come faster for a node that dies and speaks again and again', () => {
+    const it = rig()
+    for (let n = 0; n < 20; n++) {
+      it.send('g/NDATA/n', payload(5, [{ alias: 1, value: 1 }]))
+      it.send('g/NDEATH/n', payload(0, []))
+      it.pass(1)
+    }
+    expect(it.asked).toEqual([0, 5, 10, 15])
+  })
+
   test('go to ten nodes a second at most', () => {
     const it = rig()
     for (let n = 0; n < 25; n++) it.send(`g/NDATA/n${n}`, payload(5, [{ alias: 1, value: 1 }]))
@@ -206,12 +216,12 @@ test('what waits is bounded; beyond, metrics are counted as overflow', () => {
   const it = rig()
   const metrics = Array.from({ length: 1000 }, (_, n) => ({ alias: n, value: n }))
   const bytes = payload(0, metrics)
-  const sent = Math.ceil(20_000_000 / bytes.length)
-  for (let n = 0; n < sent; n++) it.send('g/NDATA/n', bytes)
+  const each = Math.floor(2_000_000 / (bytes.length + 200))
+  for (let node = 0; node < 12; node++) for (let n = 0; n < each + 1; n++) it.send(`g/NDATA/n${node}`, bytes)
   const { refused } = it.took()
-  expect(it.nodes.figures().waitingBytes).toBeLessThanOrEqual(16_000_000)
-  const kept = Math.floor(16_000_000 / (bytes.length + 200))
-  expect(refused.overflow).toBe((sent - kept) * 1000)
+  const waiting = Math.min(12 * each, Math.floor(16_000_000 / (bytes.length + 200)))
+  expect(it.nodes.figures().waitingBytes).toBe(waiting * (bytes.length + 200))
+  expect(refused.overflow).toBe((12 * (each + 1) - waiting) * 1000)
 })
 
 describe('no payload', () => {
