@@ -221,7 +221,7 @@ describe('times', () => {
     expect(first({ time: 'ts' })({ value: 1, ts: null })).toMatchObject({ time: NOW, quality: 0 })
   })
 
-  test.each(['yesterday', '2026-13-01', '', {}, true, 1e300])(
+  test.each(['yesterday', '2026-13-01', '', {}, true, 1e300, 99_999_999_999, 9_999_999_999_999, '2256-01-01'])(
     '%j is none: the time of receipt, and the value is uncertain',
     (ts) => {
       expect(first({ time: 'ts' })({ ts, value: 1 })).toMatchObject({ time: NOW, value: 1, quality: 1 })
