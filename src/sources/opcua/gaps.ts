@@ -1,17 +1,23 @@
 // Holes: between the last reading of a tag before something went wrong and the first after it.
 //
-//   openHole ─► what comes meanwhile is remembered by its time ─► the first of it is the hole's end ─► history.ts reads what is between
+//   openHole ─► what comes meanwhile is remembered by its time, the newest of it is the hole's end ─► freeze ─► history.ts reads what is between
 //
+// What the server sends again after a cut comes before and after what is new: the first that comes is no end.
 // A hole that only may be one (a message that is late) is opened too, so that what comes meanwhile is known, and closed when all came.
 import type { Micros } from '../../core/reading.ts'
 
 /** A link that breaks again and again makes no more holes than this in one tag: then the last one grows. */
 const HOLES_MAX = 100
 
+/** Values that are remembered by their time while a hole is open. */
+const ARRIVED_MAX = 1_000
+
 export interface Hole {
   readonly from: Micros
   /** Undefined: nothing came since. */
   to: Micros | undefined
+  /** What comes now is not part of it any more. */
+  isFrozen: boolean
   /** Times of what came by itself. */
   readonly arrived: Set<Micros>
   /** Something is missing, or it is not known that nothing is. */
@@ -46,10 +52,8 @@ export function newGaps(): Gaps {
 export function openHole(state: Holed, sure: boolean): void {
   if (Number.isNaN(state.newest)) return
   const last = state.holes.at(-1)
-  if (last && (last.to === undefined || state.holes.length >= HOLES_MAX)) {
-    last.to = undefined
-    last.sure ||= sure
-  } else state.holes.push({ from: state.newest, to: undefined, arrived: new Set(), sure })
+  if (last && (!last.isFrozen || state.holes.length >= HOLES_MAX)) last.sure ||= sure
+  else state.holes.push({ from: state.newest, to: undefined, isFrozen: false, arrived: new Set(), sure })
 }
 
 /** The server says that values before this one were dropped. */
@@ -58,19 +62,24 @@ export function holeBefore(state: Holed, time: Micros): void {
   openHole(state, true)
 }
 
-/** A value came. True: a hole that is sure has its end now. */
+/** A value came. True: with it a hole that is sure has an end. */
 export function cameIn(state: Holed, time: Micros): boolean {
-  for (const hole of state.holes) if (time > hole.from && (hole.to === undefined || time < hole.to)) hole.arrived.add(time)
-  const last = state.holes.at(-1)
-  if (!last || last.to !== undefined || time <= last.from) return false
-  last.to = time
-  return last.sure
+  let hasEnd = false
+  for (const hole of state.holes) {
+    if (time <= hole.from || (hole.isFrozen && time >= (hole.to ?? time))) continue
+    hole.arrived.add(time)
+    if (hole.isFrozen) continue
+    hasEnd ||= hole.sure && hole.to === undefined
+    hole.to = Math.max(hole.to ?? time, time)
+    hole.isFrozen = hole.arrived.size >= ARRIVED_MAX
+  }
+  return hasEnd
 }
 
 /** The present value is the one that we had: nothing came between. */
 export function nothingBetween(state: Holed): void {
   const last = state.holes.at(-1)
-  if (last && last.to === undefined && last.arrived.size === 0) state.holes.pop()
+  if (last && !last.isFrozen && last.arrived.size === 0) state.holes.pop()
 }
 
 /** What may be missing is missing, or nobody can say that it is not. Yields whether a hole has both ends. */

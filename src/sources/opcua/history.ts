@@ -54,11 +54,11 @@ export function wantedOf(tags: readonly TagState[], { facts }: Open, oldest: Mic
     if (state.holes.length === 0) return []
     const nodeId = resolveNode(state.tag.node, facts.namespaces)
     if (!nodeId) return []
-    return state.holes.flatMap((hole) =>
-      hole.sure && hole.to !== undefined
-        ? [{ state, hole, nodeId, from: Math.max(hole.from, oldest), to: hole.to, arrived: hole.arrived }]
-        : [],
-    )
+    return state.holes.flatMap((hole) => {
+      if (!hole.sure || hole.to === undefined) return []
+      hole.isFrozen = true
+      return [{ state, hole, nodeId, from: Math.max(hole.from, oldest), to: hole.to, arrived: hole.arrived }]
+    })
   })
 }
 

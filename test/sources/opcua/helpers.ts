@@ -80,6 +80,12 @@ export function nodeOpcua(options: { port: number; [option: string]: unknown }):
   return serve(process.execPath, [path.join(here, 'server.main.ts'), JSON.stringify(options)], options.port)
 }
 
+/** A server of Eclipse Milo. Options: see milo/Server.java. */
+export function milo({ port, ...options }: { port: number; [option: string]: number }): Promise<ServerProcess> {
+  const parameters = Object.entries(options).map(([key, value]) => `${key}=${value}`)
+  return serve('bash', [path.join(here, 'milo/milo.sh'), 'serve', String(port), ...parameters], port)
+}
+
 /** A cable between a client and a server on loopback, that can be cut. */
 export interface Link {
   readonly port: number

@@ -93,7 +93,7 @@ test('a server without history: the gap is named, once', async () => {
 })
 
 /** More than one read of history yields. This server gives the first thousand and does not say that there are more. */
-const TICKS = 1_500
+const TICKS = 1_050
 
 test('an agent that was away: its bookmark says from when on, and the next run reads what is between', async () => {
   const endpoint = await start(5_000)
