@@ -27,6 +27,8 @@ export interface Checkpoint {
 export interface Uplink {
   /** Fences predecessors first, then reads. 'none': nothing was ever stored; 'unknown': nothing is there although something may have been. */
   position(signal: AbortSignal): Promise<Position | 'none'>
+  /** Fences nobody: the number of the transaction that was committed last, 'none', or 'busy' while one is under way. */
+  peek?(signal: AbortSignal): Promise<number | 'none' | 'busy'>
   endOffsets(signal: AbortSignal): Promise<EndOffsets>
   /** After a position of 'none': what of `ranges` is at the destination, behind the ends that it had when they were first offered. */
   readBack?(ranges: readonly StreamRange[], from: EndOffsets, signal: AbortSignal): Promise<ReadBack>

@@ -21,6 +21,8 @@ export interface ForwardReport {
   wellSince: number | undefined
   /** When somebody else has taken our identity, with no other failure between (monotonic ms). */
   fences: readonly number[]
+  /** Of who goes on with our identity: the last transaction that we saw. */
+  rival: number | 'none' | 'busy' | undefined
   /** What the uplink has, holes included. */
   delivered: StreamIntervals
   /** Classes that are under way. */
@@ -53,6 +55,7 @@ export function newReport(): ForwardReport {
     tryingSince: undefined,
     wellSince: undefined,
     fences: [],
+    rival: undefined,
     delivered: new Map(),
     sending: [],
     lastError: undefined,

@@ -7,6 +7,7 @@
 //    ▲                                                               └────────────────────────────────────┘
 //    └──────────── back off ◄── doubt, unreachable, blocked ──────────────────────┘
 import type { Admission, Admitted, Route, Wait } from '../core/admission.ts'
+import { Unreachable } from '../core/errors.ts'
 import { union, withInterval } from '../core/intervals.ts'
 import type { LogReader, NextRequest, Resumed } from '../core/log.ts'
 import type { Clock } from '../core/source.ts'
@@ -17,7 +18,7 @@ import type { Checkpoint, Uplink } from '../core/uplink.ts'
 import { checkpointClock } from './forward-checkpoint.ts'
 import { intentKeeper } from './forward-intent.ts'
 import type { BlockedClasses, ForwardReport } from './forward-report.ts'
-import { block, blockedNow, fenced, isWell, note, tries } from './forward-report.ts'
+import { block, blockedNow, fenced, hasRival, isWell, note, tries } from './forward-report.ts'
 import type { LaneSettings, Pair } from './forward-take.ts'
 import { isShutOut, readingsOf, rowsOf, taker, without } from './forward-take.ts'
 import type { Backoff, Loop } from './keep-running.ts'
@@ -55,6 +56,9 @@ interface Waits {
   /** The longest wait for the log to bring more. */
   readonly idleMs: number
 }
+
+const TWIN_REMEDY =
+  'Two boxes have one device id, or a copied disk runs twice: stop one of them, or give it an id of its own. This one goes on when the other has stood still.'
 
 const LANES: LaneSettings = { liveShare: 0.3, backlog: 'oldest-first' }
 
@@ -140,6 +144,7 @@ async function connected(parts: ForwardParts, way: Way, report: ForwardReport, w
   try {
     try {
       signal.throwIfAborted()
+      await giveWay(parts, uplink, report, signal)
       position = await uplink.position(signal)
     } finally {
       await way.opening.end()
@@ -147,6 +152,17 @@ async function connected(parts: ForwardParts, way: Way, report: ForwardReport, w
     await run(parts, way, uplink, await resume(parts, uplink, position, signal), report, well)
   } finally {
     await uplink.close()
+  }
+}
+
+/** Whoever has been shut out as if by a second box looks first, and claims the identity again only when the other one has stood still meanwhile. */
+async function giveWay({ clock }: ForwardParts, uplink: Uplink, report: ForwardReport, signal: AbortSignal): Promise<void> {
+  if (!hasRival(report, clock)) report.rival = undefined
+  else if (uplink.peek) {
+    const seen = await uplink.peek(signal)
+    const standsStill = seen === report.rival && seen !== 'busy'
+    report.rival = standsStill ? undefined : seen
+    if (!standsStill) throw new Unreachable('fenced', 'another box forwards under this identity', { remedy: TWIN_REMEDY })
   }
 }
 

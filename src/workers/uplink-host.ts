@@ -109,6 +109,7 @@ function remoteUplink(calls: Caller, worker: Worker, signal: AbortSignal): Uplin
   signal.addEventListener('abort', abort, { once: true })
   return {
     position: () => calls.call('position', []),
+    peek: () => calls.call('peek', []),
     endOffsets: () => calls.call('endOffsets', []),
     readBack: (ranges, from) => calls.call('readBack', [ranges, from]),
     send: (batch, position) => calls.call('send', [batch, position], buffersOf(batch)),

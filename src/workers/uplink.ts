@@ -62,6 +62,7 @@ serve(port, {
   },
   carried: () => traffic.bytes(),
   position: () => opened().position(stop.signal),
+  peek: () => opened().peek?.(stop.signal),
   endOffsets: () => opened().endOffsets(stop.signal),
   readBack: (ranges: readonly StreamRange[], from: EndOffsets): Promise<ReadBack> =>
     opened().readBack?.(ranges, from, stop.signal) ?? Promise.resolve({ found: new Map(), undecided: ranges }),

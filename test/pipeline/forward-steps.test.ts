@@ -136,6 +136,27 @@ test('three fences in a row are a second holder of the identity: it steps back f
   expect(waits.slice(0, 3)).toEqual([1, 1, FENCED_MS * 1.5])
 })
 
+test('who was shut out claims nothing while the other one forwards, and goes on once that stands still', async () => {
+  await append(5)
+  const sent: UplinkBatch[] = []
+  // As the other one goes on: busy, then further with each look, then not any more.
+  const looks = ['busy', 'busy', 3, 4, 5, 5] as const
+  let claims = 0
+  let looked = 0
+  const twin = async (): Promise<Uplink> => ({
+    ...(await taker(sent)()),
+    peek: async () => looks[looked++] ?? 5,
+    async position() {
+      claims++
+      if (looked === 0) throw new Unreachable('fenced', 'somebody else has this identity')
+      return 'none'
+    },
+  })
+  const { waits } = await forwardUntil(twin, () => sent.length > 0)
+  expect([looked, claims]).toEqual([looks.length, 4])
+  expect(waits).toEqual([1, 1, ...Array.from({ length: 6 }, () => FENCED_MS * 1.5)])
+})
+
 test('who is not let in after all was well does not knock again at once; whose connection broke does', async () => {
   for (const [isDenied, expected] of [
     [true, 40],

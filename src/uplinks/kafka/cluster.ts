@@ -15,8 +15,8 @@ export interface Cluster {
   topic(name: string): Promise<Topic | MissingTopic>
   /** The offset after the last record of each partition, committed or not. */
   ends(topic: string): Promise<ReadonlyMap<number, string>>
-  /** What a group has stored for partition 0 of a topic. After `fence`: what was committed last. */
-  stored(group: string, topic: string): Promise<Stored | undefined>
+  /** What a group has stored for partition 0 of a topic. After `fence`: what was committed last. For so long at most it is asked for again while a transaction is open. */
+  stored(group: string, topic: string, msMax?: number): Promise<Stored | undefined>
   /** Aborts what predecessors left open and shuts them out. What was committed can be read from then on. */
   fence(signal: AbortSignal): Promise<void>
   /** Resolves when committed, or refused for sure; rejects in doubt. */

@@ -63,7 +63,7 @@ function clusterOn(brokers: Brokers, transactionalId: string | undefined): Clust
     id: async () => (await brokers.metadata([])).cluster,
     topic,
     ends,
-    stored: (group, name) => storedOffset(brokers, group, name),
+    stored: (group, name, msMax = BEGIN_MS_MAX) => storedOffset(brokers, group, name, msMax),
     ...work,
     async close() {},
     destroy: brokers.destroy,
@@ -87,8 +87,8 @@ async function configOf(brokers: Brokers, name: string): Promise<ReadonlyMap<str
   }
 }
 
-async function storedOffset(brokers: Brokers, group: string, topic: string): Promise<Stored | undefined> {
-  const ends = performance.now() + BEGIN_MS_MAX
+async function storedOffset(brokers: Brokers, group: string, topic: string, msMax: number): Promise<Stored | undefined> {
+  const ends = performance.now() + msMax
   for (;;) {
     try {
       const coordinator = await brokers.node(await brokers.coordinator('group', group))

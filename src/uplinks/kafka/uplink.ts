@@ -29,6 +29,7 @@ import { filledTopic, isMissing, knownTopics } from './topics.ts'
 
 const CALL_MS_MAX = 15_000
 const CLOSE_MS_MAX = 3_000
+const PEEK_MS_MAX = 2_000
 const ADAPTATIONS_MAX = 4
 const BATCH_BYTES_MIN = 1_024
 /** What decides where a slice goes, beside the settings. */
@@ -79,6 +80,16 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     } catch (cause) {
       const remedy = 'somebody else commits offsets to this group: delete its offsets, or rename the uplink'
       throw new Unreachable('position-unreadable', `the position of group ${identity} cannot be read`, { cause, remedy })
+    }
+  }
+
+  async function peek(signal: AbortSignal): Promise<number | 'none' | 'busy'> {
+    try {
+      const stored = await withDeadline('read the position', CALL_MS_MAX, signal, cluster.stored(identity, events, PEEK_MS_MAX))
+      return stored && stored.offset !== '-1' ? Number(stored.offset) : 'none'
+    } catch (error) {
+      if (explain(error).protocol === 'UNSTABLE_OFFSET_COMMIT') return 'busy'
+      throw error
     }
   }
 
@@ -162,6 +173,7 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
 
   return {
     position: (signal) => orSpend(() => readPosition(signal)),
+    peek: (signal) => orSpend(() => peek(signal)),
     endOffsets: (signal) =>
       orSpend(() => withDeadline('read the ends', CALL_MS_MAX, signal, topics.ends([...topicsOf(settings, context).keys()]))),
     readBack: (ranges, from, signal) => orSpend(() => readBack(settings, context, topicOfStream, ranges, from, signal)),
