@@ -32,7 +32,9 @@ export function takeFrames(held: Buffer): { readonly frames: readonly Buffer[]; 
     frames.push(held.subarray(at, at + PREFIX_BYTES + length))
     at += PREFIX_BYTES + length
   }
-  return { frames, rest: held.subarray(at) }
+  const rest = held.subarray(at)
+  // The two bytes of the protocol, as far as they are there: what follows an answer tells whether the answer was one.
+  return rest.subarray(2, 4).some((it) => it !== 0) ? undefined : { frames, rest }
 }
 
 /** `first`: the first transaction id; a number that an earlier connection is not likely to have used just now. */

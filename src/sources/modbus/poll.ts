@@ -98,6 +98,15 @@ export function createPoller({ points, limits, builder, memory, monotonic, note 
   /** Yields how many blocks stand in this one's place now: those are read already. */
   const refuse = async (at: number, exception: number, link: Reads): Promise<number> => {
     const block = blocks[at] as Block<Item>
+    if (isAddressException(exception)) {
+      // What it says once only is no reason to search: a device that was just busy with itself.
+      const again = await read(link, block)
+      if ('data' in again) {
+        note('refused-once')
+        decode(block, again.data)
+        return 1
+      }
+    }
     const found = isAddressException(exception)
       ? await searchBlock(block, exception, (it) => read(link, it))
       : { other: exception }

@@ -1,6 +1,7 @@
 // Modbus RTU, on a serial line or through a TCP connection to one. An answer does not say what it answers, only how long it is. So two
-// requests to a unit that follow each other differ in length where they can: the second takes one register more along.
+// requests to a unit that follow each other differ in length where they can: the second takes a register or two more along.
 import { Unreachable } from '../../core/errors.ts'
+import { isAddressException } from './exceptions.ts'
 import { answerFrameBytes, rtuFraming } from './frame.ts'
 import type { LineKind, LineUse } from './line.ts'
 import type { Lines } from './lines.ts'
@@ -22,6 +23,8 @@ const SILENCE_MS_MIN = 2
 const SILENCE_AFTER_FAULT_MS = 40
 const REQUEST_BYTES = 8
 const ADDRESS_COUNT = 65_536
+/** An answer differs in length from so many before it. */
+const LENGTHS_KNOWN = 2
 /** Bits that one byte of an answer holds. */
 const BITS = 8
 
@@ -84,27 +87,34 @@ function rtuLink(manner: Manner, unit: number, use: () => Promise<LineUse>): Lin
   }
 }
 
-/** Asks for `count` or a little more, so that no answer is as long as the one before it. */
+/** Asks for `count` or a little more, so that no answer is as long as one of those before it. */
 function createVariation({ mayTakeAlong, blockMax }: Manner) {
-  const lastBytes = new Map<RegisterKind, number>()
+  /** Bytes of the last requests for each kind; with functions that differ nothing can be mistaken. */
+  const recent = new Map<RegisterKind, readonly number[]>()
   /** Where a little more was refused. */
   const tight = new Set<string>()
+
+  const countFor = (kind: RegisterKind, from: number, count: number): number => {
+    const isBits = isBitKind(kind)
+    const step = isBits ? BITS : 1
+    const most = Math.min(isBits ? blockMax * BITS * 2 : blockMax, ADDRESS_COUNT - from)
+    const last = recent.get(kind) ?? []
+    const counts = Array.from({ length: LENGTHS_KNOWN + 1 }, (_, n) => count + n * step)
+    return counts.find((it) => it <= most && !last.includes(bytesExpected(isBits, it))) ?? count
+  }
   return async (kind: RegisterKind, from: number, count: number, ask: (count: number) => Promise<Answer>): Promise<Answer> => {
     const isBits = isBitKind(kind)
-    const more = count + (isBits ? BITS : 1)
-    const bytes = bytesExpected(isBits, count)
     const place = `${kind}:${from}+${count}`
-    const fits = more <= (isBits ? blockMax * BITS * 2 : blockMax) && from + more <= ADDRESS_COUNT
-    if (!mayTakeAlong || !fits || tight.has(place) || lastBytes.get(kind) !== bytes) {
-      lastBytes.set(kind, bytes)
-      return ask(count)
+    const asked = (it: number) => {
+      recent.set(kind, [bytesExpected(isBits, it), ...(recent.get(kind) ?? [])].slice(0, LENGTHS_KNOWN))
+      return ask(it)
     }
-    lastBytes.set(kind, bytesExpected(isBits, more))
-    const answer = await ask(more)
-    if ('data' in answer) return { data: answer.data.subarray(0, bytes) }
-    const plain = await ask(count)
+    const more = mayTakeAlong && !tight.has(place) ? countFor(kind, from, count) : count
+    const answer = await asked(more)
+    if ('data' in answer) return { data: answer.data.subarray(0, bytesExpected(isBits, count)) }
+    if (more === count || !isAddressException(answer.exception)) return answer
+    const plain = await asked(count)
     if ('data' in plain) tight.add(place)
-    lastBytes.set(kind, bytes)
     return plain
   }
 }

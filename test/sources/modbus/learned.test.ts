@@ -104,6 +104,17 @@ describe('addresses that are refused', () => {
   })
 })
 
+test('what is refused once only is not searched for', async () => {
+  let refusals = 0
+  const device = await served((asked) =>
+    asked.from === 125 && refusals++ === 0 ? exceptionFrame(asked, 2) : answerFrame(asked, addressesAsData(asked)),
+  )
+  const { status } = await device.read([])
+  expect(status).toMatchObject({ state: 'up', details: { blocks: 3, refusedTags: 0 }, notes: { 'refused-once': 1 } })
+  expect(status.code).toBeUndefined()
+  await device.stop()
+})
+
 describe('a device that gives fewer registers at once', () => {
   test.each([2, 3])('is found out from exception %i, for all blocks, and remembered', async (exception) => {
     const device = await served((asked) =>
