@@ -8,7 +8,7 @@ import type { Issue } from '../core/status.ts'
 import { crossChecks } from './cross-checks.ts'
 import { findings } from './explain.ts'
 import type { NotInForce } from './not-in-force.ts'
-import { notInForce, PROTOCOLS_NOT_BUILT } from './not-in-force.ts'
+import { notInForce } from './not-in-force.ts'
 import type { SettingsFile, SettingsSchemas } from './schema.ts'
 import { PARSE, settingsSchema } from './schema.ts'
 import type { SecretStore } from './secrets.ts'
@@ -157,7 +157,7 @@ function toSettings(file: SettingsFile, deviceId: string): Settings {
       whenFull: it.whenFull,
       ladder: (it.ladder ?? []).map(ladderStep),
     })),
-    sources: file.sources.filter((it) => !(PROTOCOLS_NOT_BUILT as readonly string[]).includes(it.protocol)),
+    sources: file.sources,
     uplinks: file.uplinks,
     failoverAfterMs: file.failoverAfter,
     delivery: Object.fromEntries(file.classes.map((it) => [it.name, (file.delivery[it.name] ?? 'all-uplinks') as DeliveryRule])),

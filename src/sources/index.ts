@@ -38,4 +38,9 @@ export const protocols: Readonly<Record<string, Entry<never>>> = {
     worker: 'files',
     load: async () => (await import('./files/source.ts')).files,
   }),
+  sparkplug: entry({
+    settings: async () => (await import('./sparkplug/settings.ts')).sparkplugSettings,
+    worker: 'mqtt',
+    load: async () => (await import('./sparkplug/source.ts')).sparkplug,
+  }),
 }
