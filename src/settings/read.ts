@@ -41,13 +41,17 @@ export interface SettingsProblem extends Problem {
   readonly path: string
 }
 
+type FileContext = Omit<SettingsContext, 'values'> & { readonly valuesFile?: string }
+
 /** Reads the settings, and the values where a file of them is named. Rejects with BadInput that names every problem. */
-export async function readSettings(
-  file: string,
-  context: Omit<SettingsContext, 'values'> & { readonly valuesFile?: string },
-): Promise<CheckedSettings> {
+export async function readSettings(file: string, context: FileContext): Promise<CheckedSettings> {
+  return checkText(await readText(file), file, context)
+}
+
+/** As if `text` were what stands in the file. */
+export async function checkText(text: string, file: string, context: FileContext): Promise<CheckedSettings> {
   const values = context.valuesFile === undefined ? {} : readValues(await readText(context.valuesFile), context.valuesFile)
-  return parseSettings(await readText(file), file, { ...context, values })
+  return parseSettings(text, file, { ...context, values })
 }
 
 async function readText(file: string): Promise<string> {

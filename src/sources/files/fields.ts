@@ -1,5 +1,5 @@
 // A line as a row of fields, whatever the format: CSV by column, JSON by path.
-import { splitCsv } from './csv.ts'
+import { splitCsv } from '../../core/csv.ts'
 import type { CsvSettings, LineSettings } from './settings.ts'
 
 /** What stands in a line. Undefined: nothing there. JSON gives what JSON has; exact integers as bigint. */

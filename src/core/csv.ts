@@ -1,4 +1,4 @@
-/** The fields of one line (RFC 4180 but for line feeds in fields: a line is a reading, torn or not). Undefined: a quote is not closed, or text follows it. */
+/** The fields of one line (RFC 4180, but no field holds a line feed). Undefined: a quote is not closed, or text follows it. */
 export function splitCsv(line: string, separator: string): string[] | undefined {
   if (!line.includes('"')) return line.split(separator)
   const fields: string[] = []
