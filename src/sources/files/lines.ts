@@ -9,8 +9,9 @@ import { fieldsOf, hasHeader } from './fields.ts'
 import type { FolderFile } from './folder.ts'
 import type { HandOver } from './hand-over.ts'
 import { lineMapping } from './mapping.ts'
-import { printOf } from './prints.ts'
-import type { RawLine } from './read-lines.ts'
+import type { Print } from './prints.ts'
+import { printer, printOf } from './prints.ts'
+import type { Portion, RawLine } from './read-lines.ts'
 import { LINE_BYTES_MAX, readPortion } from './read-lines.ts'
 import type { CsvSettings, LineSettings } from './settings.ts'
 
@@ -69,8 +70,8 @@ export function lineReader(settings: LineSettings, { builder, marks, over, faile
     return mapping.take({ text, file, fields, isMaybeStored: raw.from < doubtUntil })
   }
 
-  /** Adds some lines; where the file stands then. Undefined: it is shorter by now than what was read of it. */
-  async function taken(lines: readonly RawLine[], file: Open, from: Bookmark): Promise<Bookmark | undefined> {
+  /** Adds some lines; where the file stands then. */
+  function taken(lines: readonly RawLine[], file: Open, from: Bookmark, print: Print): Bookmark {
     let { line, failed: count } = from
     for (const raw of lines) {
       const problem = takeLine(raw, file.stem, file.fields, marks.doubtOf(from.id))
@@ -79,25 +80,27 @@ export function lineReader(settings: LineSettings, { builder, marks, over, faile
       failed(file.name, line, problem)
       count++
     }
-    const print = await printOf(file.handle, (lines.at(-1) as RawLine).to)
-    return print && { ...from, ...print, line, failed: count }
+    return { ...from, ...print, line, failed: count }
   }
 
   async function* portions(file: Open, mark: Bookmark, isWhole: boolean): AsyncGenerator<SourceItem, ReadEnd & { at: Bookmark }> {
     let at = mark
-    for (;;) {
-      const portion = await readPortion(file.handle, at.offset, file.size)
-      const isLast = portion?.lines.length === 0 && isWhole
-      const lines = isLast ? await rest(file.handle, at.offset, file.size) : (portion?.lines ?? [])
-      if (lines.length === 0) return { at, torn: portion?.torn ?? 0 }
-      for (const some of chunks(lines, linesPerBatch)) {
-        const next = await taken(some, file, at)
-        if (!builder.isEmpty) yield handed(next ?? at, file.size)
-        // The next look sees what has become of it.
-        if (!next) return { at, torn: undefined }
-        at = next
+    let prints = await printer(file.handle, at.offset)
+    while (prints) {
+      let portion = await readPortion(file.handle, at.offset, file.size)
+      if (portion?.lines.length === 0 && isWhole) portion = await rest(file.handle, at.offset, file.size)
+      if (!portion || portion.lines.length === 0) return { at, torn: portion?.torn ?? 0 }
+      for (const some of chunks(portion.lines, linesPerBatch)) {
+        const { to } = some.at(-1) as RawLine
+        const print = portion.bytes ? prints.of(portion.bytes, portion.from, to) : await printOf(file.handle, to)
+        if (!print) return { at, torn: undefined }
+        at = taken(some, file, at, print)
+        if (!builder.isEmpty) yield handed(at, file.size)
       }
+      if (!portion.bytes) prints = await printer(file.handle, at.offset)
     }
+    // Shorter by now: the next look sees what has become of it.
+    return { at, torn: undefined }
   }
 
   function handed(at: Bookmark, size: number): SourceItem {
@@ -158,9 +161,10 @@ function started(fields: Fields | string, offset: number, line: number): Start |
   return typeof fields === 'string' ? fields : { fields, offset, line }
 }
 
-async function rest(handle: FileHandle, from: number, size: number): Promise<RawLine[]> {
-  if (size - from > LINE_BYTES_MAX) return [{ bytes: undefined, from, to: size }]
-  const buffer = Buffer.alloc(size - from)
-  const { bytesRead } = await handle.read(buffer, 0, buffer.length, from)
-  return bytesRead === buffer.length && bytesRead > 0 ? [{ bytes: buffer, from, to: size }] : []
+async function rest(handle: FileHandle, from: number, size: number): Promise<Portion> {
+  if (size - from > LINE_BYTES_MAX) return { lines: [{ bytes: undefined, from, to: size }], torn: 0, from }
+  const bytes = Buffer.alloc(size - from)
+  const { bytesRead } = await handle.read(bytes, 0, bytes.length, from)
+  const isThere = bytesRead === bytes.length && bytesRead > 0
+  return { lines: isThere ? [{ bytes, from, to: size }] : [], torn: bytesRead, bytes, from }
 }

@@ -11,6 +11,9 @@ export interface Portion {
   readonly lines: readonly RawLine[]
   /** Bytes behind the last line: the beginning of one that has no end yet. */
   readonly torn: number
+  /** What was read, from `from` on; absent: it was not kept. */
+  readonly bytes?: Buffer
+  readonly from: number
 }
 
 export interface RawLine {
@@ -31,7 +34,7 @@ export async function readPortion(file: FileHandle, from: number, size: number):
     const lines = linesIn(read, from)
     const end = lines.at(-1)?.to ?? from
     if (lines.length > 0 || bytesRead < buffer.length || from + bytesRead >= size) {
-      return { lines, torn: from + bytesRead - end }
+      return { lines, torn: from + bytesRead - end, bytes: read, from }
     }
     if (length > LINE_BYTES_MAX) return skipLine(file, from, size)
   }
@@ -54,8 +57,8 @@ async function skipLine(file: FileHandle, from: number, size: number): Promise<P
     const { bytesRead } = await file.read(buffer, 0, Math.min(CHUNK_BYTES, size - at), at)
     if (bytesRead === 0) break
     const end = buffer.subarray(0, bytesRead).indexOf(LF)
-    if (end >= 0) return { lines: [{ bytes: undefined, from, to: at + end + 1 }], torn: 0 }
+    if (end >= 0) return { lines: [{ bytes: undefined, from, to: at + end + 1 }], torn: 0, from }
     at += bytesRead
   }
-  return { lines: [], torn: size - from }
+  return { lines: [], torn: size - from, from }
 }
