@@ -35,20 +35,22 @@ export function identifier({ marks, settledMs, isByName, durable, note, today, m
     return moved
   }
 
-  /** A known file of which so much has been read; `part`: this one may be a copy of it that is not whole yet. */
-  async function like(file: FolderFile, handle: FileHandle): Promise<Bookmark | 'part' | undefined> {
+  /** The known file that this one begins as, as far as that was read: of several the one that was read furthest. */
+  async function like(file: FolderFile, handle: FileHandle): Promise<{ mark: Bookmark | undefined; isPart: boolean }> {
     const heads = new Map<number, string | undefined>()
-    let isPart = false
-    for (const mark of marks.all.values()) {
-      const { headLength, head } = mark
-      if (headLength === 0 || headLength > file.size || mark.inode === file.inode || (isByName && mark.name !== file.name))
-        continue
+    let mark: Bookmark | undefined
+    let partLength = 0
+    for (const it of marks.all.values()) {
+      const { headLength, head, offset } = it
+      if (headLength === 0 || headLength > file.size || it.inode === file.inode || (isByName && it.name !== file.name)) continue
+      if (offset <= (mark?.offset ?? 0)) continue
       if (!heads.has(headLength)) heads.set(headLength, await hashAt(handle, 0, headLength))
       if (heads.get(headLength) !== head) continue
-      if (mark.offset > file.size) isPart = true
-      else if (await hasPrint(handle, mark)) return mark
+      if (offset > file.size) partLength = Math.max(partLength, headLength)
+      else if (await hasPrint(handle, it)) mark = it
     }
-    return isPart ? 'part' : undefined
+    // All files of one kind may begin with the same header: what has more in common counts.
+    return { mark, isPart: partLength > (mark?.headLength ?? 0) }
   }
 
   function isStillGrowing({ inode, size }: FolderFile): boolean {
@@ -67,11 +69,10 @@ export function identifier({ marks, settledMs, isByName, durable, note, today, m
         marks.set({ ...known, inode: '' })
       }
       await durable()
-      const found = await like(file, handle)
-      if (found === 'part' && isStillGrowing(file)) return undefined
+      const { mark: found, isPart } = await like(file, handle)
+      if (isPart && isStillGrowing(file)) return undefined
       growing.delete(file.inode)
-      if (found === undefined || found === 'part')
-        return kept({ id: marks.nextId(), inode: '', name: '', seen: 0, ...NOTHING_READ }, file)
+      if (!found) return kept({ id: marks.nextId(), inode: '', name: '', seen: 0, ...NOTHING_READ }, file)
       note('copied')
       if (found.inode === '') return kept(found, file)
       const id = marks.nextId()

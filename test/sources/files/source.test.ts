@@ -80,6 +80,19 @@ describe('each line once, in the order of the file', () => {
     await it.stop()
   })
 
+  test('a copy goes on where the file was that has most in common with it, not where one with the same header was', async () => {
+    writeFileSync(at('empty.csv'), `${HEADER}2026-01-01,`)
+    writeFileSync(at('log.csv'), HEADER + csvLines(0, 100))
+    const it = here.open(CSV)
+    await all(it, 100)
+    // Its bookmark stands behind the header, and is of no file any more.
+    rmSync(at('empty.csv'))
+    copyFileSync(at('log.csv'), at('copy.csv'))
+    await looks()
+    expect(seen(it)).toEqual(numbers(0, 100))
+    await it.stop()
+  })
+
   test('written anew under its name, with more at the end', async () => {
     writeFileSync(at('a.csv'), HEADER + csvLines(0, 100))
     const it = here.open(CSV)
