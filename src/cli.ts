@@ -60,6 +60,11 @@ const parts: Parts = {
     return verifyTopics({ ...one, and: more, device, onProgress: progress, signal })
   },
   unpack: unpackOf,
+  async unpackFiles({ brokers, uplink, topic, dir, progress }, signal) {
+    const { unpackFiles } = await import('./uplinks/kafka/unpack/files.ts')
+    const { topics: _, ...where } = uplink ? kafkaOf(uplink) : { brokers, topics: {} }
+    return unpackFiles({ ...where, topic, dir, signal, onProgress: (done, all) => progress(all > 0 ? done / all : 1) })
+  },
 }
 
 async function unpackOf({ brokers, uplink, topics, once, progress, trouble }: UnpackRequest, signal: AbortSignal) {

@@ -31,14 +31,24 @@ export const check: Command = {
 /** The settings of a file with the secrets of the data directory. */
 export async function readChecked(context: CommandContext, file: string): Promise<CheckedSettings> {
   const { readSettings } = await import('../settings/read.ts')
+  return readSettings(file, await surroundings(context))
+}
+
+/** As the settings of a file would be, were this its text. */
+export async function checkedText(context: CommandContext, text: string, file: string): Promise<CheckedSettings> {
+  const { checkText } = await import('../settings/read.ts')
+  return checkText(text, file, await surroundings(context))
+}
+
+async function surroundings(context: CommandContext) {
   const { openSecrets } = await import('../settings/secrets.ts')
   const { values } = context.options
-  return readSettings(file, {
+  return {
     schemas: await context.parts.schemas(),
     secrets: await openSecrets(context.dir, context.env),
     deviceId: DEVICE_NOT_DRAWN,
     ...(typeof values === 'string' && { valuesFile: values }),
-  })
+  }
 }
 
 function page(context: CommandContext, checked: CheckedSettings): string[] {

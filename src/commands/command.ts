@@ -4,7 +4,7 @@ import type { AirgapApi } from '../core/airgap.ts'
 import type { Problem, Unreachable } from '../core/errors.ts'
 import type { LogApi } from '../core/log-files.ts'
 import type { Settings, UplinkSettings } from '../core/settings.ts'
-import type { UnpackProgress, UnpackReport } from '../core/unpack.ts'
+import type { FilesReport, UnpackProgress, UnpackReport } from '../core/unpack.ts'
 import type { VerifyProgress, VerifyReport } from '../core/verify.ts'
 import type { SettingsSchemas } from '../settings/schema.ts'
 
@@ -59,6 +59,7 @@ export interface Parts {
   plant(args: readonly string[], signal: AbortSignal): Promise<number>
   verify(request: VerifyRequest, signal: AbortSignal): Promise<VerifyReport>
   unpack(request: UnpackRequest, signal: AbortSignal): Promise<UnpackReport>
+  unpackFiles(request: UnpackFilesRequest, signal: AbortSignal): Promise<FilesReport>
   /** Files of an export into Kafka. */
   import(request: ImportRequest, signal: AbortSignal): Promise<ImportResult>
   /** What an agent would give out, where none runs, until `close`. Throws BadInput as `log` does. */
@@ -144,6 +145,12 @@ export interface UnpackRequest extends Pick<VerifyRequest, 'brokers' | 'uplink'>
   progress(progress: UnpackProgress): void
   /** What it goes on after. */
   trouble(error: Unreachable, waitMs: number): void
+}
+
+export interface UnpackFilesRequest extends VerifiedPlace {
+  readonly topic: string
+  readonly dir: string
+  progress(share: number): void
 }
 
 export interface VerifiedUplink {

@@ -17,6 +17,7 @@ import { schema } from './schema.ts'
 import { sources } from './sources.ts'
 import { sourcesBrowse } from './sources-browse.ts'
 import { sourcesScan } from './sources-scan.ts'
+import { sourcesTags } from './sources-tags.ts'
 import { sourcesTest } from './sources-test.ts'
 import { status } from './status.ts'
 import { unpack } from './unpack.ts'
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   sourcesTest,
   sourcesBrowse,
   sourcesScan,
+  sourcesTags,
   query,
   replay,
   forecast,

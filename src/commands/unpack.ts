@@ -1,12 +1,13 @@
 import { BadInput } from '../core/errors.ts'
-import type { UnpackReport } from '../core/unpack.ts'
-import { formatDuration } from '../core/units.ts'
+import type { FilesReport, UnpackReport } from '../core/unpack.ts'
+import { formatBytes, formatDuration } from '../core/units.ts'
 import type { Command, CommandContext } from './command.ts'
-import { DONE } from './command.ts'
+import { DONE, FAILED } from './command.ts'
 import { placeOf } from './places.ts'
 import { progressOn } from './progress.ts'
 import { document, lines, printable, shortCount } from './text.ts'
 
+const TOPIC = /^[a-zA-Z0-9._-]+$/
 const FROM = 'holdfast.blocks.v1'
 const TO = 'holdfast.telemetry.v1'
 const AGGREGATES = 'holdfast.aggregates.v1'
@@ -24,9 +25,11 @@ export const unpack: Command = {
     from: { value: 'TOPIC', summary: `the blocks (${FROM})` },
     to: { value: 'TOPIC', summary: `readings go here; may hold {class} and {site} (${TO})` },
     aggregates: { value: 'TOPIC', summary: `and aggregates here (${AGGREGATES})` },
+    files: { value: 'DIR', summary: 'instead: write the files out that boxes sent in parts, each by its hash' },
     once: { summary: 'end when all is unpacked that is there now' },
   },
   async run(context) {
+    if (typeof context.options.files === 'string') return filesOut(context, context.options.files)
     const topics = topicsOf(context)
     const { brokers, uplink } = await placeOf(context)
     const progress = progressOn(context.err)
@@ -49,9 +52,29 @@ export const unpack: Command = {
   },
 }
 
+async function filesOut(context: CommandContext, dir: string): Promise<number> {
+  const topic = nameOf('--from', context.options.from ?? FROM, TOPIC)
+  const place = await placeOf(context)
+  const progress = progressOn(context.err)
+  const request = { ...place, topic, dir, progress: (share: number) => progress.at(share, `of ${topic} read`) }
+  const report = await context.parts.unpackFiles(request, context.signal).finally(() => progress.end())
+  if (context.json) await document(context, report)
+  else await lines(context.out, filesPage(report, dir))
+  return report.damaged.length + report.incomplete.length === 0 ? DONE : FAILED
+}
+
+function filesPage({ written, there, bytes, foreign, damaged, incomplete }: FilesReport, dir: string): string[] {
+  return [
+    `${shortCount(written)} files (${formatBytes(bytes)}) written to ${dir}, ${shortCount(there)} were there already`,
+    ...(foreign > 0 ? [`${shortCount(foreign)} parts have no name or no place: left aside`] : []),
+    ...damaged.map((it) => printable(`not written: ${it} is not what its hash says`)),
+    ...incomplete.map((it) => printable(`not written: ${it.name} has ${it.have} of ${it.parts} parts`)),
+  ]
+}
+
 function topicsOf({ options }: CommandContext) {
   const topics = {
-    from: nameOf('--from', options.from ?? FROM, /^[a-zA-Z0-9._-]+$/),
+    from: nameOf('--from', options.from ?? FROM, TOPIC),
     to: nameOf('--to', options.to ?? TO, /^([a-zA-Z0-9._-]|\{class\}|\{site\})+$/),
     aggregates: nameOf('--aggregates', options.aggregates ?? AGGREGATES, /^([a-zA-Z0-9._-]|\{class\}|\{site\})+$/),
   }

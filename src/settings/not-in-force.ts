@@ -10,9 +10,6 @@ export interface NotInForce {
   readonly text: string
 }
 
-/** A source that names one of these is left out. */
-export const PROTOCOLS_NOT_BUILT = ['files'] as const
-
 interface Rule {
   /** `*` stands for every entry of a list or a map. */
   readonly at: readonly string[]
@@ -22,11 +19,6 @@ interface Rule {
 }
 
 const RULES: readonly Rule[] = [
-  {
-    at: ['sources', '*', 'protocol'],
-    unless: (it) => !(PROTOCOLS_NOT_BUILT as readonly unknown[]).includes(it),
-    text: 'the source is left out, its keys are not checked',
-  },
   { at: ['network'], text: 'the network of the system stays as it is' },
   { at: ['time'], text: 'the clock of the system stays as it is' },
   { at: ['update'], text: 'no updates are fetched' },

@@ -8,7 +8,7 @@ import type { Issue } from '../core/status.ts'
 import { crossChecks } from './cross-checks.ts'
 import { findings } from './explain.ts'
 import type { NotInForce } from './not-in-force.ts'
-import { notInForce, PROTOCOLS_NOT_BUILT } from './not-in-force.ts'
+import { notInForce } from './not-in-force.ts'
 import type { SettingsFile, SettingsSchemas } from './schema.ts'
 import { PARSE, settingsSchema } from './schema.ts'
 import type { SecretStore } from './secrets.ts'
@@ -41,13 +41,17 @@ export interface SettingsProblem extends Problem {
   readonly path: string
 }
 
+type FileContext = Omit<SettingsContext, 'values'> & { readonly valuesFile?: string }
+
 /** Reads the settings, and the values where a file of them is named. Rejects with BadInput that names every problem. */
-export async function readSettings(
-  file: string,
-  context: Omit<SettingsContext, 'values'> & { readonly valuesFile?: string },
-): Promise<CheckedSettings> {
+export async function readSettings(file: string, context: FileContext): Promise<CheckedSettings> {
+  return checkText(await readText(file), file, context)
+}
+
+/** As if `text` were what stands in the file. */
+export async function checkText(text: string, file: string, context: FileContext): Promise<CheckedSettings> {
   const values = context.valuesFile === undefined ? {} : readValues(await readText(context.valuesFile), context.valuesFile)
-  return parseSettings(await readText(file), file, { ...context, values })
+  return parseSettings(text, file, { ...context, values })
 }
 
 async function readText(file: string): Promise<string> {
@@ -157,7 +161,7 @@ function toSettings(file: SettingsFile, deviceId: string): Settings {
       whenFull: it.whenFull,
       ladder: (it.ladder ?? []).map(ladderStep),
     })),
-    sources: file.sources.filter((it) => !(PROTOCOLS_NOT_BUILT as readonly string[]).includes(it.protocol)),
+    sources: file.sources,
     uplinks: file.uplinks,
     failoverAfterMs: file.failoverAfter,
     delivery: Object.fromEntries(file.classes.map((it) => [it.name, (file.delivery[it.name] ?? 'all-uplinks') as DeliveryRule])),

@@ -8,7 +8,6 @@ import { parseTimes } from '../core/times.ts'
 import { isZone } from '../core/zone.ts'
 import { explain } from './explain.ts'
 import { NAME_ALLOWED, NAME_PATTERN } from './names.ts'
-import { PROTOCOLS_NOT_BUILT } from './not-in-force.ts'
 import { reportRules } from './report.ts'
 
 /** By name: the schema of a source's own keys (all but `name` and `protocol`), and of what stands under an uplink's `kafka:`. */
@@ -169,7 +168,7 @@ function source(protocols: SettingsSchemas['protocols']) {
   const known = Object.keys(protocols)
   const head = z.object({
     name,
-    protocol: z.enum([...known, ...PROTOCOLS_NOT_BUILT.filter((it) => !known.includes(it))]),
+    protocol: z.enum(known),
     report: report.optional(),
   })
   return z

@@ -38,6 +38,11 @@ export const protocols: Readonly<Record<string, Entry<never>>> = {
     worker: 'opcua',
     load: async () => (await import('./opcua/source.ts')).opcua,
   }),
+  files: entry({
+    settings: async () => (await import('./files/settings.ts')).filesSettings,
+    worker: 'files',
+    load: async () => (await import('./files/source.ts')).files,
+  }),
   sparkplug: entry({
     settings: async () => (await import('./sparkplug/settings.ts')).sparkplugSettings,
     worker: 'mqtt',

@@ -26,6 +26,7 @@ export async function runHere(words: string, parts: Partial<Parts> = {}, env: Re
       plant: absent,
       verify: absent,
       unpack: absent,
+      unpackFiles: absent,
       replay: absent,
       log: absent,
       import: absent,

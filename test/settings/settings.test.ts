@@ -137,7 +137,6 @@ describe('not in force', () => {
     ['delivery: { default: all-uplinks }', 2, []],
     ['classes: [{ name: default, whenFull: wait }]', 1, []],
     ['classes: [{ name: default, ladder: [{ filledTo: 50%, keep: nothing }] }]', 1, []],
-    ['sources: [{ name: a, protocol: files, folder: b }]', 1, ['sources[0].protocol']],
   ])('%s with %i uplinks', (line, uplinks, paths) => {
     const text = `version: 1\n${line}\nuplinks:\n${['one', 'two'].slice(0, uplinks).map(uplink).join('')}`
     const { settings, notInForce } = parse(text)

@@ -8,7 +8,7 @@ import type { ProtocolHost } from '../../src/workers/protocol-host.ts'
 import { protocolHost } from '../../src/workers/protocol-host.ts'
 import type { CounterSettings } from './protocols.ts'
 
-const WAITS = { backoff: { minMs: 10, maxMs: 50 }, silenceMs: 2500 }
+const WAITS = { backoff: { minMs: 10, maxMs: 50 }, silenceMs: 6000 }
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A log in memory: takes at once, remembers by source. */
