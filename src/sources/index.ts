@@ -16,12 +16,17 @@ export const protocols: Readonly<Record<string, Entry<never>>> = {
   'modbus-tcp': entry({
     settings: async () => (await import('./modbus/settings.ts')).modbusTcpSettings,
     worker: 'modbus',
-    load: async () => (await import('./modbus/source.ts')).modbusTcp,
+    load: async () => (await import('./modbus/protocols.ts')).modbusTcp,
   }),
   'modbus-rtu': entry({
     settings: async () => (await import('./modbus/settings.ts')).modbusRtuSettings,
     worker: 'modbus',
-    load: async () => (await import('./modbus/source.ts')).modbusRtu,
+    load: async () => (await import('./modbus/protocols.ts')).modbusRtu,
+  }),
+  'modbus-rtu-over-tcp': entry({
+    settings: async () => (await import('./modbus/settings.ts')).modbusRtuOverTcpSettings,
+    worker: 'modbus',
+    load: async () => (await import('./modbus/protocols.ts')).modbusRtuOverTcp,
   }),
   mqtt: entry({
     settings: async () => (await import('./mqtt/settings.ts')).mqttSettings,

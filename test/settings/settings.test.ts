@@ -113,6 +113,18 @@ describe('defaults', () => {
   })
 })
 
+describe('report by exception', () => {
+  test('is taken beside the keys of any protocol, shares made absolute', () => {
+    const tag = '{ tag: a, register: "holding:1", type: int16, class: default }'
+    const rules = '[{ tags: "a/*", deadband: 2%, range: [-50, 50], atMost: 1s, atLeast: 10m }, { swingingDoor: 0.5 }]'
+    const source = `{ name: a, protocol: modbus-tcp, host: h, every: 1s, tags: [${tag}], report: ${rules} }`
+    expect(parse(`version: 1\nsources: [${source}]\n`).settings.sources[0]?.report).toEqual([
+      { tags: 'a/*', deadband: 2, atMostMs: 1_000, atLeastMs: 600_000 },
+      { tags: '*', swingingDoor: 0.5 },
+    ])
+  })
+})
+
 describe('not in force', () => {
   const uplink = (name: string) => `  - { name: ${name}, kafka: { brokers: ["k:9092"], insecure: "test bench" } }\n`
   test.each([

@@ -1,5 +1,5 @@
-// Publishes readings at a steady rate at QoS 1, several in a message. One JSON object as argument: { port, perSecond, inMessage, tags }.
-// Each line of its input is a number of seconds; it answers with the number of readings that the broker has taken over in them.
+// Publishes readings at a steady rate at QoS 1, one or several in a message. One JSON object as argument: { port, perSecond, tags }.
+// Each line of its input is a number of seconds and one of readings in a message; it answers with the number of readings that the broker has taken over in them.
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import mqtt from 'mqtt'
@@ -7,29 +7,28 @@ import mqtt from 'mqtt'
 interface Options {
   readonly port: number
   readonly perSecond: number
-  readonly inMessage: number
   readonly tags: number
 }
 
 const TICK_MS = 20
-const { port, perSecond, inMessage, tags } = JSON.parse(process.argv[2] as string) as Options
+const { port, perSecond, tags } = JSON.parse(process.argv[2] as string) as Options
 const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, { clientId: 'load', writeCache: false })
 let next = 0
 let taken = 0
 
-function message(): string {
+function message(inMessage: number): string {
   const items: string[] = []
   for (let n = 0; n < inMessage; n++, next++) items.push(`{"id":${next % tags},"v":${next}}`)
   return `{"all":[${items.join(',')}]}`
 }
 
-async function publish(seconds: number): Promise<void> {
+async function publish(seconds: number, inMessage: number): Promise<void> {
   const began = performance.now()
   const until = next + perSecond * seconds
   while (next < until) {
     const due = Math.min(until, until - perSecond * seconds + ((performance.now() - began) / 1000) * perSecond)
     while (next < due)
-      client.publish('load/x', message(), { qos: 1 }, (error) => {
+      client.publish('load/x', message(inMessage), { qos: 1 }, (error) => {
         if (!error) taken += inMessage
       })
     await sleep(TICK_MS)
@@ -40,7 +39,8 @@ async function publish(seconds: number): Promise<void> {
 process.stdout.write('ready\n')
 for await (const line of createInterface({ input: process.stdin })) {
   const before = taken
-  await publish(Number(line))
+  const [seconds = 0, inMessage = 1] = line.split(' ').map(Number)
+  await publish(seconds, inMessage)
   process.stdout.write(`${taken - before}\n`)
 }
 await client.endAsync(true)
