@@ -1,4 +1,4 @@
-// Publishes readings at a steady rate at QoS 1, one or several in a message. One JSON object as argument: { port, perSecond, tags }.
+// Publishes readings at a steady rate, or as fast as broker and machine let it, at QoS 1, one or several in a message. One JSON object as argument: { port, perSecond, tags }.
 // Each line of its input is a number of seconds and one of readings in a message; it answers with the number of readings that the broker has taken over in them.
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,6 +11,8 @@ interface Options {
 }
 
 const TICK_MS = 20
+/** A client has 65,535 numbers for messages on their way. */
+const ON_WAY_MAX = 20_000
 const { port, perSecond, tags } = JSON.parse(process.argv[2] as string) as Options
 const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, { clientId: 'load', writeCache: false })
 let next = 0
@@ -24,12 +26,13 @@ function message(inMessage: number): string {
 
 async function publish(seconds: number, inMessage: number): Promise<void> {
   const began = performance.now()
-  const until = next + perSecond * seconds
-  while (next < until) {
-    const due = Math.min(until, until - perSecond * seconds + ((performance.now() - began) / 1000) * perSecond)
-    while (next < due)
+  const from = next
+  for (let elapsed = 0; elapsed < seconds; elapsed = (performance.now() - began) / 1000) {
+    const due = from + elapsed * perSecond
+    while (next < due && next - taken < ON_WAY_MAX * inMessage)
       client.publish('load/x', message(inMessage), { qos: 1 }, (error) => {
-        if (!error) taken += inMessage
+        if (error) throw error
+        taken += inMessage
       })
     await sleep(TICK_MS)
   }
