@@ -199,6 +199,27 @@ test('what comes again after a broken connection is marked', async () => {
   gate.close()
 })
 
+test('a broker that freezes is noticed; once it goes on, so does the source, and nothing is lost', async () => {
+  const frozen = await startMosquitto({ lines: ['allow_anonymous true', 'max_queued_messages 0'] })
+  const { consumer, source } = await start(
+    { keepAlive: '2s', subscribe: [{ topic: 'f/{n}', tag: '{n}', class: 'process' }] },
+    frozen.port,
+  )
+  const client = await publisher(frozen.port)
+  await client.publishAsync('f/a', '{"value":1}', { qos: 1 })
+  await until('the first', () => consumer.rows.length === 1)
+  process.kill(frozen.pid(), 'SIGSTOP')
+  const sent = [2, 3].map((value) => client.publishAsync('f/a', JSON.stringify({ value }), { qos: 1 }))
+  await until('it is noticed', () => source.status().state === 'down')
+  expect(source.status()).toMatchObject({ code: 'timeout', remedy: expect.any(String) })
+  process.kill(frozen.pid(), 'SIGCONT')
+  await Promise.all(sent)
+  await until('the rest', () => new Set(consumer.rows.map((it) => it.value)).size === 3)
+  await client.endAsync(true)
+  await running.pop()?.stop()
+  await frozen.remove()
+})
+
 test('a shared topic is divided between sources, and each message is read once', async () => {
   const subscribe = [{ topic: '$share/boxes/work/{n}', tag: 'n-{n}', class: 'process' }]
   const one = await start({ subscribe })
