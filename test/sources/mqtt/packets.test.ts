@@ -113,7 +113,7 @@ describe('packets larger than packetBytesMax', () => {
   test.each([
     ['PUBREL without a number', '2002000062000000'],
     ['QoS 2, which we never ask for', '20020000340700017400010000'],
-    ['QoS 1 without a number', '2002000032070001612262220000'],
+    ['QoS 1 with the number 0', '200200003206000161000031'],
     ['a length without end', '2002000030ffffffff01'],
   ])('what no broker sends ends the connection and nothing else: %s', async (_what, hex) => {
     const server = createServer((socket) => {
