@@ -27,6 +27,14 @@ export const MQTT_FAULTS: readonly Fault[] = [
     caughtBy: ['test/sources/mqtt/packets.test.ts > what no broker sends'],
   },
   {
+    id: 'unnumbered-acknowledged',
+    file: 'src/clients/mqtt/packet-guard.ts',
+    find: "  client.on('packetreceive', (packet) => refuseUnnumbered(packet, (error) => void client.stream.destroy(error)))\n",
+    replace: '  void refuseUnnumbered\n',
+    why: 'a QoS 1 message without a number is acknowledged by none, and some end the thread',
+    caughtBy: ['test/sources/mqtt/packets.test.ts > what no broker sends'],
+  },
+  {
     id: 'gap-read-on',
     file: 'src/sources/sparkplug/nodes.ts',
     find: "    count('sequence-gap')\n    for (const it of scopesOf(node)) if (it.mode === 'confirmed') it.mode = 'waiting'\n",
