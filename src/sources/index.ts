@@ -16,12 +16,17 @@ export const protocols: Readonly<Record<string, Entry<never>>> = {
   'modbus-tcp': entry({
     settings: async () => (await import('./modbus/settings.ts')).modbusTcpSettings,
     worker: 'modbus',
-    load: async () => (await import('./modbus/source.ts')).modbusTcp,
+    load: async () => (await import('./modbus/protocols.ts')).modbusTcp,
   }),
   'modbus-rtu': entry({
     settings: async () => (await import('./modbus/settings.ts')).modbusRtuSettings,
     worker: 'modbus',
-    load: async () => (await import('./modbus/source.ts')).modbusRtu,
+    load: async () => (await import('./modbus/protocols.ts')).modbusRtu,
+  }),
+  'modbus-rtu-over-tcp': entry({
+    settings: async () => (await import('./modbus/settings.ts')).modbusRtuOverTcpSettings,
+    worker: 'modbus',
+    load: async () => (await import('./modbus/protocols.ts')).modbusRtuOverTcp,
   }),
   mqtt: entry({
     settings: async () => (await import('./mqtt/settings.ts')).mqttSettings,
@@ -32,5 +37,10 @@ export const protocols: Readonly<Record<string, Entry<never>>> = {
     settings: async () => (await import('./opcua/settings.ts')).opcuaSettings,
     worker: 'opcua',
     load: async () => (await import('./opcua/source.ts')).opcua,
+  }),
+  sparkplug: entry({
+    settings: async () => (await import('./sparkplug/settings.ts')).sparkplugSettings,
+    worker: 'mqtt',
+    load: async () => (await import('./sparkplug/source.ts')).sparkplug,
   }),
 }

@@ -31,7 +31,9 @@ test('modbus: a poll during which the clock leaps is of the time before; the nex
     offset: undefined,
   } as const
   const points = [0, 500].map((address) => ({ ...point, tag: `r${address}`, address, type: { name: 'uint16' } as const }))
-  const poller = createPoller({ points, limits: { maxGap: 0, blockMax: 100 }, builder, note: () => {} })
+  const memory = { recall: () => undefined, keep: () => {} }
+  const limits = { maxGap: 0, blockMax: 100 }
+  const poller = createPoller({ points, limits, builder, memory, monotonic: () => 0, note: () => {} })
   let reads = 0
   const poll = async () => {
     poller.begin()

@@ -55,6 +55,7 @@ find_missing_packages() {
     [ -e "$cache/kafka-libs/complete" ] && ! bash test/consumers/consumers.sh ready && need maven "fetches Kafka's consumers, once" has mvn
     need default-jdk-headless 'compiles the Kafka Streams app of the tests' has javac
     bash test/sources/opcua/milo/milo.sh ready || need maven 'fetches Eclipse Milo, once' has mvn
+    need libmodbus-dev 'a Modbus device for tests' test -e /usr/include/modbus/modbus.h
     need socat 'serial lines to test Modbus RTU on' has socat
     need openssl 'certificates for tests' has openssl
     need 'gcc libc6-dev' 'builds a library that fails disks in tests' has_c

@@ -52,7 +52,7 @@ export function savePlace(part: string, place: Place): void {
 export function writeRow(part: string, { passed, failed, commit, seed }: Omit<Place, 'round'>): void {
   const text = existsSync(table) ? readFileSync(table, 'utf8') : HEAD
   const lines = text.trimEnd().split('\n')
-  const isRow = (line: string) => /^\| [A-Z]\d+ \|/.test(line)
+  const isRow = (line: string) => /^\| (?!part )[\w-]+ \|/.test(line)
   const date = new Date().toISOString().slice(0, 10)
   const row = `| ${part} | ${passed} | ${failed} | ${date} | ${commit} | ${seed} |`
   const rows = [...lines.filter((it) => isRow(it) && !it.startsWith(`| ${part} |`)), row]

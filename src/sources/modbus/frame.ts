@@ -1,5 +1,6 @@
 // Modbus RTU frames. An answer has neither a transaction number nor the address it is for: unit, function code, byte count and CRC are
 // all there is to know it by, so all four are looked at, at every place where a frame may begin. Pure.
+import type { Framing, ReadCode } from './channel.ts'
 import type { Answer } from './link.ts'
 
 const CRC_BYTES = 2
@@ -20,8 +21,8 @@ export function crc16(data: Uint8Array, from: number, to: number): number {
   return crc
 }
 
-/** A request to read `count` registers or bits; `code` is one of FUNCTION_CODES. */
-export function requestFrame(unit: number, code: number, from: number, count: number): Buffer {
+/** A request to read `count` registers or bits. */
+export function requestFrame(unit: number, code: ReadCode, from: number, count: number): Buffer {
   const frame = Buffer.alloc(8)
   frame[0] = unit
   frame[1] = code
@@ -54,4 +55,19 @@ export function answerScanner(unit: number, code: number, dataBytes: number): (c
 
 function isIntact(held: Buffer, at: number, bytes: number): boolean {
   return at + bytes + CRC_BYTES <= held.length && held.readUInt16LE(at + bytes) === crc16(held, at, at + bytes)
+}
+
+/** On a line where one answer looks like the next: whoever asks sees to it that they differ in length (rtu.ts). */
+export function rtuFraming(): Framing {
+  let scan: ((chunk: Uint8Array) => Answer | undefined) | undefined
+  return {
+    ask({ unit, code, from, count, dataBytes }) {
+      scan = answerScanner(unit, code, dataBytes)
+      return requestFrame(unit, code, from, count)
+    },
+    take: (chunk) => scan?.(chunk),
+    end() {
+      scan = undefined
+    },
+  }
 }

@@ -1,261 +1,251 @@
-// A serial line and the devices on it. Several sources may share a line: each asks in its turn, one request at a time, and what is on the
-// line before a request goes out is thrown away, so that a late or doubled answer is not taken for the next one.
-import { readdir, realpath } from 'node:fs/promises'
-import { SerialPort } from 'serialport'
+// A line and the units on it: a serial bus, or a connection to a device or a gateway. Several sources may share it: each asks in its turn,
+// one request at a time. Where frames carry no number, what is on the line before a request goes out is thrown away, so that a late or
+// doubled answer is not taken for the next one.
+//
+// Units that do not answer are knocked at (knocks.ts) in a small share of the time, so that those that do keep their rate.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Unreachable } from '../../core/errors.ts'
-import { answerFrameBytes, answerScanner, requestFrame } from './frame.ts'
+import type { Channel, Ear, Framing, Request } from './channel.ts'
+import { isGatewayException } from './exceptions.ts'
+import type { Knocks } from './knocks.ts'
+import { createKnocks } from './knocks.ts'
 import type { Answer } from './link.ts'
 
-/** The standard's silence between frames, in characters, and its least value. */
-const SILENCE_CHARS = 3.5
-const SILENCE_MS_MIN = 2
-/** After a fault: longer than the gaps that USB adapters put into a frame. */
-const SILENCE_AFTER_FAULT_MS = 40
 /** A line that never falls silent is asked all the same: the request then fails by itself. */
 const SILENCE_WAIT_MS_MAX = 500
+/** So many requests one after the other without a byte, of whichever units: the way itself is dead. */
+const SILENT_REQUESTS_MAX = 3
 
-export interface LineSettings {
-  readonly path: string
-  readonly baud: number
-  readonly parity: 'none' | 'even' | 'odd'
-  readonly stopBits: 1 | 2
+/** What a way to units is like. */
+export interface LineKind {
+  /** Who has the same shares the line. */
+  readonly key: string
+  /** Text that must be the same for all who share it, and what it is about. */
+  readonly manner: string
+  /** For people. */
+  readonly where: string
+  open(ear: Ear): Promise<Channel>
+  framing(): Framing
+  /** Before a request, and before the one after a fault; 0: frames can be told apart. */
+  readonly silenceMs: number
+  readonly silenceAfterFaultMs: number
+  /** How long a request and an answer are on the wire. */
+  wireMs(dataBytes: number): number
+  /** What a unit takes of its time we see; behind a gateway the wait for a dead one goes on after we have given up. */
+  readonly isOurs: boolean
+  /** A new connection is a new beginning: after silence and after what is no Modbus. */
+  readonly isRenewable: boolean
+  /** What is said to people when nothing, or no answer, has come. */
+  noAnswer(unit: number): Unreachable
+  wrongAnswer(unit: number, what: string): Unreachable
+  lost(cause?: unknown): Unreachable
 }
 
-export interface Request {
-  readonly unit: number
-  readonly code: number
-  readonly from: number
-  readonly count: number
-  /** Bytes of data that the answer has. */
-  readonly dataBytes: number
-  readonly timeoutMs: number
-}
-
-/** One source's share in a line. */
+/** One unit's share in a line. */
 export interface LineUse {
-  readonly isOpen: boolean
-  /** Fails with Unreachable: 'timeout' (nothing came), 'bad-frame' (something came, no answer), 'connection-lost'. */
+  connect(): Promise<void>
+  /** Fails with Unreachable. */
   ask(request: Request): Promise<Answer>
-  /** The last one to leave closes the port. A request under way fails. */
+  /** The same of a unit that is away; the request's time-out is what it gets now and then. */
+  knock(request: Request): Promise<Answer>
+  /** Requests of this user fail; the last one to leave closes the way. */
   release(): void
 }
 
-export interface Lines {
-  /** Fails with Unreachable. */
-  use(settings: LineSettings): Promise<LineUse>
+interface Way {
+  readonly channel: Channel
+  readonly framing: Framing
 }
 
-interface Line {
-  readonly settings: LineSettings
-  readonly port: SerialPort
-  readonly opened: Promise<void>
-  users: number
-  closed: Promise<void> | undefined
+export interface Line {
+  readonly kind: LineKind
+  readonly users: number
+  use(): LineUse
+  /** Settled once the way is closed. */
+  readonly closed: Promise<unknown>
+}
+
+/** `left`: nobody uses it any more. */
+export function createLine(kind: LineKind, left: () => void): Line {
+  let way: Way | undefined
+  let closing: Promise<unknown> = Promise.resolve()
+  let lastByteAt = -Infinity
+  let quietMs = kind.silenceMs
+  let silentRequests = 0
   /** The end of the queue of requests; never fails. */
-  tail: Promise<unknown>
-  lastByteAt: number
-  silenceMs: number
-  receive: ((chunk: Buffer) => void) | undefined
-  lost: (() => void) | undefined
-}
+  let tail: Promise<unknown> = Promise.resolve()
+  let receive: ((chunk: Buffer) => void) | undefined
+  let lost: ((cause?: unknown) => void) | undefined
+  const users = new Set<object>()
+  const knocks = createKnocks(kind.isOurs)
 
-/** The lines of one worker, by the device that their path leads to. */
-export function createLines(): Lines {
-  const lines = new Map<string, Line>()
-  return {
-    async use(settings) {
-      const key = await realpath(settings.path).catch(() => settings.path)
-      // Opening right after closing fails: the lock on the device goes with the old port.
-      await lines.get(key)?.closed
-      const known = lines.get(key)
-      const line = known && !known.closed ? known : openLine(settings, (it) => lines.get(key) === it && lines.delete(key))
-      if (!sameSettings(line.settings, settings)) throw differing(settings.path)
-      lines.set(key, line)
-      line.users++
-      try {
-        await line.opened
-      } catch (error) {
-        leave(line)
-        throw await openFailure(settings.path, error as Error)
+  const end = () => {
+    const ended = way?.channel
+    way = undefined
+    if (!ended) return
+    closing = ended.close()
+    lost?.()
+  }
+  const opened = async (): Promise<Way> => {
+    if (way?.channel.isOpen) return way
+    end()
+    await closing
+    const framing = kind.framing()
+    const channel = await kind.open({
+      data(chunk) {
+        if (way?.framing !== framing) return
+        lastByteAt = performance.now()
+        if (receive) receive(chunk)
+        else if ('broken' in (framing.take(chunk) ?? {})) end()
+      },
+      lost(cause) {
+        if (way?.framing !== framing) return
+        way = undefined
+        lost?.(cause)
+      },
+    })
+    if (users.size === 0) {
+      closing = channel.close()
+      throw stopped()
+    }
+    way = { channel, framing }
+    return way
+  }
+  const silence = async () => {
+    const deadline = performance.now() + SILENCE_WAIT_MS_MAX
+    for (;;) {
+      const waitMs = Math.min(lastByteAt + quietMs, deadline) - performance.now()
+      if (waitMs <= 0) return
+      await sleep(Math.ceil(waitMs))
+    }
+  }
+  const converse = ({ channel, framing }: Way, request: Request): Promise<Answer> =>
+    new Promise<Answer>((resolve, reject) => {
+      let bytesSeen = 0
+      const wrong = (what: string) => reject(kind.wrongAnswer(request.unit, what))
+      const timer = setTimeout(
+        () => (bytesSeen === 0 ? reject(kind.noAnswer(request.unit)) : wrong(`${bytesSeen} bytes came, no answer among them`)),
+        request.timeoutMs + kind.wireMs(request.dataBytes),
+      )
+      lost = (cause) => {
+        clearTimeout(timer)
+        reject(kind.lost(cause))
       }
-      return lineUse(line)
-    },
+      receive = (chunk) => {
+        bytesSeen += chunk.length
+        const taken = framing.take(chunk)
+        if (!taken) return
+        clearTimeout(timer)
+        if ('broken' in taken) wrong(taken.broken)
+        else resolve(taken)
+      }
+      if (channel.isOpen) channel.write(framing.ask(request))
+      else lost()
+    })
+  const failed = (error: unknown) => {
+    quietMs = kind.silenceAfterFaultMs
+    const { code } = error as Partial<Unreachable>
+    if (code === 'timeout') silentRequests++
+    const isDead = code === 'timeout' && (users.size === 1 || silentRequests >= SILENT_REQUESTS_MAX)
+    if (kind.isRenewable && (isDead || code === 'bad-frame')) end()
   }
-}
-
-function openLine(settings: LineSettings, forget: (line: Line) => void): Line {
-  const { path, baud, parity, stopBits } = settings
-  const port = new SerialPort({ path, baudRate: baud, parity, dataBits: 8, stopBits, autoOpen: false })
-  const opened = new Promise<void>((resolve, reject) => port.open((error) => (error ? reject(error) : resolve())))
-  const line: Line = {
-    settings,
-    port,
-    opened,
-    users: 0,
-    closed: undefined,
-    tail: Promise.resolve(),
-    lastByteAt: 0,
-    silenceMs: silenceMsOf(settings),
-    receive: undefined,
-    lost: undefined,
+  /** One request and its answer, from silence to silence. */
+  const exchange = async (request: Request): Promise<Answer> => {
+    const open = await opened()
+    if (quietMs > 0) {
+      await silence()
+      await open.channel.discard()
+    }
+    try {
+      const answer = await converse(open, request)
+      quietMs = kind.silenceMs
+      silentRequests = 0
+      return answer
+    } catch (error) {
+      failed(error)
+      throw error
+    } finally {
+      open.framing.end()
+      receive = undefined
+      lost = undefined
+    }
   }
-  opened.catch(() => forget(line))
-  port.on('data', (chunk: Buffer) => {
-    line.lastByteAt = performance.now()
-    line.receive?.(chunk)
-  })
-  // An adapter that is pulled out gives an error, then a close; what is under way fails with the latter.
-  port.on('error', () => {})
-  port.on('close', () => {
-    forget(line)
-    line.lost?.()
-  })
-  return line
-}
-
-function leave(line: Line): void {
-  line.users--
-  if (line.users > 0 || !line.port.isOpen) return
-  line.closed = new Promise((resolve) => line.port.close(() => resolve()))
-}
-
-function lineUse(line: Line): LineUse {
-  let isReleased = false
-  let cancel: (() => void) | undefined
+  const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
+    const turn = tail.then(run)
+    tail = turn.catch(() => {})
+    return turn
+  }
   return {
-    get isOpen() {
-      return !isReleased && line.port.isOpen
+    kind,
+    get users() {
+      return users.size
     },
-    ask(request) {
-      return new Promise<Answer>((resolve, reject) => {
-        cancel = () => reject(new Unreachable('stopped', 'the source is being stopped'))
-        const turn = line.tail.then(() => {
-          if (isReleased) return
-          return exchange(line, request).then(resolve, reject)
-        })
-        line.tail = turn
-      })
+    get closed() {
+      return closing
     },
+    use: () =>
+      createUse({ inTurn, opened, exchange, knocks }, users, () => {
+        if (users.size > 0) return
+        end()
+        left()
+      }),
+  }
+}
+
+interface Turns {
+  inTurn<T>(run: () => Promise<T>): Promise<T>
+  opened(): Promise<unknown>
+  exchange(request: Request): Promise<Answer>
+  readonly knocks: Knocks
+}
+
+function createUse({ inTurn, opened, exchange, knocks }: Turns, users: Set<object>, leave: () => void): LineUse {
+  const me = {}
+  users.add(me)
+  const released = new AbortController()
+  const { signal } = released
+  /** Ends at once when the user leaves; what is under way on the line goes on for the sake of those that follow. */
+  const mine = <T>(run: () => Promise<T>): Promise<T> =>
+    new Promise<T>((resolve, reject) => {
+      const stop = () => reject(stopped())
+      if (signal.aborted) return stop()
+      signal.addEventListener('abort', stop, { once: true })
+      run()
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener('abort', stop))
+    })
+  const turn = <T>(run: () => Promise<T>) =>
+    inTurn(async () => {
+      signal.throwIfAborted()
+      return run()
+    })
+  const timed = async (request: Request) => {
+    const begun = performance.now()
+    try {
+      const answer = await exchange(request)
+      if ('exception' in answer && isGatewayException(answer.exception)) knocks.failed(me)
+      else knocks.answered(me, performance.now() - begun)
+      return answer
+    } catch (error) {
+      knocks.failed(me)
+      throw error
+    }
+  }
+  return {
+    connect: () => mine(() => turn(async () => void (await opened()))),
+    ask: (request) => mine(() => turn(() => timed(request))),
+    knock: (request) =>
+      mine(() => knocks.run(me, signal, request.timeoutMs, (timeoutMs) => turn(() => timed({ ...request, timeoutMs })))),
     release() {
-      if (isReleased) return
-      isReleased = true
-      cancel?.()
-      leave(line)
+      if (signal.aborted) return
+      released.abort()
+      users.delete(me)
+      knocks.forget(me)
+      leave()
     },
   }
 }
 
-/** One request and its answer, from silence to silence. */
-async function exchange(line: Line, request: Request): Promise<Answer> {
-  await silence(line)
-  await flush(line.port)
-  try {
-    const answer = await converse(line, request)
-    line.silenceMs = silenceMsOf(line.settings)
-    return answer
-  } catch (error) {
-    line.silenceMs = SILENCE_AFTER_FAULT_MS
-    throw error
-  } finally {
-    line.receive = undefined
-    line.lost = undefined
-  }
-}
-
-function converse(line: Line, request: Request): Promise<Answer> {
-  const { unit, code, from, count, dataBytes } = request
-  const scan = answerScanner(unit, code, dataBytes)
-  const { path } = line.settings
-  let bytesSeen = 0
-  return new Promise<Answer>((resolve, reject) => {
-    const fail = (error: Unreachable) => {
-      clearTimeout(timer)
-      reject(error)
-    }
-    const timer = setTimeout(() => reject(noAnswer(path, unit, bytesSeen)), request.timeoutMs + wireMs(line.settings, dataBytes))
-    line.lost = () => fail(lineLost(path))
-    line.receive = (chunk) => {
-      bytesSeen += chunk.length
-      const answer = scan(chunk)
-      if (!answer) return
-      clearTimeout(timer)
-      resolve(answer)
-    }
-    if (!line.port.isOpen) return line.lost()
-    line.port.write(requestFrame(unit, code, from, count), (error) => {
-      if (error) fail(lineLost(path, error))
-    })
-  })
-}
-
-async function silence(line: Line): Promise<void> {
-  const deadline = performance.now() + SILENCE_WAIT_MS_MAX
-  for (;;) {
-    const now = performance.now()
-    const waitMs = Math.min(line.lastByteAt + line.silenceMs, deadline) - now
-    if (waitMs <= 0) return
-    await new Promise((resolve) => setTimeout(resolve, Math.ceil(waitMs)))
-  }
-}
-
-function flush(port: SerialPort): Promise<void> {
-  // What goes wrong here goes wrong again with the request, which says so.
-  return new Promise((resolve) => {
-    if (!port.isOpen) return resolve()
-    port.flush(() => resolve())
-  })
-}
-
-function charMs({ baud, parity, stopBits }: LineSettings): number {
-  return ((1 + 8 + (parity === 'none' ? 0 : 1) + stopBits) * 1_000) / baud
-}
-
-function silenceMsOf(settings: LineSettings): number {
-  return Math.max(SILENCE_MS_MIN, SILENCE_CHARS * charMs(settings))
-}
-
-/** How long a request and its answer are on the wire. */
-function wireMs(settings: LineSettings, dataBytes: number): number {
-  return Math.ceil((8 + answerFrameBytes(dataBytes)) * charMs(settings))
-}
-
-function sameSettings(a: LineSettings, b: LineSettings): boolean {
-  return a.baud === b.baud && a.parity === b.parity && a.stopBits === b.stopBits
-}
-
-function differing(path: string): Unreachable {
-  return new Unreachable('line-settings-differ', `another source uses ${path} with other line settings`, {
-    remedy: 'give all sources on this line the same baud, parity and stopBits',
-  })
-}
-
-function noAnswer(path: string, unit: number, bytesSeen: number): Unreachable {
-  return bytesSeen === 0
-    ? new Unreachable('timeout', `unit ${unit} on ${path} does not answer`, {
-        remedy: 'check the unit, baud, parity and stopBits, A and B of the wiring, and the power of the device',
-      })
-    : new Unreachable('bad-frame', `unit ${unit} on ${path}: ${bytesSeen} bytes came, no answer among them`, {
-        remedy: 'check baud, parity and stopBits, termination and shield of the line, and that each unit is there once',
-      })
-}
-
-function lineLost(path: string, cause?: unknown): Unreachable {
-  return new Unreachable('connection-lost', `${path} is gone`, { cause, remedy: 'check the plug of the serial adapter' })
-}
-
-async function openFailure(path: string, error: Error): Promise<Unreachable> {
-  const text = error.message
-  if (text.includes('lock'))
-    return new Unreachable('busy', `${path} is in use`, { cause: error, remedy: 'stop the other program that holds it' })
-  if (text.includes('ermission'))
-    return new Unreachable('denied', `${path} may not be opened`, {
-      cause: error,
-      remedy: "let the agent's user into the device's group (dialout)",
-    })
-  if (!text.includes('No such file'))
-    return new Unreachable('unreachable', text, { cause: error, remedy: 'path must lead to a serial device' })
-  const there = await readdir('/dev/serial/by-id').catch(() => [])
-  const remedy =
-    there.length > 0 ? `there are: ${there.map((it) => `/dev/serial/by-id/${it}`).join(', ')}` : 'plug in the serial adapter'
-  return new Unreachable('no-device', `${path} is not there`, { cause: error, remedy })
+export function stopped(): Unreachable {
+  return new Unreachable('stopped', 'the source is being stopped')
 }

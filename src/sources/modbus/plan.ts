@@ -2,7 +2,7 @@
 import type { Point, RegisterKind } from './registers.ts'
 import { isBitKind, REGISTER_KINDS } from './registers.ts'
 
-const BITS_PER_REGISTER = 16
+export const BITS_PER_REGISTER = 16
 
 export interface PlanLimits {
   /** Registers that a read may take along for nobody; times 16 for bits. */

@@ -101,12 +101,12 @@ export interface TagLine {
   readonly count: number
 }
 
-/** A line with `count` stands for so many points one behind the other; `{n}` in its tag counts them from 0. */
-export function pointsOf(lines: readonly TagLine[]): Point[] {
+/** A line with `count` stands for so many points one behind the other; `{n}` in its tag counts them from 0, `{unit}` is the unit's number. */
+export function pointsOf(lines: readonly TagLine[], unit: number): Point[] {
   return lines.flatMap((line) => {
     const width = widthOf(line.type)
     return Array.from({ length: line.count }, (_, n) => ({
-      tag: line.tag.replaceAll('{n}', String(n)),
+      tag: tagOf(line.tag, unit, n),
       class: line.class,
       unit: line.unit,
       kind: line.register.kind,
@@ -118,4 +118,8 @@ export function pointsOf(lines: readonly TagLine[]): Point[] {
       offset: line.offset,
     }))
   })
+}
+
+export function tagOf(pattern: string, unit: number, n: number): string {
+  return pattern.replaceAll('{n}', String(n)).replaceAll('{unit}', String(unit))
 }

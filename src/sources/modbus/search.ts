@@ -2,8 +2,9 @@
 import { isAddressException } from './exceptions.ts'
 import type { Answer } from './link.ts'
 import type { Block } from './plan.ts'
-import { blockAround } from './plan.ts'
+import { BITS_PER_REGISTER, blockAround } from './plan.ts'
 import type { Point } from './registers.ts'
+import { isBitKind } from './registers.ts'
 
 interface Part<P extends Point> {
   readonly block: Block<P>
@@ -65,4 +66,21 @@ async function longestFrom<P extends Point>(
     else return middle
   }
   return best
+}
+
+/**
+ * Registers that the device gives at once, where the search shows it: a part ends although the next address is there and follows directly,
+ * so that nothing but the length can have been refused. For bits the same in sixteens.
+ */
+export function limitShown<P extends Point>(whole: Block<P>, parts: readonly Part<P>[]): number | undefined {
+  const { points } = whole
+  const places = new Map(points.map((point, at) => [point, at]))
+  const atLength = parts.slice(0, -1).filter(({ block }, n) => {
+    const next = (parts[n + 1] as Part<P>).block
+    const isNext = places.get(next.points[0] as P) === (places.get(block.points.at(-1) as P) as number) + 1
+    return isNext && next.from === block.to
+  })
+  if (atLength.length === 0) return undefined
+  const longest = Math.max(...parts.map(({ block }) => block.to - block.from))
+  return Math.max(1, isBitKind(whole.kind) ? Math.floor(longest / BITS_PER_REGISTER) : longest)
 }

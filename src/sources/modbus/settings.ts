@@ -1,8 +1,9 @@
-// What a `modbus-tcp` and a `modbus-rtu` source say of themselves in the settings, without `name` and `protocol`.
+// What the Modbus sources say of themselves in the settings, without `name` and `protocol`.
 //
-//   host: 10.20.1.40          port: 502      unit: 1              modbus-tcp
+//   host: 10.20.1.40          port: 502      unit: 1         connections: 1      modbus-tcp, modbus-rtu-over-tcp
 //   path: /dev/ttyUSB0        baud: 19200    parity: even    dataBits: 8    stopBits: 1    unit: 1        modbus-rtu
 //   every: 1s                 timeout: 1s    maxGap: 8       blockMax: 125
+//   units: 1-20, 31           instead of unit: the same tags of each, with {unit} in their names
 //   tags:
 //     - { tag: hall-1/press-3/temperature, register: "holding:100", type: float32, order: CDAB, unit: "°C", class: process }
 //     - { tag: "hall-1/press-3/zone-{n}", register: "input:0", type: int16, scale: 0.1, count: 100, class: process }
@@ -12,7 +13,7 @@
 import * as z from 'zod'
 import { DURATION_ALLOWED, formatDuration, parseDurationMs } from '../../core/units.ts'
 import type { DataType, RegisterKind, TagLine } from './registers.ts'
-import { isBitKind, ORDERS, parseType, REGISTER_KINDS, TYPES_ALLOWED, widthOf } from './registers.ts'
+import { isBitKind, ORDERS, parseType, REGISTER_KINDS, tagOf, TYPES_ALLOWED, widthOf } from './registers.ts'
 
 const EVERY_MS_MIN = 50
 const EVERY_MS_MAX = 86_400_000
@@ -115,35 +116,74 @@ const common = {
   tags: z.array(tagLine).min(1),
 }
 
-type Common = { readonly tags: readonly TagLine[]; readonly blockMax: number }
+const connections = z.int().min(1).max(16).default(1)
+
+/** `1-20, 31`: numbers from `least` to `most`, each once. */
+function unitList(least: number, most: number) {
+  const allowed = `allowed are numbers and ranges from ${least} to ${most}, each unit once (1-20, 31)`
+  return z.string().transform((text, context): readonly number[] => {
+    const found = text.split(',').flatMap((part) => {
+      const [, from, to] = /^\s*(\d{1,3})\s*(?:-\s*(\d{1,3})\s*)?$/.exec(part) ?? []
+      const [first, last] = [Number(from), Number(to ?? from)]
+      if (from === undefined || first < least || last > most || first > last) return [Number.NaN]
+      return Array.from({ length: last - first + 1 }, (_, n) => first + n)
+    })
+    if (found.every((it) => !Number.isNaN(it)) && new Set(found).size === found.length) return found
+    context.addIssue({ code: 'custom', message: allowed, input: text })
+    return z.NEVER
+  })
+}
+
+interface Common {
+  readonly tags: readonly TagLine[]
+  readonly blockMax: number
+  readonly unit: number
+  readonly units?: readonly number[] | undefined
+}
 
 function checkTags(settings: Common, context: z.RefinementCtx): void {
+  const { tags, blockMax, unit, units } = settings
   const seen = new Set<string>()
-  const problem = (index: number, key: string, message: string) =>
-    context.addIssue({ code: 'custom', message, path: ['tags', index, key], input: settings.tags[index] })
-  for (const [index, line] of settings.tags.entries()) {
-    if (!isBitKind(line.register.kind) && widthOf(line.type) > settings.blockMax)
-      problem(index, 'type', `takes ${widthOf(line.type)} registers, more than blockMax (${settings.blockMax})`)
-    for (let n = 0; n < line.count; n++) {
-      const tag = line.tag.replaceAll('{n}', String(n))
-      if (seen.has(tag)) {
-        problem(index, 'tag', `${tag} is there twice`)
-        break
-      }
-      seen.add(tag)
+  const problem = (path: (string | number)[], message: string, input: unknown) =>
+    context.addIssue({ code: 'custom', message, path, input })
+  if (units && unit !== 1) problem(['unit'], 'unit and units: give one of them', unit)
+  for (const [index, line] of tags.entries()) {
+    if (!isBitKind(line.register.kind) && widthOf(line.type) > blockMax)
+      problem(['tags', index, 'type'], `takes ${widthOf(line.type)} registers, more than blockMax (${blockMax})`, line)
+    if (units && units.length > 1 && !line.tag.includes('{unit}')) {
+      problem(['tags', index, 'tag'], 'with units, the tag needs {unit} where the number goes', line)
+      continue
     }
+    const twice = namesOf(line, units ?? [unit]).find((tag) => seen.size === seen.add(tag).size)
+    if (twice !== undefined) problem(['tags', index, 'tag'], `${twice} is there twice`, line)
   }
+}
+
+function namesOf(line: TagLine, units: readonly number[]): string[] {
+  return units.flatMap((unit) => Array.from({ length: line.count }, (_, n) => tagOf(line.tag, unit, n)))
+}
+
+const host = {
+  host: z.string().regex(/^[\w.:%-]{1,253}$/, 'allowed is a host name or an address, without port'),
+  /** All sources of one host and port together have so many at most: many devices allow one. */
+  connections,
 }
 
 export const modbusTcpSettings = z
   .strictObject({
-    host: z.string().regex(/^[\w.:%-]{1,253}$/, 'allowed is a host name or an address, without port'),
+    ...host,
     port: z.int().min(1).max(65_535).default(502),
     unit: z.int().min(0).max(255).default(1),
+    units: unitList(0, 255).optional(),
     ...common,
   })
   .superRefine(checkTags)
 export type ModbusTcpSettings = z.output<typeof modbusTcpSettings>
+
+const serialUnit = {
+  unit: z.int().min(1).max(247).default(1),
+  units: unitList(1, 247).optional(),
+}
 
 export const modbusRtuSettings = z
   .strictObject({
@@ -153,8 +193,14 @@ export const modbusRtuSettings = z
     parity: z.enum(['none', 'even', 'odd']).default('even'),
     dataBits: z.literal(8, 'Modbus RTU has 8 data bits').default(8),
     stopBits: z.union([z.literal(1), z.literal(2)]).default(1),
-    unit: z.int().min(1).max(247).default(1),
+    ...serialUnit,
     ...common,
   })
   .superRefine(checkTags)
 export type ModbusRtuSettings = z.output<typeof modbusRtuSettings>
+
+/** A serial line behind a terminal server, which passes bytes on as they are. No port is usual: the server's manual names it. */
+export const modbusRtuOverTcpSettings = z
+  .strictObject({ ...host, port: z.int().min(1).max(65_535), ...serialUnit, ...common })
+  .superRefine(checkTags)
+export type ModbusRtuOverTcpSettings = z.output<typeof modbusRtuOverTcpSettings>

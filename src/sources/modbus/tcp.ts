@@ -1,170 +1,77 @@
-// Modbus TCP on modbus-serial, with our own socket under it: the library never notices a truncated frame or a wrong length and waits for
-// ever, and a reset does not end a request of its own. So every failure but an exception ends the connection: the socket is destroyed
-// and the next poll makes a new one with a new client. Its `close` waits for the far end and is never called.
-import net from 'node:net'
-import modbusSerial from 'modbus-serial'
+// Modbus TCP: a unit behind a connection. Frames carry a number, so that one connection may wait for a late answer of one unit and go on
+// with another; where it can only be that the connection is dead, or what comes is no Modbus, it is made anew.
 import { Unreachable } from '../../core/errors.ts'
-import type { Answer, Link, Transport } from './link.ts'
-import { bytesExpected } from './link.ts'
-import type { RegisterKind } from './registers.ts'
-import { isBitKind } from './registers.ts'
+import { openSocket } from './socket.ts'
+import type { LineKind } from './line.ts'
+import type { Lines } from './lines.ts'
+import type { Link, Transport } from './link.ts'
+import { mbapFraming } from './mbap.ts'
+import { createShare, readRequest } from './share.ts'
 
 const RETRY_MS_MIN = 500
-const KEEP_ALIVE_MS = 30_000
+const TRANSACTIONS = 65_536
 
 export interface TcpTarget {
   readonly host: string
   readonly port: number
-  readonly unit: number
   readonly timeoutMs: number
+  /** Connections to this host and port at most, all sources together. */
+  readonly connections: number
 }
 
-export function tcpTransport(target: TcpTarget): Transport {
+export function tcpTransport(target: TcpTarget, lines: Lines): Transport {
   return {
-    connect: (signal) => connectTcp(target, signal),
+    open: (unit) => tcpLink(target, unit, lines),
     // Devices close what was idle for a while, sometimes just as we ask: nothing is wrong then.
     repeatable: ['connection-lost'],
     retryMsMin: RETRY_MS_MIN,
-    details: { host: target.host, port: target.port, unit: target.unit },
+    details: { host: target.host, port: target.port },
   }
 }
 
-async function connectTcp(target: TcpTarget, signal: AbortSignal): Promise<Link> {
-  const socket = await openSocket(target, signal)
-  const client = new modbusSerial.default()
-  client.linkTCP(socket, { port: target.port }, () => {})
-  // After linkTCP, which would take it for the socket's idle time too.
-  client.setTimeout(target.timeoutMs)
-  return tcpLink(client, socket, target)
-}
-
-/** Resolves connected; fails with Unreachable. */
-function openSocket(target: TcpTarget, signal: AbortSignal): Promise<net.Socket> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(stopped())
-    const socket = net.connect({
-      host: target.host,
-      port: target.port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE_MS,
-    })
-    const done = (settle: () => void) => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', aborted)
-      settle()
-    }
-    const fail = (error: Unreachable) => {
-      socket.destroy()
-      done(() => reject(error))
-    }
-    const aborted = () => fail(stopped())
-    const timer = setTimeout(() => fail(connectFailure(target, { code: 'ETIMEDOUT' })), target.timeoutMs)
-    signal.addEventListener('abort', aborted, { once: true })
-    // Stays for the socket's life: an error without a listener would end the thread. What it means arrives as `close`.
-    socket.on('error', (error) => fail(connectFailure(target, error)))
-    socket.once('connect', () => done(() => resolve(socket)))
-  })
-}
-
-function stopped(): Unreachable {
-  return new Unreachable('stopped', 'the source is being stopped')
-}
-
-function connectFailure(target: TcpTarget, error: { code?: string; message?: string }): Unreachable {
-  const where = `${target.host}:${target.port}`
-  const make = (code: string, text: string, remedy: string) => new Unreachable(code, text, { cause: error, remedy })
-  switch (error.code) {
-    case 'ECONNREFUSED':
-      return make(
-        'refused',
-        `${where} refuses the connection`,
-        'check the port, and whether Modbus TCP is switched on in the device',
-      )
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return make('name-unknown', `${target.host} has no address`, 'check the spelling of host, or use the address itself')
-    case 'EHOSTUNREACH':
-    case 'ENETUNREACH':
-      return make('no-route', `there is no way to ${where}`, "check the cable, and the address of this box's port")
-    case 'ETIMEDOUT':
-      return make(
-        'timeout',
-        `${where} does not answer within ${target.timeoutMs} ms`,
-        'check power and cable of the device, its address, and firewalls',
-      )
-    default:
-      return make(
-        'connection-lost',
-        `${where}: ${error.message ?? error.code}`,
-        'the device ended the connection: it may allow only a few',
-      )
-  }
-}
-
-type Client = InstanceType<typeof modbusSerial.default>
-type Reply = { buffer: Buffer }
-type Ask = (unit: number, from: number, count: number, next: (error: Error | null, reply: Reply) => void) => void
-
-/** Named for what they send; all four read. */
-function askersOf(client: Client): Record<RegisterKind, Ask> {
+function tcpLink(target: TcpTarget, unit: number, lines: Lines): Link {
+  const share = createShare(async () => lines.use(tcpKind(target), target.connections))
+  const { timeoutMs } = target
   return {
-    coil: (...it) => client.writeFC1(...it),
-    discrete: (...it) => client.writeFC2(...it),
-    holding: (...it) => client.writeFC3(...it),
-    input: (...it) => client.writeFC4(...it),
+    connect: () => share.on((it) => it.connect()),
+    read: (kind, from, count) => share.on((it) => it.ask(readRequest(unit, kind, from, count, timeoutMs))),
+    knock: (kind, from) => share.on((it) => it.knock(readRequest(unit, kind, from, 1, timeoutMs))),
+    close: share.close,
   }
 }
 
-function tcpLink(client: Client, socket: net.Socket, target: TcpTarget): Link {
+function tcpKind(target: TcpTarget): LineKind {
   const where = `${target.host}:${target.port}`
-  const ask = askersOf(client)
-  const destroy = () => {
-    client.destroy(() => {})
-    socket.destroy()
-  }
-  const read = (kind: RegisterKind, from: number, count: number) =>
-    new Promise<Answer>((resolve, reject) => {
-      const fail = (code: string, text: string, remedy: string, cause?: unknown) => {
-        socket.off('close', lost)
-        destroy()
-        reject(new Unreachable(code, text, { cause, remedy }))
-      }
-      const lost = () =>
-        fail('connection-lost', `${where} ended the connection`, 'the device may allow only a few connections, or restarts')
-      if (socket.destroyed || !client.isOpen) return lost()
-      socket.once('close', lost)
-      ask[kind](target.unit, from, count, (error: (Error & { modbusCode?: number; errno?: unknown }) | null, reply) => {
-        socket.off('close', lost)
-        if (error?.modbusCode !== undefined) return resolve({ exception: error.modbusCode })
-        if (error?.errno === 'ETIMEDOUT')
-          return fail(
-            'timeout',
-            `unit ${target.unit} at ${where} does not answer`,
-            'check the unit; make timeout longer for a slow device',
-            error,
-          )
-        if (error)
-          return fail(
-            'bad-frame',
-            `${where} answers wrongly: ${error.message}`,
-            'something else than a Modbus device may answer',
-            error,
-          )
-        if (reply.buffer.length !== bytesExpected(isBitKind(kind), count))
-          return fail(
-            'bad-frame',
-            `${where} answers with ${reply.buffer.length} bytes`,
-            'something else than a Modbus device may answer',
-          )
-        resolve({ data: reply.buffer })
-      })
-    })
   return {
-    get isOpen() {
-      return !socket.destroyed && client.isOpen
-    },
-    read,
-    close: destroy,
+    key: `tcp ${where.toLowerCase()}`,
+    manner: 'Modbus TCP',
+    where,
+    open: (ear) => openSocket(target, ear),
+    framing: () => mbapFraming(Math.floor(Math.random() * TRANSACTIONS)),
+    silenceMs: 0,
+    silenceAfterFaultMs: 0,
+    wireMs: () => 0,
+    isOurs: false,
+    isRenewable: true,
+    ...failuresOf(where),
+  }
+}
+
+/** What a device behind a connection does wrong, for people. */
+export function failuresOf(where: string): Pick<LineKind, 'noAnswer' | 'wrongAnswer' | 'lost'> {
+  return {
+    noAnswer: (unit) =>
+      new Unreachable('timeout', `unit ${unit} at ${where} does not answer`, {
+        remedy: 'check the unit; make timeout longer for a slow device',
+      }),
+    wrongAnswer: (unit, what) =>
+      new Unreachable('bad-frame', `${where} answers wrongly when unit ${unit} is asked: ${what}`, {
+        remedy: 'something else than a Modbus device may answer: check host, port and protocol',
+      }),
+    lost: (cause) =>
+      new Unreachable('connection-lost', `${where} ended the connection`, {
+        cause,
+        remedy: 'the device may allow only a few connections, or restarts',
+      }),
   }
 }

@@ -7,14 +7,14 @@ import type { SourceContext, TestStep } from '../../core/source.ts'
 import { decoderOf, undecodableWord } from './decode.ts'
 import { explainException } from './exceptions.ts'
 import type { Link, Transport } from './link.ts'
-import type { Block, PlanLimits } from './plan.ts'
+import type { Block } from './plan.ts'
 import { planBlocks } from './plan.ts'
-import type { Point, TagLine } from './registers.ts'
+import type { Point } from './registers.ts'
 import { pointsOf } from './registers.ts'
+import type { Polled } from './polled.ts'
+import { unitNumbers } from './polled.ts'
 
 const VALUES_SHOWN_MAX = 5
-
-type Tested = PlanLimits & { readonly tags: readonly TagLine[] }
 
 export async function* testHost(host: string): AsyncGenerator<TestStep> {
   if (isIP(host)) return
@@ -31,28 +31,41 @@ export async function* testHost(host: string): AsyncGenerator<TestStep> {
   }
 }
 
+/** On a connection of the same kind as a source's, shared with those that have it already. */
 export async function* testDevice(
-  settings: Tested,
+  settings: Polled,
   transport: Transport,
   context: SourceContext,
   signal: AbortSignal,
 ): AsyncGenerator<TestStep> {
-  const where = Object.entries(transport.details).map(([key, value]) => `${key} ${value}`)
   const { path } = transport.details
   if (typeof path === 'string') yield await testPath(path)
-  let link: Link
+  const links = unitNumbers(settings).map((number) => ({ number, link: transport.open(number) }))
+  const [first] = links
+  if (!first) return
+  const where = Object.entries(transport.details).map(([key, value]) => `${key} ${value}`)
   try {
     const started = context.clock.monotonic()
-    link = await transport.connect(signal)
+    await first.link.connect()
     yield { step: 'connect', ok: true, detail: `${where.join(', ')}: ${Math.round(context.clock.monotonic() - started)} ms` }
+    yield* testUnits(links, settings, signal)
   } catch (error) {
     yield failedStep('connect', error)
-    return
-  }
-  try {
-    yield* testBlocks(planBlocks(pointsOf(settings.tags), settings), link, signal)
   } finally {
-    link.close()
+    for (const { link } of links) link.close()
+  }
+}
+
+interface Tested {
+  readonly number: number
+  readonly link: Link
+}
+
+/** What each unit answers to the blocks that its tags are read with. */
+export async function* testUnits(units: readonly Tested[], settings: Polled, signal: AbortSignal): AsyncGenerator<TestStep> {
+  for (const { number, link } of units) {
+    const blocks = planBlocks(pointsOf(settings.tags, number), settings)
+    yield* testBlocks(blocks, units.length > 1 ? `unit ${number}: ` : '', link, signal)
   }
 }
 
@@ -63,10 +76,10 @@ async function testPath(path: string): Promise<TestStep> {
   return { step: 'path', ok: false, detail, remedy: 'path must lead to a serial device (see /dev/serial/by-id)' }
 }
 
-async function* testBlocks(blocks: readonly Block[], link: Link, signal: AbortSignal): AsyncGenerator<TestStep> {
+async function* testBlocks(blocks: readonly Block[], whose: string, link: Link, signal: AbortSignal): AsyncGenerator<TestStep> {
   for (const block of blocks) {
     if (signal.aborted) return
-    const step = `read ${block.kind}:${block.from}${block.to - block.from > 1 ? ` to ${block.to - 1}` : ''}`
+    const step = `${whose}read ${block.kind}:${block.from}${block.to - block.from > 1 ? ` to ${block.to - 1}` : ''}`
     try {
       const answer = await link.read(block.kind, block.from, block.to - block.from)
       if ('data' in answer) yield { step, ok: true, detail: valuesShown(block, answer.data) }

@@ -1,6 +1,6 @@
 """A Modbus device for the tests, from pymodbus. Reads one JSON line, prints `ready`, ends with its standard input.
 
-{ "tcp": 23000 } or { "serial": "/dev/…", "baud": 19200 }, and
+{ "tcp": 23000 }, { "rtuTcp": 23000 } (RTU frames over TCP) or { "serial": "/dev/…", "baud": 19200 }, and
 { "units": { "1": { "coil": [[0, [true, …]]], "discrete": …, "holding": [[100, {"type": "FLOAT32", "value": 1.5, "order": "CDAB"}], [200, [1, 2, 3]]], "input": … } } }
 Addresses that are not there are answered with exception 2. Values are encoded by pymodbus; BADC and DCBA turn the bytes of each register.
 """
@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 
-from pymodbus import FramerType
+from pymodbus import FramerType, ModbusDeviceIdentification
 from pymodbus.client.mixin import ModbusClientMixin
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -68,8 +68,14 @@ async def main():
         return b"" if sending and packet and packet[0] not in units else packet
 
     devices = [device(unit, tables) for unit, tables in asked["units"].items()]
+    names = {"VendorName": "Pymodbus", "ProductCode": "PM", "MajorMinorRevision": "3"}
+    identity = ModbusDeviceIdentification(info_name=names)
     if "tcp" in asked:
-        server = ModbusTcpServer(devices, address=("127.0.0.1", asked["tcp"]))
+        server = ModbusTcpServer(devices, address=("127.0.0.1", asked["tcp"]), identity=identity)
+    elif "rtuTcp" in asked:
+        server = ModbusTcpServer(
+            devices, address=("127.0.0.1", asked["rtuTcp"]), framer=FramerType.RTU, trace_packet=only_own_units
+        )
     else:
         server = ModbusSerialServer(
             devices,

@@ -173,7 +173,8 @@ export async function serve(answer: (asked: Asked) => Buffer | undefined, port =
       }
     })
   })
-  server.listen(port, '127.0.0.1')
+  // All of 127.0.0.0/8: many hosts.
+  server.listen(port, '0.0.0.0')
   await once(server, 'listening')
   return {
     port: (server.address() as net.AddressInfo).port,

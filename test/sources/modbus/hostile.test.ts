@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { ReadingBatch } from '../../../src/core/batch.ts'
 import { SOURCE_QUEUE_READINGS_MAX } from '../../../src/core/bounds.ts'
 import { modbusTcpSettings } from '../../../src/sources/modbus/settings.ts'
-import { modbusTcp } from '../../../src/sources/modbus/source.ts'
+import { modbusTcp } from '../../../src/sources/modbus/protocols.ts'
 import type { Asked, Seen } from './help.ts'
 import { addressesAsData, answerFrame, clock, contextOf, exceptionFrame, serve, start, stepsOf, until } from './help.ts'
 
@@ -227,7 +227,7 @@ describe('many devices', () => {
     const readings = Array.from({ length: 100 }, (_, i) =>
       start(
         modbusTcp.open(
-          settingsOf(server.port, { unit: i + 1, every: '1s', timeout: '2s', tags: hundred }),
+          settingsOf(server.port, { host: `127.0.0.${i + 1}`, unit: i + 1, every: '1s', timeout: '2s', tags: hundred }),
           contextOf(`device-${i + 1}`),
         ),
       ),

@@ -7,7 +7,7 @@ import { SerialPort } from 'serialport'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { crc16 } from '../../../src/sources/modbus/frame.ts'
 import { modbusRtuSettings } from '../../../src/sources/modbus/settings.ts'
-import { createModbusRtu } from '../../../src/sources/modbus/source.ts'
+import { createModbusRtu } from '../../../src/sources/modbus/protocols.ts'
 import type { Seen } from './help.ts'
 import { contextOf, start, startDevice, startPair, stepsOf, until } from './help.ts'
 

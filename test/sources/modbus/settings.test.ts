@@ -25,6 +25,7 @@ describe('settings of a Modbus source', () => {
     ]
     expect(modbusTcpSettings.parse({ host: '10.20.1.40', unit: 1, every: '1s', tags })).toEqual({
       host: '10.20.1.40',
+      connections: 1,
       port: 502,
       unit: 1,
       every: 1_000,
@@ -58,7 +59,7 @@ describe('settings of a Modbus source', () => {
       every: '50ms',
       tags: [{ ...line, tag: 'zone-{n}/t', type: 'float32', count: 3 }],
     })
-    expect(pointsOf(settings.tags).map((it) => [it.tag, it.address, it.width])).toEqual([
+    expect(pointsOf(settings.tags, 1).map((it) => [it.tag, it.address, it.width])).toEqual([
       ['zone-0/t', 100, 2],
       ['zone-1/t', 102, 2],
       ['zone-2/t', 104, 2],
