@@ -102,7 +102,7 @@ async function faults({ dice, dir, isOver, case: one }: Round): Promise<void> {
   const healed: number[] = []
   let first: { readonly bytes: number; readonly files: number } | undefined
   try {
-    await until('both up', () => seen.sick > 0 && seen.well > 0)
+    await until('both up', () => seen.sick > 0 && seen.well > 0, 180_000)
     for (let n = 0; n < FAULTS_A_ROUND && !isOver(); n++) {
       const [name, , run] = anyFault(dice)
       await one(name, async () => {

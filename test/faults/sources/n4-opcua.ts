@@ -86,7 +86,7 @@ export const n4Opcua: Campaign = {
     const lives = watchLives(box)
     const isUp = () => cables.every((_, n) => box.status(`line-${n}`).state === 'up')
     try {
-      await until('all sources up', isUp)
+      await until('all sources up', isUp, 180_000)
       void server.command({ do: 'count', ticks: 1_000_000, hertz: 20 }).catch(() => {})
       const before = process.memoryUsage().rss
       stalls.enable()

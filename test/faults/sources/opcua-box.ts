@@ -9,7 +9,7 @@ import { ingest } from '../../../src/pipeline/ingest.ts'
 import type { OpcuaSettings } from '../../../src/sources/opcua/settings.ts'
 import { protocolHost } from '../../../src/workers/protocol-host.ts'
 
-const WAITS = { backoff: { minMs: 10, maxMs: 500 }, silenceMs: 10_000 }
+const WAITS = { backoff: { minMs: 10, maxMs: 500 }, silenceMs: 30_000 }
 
 /** One reading of a source: its tag and its value as 64 bits. */
 export type Taken = (tag: string, value: bigint, batch: ReadingBatch) => void

@@ -8,7 +8,7 @@ const hurried = opcuaWith({
   settleMs: 500,
   backoffMsMin: 50,
   backoffMsMax: 500,
-  connectMsMax: 5_000,
+  connectMsMax: 15_000,
   disconnectMsMax: 500,
   pingMs: 2_000,
 })
