@@ -7,7 +7,7 @@ export interface LinkRate {
   readonly readingsMax: number
 }
 
-export const READINGS_MAX = 20_000
+export const READINGS_MAX = 80_000
 const READINGS_AT_FIRST = 2_000
 const READINGS_LEAST = 100
 /** A small transaction says little of what the link can carry. */

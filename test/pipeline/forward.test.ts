@@ -7,6 +7,7 @@ import type { LogReader } from '../../src/core/log.ts'
 import type { WriterOptions } from '../../src/log/writer.ts'
 import type { ForwardReport } from '../../src/pipeline/forward-report.ts'
 import { newReport } from '../../src/pipeline/forward-report.ts'
+import { READINGS_MAX } from '../../src/pipeline/link-rate.ts'
 import { forward } from '../../src/pipeline/forward.ts'
 import { systemClock } from '../../src/workers/clock.ts'
 import type { OpenLog } from '../../src/workers/open-log.ts'
@@ -236,7 +237,7 @@ test('live readings overtake the backlog, and no transaction is larger than its 
   )
   const rest = route.destination.order.slice(at + 1).filter((it) => it.stream.includes(':process:') && it.from < before)
   expect(rest.length).toBeGreaterThan(0)
-  expect(Math.max(...route.destination.sizes)).toBeLessThanOrEqual(2 * 20_000)
+  expect(Math.max(...route.destination.sizes)).toBeLessThanOrEqual(2 * READINGS_MAX)
   expect(route.report.lane.backlog).toBeGreaterThan(route.report.lane.live)
   await forwards.stop()
   await log.close()

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { backlogRoom } from '../../src/pipeline/forward-take.ts'
 import type { LinkRate } from '../../src/pipeline/link-rate.ts'
-import { carried, failed, UNKNOWN_LINK } from '../../src/pipeline/link-rate.ts'
+import { carried, failed, READINGS_MAX, UNKNOWN_LINK } from '../../src/pipeline/link-rate.ts'
 
 const link = (perSecond: number, overheadSeconds = 0.005): LinkRate => ({ perSecond, overheadSeconds, readingsMax: 20_000 })
 
@@ -49,6 +49,6 @@ describe('what the link carries', () => {
     it = carried(it, 100, 20)
     expect(it.readingsMax).toBe(200)
     for (let i = 0; i < 12; i++) it = carried(it, it.readingsMax, 0.1)
-    expect(it.readingsMax).toBe(20_000)
+    expect(it.readingsMax).toBe(READINGS_MAX)
   })
 })

@@ -18,6 +18,8 @@ import { addReading, timeOf } from '../readings.ts'
 
 const BOOT = 'boot-1'
 const TICK_MS = 20
+/** Longer than any class waits for its commit. */
+const COMMITTED_MS = 60_000
 const APPEND_EVERY_MS = 60
 const READINGS_AN_APPEND_MAX = 60
 const BYTES_MAX = 64_000_000
@@ -180,6 +182,8 @@ export async function openBox({ device, dir, dice, open, waits, from = 0, bytes 
       stop.abort()
       await forwarding
       clearInterval(ticking)
+      // What waits for its commit gets it now, or closing would commit it after the figures.
+      log.clock.tick(COMMITTED_MS)
       const end = figures()
       log.close()
       checkBooks(dir, end)
