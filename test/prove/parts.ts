@@ -20,6 +20,7 @@ import { s7 } from '../faults/s7.ts'
 import { s9 } from '../faults/s9.ts'
 import { s8 } from '../faults/s8.ts'
 import { t1 } from '../faults/t1.ts'
+import { loadModbus } from '../faults/sources/load-modbus.ts'
 import { n2Modbus } from '../faults/sources/n2-modbus.ts'
 import { n4Modbus } from '../faults/sources/n4-modbus.ts'
 import { plantedFaults } from '../planted/x1.ts'
@@ -29,6 +30,6 @@ import type { Campaign } from './campaign.ts'
 const LOG: readonly Campaign[] = [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10]
 const UPLINK: readonly Campaign[] = [k1, k2, k3, k4, k5, k6, k7, k8, k9, n1]
 
-const SOURCES: readonly Campaign[] = [n2Modbus, n4Modbus]
+const SOURCES: readonly Campaign[] = [n2Modbus, n4Modbus, loadModbus]
 
 export const PARTS: readonly Campaign[] = [...LOG, ...UPLINK, ...SOURCES, t1, r1, plantedFaults()]
