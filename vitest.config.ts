@@ -8,5 +8,7 @@ export default defineConfig({
     // Two cores, real servers: files one after the other, so that a slow one cannot starve another into a false failure.
     fileParallelism: false,
     pool: 'forks',
+    // V8 may crash where threads that strip types share one wrapper of its code and exchange it for a faster one: it never does.
+    execArgv: ['--wasm-wrapper-tiering-budget=2000000000'],
   },
 })

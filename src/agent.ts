@@ -52,6 +52,7 @@ import { protocolHost } from './workers/protocol-host.ts'
 import type { ForecastParts } from './pipeline/forecast-request.ts'
 import { forecastRequest } from './pipeline/forecast-request.ts'
 import { query } from './pipeline/query.ts'
+import { scanHost } from './workers/scan-host.ts'
 import { readSettingsApart } from './workers/read-settings.ts'
 import type { UplinkHost } from './workers/uplink-host.ts'
 import { uplinkHost } from './workers/uplink-host.ts'
@@ -241,6 +242,8 @@ function assemble(
       return statusOf(parts, figures, machine, clock.status(), clock.now())
     },
     testSource: (name, signal) => named(sources, name, 'source').host.test(name, signal),
+    browseSource: ({ name, ...request }, signal) => named(sources, name, 'source').host.browse(name, request, signal),
+    scan: scanHost(settings.sources, logger),
     uplinks: async () => {
       links.look()
       return uplinks.map((it) => uplinkView(it.name, it.admission, it.report))

@@ -7,11 +7,15 @@
 // Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 no agent. SIGINT, SIGTERM and SIGHUP end what runs; a second one at once.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
 import type { Output, Parts, UnpackRequest, VerifiedUplink } from './commands/command.ts'
 import { dispatch } from './commands/dispatch.ts'
 import { connectAgent } from './local-api/client.ts'
 import type { KafkaSettings } from './uplinks/kafka/settings.ts'
 import type { VerifiedCluster } from './uplinks/kafka/verify/index.ts'
+
+// Run from its source, each thread strips types by one shared piece of WebAssembly, and V8 may crash where it exchanges that one's wrappers: it never does.
+setFlagsFromString('--wasm-wrapper-tiering-budget=2000000000')
 
 const WIDTH_DEFAULT = 80
 const WIDTH_MIN = 40

@@ -14,7 +14,7 @@ export interface Command {
   /** Which of the agent's sockets it needs; `local` needs none. */
   readonly role: 'view' | 'operate' | 'local'
   readonly summary: string
-  /** Names of the arguments in their order, all needed; the last may end in `…`: one or more. */
+  /** Names of the arguments in their order; the last may end in `…`: one or more. Those in brackets, at the end, may be left out: `[NODE]`. */
   readonly arguments: readonly string[]
   readonly options: Readonly<Record<string, Option>>
   /** Takes all that follows the name as it stands: who runs it has options of its own. */

@@ -81,7 +81,8 @@ async function runParsed(command: Command, rest: readonly string[], around: Surr
     return DONE
   }
   const missing = command.arguments[positionals.length]
-  if (missing !== undefined) throw usage(command.name, `${missing.replace('…', '')} is missing`, usageOf(command))
+  if (missing !== undefined && !missing.startsWith('['))
+    throw usage(command.name, `${missing.replace('…', '')} is missing`, usageOf(command))
   const extra = command.arguments.at(-1)?.endsWith('…') ? undefined : positionals[command.arguments.length]
   if (extra !== undefined) throw usage(command.name, `"${extra}" is one argument too many`, usageOf(command))
   return command.run(contextOf(positionals, values, around))

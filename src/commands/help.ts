@@ -3,6 +3,8 @@ import { COMMANDS, NOT_BUILT } from './index.ts'
 import { wrap } from './text.ts'
 
 const WIDTH = 80
+/** A longer one has a line of its own. */
+const HEAD_WIDTH_MAX = 17
 
 export const COMMON_OPTIONS = {
   data: { value: 'DIR', summary: 'the data directory, /data where it is missing' },
@@ -17,11 +19,11 @@ export function usageOf({ name, arguments: args, options, raw }: Command): strin
 
 /** All commands. */
 export function helpLines(): string[] {
-  const width = Math.max(...COMMANDS.map((it) => head(it).length))
+  const width = Math.max(...COMMANDS.map((it) => head(it).length).filter((it) => it <= HEAD_WIDTH_MAX))
   return [
     'usage: holdfast COMMAND … [--data DIR] [--json]',
     '',
-    ...COMMANDS.map((it) => `  ${head(it).padEnd(width)}  ${it.summary}`),
+    ...COMMANDS.flatMap((it) => headed(head(it), width, it.summary)),
     '',
     ...optionLines(COMMON_OPTIONS),
     '',
@@ -36,6 +38,12 @@ export function helpLines(): string[] {
 
 function head({ name, arguments: args }: Command): string {
   return [name, ...args].join(' ')
+}
+
+function headed(text: string, width: number, summary: string): string[] {
+  const lines = wrap(summary, WIDTH, ' '.repeat(width + 4))
+  if (text.length > width) return [`  ${text}`, ...lines]
+  return lines.map((it, at) => (at === 0 ? `  ${text.padEnd(width)}  ${it.trimStart()}` : it))
 }
 
 /** One command. */

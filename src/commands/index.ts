@@ -15,6 +15,8 @@ import { query } from './query.ts'
 import { replay } from './replay.ts'
 import { schema } from './schema.ts'
 import { sources } from './sources.ts'
+import { sourcesBrowse } from './sources-browse.ts'
+import { sourcesScan } from './sources-scan.ts'
 import { sourcesTest } from './sources-test.ts'
 import { status } from './status.ts'
 import { unpack } from './unpack.ts'
@@ -29,6 +31,8 @@ export const COMMANDS: readonly Command[] = [
   status,
   sources,
   sourcesTest,
+  sourcesBrowse,
+  sourcesScan,
   query,
   replay,
   forecast,
@@ -50,7 +54,6 @@ export const COMMANDS: readonly Command[] = [
 export const NOT_BUILT: readonly string[] = [
   'panel',
   'console',
-  'sources browse',
   'settings show',
   'settings diff',
   'settings apply',

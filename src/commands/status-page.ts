@@ -145,6 +145,7 @@ function riskText({ name, delivery }: ClassReport): string {
 /** One row a source; what is wrong with it beneath. */
 export function sourceTable(sources: readonly SourceReport[], now: number, width: number): string[] {
   if (sources.length === 0) return ['no sources']
+  const withholds = sources.some((it) => it.withheld !== undefined)
   const rows = sources.map((it) => [
     it.name,
     it.protocol,
@@ -152,15 +153,17 @@ export function sourceTable(sources: readonly SourceReport[], now: number, width
     shortCount(it.readings),
     rate(it.readingsPerSecond),
     ago(it.lastReading, now),
+    ...(withholds ? [it.withheld === undefined ? '–' : shortCount(it.withheld)] : []),
   ])
   const [title = '', ...body] = table(
     [
-      { title: 'SOURCE', widthMax: 22 },
+      { title: 'SOURCE', widthMax: withholds ? 16 : 22 },
       { title: 'PROTOCOL', widthMax: 12 },
       { title: 'STATE' },
       { title: 'READINGS', align: 'right' },
       { title: 'PER S', align: 'right' },
       { title: 'LAST' },
+      ...(withholds ? [{ title: 'WITHHELD', align: 'right' as const }] : []),
     ],
     rows,
   )

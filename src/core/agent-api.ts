@@ -5,7 +5,8 @@ import type { UplinkView } from './links.ts'
 import type { LogApi } from './log-files.ts'
 import type { Quality, Value, ValueKind } from './reading.ts'
 import type { Forecast } from './retention.ts'
-import type { TestStep } from './source.ts'
+import type { ScanRequest, ScanStep } from './scan.ts'
+import type { BrowseEntry, BrowseRequest, TestStep } from './source.ts'
 import type { Status } from './status.ts'
 
 export interface QueryRequest {
@@ -82,10 +83,18 @@ export interface QueryWindow {
 /** A bool is 0 or 1. */
 export type WindowValue = number | bigint | string | Uint8Array
 
+export interface BrowseSourceRequest extends BrowseRequest {
+  /** The source. */
+  readonly name: string
+}
+
 export interface AgentApi extends LogApi, AirgapApi {
   status(): Promise<Status>
   uplinks(): Promise<readonly UplinkView[]>
   testSource(name: string, signal: AbortSignal): AsyncIterable<TestStep>
+  browseSource(request: BrowseSourceRequest, signal: AbortSignal): AsyncIterable<BrowseEntry>
+  /** Asks one host after the other; a step for each. */
+  scan(request: ScanRequest, signal: AbortSignal): AsyncIterable<ScanStep>
   testUplink(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   query(request: QueryRequest, signal: AbortSignal): AsyncIterable<QueryRow>
   /** What would be kept at today's rates if nothing were delivered for so long. */
@@ -99,6 +108,8 @@ export const ROLES = {
   query: 'view',
   forecast: 'view',
   testSource: 'operate',
+  browseSource: 'operate',
+  scan: 'operate',
   testUplink: 'operate',
   logCheck: 'view',
   logInspect: 'view',

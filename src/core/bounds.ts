@@ -33,3 +33,13 @@ export const LOG_BYTES_MIN = 32_000_000
 export const OUTSTANDING_EPOCHS_MAX = 6
 /** One file of an export: whoever imports holds one in memory. */
 export const EXPORT_FILE_BYTES_MAX = 64_000_000
+/** Addresses of one scan: a /22. */
+export const SCAN_HOSTS_MAX = 1_024
+/** Hosts that are asked at once, and the pause between two of them: a plant's network carries other things. */
+export const SCAN_HOSTS_AT_ONCE = 16
+export const SCAN_PAUSE_MS = 20
+export const SCAN_HOST_MS_MAX = 20_000
+/** Entries of one answer of `sources browse`. */
+export const BROWSE_ENTRIES_MAX = 100_000
+/** Acknowledgements of one source that may wait for the disk at a time, those of items that were withheld whole included. */
+export const ACKNOWLEDGEMENTS_HELD_MAX = 65_536

@@ -1,6 +1,7 @@
 // Settings as the agent uses them: checked, defaults filled in, units gone (ms, bytes), secrets and variables still by name until resolved.
 // The YAML file and its schema are src/settings' business; the part that a protocol or an uplink kind owns is `unknown` here and typed there.
 
+import type { ReportRule } from './report-rule.ts'
 import type { LadderStep } from './retention.ts'
 
 export interface Settings {
@@ -54,6 +55,8 @@ export interface SourceSettings {
   readonly protocol: string
   /** What the protocol's own schema yields. */
   readonly settings: unknown
+  /** Absent: every reading is reported. */
+  readonly report?: readonly ReportRule[] | undefined
 }
 
 export interface UplinkSettings {

@@ -21,6 +21,8 @@ export interface SourceStatus {
   readonly remedy?: string
   /** Readings that were lost before the log could number them, by reason, since the source began (a session that was away too long …). */
   readonly notes?: Readonly<Record<string, number>>
+  /** Readings that were not reported because the last report says them well enough, since the source began. Set by who asks the source. */
+  readonly withheld?: number
   /** Certificates, sizes, negotiated values: for people. */
   readonly details?: Readonly<Record<string, string | number>>
 }

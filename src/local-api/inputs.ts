@@ -1,6 +1,6 @@
 // What each call takes, checked before anything is called. Apart from wire.ts, so that a client need not load zod.
 import { z } from 'zod'
-import { EXPORT_FILE_BYTES_MAX } from '../core/bounds.ts'
+import { BROWSE_ENTRIES_MAX, EXPORT_FILE_BYTES_MAX } from '../core/bounds.ts'
 import type { Call } from './wire.ts'
 
 /** Rows of one query; who wants more asks in parts. */
@@ -23,6 +23,13 @@ const query = z.strictObject({
   origin: z.boolean().optional(),
 })
 
+const browseSource = named.extend({
+  node: z.string().min(1).max(4_096).optional(),
+  search: z.string().min(1).max(256).optional(),
+  limit: z.int().min(1).max(BROWSE_ENTRIES_MAX),
+})
+const scan = z.strictObject({ address: z.string().min(1).max(256), protocol: z.string().min(1).max(64).optional() })
+
 const forecast = z.strictObject({ offlineMs: z.int().min(0).max(OFFLINE_MS_MAX) })
 
 const exportFiles = z.strictObject({
@@ -37,6 +44,8 @@ export const INPUTS = {
   status: z.strictObject({}),
   uplinks: z.strictObject({}),
   testSource: named,
+  browseSource,
+  scan,
   testUplink: named,
   query,
   forecast,

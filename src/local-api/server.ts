@@ -169,6 +169,10 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return one(api.uplinks(), response)
     case 'testSource':
       return many(api.testSource(name, signal), response, signal)
+    case 'browseSource':
+      return many(api.browseSource(input as Parameters<AgentApi['browseSource']>[0], signal), response, signal)
+    case 'scan':
+      return many(api.scan(input as Parameters<AgentApi['scan']>[0], signal), response, signal)
     case 'testUplink':
       return many(api.testUplink(name, signal), response, signal)
     case 'query':

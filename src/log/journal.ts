@@ -32,8 +32,11 @@ import { spaceOf } from './space.ts'
 export type Journal = Database.Database
 
 /** Raised when an older version could not read what this one writes. */
-const FORMAT = 2
-export const PAGE_BYTES = 4096
+const FORMAT = 3
+/** Small, for most commits change a few rows on many pages, and each page that is touched goes to the write-ahead log whole. */
+export const PAGE_BYTES = 512
+/** What a moment's room is worth: fewer free pages than that are kept. */
+const FREE_PAGES_KEPT = 64
 const SQLITE_MIN = [3, 51, 3]
 /** Checkpoints begin at this share of the write-ahead log's bound; one transaction may go beyond by what it writes itself. */
 const WAL_SHARE_AUTOCHECKPOINT = 0.45
@@ -98,6 +101,7 @@ export function openJournal(dir: string, bytesMax: number): Journal {
   const db = new Database(journalFile(dir))
   assertSqlite(db)
   db.pragma(`page_size = ${PAGE_BYTES}`)
+  db.pragma('auto_vacuum = INCREMENTAL')
   common(db)
   db.pragma('journal_mode = WAL')
   db.pragma('synchronous = FULL')
@@ -144,6 +148,12 @@ export function pagesMax(bytesMax: number): number {
 /** Pages in use. */
 export function pagesUsed(db: Journal): number {
   return (db.pragma('page_count', { simple: true }) as number) - (db.pragma('freelist_count', { simple: true }) as number)
+}
+
+/** Inside a transaction: gives free pages back to the partition where they are most of the file, as after sealing. */
+export function giveBackPages(db: Journal): void {
+  const free = db.pragma('freelist_count', { simple: true }) as number
+  if (free > Math.max(FREE_PAGES_KEPT, pagesUsed(db))) db.pragma('incremental_vacuum')
 }
 
 function readMeta(db: Journal, key: string): string | undefined {

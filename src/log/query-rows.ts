@@ -1,4 +1,5 @@
 // The statements of a query: which series a tag means, and which blocks come next. All that depends on the journal's tables is here.
+import { tagMatcher } from '../core/tag-pattern.ts'
 import type { Journal } from './journal.ts'
 import type { Walk } from './query-walk.ts'
 
@@ -62,30 +63,12 @@ export function createTags(db: Journal): (tag: string | readonly string[]) => Ui
     const [prefix = '', ...rest] = pattern.split('*')
     const exact = named.all(pattern) as number[]
     if (rest.length === 0) return exact
-    const isMatch = matcher(pattern)
+    const isMatch = tagMatcher(pattern)
     const rows = between.all(prefix, `${prefix}\u{10ffff}`) as { id: number; tag: string }[]
     return [...exact, ...rows.filter((it) => isMatch(it.tag)).map((it) => it.id)]
   }
   return (tag) => {
     const ids = [tag].flat().flatMap(matching)
     return Uint32Array.from(new Set(ids)).sort()
-  }
-}
-
-/** By parts between the stars, each at its first place: no pattern costs more than the product of the lengths. */
-function matcher(pattern: string): (tag: string) => boolean {
-  const parts = pattern.split('*')
-  const [head = ''] = parts
-  const tail = parts.at(-1) as string
-  return (tag) => {
-    if (tag.length < head.length + tail.length || !tag.startsWith(head) || !tag.endsWith(tail)) return false
-    let at = head.length
-    const end = tag.length - tail.length
-    for (const part of parts.slice(1, -1)) {
-      const found = tag.indexOf(part, at)
-      if (found < 0 || found + part.length > end) return false
-      at = found + part.length
-    }
-    return true
   }
 }

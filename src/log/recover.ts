@@ -62,8 +62,8 @@ const EXAMINED_BYTES_MAX = 64_000_000
 const SMALL_TABLES = GUARDED.filter((it) => it !== 'ledger')
 const FAULTS_SAID_MAX = 5
 const EARLIER_DAY = 'segments have numbers that the journal has not given out'
-/** Page size 4096, write-ahead log for reading and writing, nothing reserved, the fractions that SQLite has always had. */
-const HEAD = Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.from([0x10, 0x00, 2, 2, 0, 64, 32, 32])])
+/** Page size, write-ahead log for reading and writing, nothing reserved, the fractions that SQLite has always had. */
+const HEAD = Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.from([PAGE_BYTES >> 8, 0, 2, 2, 0, 64, 32, 32])])
 const DATABASE_PAGES_AT = 28
 const FREELIST_AT = 32
 

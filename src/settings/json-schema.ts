@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { SECRET_KEYS } from './cross-checks.ts'
 import type { SettingsSchemas } from './schema.ts'
-import { settingsSchema } from './schema.ts'
+import { report, settingsSchema } from './schema.ts'
 
 type Json = Record<string, unknown>
 
@@ -27,7 +27,9 @@ const SECRET = { $ref: '#/$defs/secret' }
 
 export function settingsJsonSchema(schemas: SettingsSchemas): Json {
   const { $schema, ...root } = jsonSchemaOf(settingsSchema(schemas))
-  const sources = Object.entries(schemas.protocols).map(([protocol, schema]) => withHead(protocol, jsonSchemaOf(schema)))
+  const { $schema: _, ...reported } = jsonSchemaOf(report)
+  const head = (protocol: string) => ({ name: { type: 'string' }, protocol: { const: protocol }, report: reported })
+  const sources = Object.entries(schemas.protocols).map(([protocol, schema]) => withHead(head(protocol), jsonSchemaOf(schema)))
   const body = rewrite(root, sources) as Json
   return { $schema, title: 'Holdfast settings', ...body, $defs: DEFS }
 }
@@ -36,16 +38,16 @@ function jsonSchemaOf(schema: z.ZodType): Json {
   return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Json
 }
 
-/** A protocol's own keys, with `name` and `protocol` before them in every branch. */
-function withHead(protocol: string, schema: Json): Json {
+/** A protocol's own keys, with those that every source has before them in every branch. */
+function withHead(head: Json, schema: Json): Json {
   const { $schema: _, ...own } = schema
   const branches = ['anyOf', 'oneOf', 'allOf'].filter((it) => Array.isArray(own[it]))
-  const branched = Object.fromEntries(branches.map((it) => [it, (own[it] as Json[]).map((branch) => withHead(protocol, branch))]))
+  const branched = Object.fromEntries(branches.map((it) => [it, (own[it] as Json[]).map((branch) => withHead(head, branch))]))
   if (branches.length > 0 && own.properties === undefined) return { ...own, ...branched }
   return {
     ...own,
     ...branched,
-    properties: { name: { type: 'string' }, protocol: { const: protocol }, ...(own.properties as Json) },
+    properties: { ...head, ...(own.properties as Json) },
     required: ['name', 'protocol', ...((own.required as string[]) ?? [])],
   }
 }

@@ -11,7 +11,7 @@ export interface NotInForce {
 }
 
 /** A source that names one of these is left out. */
-export const PROTOCOLS_NOT_BUILT = ['sparkplug', 'files'] as const
+export const PROTOCOLS_NOT_BUILT = ['files'] as const
 
 interface Rule {
   /** `*` stands for every entry of a list or a map. */

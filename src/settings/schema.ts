@@ -9,6 +9,7 @@ import { isZone } from '../core/zone.ts'
 import { explain } from './explain.ts'
 import { NAME_ALLOWED, NAME_PATTERN } from './names.ts'
 import { PROTOCOLS_NOT_BUILT } from './not-in-force.ts'
+import { reportRules } from './report.ts'
 
 /** By name: the schema of a source's own keys (all but `name` and `protocol`), and of what stands under an uplink's `kafka:`. */
 export interface SettingsSchemas {
@@ -160,21 +161,33 @@ const byHand = z.strictObject({
   uplink: name.optional(),
 })
 
-/** One source: `name` and `protocol`, and beside them the protocol's own keys. */
+/** What a source of any protocol may say of what it reports. */
+export const report = reportRules(duration(0, 3_660 * DAY_MS, 'at most 3660d'))
+
+/** One source: `name`, `protocol` and `report`, and beside them the protocol's own keys. */
 function source(protocols: SettingsSchemas['protocols']) {
   const known = Object.keys(protocols)
-  const head = z.object({ name, protocol: z.enum([...known, ...PROTOCOLS_NOT_BUILT.filter((it) => !known.includes(it))]) })
+  const head = z.object({
+    name,
+    protocol: z.enum([...known, ...PROTOCOLS_NOT_BUILT.filter((it) => !known.includes(it))]),
+    report: report.optional(),
+  })
   return z
     .record(z.string(), z.unknown())
     .meta({ sourceHead: true })
     .transform((entry, context) => {
-      const { name: _name, protocol, ...own } = entry
+      const { name: _name, protocol, report: _report, ...own } = entry
       const checkedHead = head.safeParse(entry, PARSE)
       const schema = typeof protocol === 'string' && Object.hasOwn(protocols, protocol) ? protocols[protocol] : undefined
       const checkedOwn = schema?.safeParse(own, PARSE)
       for (const it of [checkedHead, checkedOwn])
         if (it?.error) context.issues.push(...(it.error.issues as z.core.$ZodRawIssue[]))
-      return { name: String(entry.name), protocol: String(protocol), settings: checkedOwn?.data }
+      return {
+        name: String(entry.name),
+        protocol: String(protocol),
+        settings: checkedOwn?.data,
+        ...(checkedHead.data?.report && { report: checkedHead.data.report }),
+      }
     })
 }
 

@@ -38,4 +38,9 @@ export const protocols: Readonly<Record<string, Entry<never>>> = {
     worker: 'opcua',
     load: async () => (await import('./opcua/source.ts')).opcua,
   }),
+  sparkplug: entry({
+    settings: async () => (await import('./sparkplug/settings.ts')).sparkplugSettings,
+    worker: 'mqtt',
+    load: async () => (await import('./sparkplug/source.ts')).sparkplug,
+  }),
 }

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import type { ReadingBatch } from '../core/batch.ts'
 import type { LogWriter } from '../core/log.ts'
-import type { Logger, Source, SourceItem, SourceStatus, TestStep } from '../core/source.ts'
+import type { BrowseEntry, BrowseRequest, Logger, Source, SourceItem, SourceStatus, TestStep } from '../core/source.ts'
 import { Unreachable } from '../core/errors.ts'
 import type { Backoff } from '../pipeline/keep-running.ts'
 import { keepRunning, sleep } from '../pipeline/keep-running.ts'
@@ -10,7 +10,7 @@ import type { Caller } from './port.ts'
 import { YOUNG_GENERATION_MB } from '../machine/memory.ts'
 import { caller, serve } from './port.ts'
 import type { ProtocolWorkerData } from './protocol.ts'
-import { stepCalls } from './test-calls.ts'
+import { streamCalls } from './stream-calls.ts'
 import type { Level } from './thread-logger.ts'
 
 const HEAP_MB = 768
@@ -31,6 +31,7 @@ export interface ProtocolHost {
   /** Keeps the thread running until the signal aborts; then stops it. */
   run(signal: AbortSignal): Promise<void>
   test(name: string, signal: AbortSignal): AsyncIterable<TestStep>
+  browse(name: string, request: BrowseRequest, signal: AbortSignal): AsyncIterable<BrowseEntry>
   readonly restarts: number
 }
 
@@ -51,7 +52,7 @@ export function protocolHost(
   waits = WAITS,
 ): ProtocolHost {
   const sources = new Map<string, Remote>(data.sources.map(({ name }) => [name, remoteSource(log)]))
-  const steps = stepCalls()
+  const streams = streamCalls()
   let thread: Caller | undefined
   let restarts = 0
 
@@ -79,7 +80,7 @@ export function protocolHost(
         if (heard - started > WELL_AFTER_MS) well()
         for (const [name, status] of all) sources.get(name)?.set(status)
       },
-      step: steps.step,
+      item: streams.item,
       log: (level: Level, fields: object, text: string) => logger[level](fields, text),
     })
     const watch = setInterval(() => {
@@ -106,6 +107,12 @@ export function protocolHost(
     })
   }
 
+  function running(): Caller {
+    if (thread) return thread
+    const remedy = 'Try again in a few seconds.'
+    throw new Unreachable('protocol-restarting', `the ${worker} thread is being started`, { remedy })
+  }
+
   return {
     sources,
     get restarts() {
@@ -115,13 +122,8 @@ export function protocolHost(
       await keepRunning((well) => live(well, signal), { backoff: waits.backoff, random, sleep, failed }, signal)
       for (const it of sources.values()) it.end()
     },
-    test(name, signal) {
-      if (!thread)
-        throw new Unreachable('protocol-restarting', `the ${worker} thread is being started`, {
-          remedy: 'Try again in a few seconds.',
-        })
-      return steps.test(thread, name, signal)
-    },
+    test: (name, signal) => streams.stream<TestStep>(running(), 'test', [name], signal),
+    browse: (name, request, signal) => streams.stream<BrowseEntry>(running(), 'browse', [name, request], signal),
   }
 }
 

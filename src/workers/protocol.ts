@@ -4,21 +4,25 @@
 import { join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
+import type { ReadingBatch } from '../core/batch.ts'
 import { newOrigin, transferables } from '../core/batch.ts'
-import {
-  BATCHES_IN_FLIGHT_MAX,
-  SMALL_BATCH_PACE_MS,
-  SMALL_BATCHES_IN_FLIGHT_MAX,
-  SMALL_READINGS_IN_FLIGHT_MAX,
-} from '../core/bounds.ts'
-import type { Protocol, Source, SourceContext, SourceItem } from '../core/source.ts'
+import { BadInput, Unreachable } from '../core/errors.ts'
+import type { BrowseRequest, Protocol, Source, SourceContext, SourceStatus } from '../core/source.ts'
+import type { ReportRule } from '../core/report-rule.ts'
 import { systemClock } from './clock.ts'
+import type { Delivering } from './delivering.ts'
+import { delivering } from './delivering.ts'
 import { caller, serve } from './port.ts'
-import { testSteps } from './test-calls.ts'
+import { streamServer } from './stream-calls.ts'
 import { threadLogger } from './thread-logger.ts'
 
 export interface ProtocolWorkerData {
-  readonly sources: readonly { readonly name: string; readonly protocol: string; readonly settings: unknown }[]
+  readonly sources: readonly {
+    readonly name: string
+    readonly protocol: string
+    readonly settings: unknown
+    readonly report?: readonly ReportRule[] | undefined
+  }[]
   /** DIR. */
   readonly dir: string
   readonly device: string
@@ -35,14 +39,13 @@ const data = workerData as ProtocolWorkerData
 const port = parentPort as MessagePort
 const main = caller(port)
 const stop = new AbortController()
+const streams = streamServer(main)
 const open = new Map<string, Running>()
 
-interface Running {
+interface Running extends Delivering {
   readonly source: Source
-  /** Handed over and not durable yet, oldest first. */
-  readonly inFlight: SourceItem[]
-  /** Resolves the wait of the one who would hand over more. */
-  room: (() => void) | undefined
+  readonly protocol: string
+  readonly settings: unknown
 }
 
 function contextOf(name: string, protocol: string): SourceContext {
@@ -61,57 +64,46 @@ const { protocols } = (await import(data.protocols ?? '../sources/index.ts')) as
 const load = (protocol: string) =>
   (protocols[protocol] as NonNullable<(typeof protocols)[string]>).load() as Promise<Protocol<unknown>>
 
-/** Resolves when the next batch may be handed over. */
-async function roomIn(running: Running): Promise<void> {
-  const { inFlight } = running
-  while (inFlight.length >= BATCHES_IN_FLIGHT_MAX) {
-    const readings = inFlight.reduce((sum, it) => sum + it.batch.count, 0)
-    const isSmall = inFlight.length < SMALL_BATCHES_IN_FLIGHT_MAX && readings < SMALL_READINGS_IN_FLIGHT_MAX
-    if (!(await durableOr(running, isSmall ? SMALL_BATCH_PACE_MS : undefined))) return
+async function run(name: string, { source, handOver, ...running }: Running): Promise<void> {
+  for await (const item of source.read(stop.signal)) {
+    handOver(item)
+    await running.room()
   }
-}
-
-/** True when a batch became durable, false when the time was up first. */
-function durableOr(running: Running, ms: number | undefined): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = ms === undefined ? undefined : setTimeout(() => resolve(false), ms)
-    running.room = () => {
-      clearTimeout(timer)
-      resolve(true)
-    }
-  })
-}
-
-async function run(name: string, running: Running): Promise<void> {
-  for await (const item of running.source.read(stop.signal)) {
-    running.inFlight.push(item)
-    main.tell('batch', [name, item.batch], transferables(item.batch))
-    await roomIn(running)
-  }
+  running.release()
   if (!stop.signal.aborted) throw new Error(`source ${name} ended by itself`)
+}
+
+function runningOf(name: string): Running {
+  const running = open.get(name)
+  if (!running) throw new Unreachable('protocol-restarting', `source ${name} is being started`)
+  return running
 }
 
 serve(port, {
   durable(name: string) {
-    const running = open.get(name)
-    running?.inFlight.shift()?.durable()
-    running?.room?.()
+    open.get(name)?.durable()
   },
   async stop() {
     stop.abort()
     await Promise.all(ends)
   },
-  test: testSteps(main, async (name: string, signal) => {
-    const it = data.sources.find((source) => source.name === name)
-    if (!it) throw new Error(`no source named ${name}`)
-    return (await load(it.protocol)).test(it.settings, contextOf(name, it.protocol), signal)
+  test: streams.handler(async (signal, name: string) => {
+    const { source, protocol, settings } = runningOf(name)
+    return source.test?.(signal) ?? (await load(protocol)).test(settings, contextOf(name, protocol), signal)
   }),
+  browse: streams.handler(async (signal, name: string, request: BrowseRequest) => {
+    const { source, protocol } = runningOf(name)
+    if (!source.browse) throw new BadInput([{ where: name, text: `${protocol} has nothing to look round in` }])
+    return source.browse(request, signal)
+  }),
+  cancel: streams.cancel,
 })
 
 const ends: Promise<void>[] = []
-for (const { name, protocol, settings } of data.sources) {
+for (const { name, protocol, settings, report } of data.sources) {
   const source = (await load(protocol)).open(settings, contextOf(name, protocol))
-  const running: Running = { source, inFlight: [], room: undefined }
+  const send = (batch: ReadingBatch) => main.tell('batch', [name, batch], transferables(batch))
+  const running: Running = { source, protocol, settings, ...delivering(send, report) }
   open.set(name, running)
   source.onStalled?.(() => main.tell('stalled', [name]))
   ends.push(run(name, running))
@@ -119,4 +111,12 @@ for (const { name, protocol, settings } of data.sources) {
 // A source that ends by throwing is a bug of its protocol: the thread goes down with it and is started anew.
 for (const end of ends) end.catch((error: unknown) => queueMicrotask(() => Promise.reject(error)))
 
-setInterval(() => main.tell('status', [[...open].map(([name, { source }]) => [name, source.status()])]), STATUS_EVERY_MS)
+function statusOf({ source, withheld }: Running): SourceStatus {
+  const count = withheld()
+  return count === undefined ? source.status() : { ...source.status(), withheld: count }
+}
+
+setInterval(() => {
+  for (const it of open.values()) it.due()
+  main.tell('status', [[...open].map(([name, it]) => [name, statusOf(it)])])
+}, STATUS_EVERY_MS)

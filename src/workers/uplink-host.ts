@@ -7,7 +7,7 @@ import type { Uplink, UplinkBatch } from '../core/uplink.ts'
 import type { Caller } from './port.ts'
 import { YOUNG_GENERATION_MB } from '../machine/memory.ts'
 import { caller, serve } from './port.ts'
-import { stepCalls } from './test-calls.ts'
+import { streamCalls } from './stream-calls.ts'
 import type { Level } from './thread-logger.ts'
 import type { UplinkWorkerData } from './uplink.ts'
 
@@ -29,7 +29,7 @@ interface Thread {
 }
 
 export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
-  const steps = stepCalls()
+  const streams = streamCalls()
   let thread: Thread | undefined
   const carried = carriedOf(() => thread?.calls)
 
@@ -41,7 +41,7 @@ export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     })
     const calls = caller(worker)
-    serve(worker, { step: steps.step, log: (level: Level, fields: object, text: string) => logger[level](fields, text) })
+    serve(worker, { item: streams.item, log: (level: Level, fields: object, text: string) => logger[level](fields, text) })
     const gone = (error: unknown) => {
       if (thread?.worker === worker) {
         thread = undefined
@@ -62,7 +62,7 @@ export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
       await orAborted(calls.call('open', [route]), signal)
       return remoteUplink(calls, worker, signal)
     },
-    test: (signal, route) => steps.test(running().calls, data.name, signal, route),
+    test: (signal, route) => streams.stream<TestStep>(running().calls, 'test', [route], signal),
     async close() {
       const it = thread
       thread = undefined

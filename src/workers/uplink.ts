@@ -10,7 +10,7 @@ import type { ReadBack, Uplink, UplinkBatch, UplinkKind } from '../core/uplink.t
 import { uplinkKinds } from '../uplinks/index.ts'
 import { systemClock } from './clock.ts'
 import { caller, serve } from './port.ts'
-import { testSteps } from './test-calls.ts'
+import { streamServer } from './stream-calls.ts'
 import { threadLogger } from './thread-logger.ts'
 import { countTraffic } from './traffic.ts'
 
@@ -33,6 +33,7 @@ const port = parentPort as MessagePort
 const main = caller(port)
 const kind = uplinkKinds[data.kind] as unknown as UplinkKind<unknown>
 const traffic = countTraffic()
+const streams = streamServer(main)
 const context = {
   name: data.name,
   device: data.device,
@@ -74,5 +75,6 @@ serve(port, {
     stop.abort()
     await it?.close()
   },
-  test: testSteps(main, async (_, signal, route) => kind.test(data.settings, { ...context, route }, signal)),
+  test: streams.handler(async (signal, route: Route | undefined) => kind.test(data.settings, { ...context, route }, signal)),
+  cancel: streams.cancel,
 })

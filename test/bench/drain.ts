@@ -15,7 +15,7 @@ import { forEachRecord } from '../../src/clients/kafka/batches.ts'
 import { kafkaClient } from '../../src/clients/kafka/client.ts'
 import { partitionReader } from '../../src/clients/kafka/fetch.ts'
 import { verifyTopics } from '../../src/uplinks/kafka/verify/index.ts'
-import { adminOf, createTopics, startBroker, TOPICS } from '../kafka/broker.ts'
+import { adminOf, createTopics, startBroker, TOPICS, createLed } from '../kafka/broker.ts'
 import type { Line } from './lines.ts'
 import { line, machine, noter, print, whole } from './lines.ts'
 import { appendAll, openBenchLog, recordedPlant } from './log.ts'
@@ -163,7 +163,7 @@ try {
   await admin.connect()
   const own = CLIENTS.flatMap((client) => Object.values(TOPICS).map((it) => `${client}.${it}`))
   const topics = [JAVA_TOPIC, ...own].map((topic) => ({ topic, numPartitions: PARTITIONS }))
-  await admin.createTopics({ waitForLeaders: true, topics })
+  await createLed(admin, topics)
   await admin.disconnect()
   const log = join(full, 'log')
   await fill(log)

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { VerifyReport } from '../../src/core/verify.ts'
 import { verifyTopics } from '../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../kafka/broker.ts'
-import { adminOf, createTopics, startBroker, TOPICS } from '../kafka/broker.ts'
+import { adminOf, createTopics, startBroker, TOPICS, createLed } from '../kafka/broker.ts'
 import { until } from '../route/until.ts'
 import type { Child } from '../run/child.ts'
 import { lastLines, startChild } from '../run/child.ts'
@@ -43,7 +43,7 @@ afterAll(async () => {
 async function write(bootstrap: string, topic: string, values: readonly string[]): Promise<void> {
   const admin = adminOf(bootstrap)
   await admin.connect()
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1 }] })
+  await createLed(admin, [{ topic, numPartitions: 1 }])
   await admin.disconnect()
   const client = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING })
   const producer = client.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })

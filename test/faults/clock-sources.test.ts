@@ -55,7 +55,8 @@ test('modbus: a poll during which the clock leaps is of the time before; the nex
 
 test('opc ua: a value without a time goes into a series of its own, and so does what the server did not say at all', () => {
   const { leap, builder } = opened()
-  const state = tagState({ tag: 't', node: 'n', class: 'c' } as unknown as Parameters<typeof tagState>[0])
+  const state = tagState({ tag: 't', node: 'n', class: 'c' } as unknown as Parameters<typeof tagState>[0], 0)
+  const news = { note: () => {}, hole: () => {} }
   const value = (sourceTimestamp: Date | null) =>
     new DataValue({
       value: new Variant({ dataType: DataType.Double, value: 1 }),
@@ -63,8 +64,8 @@ test('opc ua: a value without a time goes into a series of its own, and so does 
       sourceTimestamp,
       serverTimestamp: null,
     })
-  addReading(builder, state, value(new Date(5)), builder.now(), () => {})
-  addReading(builder, state, value(null), builder.now(), () => {})
+  addReading(builder, state, value(new Date(5)), builder.now(), news)
+  addReading(builder, state, value(null), builder.now(), news)
   leap(30 * YEAR)
   addWithout(builder, state, builder.now(), 2, 7)
   const batch = builder.take(builder.now())

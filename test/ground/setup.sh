@@ -54,6 +54,7 @@ find_missing_packages() {
     need 'python3 python3-venv' 'test servers for OPC UA and Modbus' has_venv
     [ -e "$cache/kafka-libs/complete" ] && ! bash test/consumers/consumers.sh ready && need maven "fetches Kafka's consumers, once" has mvn
     need default-jdk-headless 'compiles the Kafka Streams app of the tests' has javac
+    bash test/sources/opcua/milo/milo.sh ready || need maven 'fetches Eclipse Milo, once' has mvn
     need libmodbus-dev 'a Modbus device for tests' test -e /usr/include/modbus/modbus.h
     need socat 'serial lines to test Modbus RTU on' has socat
     need openssl 'certificates for tests' has openssl
@@ -124,6 +125,11 @@ consumers() {
   step 'Kafka Streams, Connect and MirrorMaker' 'about 105 MB by Maven, into .cache/consumer-libs' bash test/consumers/consumers.sh fetch
 }
 
+milo() {
+  bash test/sources/opcua/milo/milo.sh ready && return
+  step 'Eclipse Milo' 'an OPC UA server, about 20 MB by Maven, into .cache/milo-libs' bash test/sources/opcua/milo/milo.sh fetch
+}
+
 make_venv() {
   python3 -m venv --clear "$cache/venv"
   "$cache/venv/bin/pip" install --quiet --disable-pip-version-check -r test/ground/requirements.txt
@@ -144,4 +150,4 @@ find_missing_packages
 [ "${#packages[@]}" = 0 ] || install_packages
 npm_packages
 kafka
-[ "$wanted" != test ] || { consumers; python_tools; }
+[ "$wanted" != test ] || { consumers; milo; python_tools; }

@@ -4,11 +4,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
 
 const SCRIPT = join(import.meta.dirname, 'kafka.sh')
 /** Plain, controller, SASL, SASL over TLS, client certificates, TLS alone. */
 const PORTS_OF_A_BROKER = 6
+const LED_MS_MAX = 60_000
+const LED_LOOK_MS = 50
 export const TOPICS = {
   telemetry: 'holdfast.telemetry.v1',
   aggregates: 'holdfast.aggregates.v1',
@@ -96,19 +99,33 @@ export async function createTopics(
   const admin = adminOf(bootstrap)
   try {
     await admin.connect()
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: Object.values(TOPICS).map((topic) => ({
-        topic,
-        numPartitions: topic === TOPICS.events || topic === TOPICS.gaps ? 1 : partitions,
-        configEntries: Object.entries({
-          ...(topic === TOPICS.events || topic === TOPICS.gaps ? { 'retention.ms': '-1' } : {}),
-          ...configs,
-        }).map(([name, value]) => ({ name, value })),
-      })),
-    })
+    const topics = Object.values(TOPICS).map((topic) => ({
+      topic,
+      numPartitions: topic === TOPICS.events || topic === TOPICS.gaps ? 1 : partitions,
+      configEntries: Object.entries({
+        ...(topic === TOPICS.events || topic === TOPICS.gaps ? { 'retention.ms': '-1' } : {}),
+        ...configs,
+      }).map(([name, value]) => ({ name, value })),
+    }))
+    await createLed(admin, topics)
   } finally {
     await admin.disconnect()
+  }
+}
+
+/** Makes topics and waits for their leaders. The library's own waiting gives up on a broker that has not heard of a new topic yet. */
+export async function createLed(admin: kafkajs.Admin, topics: kafkajs.ITopicConfig[]): Promise<void> {
+  await admin.createTopics({ waitForLeaders: false, topics })
+  const names = topics.map((it) => it.topic)
+  if (names.length === 0) return
+  for (const end = performance.now() + LED_MS_MAX; ; await sleep(LED_LOOK_MS)) {
+    try {
+      const found = await admin.fetchTopicMetadata({ topics: names })
+      if (found.topics.every((it) => it.partitions.length > 0 && it.partitions.every((one) => one.leader >= 0))) return
+    } catch (error) {
+      if (performance.now() > end) throw error
+    }
+    if (performance.now() > end) throw new Error(`no leaders of ${names.join(', ')} after ${LED_MS_MAX} ms`)
   }
 }
 

@@ -1,9 +1,11 @@
 // The agent's side as plain data: what the contract says and nothing behind it.
-import type { AgentApi, QueryRow } from '../../src/core/agent-api.ts'
+import type { AgentApi, BrowseSourceRequest, QueryRow } from '../../src/core/agent-api.ts'
 import { BadInput } from '../../src/core/errors.ts'
 import type { UplinkView } from '../../src/core/links.ts'
 import type { CheckStep, LogInspection } from '../../src/core/log-files.ts'
-import type { Logger, TestStep } from '../../src/core/source.ts'
+import type { ScanRequest, ScanStep } from '../../src/core/scan.ts'
+import { hostsOf } from '../../src/core/scan.ts'
+import type { BrowseEntry, Logger, TestStep } from '../../src/core/source.ts'
 import type { ForecastRequest } from '../../src/core/retention.ts'
 import type { Status } from '../../src/core/status.ts'
 import { forecast } from '../../src/retention/forecast.ts'
@@ -136,6 +138,46 @@ async function* stepsOf(name: string): AsyncIterable<TestStep> {
   const steps = STEPS[name]
   if (!steps) throw new BadInput([{ where: name, text: 'there is none of that name' }])
   yield* steps
+}
+
+const ENTRIES: readonly BrowseEntry[] = [
+  { node: 'ns=1;s=Hall', name: 'Hall', path: ['Objects'], isFolder: true, value: null },
+  {
+    node: 'nsu=urn:acme:line;s=Speed',
+    name: 'Speed',
+    path: ['Objects', 'Hall'],
+    isFolder: false,
+    value: { kind: 'double', text: '21.5', quality: 'good', type: 'Double' },
+    unit: 'm/s',
+    range: [0, 40],
+    line: { tag: 'Hall/Speed', node: 'nsu=urn:acme:line;s=Speed', unit: 'm/s' },
+  },
+  {
+    node: 'ns=1;s=Broken',
+    name: 'Broken\u001b[2J',
+    isFolder: false,
+    value: { kind: 'long', text: '', quality: 'bad', type: 'Int64' },
+    line: { tag: 'Broken', node: 'ns=1;s=Broken' },
+  },
+]
+
+async function* entriesOf({ name, search, limit }: BrowseSourceRequest): AsyncIterable<BrowseEntry> {
+  if (!STEPS[name]) throw new BadInput([{ where: name, text: 'there is none of that name' }])
+  yield* ENTRIES.filter((it) => search === undefined || it.name.includes(search)).slice(0, limit)
+}
+
+async function* scanOf({ address }: ScanRequest): AsyncIterable<ScanStep> {
+  const hosts = hostsOf(address)
+  if (typeof hosts === 'string') throw new BadInput([{ where: 'ADDRESS', text: hosts }])
+  const nothing = { found: [], held: [], failed: [] }
+  for (const [at, host] of hosts.entries()) {
+    const step = { done: at + 1, all: hosts.length, host, ...nothing }
+    if (host.endsWith('.2')) {
+      const entry = { host, unit: 1, every: '1s' }
+      yield { ...step, found: [{ protocol: 'modbus-tcp', address: `${host}:502/1`, detail: 'Acme PLC 3', entry }] }
+    } else if (host.endsWith('.3')) yield { ...step, held: [{ protocol: 'modbus-tcp', source: 'press-3' }] }
+    else yield step
+  }
 }
 
 function kindOf(value: QueryRow['value']): QueryRow['kind'] {
@@ -299,6 +341,8 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
     uplinks: () => Promise.resolve(VIEWS),
     testSource: stepsOf,
     testUplink: stepsOf,
+    browseSource: entriesOf,
+    scan: scanOf,
     exportKey: () => Promise.resolve({ device: 'hf-7f3a', epoch: '3f2a', key: 'ed25519:x', uplink: 'cloud' }),
     async *exportFiles() {},
     fileIsWhole: () => Promise.resolve(),

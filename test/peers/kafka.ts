@@ -1,5 +1,5 @@
 // Kafka for the second half of the drill: the real broker, its topic's growth, and what is in it at the end.
-import { startBroker, adminOf } from '../kafka/broker.ts'
+import { startBroker, adminOf, createLed } from '../kafka/broker.ts'
 import { forEachRecord } from '../../src/clients/kafka/batches.ts'
 import { kafkaClient } from '../../src/clients/kafka/client.ts'
 import { partitionReader } from '../../src/clients/kafka/fetch.ts'
@@ -30,7 +30,7 @@ export async function startDrillKafka(port: number): Promise<DrillKafka> {
   if (broker.bootstrap !== `127.0.0.1:${port}`) throw new Error(`port ${port} is in use`)
   const admin = adminOf(broker.bootstrap)
   await admin.connect()
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic: DRILL_TOPIC, numPartitions: 1, replicationFactor: 1 }] })
+  await createLed(admin, [{ topic: DRILL_TOPIC, numPartitions: 1, replicationFactor: 1 }])
   const end = async () => Number((await admin.fetchTopicOffsets(DRILL_TOPIC))[0]?.high ?? 0)
   return {
     port,

@@ -5,6 +5,7 @@ import type { Fault } from './fault.ts'
 import { KAFKA_FAULTS } from './kafka.ts'
 import { DISK_FAULTS } from './log-disk.ts'
 import { LOG_FAULTS } from './log.ts'
+import { MODBUS_FAULTS } from './modbus.ts'
 import { PIPELINE_FAULTS } from './pipeline.ts'
 import { RETENTION_FAULTS } from './retention.ts'
 
@@ -16,4 +17,5 @@ export const FAULTS: readonly Fault[] = [
   ...PIPELINE_FAULTS,
   ...CLOCK_FAULTS,
   ...KAFKA_FAULTS,
+  ...MODBUS_FAULTS,
 ]

@@ -9,7 +9,7 @@ import mqtt from 'mqtt'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { partitionOf } from '../../src/clients/kafka/partition.ts'
 import type { Broker } from '../kafka/broker.ts'
-import { adminOf, createTopics, startBroker, TOPICS } from '../kafka/broker.ts'
+import { adminOf, createTopics, startBroker, TOPICS, createLed } from '../kafka/broker.ts'
 import type { Mosquitto } from '../sources/mqtt/mosquitto.ts'
 import { startMosquitto } from '../sources/mqtt/mosquitto.ts'
 import type { Agent, Site } from './agent.ts'
@@ -86,7 +86,7 @@ function tagsApart(): Record<string, string> {
 async function sendControl(): Promise<() => Promise<boolean>> {
   const admin = adminOf(kafka.bootstrap)
   await admin.connect()
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic: CONTROL, numPartitions: 1 }] })
+  await createLed(admin, [{ topic: CONTROL, numPartitions: 1 }])
   const client = new kafkajs.Kafka({ brokers: [kafka.bootstrap], logLevel: kafkajs.logLevel.NOTHING })
   const producer = client.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
   await producer.connect()

@@ -5,6 +5,7 @@
 //   ports[2]  what the cable leads to
 //   ports[3]  the cable: the only address that the broker tells the agent
 import { execFile } from 'node:child_process'
+import { createLed } from '../kafka/broker.ts'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -62,9 +63,9 @@ export async function createTopics(address: string, partitions: number, topics: 
   await admin.connect()
   try {
     const known = new Set(await admin.listTopics())
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: topics
+    await createLed(
+      admin,
+      topics
         .filter((topic) => !known.has(topic))
         .map((topic) => ({
           topic,
@@ -72,7 +73,7 @@ export async function createTopics(address: string, partitions: number, topics: 
           replicationFactor: 1,
           configEntries: /gaps|events/.test(topic) ? [{ name: 'retention.ms', value: '-1' }] : [],
         })),
-    })
+    )
   } finally {
     await admin.disconnect()
   }

@@ -113,6 +113,18 @@ describe('defaults', () => {
   })
 })
 
+describe('report by exception', () => {
+  test('is taken beside the keys of any protocol, shares made absolute', () => {
+    const tag = '{ tag: a, register: "holding:1", type: int16, class: default }'
+    const rules = '[{ tags: "a/*", deadband: 2%, range: [-50, 50], atMost: 1s, atLeast: 10m }, { swingingDoor: 0.5 }]'
+    const source = `{ name: a, protocol: modbus-tcp, host: h, every: 1s, tags: [${tag}], report: ${rules} }`
+    expect(parse(`version: 1\nsources: [${source}]\n`).settings.sources[0]?.report).toEqual([
+      { tags: 'a/*', deadband: 2, atMostMs: 1_000, atLeastMs: 600_000 },
+      { tags: '*', swingingDoor: 0.5 },
+    ])
+  })
+})
+
 describe('not in force', () => {
   const uplink = (name: string) => `  - { name: ${name}, kafka: { brokers: ["k:9092"], insecure: "test bench" } }\n`
   test.each([
@@ -125,7 +137,7 @@ describe('not in force', () => {
     ['delivery: { default: all-uplinks }', 2, []],
     ['classes: [{ name: default, whenFull: wait }]', 1, []],
     ['classes: [{ name: default, ladder: [{ filledTo: 50%, keep: nothing }] }]', 1, []],
-    ['sources: [{ name: a, protocol: sparkplug, group: b }]', 1, ['sources[0].protocol']],
+    ['sources: [{ name: a, protocol: files, folder: b }]', 1, ['sources[0].protocol']],
   ])('%s with %i uplinks', (line, uplinks, paths) => {
     const text = `version: 1\n${line}\nuplinks:\n${['one', 'two'].slice(0, uplinks).map(uplink).join('')}`
     const { settings, notInForce } = parse(text)

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import type { ReadingBatch } from '../../src/core/batch.ts'
 import { BATCHES_IN_FLIGHT_MAX, SMALL_BATCHES_IN_FLIGHT_MAX } from '../../src/core/bounds.ts'
-import type { Source, TestStep } from '../../src/core/source.ts'
+import type { ReportRule } from '../../src/core/report-rule.ts'
+import type { BrowseEntry, Source, TestStep } from '../../src/core/source.ts'
 import { ingest } from '../../src/pipeline/ingest.ts'
 import type { ProtocolHost } from '../../src/workers/protocol-host.ts'
 import { protocolHost } from '../../src/workers/protocol-host.ts'
@@ -23,12 +24,12 @@ function memoryLog() {
   }
 }
 
-function start(sources: Readonly<Record<string, CounterSettings>>, log = memoryLog()) {
+function start(sources: Readonly<Record<string, CounterSettings>>, log = memoryLog(), report?: readonly ReportRule[]) {
   const stop = new AbortController()
   const host: ProtocolHost = protocolHost(
     'counter',
     {
-      sources: Object.entries(sources).map(([name, settings]) => ({ name, protocol: 'counter', settings })),
+      sources: Object.entries(sources).map(([name, settings]) => ({ name, protocol: 'counter', settings, report })),
       dir: '/nowhere',
       device: 'box',
       commitEveryMs: 10,
@@ -123,6 +124,56 @@ test('sources test: each step comes over, and a thread that is not there says so
   ])
   await it.stop()
   expect(() => it.host.test('a', new AbortController().signal)).toThrow(/being started/)
+})
+
+test('a source that tests on its own connection is asked, not its protocol', async () => {
+  const it = start({ a: { ...steady, own: true } })
+  await until(
+    () => it.log.batches.length > 1,
+    () => 'first batches',
+  )
+  const steps: TestStep[] = []
+  for await (const step of it.host.test('a', never)) steps.push(step)
+  expect(steps).toEqual([{ step: 'own connection', ok: true, detail: 'reading true' }])
+  await it.stop()
+})
+
+const never = new AbortController().signal
+
+test('browse: entries come over in their order, errors keep their class, who goes away ends it over there', async () => {
+  const it = start({ a: steady })
+  await until(
+    () => it.log.batches.length > 0,
+    () => 'first batch',
+  )
+  const entries: BrowseEntry[] = []
+  for await (const entry of it.host.browse('a', { node: 'x', limit: 1000 }, never)) entries.push(entry)
+  expect(entries.map(({ node }) => node)).toEqual(Array.from({ length: 1000 }, (_, at) => `x.${at}`))
+  const none = it.host.browse('a', { node: 'none', limit: 1 }, never)[Symbol.asyncIterator]().next()
+  await expect(none).rejects.toMatchObject({ name: 'BadInput', problems: [{ text: 'is none', remedy: 'look above it' }] })
+  for await (const entry of it.host.browse('a', { node: 'endless', limit: 1e9 }, never)) if (entry.node === 'endless.3') break
+  await until(
+    () => it.source('a').status().details?.left === 2,
+    () => it.source('a').status(),
+  )
+  await it.stop()
+  expect(() => it.host.browse('a', { limit: 1 }, never)).toThrow(/being started/)
+})
+
+test('report by exception: of a line that only rises the ends are handed over, the rest is counted', async () => {
+  const it = start({ a: steady }, memoryLog(), [{ tags: '*', swingingDoor: 1e-3, atLeastMs: 3_600_000 }])
+  // The clock is not quite as steady as the line: some readings begin a new one.
+  const count = () => it.source('a').status().withheld ?? 0
+  await until(() => count() > 3, count)
+  await it.stop()
+  const [values = []] = it.runs('a')
+  expect([values[0], values.at(-1)]).toEqual([0, -1])
+  expect(values).toEqual(
+    values
+      .slice(0, -1)
+      .toSorted((a, b) => a - b)
+      .concat(-1),
+  )
 })
 
 test('a disk that is slow for one class: small batches go on to come, one a pace, up to the bound', async () => {

@@ -1,6 +1,7 @@
 // One connection to an MQTT broker, as sources and uplinks open it: no reconnecting, no queue, no message stored by the library.
 import type { MqttClient } from 'mqtt'
 import mqtt from 'mqtt'
+import { guardPackets } from './packet-guard.ts'
 
 /** What we rely on below is not in the library's documentation: another version has to be looked at first. */
 const VERSION = '5.16.0'
@@ -8,8 +9,6 @@ const CONNECT_MS_MAX = 10_000
 /** MQTT 5: how long the broker keeps our session, as far as it allows. */
 const SESSION_EXPIRY_S = 30 * 86_400
 const RECEIVE_MAXIMUM = 65_535
-/** MQTT 5: the broker keeps longer packets to itself. */
-const PACKET_BYTES_MAX = 16 * 1024 * 1024
 
 export interface Broker {
   readonly host: string
@@ -28,6 +27,17 @@ export interface MqttAccess {
   readonly user?: string | undefined
   readonly password?: string | undefined
   readonly tls?: TlsAccess | undefined
+  /** MQTT 5: the broker keeps longer packets to itself. */
+  readonly packetBytesMax: number
+  /** What the broker says when we vanish; asked for at each connection. */
+  readonly will?: () => Will
+}
+
+export interface Will {
+  readonly topic: string
+  readonly payload: Buffer
+  readonly qos: 0 | 1
+  readonly retain: boolean
 }
 
 /** PEM texts. */
@@ -63,7 +73,7 @@ export function newClient(access: MqttAccess): MqttClient {
   if (mqtt.MqttClient.VERSION !== VERSION)
     throw new Error(`mqtt ${mqtt.MqttClient.VERSION} is installed, ${VERSION} is what was looked at`)
   const { host, port, isEncrypted } = brokerOf(access.url)
-  return mqtt.connect({
+  const client = mqtt.connect({
     protocol: isEncrypted ? 'mqtts' : 'mqtt',
     host,
     port,
@@ -81,17 +91,21 @@ export function newClient(access: MqttAccess): MqttClient {
     ...(access.user !== undefined && { username: access.user }),
     ...(access.password !== undefined && { password: access.password }),
     ...(isEncrypted && tlsOptions(access.tls)),
+    ...(access.will && { will: access.will() }),
     ...(access.version === 5
       ? {
           protocolVersion: 5 as const,
           properties: {
             ...(!access.isClean && { sessionExpiryInterval: SESSION_EXPIRY_S }),
             receiveMaximum: RECEIVE_MAXIMUM,
-            maximumPacketSize: PACKET_BYTES_MAX,
+            maximumPacketSize: access.packetBytesMax,
           },
         }
       : { protocolVersion: 4 as const }),
   })
+  // In MQTT 5 the broker was told; what comes all the same is no mistake of a publisher.
+  guardPackets(client, access.packetBytesMax, access.version !== 5)
+  return client
 }
 
 /** Given to `handleMessage`'s callback, it makes the library go on with the next packet and send no PUBACK: that one is ours to send. */

@@ -45,6 +45,16 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   ENETUNREACH: NETWORK,
   EADDRNOTAVAIL: NETWORK,
   ECONNRESET: ['reset', 'the far end cut the connection', 'does the port speak MQTT, with or without TLS as in url?'],
+  'packet-too-large': [
+    'packet-too-large',
+    'the broker sent more in one packet than we take',
+    'does the port speak MQTT? A larger packetBytesMax bears more',
+  ],
+  'packet-malformed': [
+    'packet-malformed',
+    'the broker sent what is no packet of MQTT',
+    'does the port speak MQTT? Otherwise look at the log of the broker',
+  ],
   EPIPE: ['reset', 'the far end cut the connection', 'does the port speak MQTT, with or without TLS as in url?'],
   SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
   DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,

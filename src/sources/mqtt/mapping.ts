@@ -1,11 +1,14 @@
 // From a message to readings. Everything that depends on the topic alone is worked out at its first message and kept; everything that depends
 // on the tag alone (its series numbers) too. What remains for each reading is a look-up or two and `builder.add`.
+import { isPassedOver } from '../../clients/mqtt/packet-guard.ts'
 import type { BatchBuilder } from '../../core/batch.ts'
 import { VALUE_BYTES_MAX } from '../../core/bounds.ts'
 import type { Micros, ValueKind } from '../../core/reading.ts'
 import { BAD, GOOD, UNCERTAIN } from '../../core/reading.ts'
-import { boolOf, doubleOf, exactJsonOf, jsonOf, longOf, pathReader, qualityOf, timeOf } from './payload.ts'
+import { boolOf, doubleOf, exactJsonOf, fieldOf, jsonOf, longOf, pathReader, qualityOf, timeOf } from './payload.ts'
 import type { MqttSubscription } from './settings.ts'
+import type { Transform, Transformed } from './transform.ts'
+import { newTransform } from './transform.ts'
 import { matchTopic } from './topics.ts'
 
 /** Topics and tags that are remembered; a tag beyond is refused as 'too-many-tags'. */
@@ -13,6 +16,8 @@ const TOPICS_MAX = 50_000
 const TAGS_MAX = 50_000
 /** What items name their tag by, over all topics; beyond, the tag is put together each time. */
 const KEYS_MAX = 200_000
+/** Of a tag that a transform has made. */
+const TAG_LENGTH_MAX = 1_000
 /** A longer payload is refused as 'too-large' unread. */
 export const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024
 
@@ -25,6 +30,7 @@ interface Mapping {
   readonly time: Read | undefined
   readonly quality: Read | undefined
   readonly items: Read | undefined
+  readonly transform: Transform | undefined
   readonly slots: Map<string, Slot>
 }
 
@@ -50,16 +56,34 @@ interface Route {
 }
 
 export interface Mappings {
+  /** Why what could not be read last could not be. */
+  problem(): string
   /**
    * Adds a message's readings to the builder. `isFull` says that there is no room: they are counted as refused for 'overflow' instead.
    * Yields how many readings could not be read, or -1 when no mapping has such a topic.
    */
-  take(topic: string, payload: Uint8Array, now: Micros, isFull: boolean): number
+  take(packet: Packet, now: Micros, isFull: boolean): number
 }
 
+/** What of an MQTT packet counts here. */
+export interface Packet {
+  readonly topic: string
+  readonly payload: Uint8Array | string
+  /** The broker sends it again: what it brings may be here already. */
+  readonly dup?: boolean
+  /** The broker had kept it. */
+  readonly retain?: boolean
+}
+
+/** The status of a reading, added up. */
+const STATUS_AGAIN = 1
+const STATUS_RETAINED = 2
+
 interface Message {
+  readonly topic: string
   readonly text: string
   readonly now: Micros
+  readonly status: number
 }
 
 export function compileMappings(subscriptions: readonly MqttSubscription[], builder: BatchBuilder): Mappings {
@@ -67,6 +91,7 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
   const routesByTopic = new Map<string, readonly Route[]>()
   let tagCount = 0
   let keyCount = 0
+  let problem = ''
 
   function routesOf(topic: string): readonly Route[] {
     const routes = mappings.flatMap((mapping) => {
@@ -95,6 +120,10 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
 
   /** The slot of an item, or why it has none. */
   function slotOfItem(route: Route, item: unknown): Slot | 'unreadable' | 'too-many-tags' {
+    const own = route.mapping.transform ? fieldOf(item, 'tag') : undefined
+    if (typeof own === 'string' && own !== '' && own.length <= TAG_LENGTH_MAX)
+      return slotOf(route.mapping, own) ?? 'too-many-tags'
+    if (own !== undefined && own !== null) return 'unreadable'
     if (route.fields.length === 0) return route.slot ?? 'too-many-tags'
     let key = ''
     for (let at = 0; at < route.fields.length; at++) {
@@ -117,6 +146,7 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
     const { mapping } = route
     let slot = slotOfItem(route, item)
     if (typeof slot === 'string') {
+      problem = slot === 'unreadable' ? 'no tag can be made of it' : slot
       builder.refuse(mapping.settings.class, slot, message.now)
       return 1
     }
@@ -136,36 +166,38 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
     if (typeof value === 'number' && mapping.settings.type === undefined) {
       if (slot.double < 0) slot.double = seriesOf(slot, mapping, 'double')
       slot.kind = 'double'
-      builder.add(slot.double, time, value, quality)
+      builder.add(slot.double, time, value, quality, message.status)
       return 0
     }
-    return addValue(slot, mapping, value, time, quality)
+    return addValue(slot, mapping, value, time, quality, message.status)
   }
 
-  function addValue(slot: Slot, mapping: Mapping, value: unknown, time: Micros, quality: number): number {
+  function addValue(slot: Slot, mapping: Mapping, value: unknown, time: Micros, quality: number, status: number): number {
     const { type } = mapping.settings
     const kind = type ?? kindOf(value)
-    if (kind === 'string' && typeof value === 'string') return addText(slot, mapping, value, time, quality)
+    if (kind === 'string' && typeof value === 'string') return addText(slot, mapping, value, time, quality, status)
     const fitting =
       kind === 'double' ? doubleOf(value) : kind === 'long' ? longOf(value) : kind === 'bool' ? boolOf(value) : undefined
-    if (kind === undefined || fitting === undefined) return addNone(slot, mapping, time)
-    if (typeof fitting === 'bigint') builder.addLong(numberOf(slot, mapping, 'long'), time, fitting, quality)
-    else builder.add(numberOf(slot, mapping, kind), time, Number(fitting), quality)
+    if (kind === undefined || fitting === undefined) return addNone(slot, mapping, time, status)
+    if (typeof fitting === 'bigint') builder.addLong(numberOf(slot, mapping, 'long'), time, fitting, quality, status)
+    else builder.add(numberOf(slot, mapping, kind), time, Number(fitting), quality, status)
     return 0
   }
 
-  function addText(slot: Slot, mapping: Mapping, value: string, time: Micros, quality: number): number {
+  function addText(slot: Slot, mapping: Mapping, value: string, time: Micros, quality: number, status: number): number {
     if (value.length * 3 > VALUE_BYTES_MAX && Buffer.byteLength(value) > VALUE_BYTES_MAX) {
+      problem = 'too-large'
       builder.refuse(mapping.settings.class, 'too-large', time)
       return 1
     }
-    builder.addString(numberOf(slot, mapping, 'string'), time, value, quality)
+    builder.addString(numberOf(slot, mapping, 'string'), time, value, quality, status)
     return 0
   }
 
   /** A reading that says: something came, and it was no value. */
-  function addNone(slot: Slot, mapping: Mapping, time: Micros): number {
-    builder.addNone(numberOf(slot, mapping, slot.kind), time, BAD)
+  function addNone(slot: Slot, mapping: Mapping, time: Micros, status: number): number {
+    problem ||= `no ${mapping.settings.type ?? 'value'} for ${slot.tag}`
+    builder.addNone(numberOf(slot, mapping, slot.kind), time, BAD, status)
     return 1
   }
 
@@ -186,22 +218,39 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
   }
 
   /** The message as a whole says nothing: a bad reading where the topic alone names the tag, else a refusal. */
-  function takeUnreadable({ mapping, slot }: Route, reason: string, now: Micros): number {
-    if (slot && reason === 'unreadable') return addNone(boxTimeOf(slot, mapping), mapping, now)
+  function takeUnreadable({ mapping, slot }: Route, reason: string, { now, status }: Message): number {
+    if (slot && reason === 'unreadable') return addNone(boxTimeOf(slot, mapping), mapping, now, status)
     builder.refuse(mapping.settings.class, reason, now)
     return 1
   }
 
   function takeRoute(route: Route, json: unknown, message: Message): number {
-    const { items, settings } = route.mapping
-    if (json === undefined) return takeUnreadable(route, 'unreadable', message.now)
+    const { items, settings, transform } = route.mapping
+    if (transform) return takeTransformed(route, transform(message.text, message.topic), message)
+    if (json === undefined) {
+      problem = 'no JSON'
+      return takeUnreadable(route, 'unreadable', message)
+    }
     const whole = settings.type === 'long' && hasLargeNumber(message.text) ? exactJsonOf(message.text) : json
     if (!items) return takeItem(route, whole, message)
     const list = items(whole)
-    if (!Array.isArray(list)) return takeUnreadable(route, 'unreadable', message.now)
+    if (!Array.isArray(list)) {
+      problem = 'items are no list'
+      return takeUnreadable(route, 'unreadable', message)
+    }
+    return takeItems(route, list, message)
+  }
+
+  function takeItems(route: Route, list: readonly unknown[], message: Message): number {
     let unreadable = 0
     for (let at = 0; at < list.length; at++) unreadable += takeItem(route, list[at], message)
     return unreadable
+  }
+
+  function takeTransformed(route: Route, result: Transformed, message: Message): number {
+    if ('list' in result) return takeItems(route, result.list, message)
+    problem = `transform: ${result.text}`
+    return takeUnreadable(route, result.problem, message)
   }
 
   function refuseAll(routes: readonly Route[], json: unknown, now: Micros): void {
@@ -213,20 +262,26 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
   }
 
   return {
-    take(topic, payload, now, isFull) {
-      const routes = routesByTopic.get(topic) ?? routesOf(topic)
-      if (routes.length === 0) return -1
-      if (payload.length > PAYLOAD_BYTES_MAX) {
-        for (const route of routes) takeUnreadable(route, 'too-large', now)
+    problem: () => problem,
+    take({ topic, payload, dup, retain }, now, isFull) {
+      const known = routesByTopic.get(topic) ?? routesOf(topic)
+      if (known.length === 0) return -1
+      const routes = retain ? known.filter(({ mapping }) => mapping.settings.retained === 'take') : known
+      if (routes.length === 0) return 0
+      const status = (dup ? STATUS_AGAIN : 0) + (retain ? STATUS_RETAINED : 0)
+      if (payload.length > PAYLOAD_BYTES_MAX || isPassedOver(payload)) {
+        problem = 'too-large'
+        for (const route of routes) takeUnreadable(route, 'too-large', { topic, text: '', now, status })
         return routes.length
       }
-      const text = (payload as Buffer).toString()
+      const text = payload.toString()
       const json = jsonOf(text)
       if (isFull) {
         refuseAll(routes, json, now)
         return 0
       }
-      const message = { text, now }
+      const message = { topic, text, now, status }
+      problem = ''
       let unreadable = 0
       for (let at = 0; at < routes.length; at++) unreadable += takeRoute(routes[at] as Route, json, message)
       return unreadable
@@ -235,13 +290,16 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
 }
 
 function compile(settings: MqttSubscription): Mapping {
+  const { transform } = settings
   const reader = (path: string | undefined) => (path === undefined ? undefined : pathReader(path))
+  const own = (name: string) => (transform === undefined ? undefined : name)
   return {
     settings,
     value: reader(settings.value),
-    time: reader(settings.time),
-    quality: reader(settings.quality),
+    time: reader(settings.time ?? own('time')),
+    quality: reader(settings.quality ?? own('quality')),
     items: reader(settings.items),
+    transform: transform === undefined ? undefined : newTransform(transform),
     slots: new Map(),
   }
 }

@@ -10,15 +10,15 @@ export function pathReader(path: string): (item: unknown) => unknown {
     .filter((key) => key !== '')
   const [first, second] = keys
   if (first === undefined) return (item) => item
-  if (second === undefined) return (item) => field(item, first)
-  return (item) => keys.reduce(field, item)
+  if (second === undefined) return (item) => fieldOf(item, first)
+  return (item) => keys.reduce(fieldOf, item)
 }
 
-function field(item: unknown, key: string): unknown {
+export function fieldOf(item: unknown, key: string): unknown {
   return typeof item === 'object' && item !== null ? (item as Record<string, unknown>)[key] : undefined
 }
 
-// 1e11 s is the year 5138, 1e11 ms 1973; nanoseconds begin where µs would be past 2255.
+// 1e11 s is the year 5138, 1e11 ms 1973; nanoseconds begin where µs would be past 2255, which is what times here reach to.
 const SECONDS_BELOW = 1e11
 const MS_BELOW = 1e14
 const MICROS_BELOW = 9e15
@@ -26,8 +26,11 @@ const ISO = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,](\d+))?)?\s*(Z|z|[+-
 
 /** Micros of epoch seconds, ms, µs or ns (by magnitude), the same as text, or ISO 8601 (UTC where it names no zone). NaN when it is none of these. */
 export function timeOf(given: unknown): number {
-  if (typeof given === 'number') return timeOfNumber(given)
-  if (typeof given !== 'string') return Number.NaN
+  const time = typeof given === 'number' ? timeOfNumber(given) : typeof given === 'string' ? timeOfText(given) : Number.NaN
+  return Math.abs(time) < MICROS_BELOW ? time : Number.NaN
+}
+
+function timeOfText(given: string): number {
   if (/^-?\d+(\.\d+)?$/.test(given)) return timeOfNumber(Number(given))
   const [whole, fraction = '', zone] = ISO.exec(given) ?? []
   if (whole === undefined) return Number.NaN

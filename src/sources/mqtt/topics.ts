@@ -1,6 +1,15 @@
 // Topic templates: MQTT topic filters in which `{name}` captures one level. Pure; also read by the settings.
+import type { Subscribed } from '../../clients/mqtt/link.ts'
 
 const CAPTURE = /^\{([A-Za-z][A-Za-z0-9_-]*)\}$/
+
+/** `$share/GROUP/` and what follows: a broker gives each message to one client of the group. */
+const SHARE = /^\$share\/([^/+#{}]+)\/(?=.)/
+
+/** The group that shares a topic; undefined where it is ours alone. */
+export function shareOf(template: string): string | undefined {
+  return SHARE.exec(template)?.[1]
+}
 
 /** The names that a template captures, in its order. */
 export function capturesOf(template: string): string[] {
@@ -9,9 +18,8 @@ export function capturesOf(template: string): string[] {
 
 /** What is wrong with a template, for a person; undefined when nothing is. */
 export function topicProblem(template: string): string | undefined {
-  if (template.startsWith('$share/'))
-    return 'shared subscriptions ($share/…) would leave a part of the messages to others: name the topic itself'
-  const levels = template.split('/')
+  if (template.startsWith('$share/') && !SHARE.test(template)) return 'a shared topic is written $share/GROUP/topic'
+  const levels = template.replace(SHARE, '').split('/')
   for (const [at, level] of levels.entries()) {
     if (level === '#' && at < levels.length - 1) return '# stands for all that follows, so it comes last'
     if (level === '#' || level === '+' || CAPTURE.test(level)) continue
@@ -34,7 +42,7 @@ function filterOf(template: string): string {
 
 /** What a topic's levels are under a template's names, or undefined when it does not match. */
 export function matchTopic(template: string, topic: string): Record<string, string> | undefined {
-  const wanted = template.split('/')
+  const wanted = template.replace(SHARE, '').split('/')
   const levels = topic.split('/')
   const captured: Record<string, string> = {}
   for (const [at, level] of wanted.entries()) {
@@ -63,19 +71,23 @@ function covers(outer: string, inner: string): boolean {
   return narrow.length === wide.length
 }
 
+interface Wanted {
+  readonly topic: string
+  readonly qos: 0 | 1
+  readonly retained: 'take' | 'skip'
+}
+
 /** The least filters that bring all: a broker may send a message once for each filter that it meets. */
-export function leastFilters(wanted: readonly { readonly topic: string; readonly qos: 0 | 1 }[]): Map<string, 0 | 1> {
-  const byFilter = new Map<string, 0 | 1>()
-  for (const { topic, qos } of wanted) {
-    const filter = filterOf(topic)
-    byFilter.set(filter, Math.max(qos, byFilter.get(filter) ?? 0) as 0 | 1)
-  }
-  const least = new Map<string, 0 | 1>()
-  for (const filter of byFilter.keys()) {
-    const isCovered = [...byFilter.keys()].some((other) => other !== filter && covers(other, filter))
-    if (isCovered) continue
-    const within = [...byFilter].filter(([other]) => covers(filter, other))
-    least.set(filter, Math.max(...within.map(([, qos]) => qos)) as 0 | 1)
+export function leastFilters(wanted: readonly Wanted[]): Map<string, Subscribed> {
+  const all = wanted.map((it) => ({ ...it, filter: filterOf(it.topic) }))
+  const least = new Map<string, Subscribed>()
+  for (const { filter } of all) {
+    if (least.has(filter) || all.some((other) => other.filter !== filter && covers(other.filter, filter))) continue
+    const within = all.filter((other) => covers(filter, other.filter))
+    least.set(filter, {
+      qos: within.some(({ qos }) => qos === 1) ? 1 : 0,
+      isRetainedWanted: within.some(({ retained }) => retained === 'take'),
+    })
   }
   return least
 }

@@ -8,6 +8,8 @@ import { DataType, type DataValue, type Variant, VariantArrayType } from 'node-o
 import type { BatchBuilder } from '../../core/batch.ts'
 import { VALUE_BYTES_MAX } from '../../core/bounds.ts'
 import { BAD, GOOD, type Micros, UNCERTAIN, type ValueKind } from '../../core/reading.ts'
+import type { Mark } from './bookmark.ts'
+import { cameIn, type Holed, holeBefore, nothingBetween } from './gaps.ts'
 import { jsonText } from './json-text.ts'
 import { dateTimeMicros, int64, micros, uint64 } from './numbers.ts'
 import type { OpcuaTag } from './settings.ts'
@@ -15,8 +17,10 @@ import type { OpcuaTag } from './settings.ts'
 const INT64_MAX = 2n ** 63n - 1n
 
 /** What is remembered of a tag from one reading to the next. */
-export interface TagState {
+export interface TagState extends Holed {
   readonly tag: OpcuaTag
+  /** Its place among the tags of the source. */
+  readonly at: number
   /** Series numbers by kind: a tag whose values change kind goes on in another series. */
   readonly series: Map<ValueKind, number>
   /** The same for readings that came without a time. */
@@ -28,32 +32,43 @@ export interface TagState {
   lastTime: Micros
   lastStatus: number
   lastValue: number | bigint | undefined
+  /** CRC of the last value of the run before, until there is one of this run. */
+  lastPrint: number | undefined
   /** The status code that was last said of it while it had no item: once is enough. */
   missing: number | undefined
 }
 
-export function tagState(tag: OpcuaTag): TagState {
+export function tagState(tag: OpcuaTag, at: number, before?: Mark): TagState {
   return {
     tag,
+    at,
     series: new Map(),
     boxTimeSeries: new Map(),
     kind: tag.type,
     maybeKnown: false,
-    lastTime: Number.NaN,
-    lastStatus: 0,
+    lastTime: before?.time ?? Number.NaN,
+    lastStatus: before?.status ?? 0,
     lastValue: undefined,
+    lastPrint: before?.print,
     missing: undefined,
+    newest: before?.time ?? Number.NaN,
+    holes: [],
   }
 }
 
-/** Adds what the server says of a tag. `note` counts what could not be kept as it was, by a stable word. */
-export function addReading(
-  builder: BatchBuilder,
-  state: TagState,
-  data: DataValue,
-  received: Micros,
-  note: (reason: string) => void,
-): void {
+/** What is heard of a reading beside itself. */
+export interface News {
+  /** Counts what could not be kept as it was, by a stable word. */
+  note(reason: string): void
+  /** There is a hole that can be read. `reason`: what is noted if that fails. */
+  hole(reason?: string): void
+}
+
+/** In the status of a reading that was read from history: a data value, and nothing else said of it. */
+const FROM_HISTORY = 0x400
+
+/** Adds what the server says of a tag. */
+export function addReading(builder: BatchBuilder, state: TagState, data: DataValue, received: Micros, news: News): void {
   const status = data.statusCode.value >>> 0
   const given = timeOf(data)
   const time = given ?? received
@@ -62,11 +77,55 @@ export function addReading(
   const known = state.maybeKnown && time === state.lastTime && status === state.lastStatus && same(state, decoded)
   state.maybeKnown = false
   state.missing = undefined
-  if (known) return
+  if (known) return nothingBetween(state)
+  if (given !== undefined) follow(state, time, data.statusCode.hasOverflowBit, news)
+  else if (data.statusCode.hasOverflowBit) news.note('server-queue-overflow')
   state.lastTime = time
   state.lastStatus = status
   state.lastValue = fingerprint(decoded)
-  if (data.statusCode.hasOverflowBit) note('server-queue-overflow')
+  state.lastPrint = undefined
+  put(builder, state, decoded, { time, isBoxTime, status }, news.note)
+}
+
+/** Adds what history says of a tag: not its newest reading. */
+export function addFromHistory(builder: BatchBuilder, state: TagState, data: DataValue, note: News['note']): void {
+  const time = timeOf(data)
+  if (time === undefined) return
+  const decoded = decode(data.value, state.tag.type)
+  put(builder, state, decoded, { time, isBoxTime: false, status: (data.statusCode.value | FROM_HISTORY) >>> 0 }, note)
+}
+
+function follow(state: TagState, time: Micros, hasOverflow: boolean, news: News): void {
+  if (hasOverflow) {
+    holeBefore(state, time)
+    if (state.holes.length > 0) news.hole('server-queue-overflow')
+    else news.note('server-queue-overflow')
+  }
+  if (cameIn(state, time)) news.hole()
+  if (!(time <= state.newest)) state.newest = time
+}
+
+/** What is to stand in the bookmark: a hole that is open is not passed. */
+export function markOf(state: TagState): Mark {
+  const { holes, newest, lastTime, lastStatus, lastValue, lastPrint } = state
+  const time = holes[0]?.from ?? newest
+  if (time !== lastTime) return { time, status: 0, print: 0 }
+  return { time, status: lastStatus, print: lastPrint ?? printOf(lastValue) }
+}
+
+interface When {
+  readonly time: Micros
+  readonly isBoxTime: boolean
+  readonly status: number
+}
+
+function put(
+  builder: BatchBuilder,
+  state: TagState,
+  decoded: Decoded,
+  { time, isBoxTime, status }: When,
+  note: News['note'],
+): void {
   if (decoded.problem === 'too-large') builder.refuse(state.tag.class, 'too-large', time)
   else if (decoded.problem !== undefined || decoded.kind === undefined) {
     if (decoded.problem !== undefined) note(decoded.problem)
@@ -92,14 +151,14 @@ function addNone(
 }
 
 /** Source time, else the server's; where it brings none, the time is when it came. */
-function timeOf(data: DataValue): Micros | undefined {
+export function timeOf(data: DataValue): Micros | undefined {
   if (data.sourceTimestamp) return micros(data.sourceTimestamp, data.sourcePicoseconds ?? 0)
   if (data.serverTimestamp) return micros(data.serverTimestamp, data.serverPicoseconds ?? 0)
   return undefined
 }
 
 /** The two highest bits of a status code. */
-function qualityOf(status: number): number {
+export function qualityOf(status: number): number {
   const severity = status >>> 30
   return severity === 0 ? GOOD : severity === 1 ? UNCERTAIN : BAD
 }
@@ -122,7 +181,7 @@ function seriesOf(builder: BatchBuilder, state: TagState, kind: ValueKind, isBox
 }
 
 /** `kind` undefined: there is no value. `problem`: there is one that cannot be kept. */
-interface Decoded {
+export interface Decoded {
   readonly kind?: ValueKind
   readonly value?: number | bigint | string | Uint8Array
   readonly problem?: 'uint64-range' | 'too-large' | 'type-mismatch' | 'unreadable'
@@ -147,7 +206,7 @@ function add(
   else builder.addBytes(series, time, value as Uint8Array, quality, status)
 }
 
-function decode(variant: Variant | null | undefined, wanted: ValueKind | undefined): Decoded {
+export function decode(variant: Variant | null | undefined, wanted: ValueKind | undefined): Decoded {
   if (!variant || variant.dataType === DataType.Null || variant.value === null || variant.value === undefined) return NOTHING
   const natural = bounded(variant.arrayType === VariantArrayType.Scalar ? scalar(variant) : asJson(variant))
   return wanted === undefined || natural.kind === wanted || natural.kind === undefined
@@ -235,6 +294,11 @@ function fingerprint({ value }: Decoded): number | bigint | undefined {
   return typeof value === 'string' || value instanceof Uint8Array ? crc32(value) : value
 }
 
-function same(state: TagState, decoded: Decoded): boolean {
-  return Object.is(fingerprint(decoded), state.lastValue)
+function printOf(value: number | bigint | undefined): number {
+  return crc32(`${typeof value} ${value}`)
+}
+
+function same({ lastPrint, lastValue }: TagState, decoded: Decoded): boolean {
+  const value = fingerprint(decoded)
+  return lastPrint === undefined ? Object.is(value, lastValue) : printOf(value) === lastPrint
 }

@@ -9,46 +9,59 @@ import {
   VariableIds,
 } from 'node-opcua-client'
 import type { ValueKind } from '../../core/reading.ts'
+import { inChunks, type Limits, PER_CALL_DEFAULT } from './limits.ts'
 
-/** Where the server states no limit. */
-const PER_CALL_DEFAULT = 1_000
+/** Reading history costs a server more than reading a value. */
+const HISTORY_PER_CALL_DEFAULT = 100
+const BROWSE_PER_CALL_DEFAULT = 200
 
 export interface ServerFacts {
   /** Index of a namespace is its place here. It may change with each restart of the server. */
   readonly namespaces: readonly string[]
-  readonly nodesPerRead: number
-  readonly itemsPerCall: number
+  readonly limits: Limits
 }
 
 export async function readFacts(session: ClientSession): Promise<ServerFacts> {
-  const [namespaces, reads, items] = await readChunked(session, PER_CALL_DEFAULT, AttributeIds.Value, [
+  const first: Limits = { read: PER_CALL_DEFAULT, items: 1, browse: 1, history: 1 }
+  const [namespaces, reads, items, browses, history] = await readValues(session, first, [
     coerceNodeId(VariableIds.Server_NamespaceArray),
     coerceNodeId(VariableIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead),
     coerceNodeId(VariableIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall),
+    coerceNodeId(VariableIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse),
+    coerceNodeId(VariableIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData),
   ])
-  return { namespaces: namespaces?.value?.value ?? [], nodesPerRead: limit(reads), itemsPerCall: limit(items) }
+  return {
+    namespaces: namespaces?.value?.value ?? [],
+    limits: {
+      // What was learned just now holds as well.
+      read: Math.min(first.read, limit(reads, PER_CALL_DEFAULT)),
+      items: limit(items, PER_CALL_DEFAULT),
+      browse: limit(browses, BROWSE_PER_CALL_DEFAULT),
+      history: limit(history, HISTORY_PER_CALL_DEFAULT),
+    },
+  }
 }
 
-function limit(data: DataValue | undefined): number {
+function limit(data: DataValue | undefined, most: number): number {
   const stated = data?.statusCode.isGood() ? Number(data.value.value) : 0
-  return stated > 0 ? Math.min(stated, PER_CALL_DEFAULT) : PER_CALL_DEFAULT
+  return stated > 0 ? Math.min(stated, most) : most
 }
 
-/** One attribute of many nodes. The library sends whatever it is given in one call, and a server refuses too long a one whole. */
-export async function readChunked(
+/** The library sends whatever it is given in one call, and a server refuses too long a one whole. */
+export function readAttributes(
   session: ClientSession,
-  perCall: number,
-  attributeId: AttributeIds,
-  nodes: readonly NodeId[],
+  limits: Limits,
+  reads: readonly { readonly nodeId: NodeId; readonly attributeId: AttributeIds }[],
 ): Promise<DataValue[]> {
-  const found: DataValue[] = []
-  for (const chunk of chunks(nodes, perCall))
-    found.push(...(await session.read(chunk.map((nodeId) => ({ nodeId, attributeId })))))
-  return found
+  return inChunks(limits, 'read', reads, (chunk) => session.read(chunk))
 }
 
-export function* chunks<T>(list: readonly T[], size: number): Iterable<T[]> {
-  for (let at = 0; at < list.length; at += size) yield list.slice(at, at + size)
+export function readValues(session: ClientSession, limits: Limits, nodes: readonly NodeId[]): Promise<DataValue[]> {
+  return readAttributes(
+    session,
+    limits,
+    nodes.map((nodeId) => ({ nodeId, attributeId: AttributeIds.Value })),
+  )
 }
 
 /** `nsu=URI;…` with today's index. Undefined: the server has no such namespace, or no such id can be. */
@@ -63,14 +76,28 @@ export function resolveNode(node: string, namespaces: readonly string[]): NodeId
   }
 }
 
+/** As the settings name it: it holds after a restart of the server too. */
+export function nameNode(nodeId: NodeId, namespaces: readonly string[]): string {
+  const id = nodeId.toString().replace(/^ns=\d+;/, '')
+  const uri = namespaces[nodeId.namespace]
+  if (nodeId.namespace === 0) return id
+  return uri === undefined ? `ns=${nodeId.namespace};${id}` : `nsu=${uri.replaceAll('%', '%25').replaceAll(';', '%3B')};${id}`
+}
+
 /** The kinds that the nodes' data types will yield, where the type says so: a bad first value then does not open a series of another kind. */
 export async function readKinds(
   session: ClientSession,
-  perCall: number,
+  limits: Limits,
   nodes: readonly NodeId[],
 ): Promise<(ValueKind | undefined)[]> {
-  const types = await readChunked(session, perCall, AttributeIds.DataType, nodes)
-  const ranks = await readChunked(session, perCall, AttributeIds.ValueRank, nodes)
+  const read = (attributeId: AttributeIds) =>
+    readAttributes(
+      session,
+      limits,
+      nodes.map((nodeId) => ({ nodeId, attributeId })),
+    )
+  const types = await read(AttributeIds.DataType)
+  const ranks = await read(AttributeIds.ValueRank)
   return nodes.map((_, at) => kindOf(types[at], ranks[at]))
 }
 
@@ -83,7 +110,7 @@ const KIND_BY_TYPE = new Map<number, ValueKind>([
 ])
 const RANK_SCALAR = -1
 
-function kindOf(type: DataValue | undefined, rank: DataValue | undefined): ValueKind | undefined {
+export function kindOf(type: DataValue | undefined, rank: DataValue | undefined): ValueKind | undefined {
   if (!rank?.statusCode.isGood() || !type?.statusCode.isGood()) return undefined
   if (rank.value.value >= 0) return 'string'
   const id: NodeId | null = type.value.value

@@ -3,15 +3,17 @@ import path from 'node:path'
 import type { DataValue } from 'node-opcua-client'
 import { Unreachable } from '../../core/errors.ts'
 import type { SourceContext, SourceStatus } from '../../core/source.ts'
-import { formatDuration } from '../../core/units.ts'
+import type { Open } from './browse.ts'
 import { fingerprintOf } from './certificates.ts'
 import { type Connection, connect, type Route, within } from './connection.ts'
 import type { TagState } from './decode.ts'
 import { asUnreachable } from './failures.ts'
+import { type Gaps, makeSure, openHole } from './gaps.ts'
 import { NODE_REMEDY, readFacts, readKinds, resolveNode, type ServerFacts } from './nodes.ts'
-import { type Listener, type Missing, type Subscribed, subscribe } from './subscribe.ts'
+import { type Repair, repair } from './repair.ts'
+import { type Missing, type Subscribed, subscribe } from './subscribe.ts'
 import { backoffMs } from './timing.ts'
-import { verdict } from './watchdog.ts'
+import { lose, newWatch } from './watch.ts'
 
 /** Making 50,000 items on a slow controller takes its time. */
 const SUBSCRIBE_MS_MAX = 120_000
@@ -22,7 +24,12 @@ export interface Sink {
   /** A reading without a value: the server has none for this tag, for the reason of this status code. */
   none(state: TagState, statusCode: number): void
   status(status: SourceStatus): void
-  note(reason: string): void
+  note(reason: string, count?: number): void
+  history(state: TagState, value: DataValue): void
+  /** Resolves when there is room for more history. */
+  room(): Promise<void>
+  /** What looks round goes by this session; undefined: there is none. */
+  open(open: Open | undefined): void
 }
 
 export interface Run {
@@ -30,6 +37,9 @@ export interface Run {
   readonly tags: readonly TagState[]
   readonly sink: Sink
   readonly context: SourceContext
+  readonly gaps: Gaps
+  /** When an earlier run was last heard, µs; undefined: there was none. */
+  readonly lostAt: number | undefined
 }
 
 /** Returns when the signal aborts. Whatever goes wrong with a server is waited for: no other source of this thread is to suffer. */
@@ -37,11 +47,13 @@ export async function keepConnected(run: Run, signal: AbortSignal): Promise<void
   const { route, sink, context } = run
   const certificateFile = path.join(route.dir, 'pki/own/certs/holdfast.pem')
   let attempt = 0
-  let hadSession = false
+  let lostAt = run.lostAt
+  let isHeard = false
   const began = () => {
+    isHeard = true
     // What the server kept for the session before is gone with it, and nobody can say how many values that was.
-    if (hadSession) sink.note('session-gap')
-    hadSession = true
+    if (lostAt !== undefined) lose(run, run.tags, 'session-gap', lostAt)
+    lostAt = undefined
     attempt = 0
   }
   while (!signal.aborted) {
@@ -49,6 +61,8 @@ export async function keepConnected(run: Run, signal: AbortSignal): Promise<void
       await oneSession(run, began, signal)
     } catch (error) {
       if (signal.aborted) return
+      if (isHeard) lostAt ??= context.clock.now()
+      isHeard = false
       const { code, message, remedy } = asUnreachable(error, certificateFile)
       sink.status({ state: 'down', code, lastError: message, ...(remedy === undefined ? {} : { remedy }) })
       context.log.warn({ source: context.name, code, remedy, err: error }, message)
@@ -73,10 +87,15 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 async function oneSession(run: Run, began: () => void, signal: AbortSignal): Promise<void> {
   const connection = await connect(run.route, signal)
   const watch = newWatch(run, connection, began)
+  let mending: Repair | undefined
   try {
     const facts = await readFacts(connection.session)
     await learnKinds(run, connection, facts)
-    for (const state of run.tags) state.maybeKnown = true
+    for (const state of run.tags) {
+      state.maybeKnown = true
+      openHole(state, true)
+    }
+    makeSure(run.tags)
     const subscribed = await within(
       SUBSCRIBE_MS_MAX,
       'subscribing took too long: timeout',
@@ -84,8 +103,14 @@ async function oneSession(run: Run, began: () => void, signal: AbortSignal): Pro
       signal,
     )
     report(run, subscribed)
-    await watch.untilOver(subscribed, upStatus(run, connection, subscribed), signal)
+    run.sink.open({ session: connection.session, facts })
+    const { settings, timing } = run.route
+    const how = { ...run, historyMs: settings.historyMs, settleMs: timing.settleMs }
+    mending = repair(how, { session: connection.session, facts })
+    await watch.untilOver(subscribed, upStatus(run, connection, subscribed), mending, signal)
   } finally {
+    run.sink.open(undefined)
+    mending?.stop()
     watch.close()
     await connection.close()
   }
@@ -108,118 +133,8 @@ async function learnKinds(run: Run, { session }: Connection, facts: ServerFacts)
     return nodeId ? [{ state, nodeId }] : []
   })
   const nodes = unknown.map((it) => it.nodeId)
-  const kinds = nodes.length > 0 ? await readKinds(session, facts.nodesPerRead, nodes) : []
+  const kinds = nodes.length > 0 ? await readKinds(session, facts.limits, nodes) : []
   for (const [at, { state }] of unknown.entries()) state.kind = kinds[at]
-}
-
-interface Watch {
-  readonly listener: Listener
-  untilOver(subscribed: Subscribed, up: SourceStatus, signal: AbortSignal): Promise<void>
-  close(): void
-}
-
-/** Looks after one session: what is heard of it, and when it is over. */
-function newWatch({ route, sink, context }: Run, { client, session }: Connection, began: () => void): Watch {
-  const { timing, settings } = route
-  const now = () => context.clock.monotonic()
-  const { sessionId } = session
-  const heard: number[] = []
-  let lost: number | undefined
-  let restored = now()
-  let closed = false
-  let hasBegun = false
-  let up: SourceStatus | undefined
-  let isUp = false
-  let holdMs = Number.POSITIVE_INFINITY
-  let over: (why: Unreachable) => void = () => {}
-  let verdictBefore: Unreachable | undefined
-
-  const end = (code: string, text: string) => {
-    verdictBefore ??= new Unreachable(code, text)
-    over(verdictBefore)
-  }
-  const showUp = () => {
-    if (!up || isUp || closed || lost !== undefined) return
-    isUp = true
-    sink.status(up)
-  }
-  const isOurs = () => !closed && session.sessionId === sessionId
-  const listener: Listener = {
-    data: (state, value) => {
-      // A session that the library made anew has items made with the old namespace indices: not a value of it.
-      if (isOurs()) sink.data(state, value)
-    },
-    sign: (subscription) => {
-      if (!isOurs()) return
-      heard[subscription] = now()
-      if (!hasBegun) began()
-      hasBegun = true
-      showUp()
-    },
-    lost: (messages) => {
-      for (let n = 0; n < messages; n++) sink.note('message-lost')
-    },
-    ended: (why) => end('subscription-lost', why),
-  }
-  const longestSilent = () => (heard.length > 0 ? Math.min(...heard) : restored)
-  const onLost = () => {
-    lost ??= now()
-    isUp = false
-    if (!closed)
-      sink.status({ ...up, state: 'down', code: 'connection-lost', lastError: 'the connection broke; the session is kept' })
-  }
-  client.on('connection_lost', onLost)
-  client.on('start_reconnection', onLost)
-  client.on('reconnection_attempt_has_failed', (error: Error) => {
-    if (/[Cc]ertificate/.test(error.message))
-      end('connection-lost', `the server came back with another certificate: ${error.message}`)
-  })
-  // There is a channel again. Whether session and subscription live is another matter: from here silence counts.
-  client.on('after_reconnection', () => {
-    if (lost !== undefined && now() - longestSilent() > holdMs) sink.note('session-gap')
-    lost = undefined
-    restored = now()
-  })
-  client.on('close', () => end('connection-lost', 'the connection was closed'))
-
-  async function untilOver(subscribed: Subscribed, status: SourceStatus, signal: AbortSignal): Promise<void> {
-    const silenceMs = 2 * subscribed.keepAliveMs + timing.silenceMarginMs
-    const patience = { silenceMs, sessionMs: Math.min(settings.sessionTimeoutMs, session.timeout) }
-    holdMs = Math.min(
-      ...new Set(settings.tags.map((it) => Math.min(it.queueSize, subscribed.queueSizeMin) * (it.samplingMs || it.publishingMs))),
-    )
-    // One that has never been heard counts as well.
-    for (let at = 0; at < subscribed.subscriptions; at++) heard[at] ??= now()
-    up = status
-    if (hasBegun) showUp()
-    await new Promise<void>((resolve, reject) => {
-      const check = () => {
-        if (session.sessionId !== sessionId) end('session-lost', 'the server no longer knew the session')
-        const found = verdict(now(), { heard: longestSilent(), lost, restored }, patience)
-        const since = formatDuration(now() - longestSilent())
-        if (found === 'silent') end('silent', `no data and no sign of life for ${since}`)
-        if (found === 'gone') end('connection-lost', `no connection for ${since}`)
-      }
-      const timer = setInterval(check, timing.watchEveryMs)
-      const finish = (settle: () => void) => {
-        clearInterval(timer)
-        signal.removeEventListener('abort', onAbort)
-        settle()
-      }
-      const onAbort = () => finish(resolve)
-      over = (why) => finish(() => reject(why))
-      signal.addEventListener('abort', onAbort)
-      if (signal.aborted) onAbort()
-      else if (verdictBefore) over(verdictBefore)
-    })
-  }
-  return {
-    listener,
-    untilOver,
-    close: () => {
-      closed = true
-    },
-  }
 }
 
 function upStatus({ route, tags }: Run, { session, endpoint, warnings }: Connection, subscribed: Subscribed): SourceStatus {

@@ -4,6 +4,7 @@ import { DURATION_ALLOWED, formatDuration, parseDurationMs, parsePercent } from 
 
 /** The longest outage that the server's queues are asked to bridge, where `queueSize` says nothing else. */
 const QUEUE_SIZE_MAX = 10_000
+const HISTORY_MS_MAX = 31 * 86_400_000
 const TAGS_MAX = 50_000
 /** A subscription that has nothing to say says so at least this often; the watchdog counts on it. */
 const KEEP_ALIVE_MS = 5_000
@@ -115,6 +116,8 @@ export const opcuaSettings = z
     sessionTimeout: duration(10_000, 3_600_000).prefault('60s'),
     /** Values that the server keeps for each tag meanwhile; by itself sessionTimeout ÷ sampling. */
     queueSize: z.number().int().min(1).max(100_000).optional(),
+    /** How far back a gap is read from the server's history. */
+    history: z.union([z.literal('off'), duration(0, HISTORY_MS_MAX)]).prefault('1d'),
     tags: z.array(tag).min(1),
   })
   .transform((it, context) => {
@@ -131,7 +134,13 @@ export const opcuaSettings = z
     const names = new Set<string>()
     const twice = tags.find((row) => names.size === names.add(row.tag).size)
     if (twice) context.addIssue({ code: 'custom', path: ['tags'], message: `tag ${twice.tag} stands there twice` })
-    return { endpoint: it.endpoint, security: it.security, sessionTimeoutMs: it.sessionTimeout, tags }
+    return {
+      endpoint: it.endpoint,
+      security: it.security,
+      sessionTimeoutMs: it.sessionTimeout,
+      historyMs: it.history === 'off' ? 0 : it.history,
+      tags,
+    }
   })
 
 /** What the schema yields. */

@@ -1,20 +1,23 @@
 // The protocol `opcua`: subscriptions, pushed by the server into one bounded queue.
 //
-//   server ─publish─► session.ts ─reading by reading─► BatchBuilder (the queue) ─one batch a turn─► ingest
-import { BatchBuilder } from '../../core/batch.ts'
-import { SOURCE_QUEUE_READINGS_MAX } from '../../core/bounds.ts'
+//   server ─publish─► session.ts ─reading by reading─► queue.ts ─one batch a turn─► ingest
+//      └─history─► repair.ts ────────▲                            └─durable─► bookmark.ts
+import path from 'node:path'
+import { Unreachable } from '../../core/errors.ts'
 import { BAD } from '../../core/reading.ts'
 import type { Protocol, Source, SourceContext, SourceItem, SourceStatus } from '../../core/source.ts'
+import { openBookmark } from './bookmark.ts'
+import { browse, type Open } from './browse.ts'
 import type { Route } from './connection.ts'
-import { addReading, addWithout, type TagState, tagState } from './decode.ts'
+import { addFromHistory, addReading, addWithout, type News, tagState } from './decode.ts'
+import { find } from './find.ts'
+import { newGaps, pend } from './gaps.ts'
 import { routeLibraryLog } from './library-log.ts'
+import { newQueue, type Queue } from './queue.ts'
 import { keepConnected, type Sink } from './session.ts'
 import type { OpcuaSettings } from './settings.ts'
-import { testSteps } from './test-steps.ts'
+import { testOpen, testSteps } from './test-steps.ts'
 import { TIMING, type Timing } from './timing.ts'
-
-/** Of strings and byte values beside the readings, while the disk is slow. */
-const QUEUE_BYTES_MAX = 32 * 1024 * 1024
 
 /** The protocol with another patience than a plant needs: for tests. */
 export function opcuaWith(timing: Timing): Protocol<OpcuaSettings> {
@@ -25,6 +28,7 @@ export function opcuaWith(timing: Timing): Protocol<OpcuaSettings> {
       routeLibraryLog(context.log)
       return testSteps({ settings, dir: context.dir, device: context.device, timing }, signal)
     },
+    find: (host, signal) => find(host, signal),
   }
 }
 
@@ -32,69 +36,77 @@ export const opcua = opcuaWith(TIMING)
 
 function open(route: Route, context: SourceContext): Source {
   routeLibraryLog(context.log)
-  const queue = newQueue(context)
-  const tags = route.settings.tags.map(tagState)
   let status: SourceStatus = { state: 'starting' }
+  let opened: Open | undefined
   const notes: Record<string, number> = {}
-  const sink: Sink = {
-    data: (state, value) => queue.add(state, (builder, now) => addReading(builder, state, value, now, note)),
-    none: (state, code) => queue.add(state, (builder, now) => addWithout(builder, state, now, BAD, code)),
-    status: (next) => {
-      status = next
-    },
-    note,
-  }
-  function note(reason: string): void {
-    notes[reason] = (notes[reason] ?? 0) + 1
-  }
+  const gaps = newGaps()
+
   async function* read(signal: AbortSignal): AsyncGenerator<SourceItem> {
+    const { tags: settings, endpoint } = route.settings
+    const file = path.join(route.dir, 'bookmarks', encodeURIComponent(context.name))
+    const bookmark = openBookmark(
+      file,
+      settings.map((it) => `${endpoint} ${it.node} ${it.tag} ${it.class} ${it.type ?? ''} ${it.unit ?? ''}`),
+    )
+    const tags = settings.map((it, at) => tagState(it, at, bookmark.mark(at)))
+    const queue = newQueue(context, bookmark)
+    const sink = sinkOf(queue)
     const stop = new AbortController()
-    const connected = keepConnected({ route, tags, sink, context }, AbortSignal.any([signal, stop.signal]))
+    const run = { route, tags, sink, context, gaps, lostAt: bookmark.writtenAt }
+    const connected = keepConnected(run, AbortSignal.any([signal, stop.signal]))
     try {
       yield* queue.batches(connected, signal)
     } finally {
       stop.abort()
       await connected
+      bookmark.close()
       status = { state: 'stopped' }
     }
   }
-  return { read, status: () => (Object.keys(notes).length > 0 ? { ...status, notes: { ...notes } } : status) }
-}
 
-interface Queue {
-  add(state: TagState, fill: (builder: BatchBuilder, now: number) => void): void
-  batches(connected: Promise<void>, signal: AbortSignal): AsyncGenerator<SourceItem>
-}
+  function sinkOf(queue: Queue): Sink {
+    const news: News = {
+      note,
+      hole: (reason) => {
+        gaps.isDue = true
+        if (reason !== undefined) pend(gaps, reason, context.clock.now())
+      },
+    }
+    return {
+      data: (state, value) => queue.add(state, (builder, now) => addReading(builder, state, value, now, news)),
+      history: (state, value) => queue.add(state, (builder) => addFromHistory(builder, state, value, note)),
+      none: (state, code) => queue.add(state, (builder, now) => addWithout(builder, state, now, BAD, code)),
+      status: (next) => {
+        status = next
+      },
+      note,
+      room: queue.room,
+      open: (next) => {
+        opened = next
+      },
+    }
+  }
 
-/** Holds what comes while nobody pulls; beyond its bound a reading becomes a line in the ledger. */
-function newQueue(context: SourceContext): Queue {
-  const builder = new BatchBuilder(context.origin, context.clock)
-  let received = 0
-  let wake = () => {}
-  const isFull = () => builder.count >= SOURCE_QUEUE_READINGS_MAX || builder.bytesHeld >= QUEUE_BYTES_MAX
-  const item = (): SourceItem => ({ batch: builder.take(received), durable: () => {} })
+  function note(reason: string, count = 1): void {
+    notes[reason] = (notes[reason] ?? 0) + count
+  }
+
+  function session(): Open {
+    if (opened && status.state === 'up') return opened
+    const { code = 'starting', lastError = 'it is being connected', remedy } = status
+    throw new Unreachable(code, `there is no session to look round with: ${lastError}`, remedy === undefined ? {} : { remedy })
+  }
+
   return {
-    add(state, fill) {
-      const now = builder.now()
-      if (builder.isEmpty) received = now
-      if (isFull()) builder.refuse(state.tag.class, 'overflow', now)
-      else fill(builder, now)
-      wake()
+    read,
+    status: () => ({
+      ...status,
+      ...(Object.keys(notes).length > 0 && { notes: { ...notes } }),
+      ...(gaps.filled > 0 && { details: { ...status.details, filledFromHistory: gaps.filled } }),
+    }),
+    async *browse(request, signal) {
+      yield* browse(session(), request, signal)
     },
-    async *batches(connected, signal) {
-      while (!signal.aborted) {
-        if (builder.isEmpty) {
-          const woken = new Promise<void>((resolve) => {
-            wake = resolve
-          })
-          await Promise.race([woken, connected])
-        }
-        // What came with the same publish response goes into the same batch.
-        await new Promise(setImmediate)
-        if (!builder.isEmpty) yield item()
-      }
-      await connected
-      if (!builder.isEmpty) yield item()
-    },
+    test: (signal) => (opened && status.state === 'up' ? testOpen(route, opened, signal) : testSteps(route, signal)),
   }
 }

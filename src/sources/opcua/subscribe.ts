@@ -15,8 +15,9 @@ import {
   TimestampsToReturn,
 } from 'node-opcua-client'
 import type { TagState } from './decode.ts'
-import { askAgain, markOf, messageCounter, repeats } from './messages.ts'
-import { chunks, NODE_UNKNOWN, resolveNode, type ServerFacts } from './nodes.ts'
+import { askAgain, type MessageCounter, markOf, messageCounter, repeats } from './messages.ts'
+import { inChunks, type Limits } from './limits.ts'
+import { NODE_UNKNOWN, resolveNode, type ServerFacts } from './nodes.ts'
 import { keepAliveCount } from './settings.ts'
 
 /** The subscription outlives the session by this: it is never the first to go. */
@@ -26,8 +27,10 @@ export interface Listener {
   data(state: TagState, value: DataValue): void
   /** Data or keep-alive. */
   sign(subscription: number): void
-  /** So many messages of the server never came. */
-  lost(messages: number): void
+  /** A message with values of these tags is late. */
+  late(states: readonly TagState[]): void
+  /** So many messages with values of these tags never came. */
+  lost(states: readonly TagState[], messages: number): void
   /** The subscription is no longer what it was: begin anew. */
   ended(why: string): void
 }
@@ -47,6 +50,8 @@ export interface Subscribed {
   /** The longest time between two signs of life, as the server has it, ms. */
   readonly keepAliveMs: number
   readonly subscriptions: number
+  /** No message is late. */
+  isWhole(): boolean
 }
 
 interface Item {
@@ -71,17 +76,26 @@ export async function subscribe(
   }
   let queueSizeMin = Number.POSITIVE_INFINITY
   let keepAliveMs = 0
+  const counters: MessageCounter[] = []
   const byPublishing = Map.groupBy(items, (it) => it.state.tag.publishingMs)
   for (const [at, [publishingMs, group]] of [...byPublishing].entries()) {
     const subscription = await openSubscription(session, publishingMs, sessionTimeoutMs)
-    watch(subscription, at, listener)
+    counters.push(
+      watch(
+        subscription,
+        at,
+        group.map((it) => it.state),
+        listener,
+      ),
+    )
     keepAliveMs = Math.max(keepAliveMs, subscription.publishingInterval * subscription.maxKeepAliveCount)
-    const outcome = await monitorAll(subscription, group, facts.itemsPerCall, listener)
+    const outcome = await monitorAll(subscription, group, facts.limits, listener)
     missing.push(...outcome.missing)
     withoutDeadband.push(...outcome.withoutDeadband)
     queueSizeMin = Math.min(queueSizeMin, outcome.queueSizeMin)
   }
-  return { missing, withoutDeadband, queueSizeMin, keepAliveMs, subscriptions: byPublishing.size }
+  const isWhole = () => counters.every((it) => it.missing().length === 0)
+  return { missing, withoutDeadband, queueSizeMin, keepAliveMs, subscriptions: byPublishing.size, isWhole }
 }
 
 async function openSubscription(
@@ -109,16 +123,18 @@ async function openSubscription(
   return subscription
 }
 
-function watch(subscription: ClientSubscription, at: number, listener: Listener): void {
+function watch(subscription: ClientSubscription, at: number, states: readonly TagState[], listener: Listener): MessageCounter {
   const counter = messageCounter()
   const isRepeated = repeats()
-  const again = askAgain(subscription, counter, listener.lost)
+  const again = askAgain(subscription, counter, (messages) => listener.lost(states, messages))
   subscription.on('raw_notification', (message: NotificationMessage) => {
     listener.sign(at)
     // A keep-alive bears the number of the message that is to come.
     if (!message.notificationData?.length) return
+    const before = counter.missing().length
     const lost = counter.take(message.sequenceNumber)
-    if (lost > 0) listener.lost(lost)
+    if (counter.missing().length + lost > before) listener.late(states)
+    if (lost > 0) listener.lost(states, lost)
     // What the library hands to the items is read after this.
     if (isRepeated(message.sequenceNumber, markOf(message))) message.notificationData = []
     again.due()
@@ -132,6 +148,7 @@ function watch(subscription: ClientSubscription, at: number, listener: Listener)
   subscription.on('terminated', () => listener.ended('the subscription ended'))
   subscription.on('error', (error: Error) => listener.ended(error.message))
   subscription.on('internal_error', () => {})
+  return counter
 }
 
 interface Outcome {
@@ -143,7 +160,7 @@ interface Outcome {
 async function monitorAll(
   subscription: ClientSubscription,
   items: readonly Item[],
-  perCall: number,
+  limits: Limits,
   listener: Listener,
 ): Promise<Outcome> {
   const outcome = { missing: [] as Missing[], withoutDeadband: [] as TagState[], queueSizeMin: Number.POSITIVE_INFINITY }
@@ -151,19 +168,16 @@ async function monitorAll(
   const alike = Map.groupBy(items, ({ state: { tag } }) => JSON.stringify([tag.samplingMs, tag.queueSize, tag.deadband]))
   for (const group of alike.values()) {
     const refused: Item[] = []
-    for (const chunk of chunks(group, perCall)) {
-      const made = await monitor(subscription, chunk, true, listener)
-      for (const { item, status, queueSize } of made) {
-        if (status.isGood()) outcome.queueSizeMin = Math.min(outcome.queueSizeMin, queueSize)
-        else if (item.state.tag.deadband && isAboutFilter(status)) refused.push(item)
-        else outcome.missing.push({ state: item.state, status })
-      }
+    const make = (list: readonly Item[], filtered: boolean) =>
+      inChunks(limits, 'items', list, (chunk) => monitor(subscription, chunk, filtered, listener))
+    for (const { item, status, queueSize } of await make(group, true)) {
+      if (status.isGood()) outcome.queueSizeMin = Math.min(outcome.queueSizeMin, queueSize)
+      else if (item.state.tag.deadband && isAboutFilter(status)) refused.push(item)
+      else outcome.missing.push({ state: item.state, status })
     }
-    for (const chunk of chunks(refused, perCall)) {
-      for (const { item, status } of await monitor(subscription, chunk, false, listener)) {
-        if (status.isGood()) outcome.withoutDeadband.push(item.state)
-        else outcome.missing.push({ state: item.state, status })
-      }
+    for (const { item, status } of await make(refused, false)) {
+      if (status.isGood()) outcome.withoutDeadband.push(item.state)
+      else outcome.missing.push({ state: item.state, status })
     }
   }
   return outcome

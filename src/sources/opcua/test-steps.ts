@@ -2,15 +2,16 @@
 import { lookup } from 'node:dns/promises'
 import { connect as connectTcp } from 'node:net'
 import path from 'node:path'
-import { AttributeIds, type ClientSession, type NodeId } from 'node-opcua-client'
+import type { ClientSession, NodeId } from 'node-opcua-client'
 import { TEST_STEP_MS_MAX } from '../../core/bounds.ts'
 import { Unreachable } from '../../core/errors.ts'
 import type { TestStep } from '../../core/source.ts'
 import { formatDuration } from '../../core/units.ts'
+import type { Open } from './browse.ts'
 import { fingerprintOf, mismatches, openTrust, type Trust } from './certificates.ts'
 import { type Connection, chooseEndpoint, connect, discover, offers, type Route, within } from './connection.ts'
 import { asUnreachable } from './failures.ts'
-import { NODE_REMEDY, readChunked, readFacts, resolveNode, type ServerFacts } from './nodes.ts'
+import { NODE_REMEDY, readFacts, readValues, resolveNode, type ServerFacts } from './nodes.ts'
 
 const PORT_DEFAULT = 4840
 
@@ -41,6 +42,16 @@ export async function* testSteps(route: Route, signal: AbortSignal): AsyncGenera
     await opened.connection?.close()
     await trust.close()
   }
+}
+
+/** The same on the session that the source has: many servers have room for few. */
+export async function* testOpen(route: Route, { session, facts }: Open, signal: AbortSignal): AsyncGenerator<TestStep> {
+  const kept = `the one that the source has, kept for ${formatDuration(session.timeout)}`
+  yield { step: 'session', ok: true, detail: `${kept}; state and values are asked for on it` }
+  const asked = async () => describeNamespaces(await readFacts(session))
+  const namespaces = await attempt('namespaces', asked, '', signal)
+  yield namespaces
+  if (namespaces.ok) yield await attempt('nodes', () => readNodes(route, session, facts), '', signal)
 }
 
 function sessionOf(opened: { connection?: Connection }): ClientSession {
@@ -98,7 +109,7 @@ async function readNodes(route: Route, session: ClientSession, facts: ServerFact
   const resolved = route.settings.tags.map((tag) => ({ tag, nodeId: resolveNode(tag.node, facts.namespaces) }))
   const present = resolved.filter((it): it is typeof it & { nodeId: NodeId } => it.nodeId !== undefined)
   const nodes = present.map((it) => it.nodeId)
-  const values = await readChunked(session, facts.nodesPerRead, AttributeIds.Value, nodes)
+  const values = await readValues(session, facts.limits, nodes)
   const bad = [
     ...resolved.filter((it) => !it.nodeId).map(({ tag }) => ({ tag, why: 'the server has no such namespace' })),
     ...present.flatMap(({ tag }, at) => (values[at]?.statusCode.isBad() ? [{ tag, why: values[at].statusCode.name }] : [])),

@@ -3,6 +3,8 @@ export interface Timing {
   /** Beyond two keep-alives: so long a subscription may say nothing. */
   readonly silenceMarginMs: number
   readonly watchEveryMs: number
+  /** So long the first values of a subscription, and late messages, may take before a gap is read from history. */
+  readonly settleMs: number
   readonly backoffMsMin: number
   readonly backoffMsMax: number
   readonly connectMsMax: number
@@ -15,6 +17,7 @@ export interface Timing {
 export const TIMING: Timing = {
   silenceMarginMs: 15_000,
   watchEveryMs: 1_000,
+  settleMs: 3_000,
   backoffMsMin: 1_000,
   backoffMsMax: 30_000,
   connectMsMax: 30_000,

@@ -9,7 +9,7 @@ import type { ReadingBatch } from '../../../src/core/batch.ts'
 import { newOrigin } from '../../../src/core/batch.ts'
 import { NO_VALUE } from '../../../src/core/reading.ts'
 import type { SeriesDescriptor } from '../../../src/core/reading.ts'
-import type { Source, SourceContext, SourceItem } from '../../../src/core/source.ts'
+import type { Protocol, Source, SourceContext, SourceItem } from '../../../src/core/source.ts'
 import { mqttSettings } from '../../../src/sources/mqtt/settings.ts'
 import { mqttProtocol } from '../../../src/sources/mqtt/source.ts'
 
@@ -22,6 +22,8 @@ export interface Row {
   readonly time: number
   readonly value: number | bigint | string | undefined
   readonly quality: number
+  /** Where it is not 0. */
+  readonly status?: number
 }
 
 /** Batches of one origin as rows. */
@@ -35,17 +37,20 @@ export function rowReader(): (batch: ReadingBatch) => Row[] {
       const it = series[number] as SeriesDescriptor
       const offset = words[at * 2] as number
       const value =
-        it.kind === 'string'
-          ? new TextDecoder().decode(batch.bytes.subarray(offset, offset + (words[at * 2 + 1] as number)))
-          : it.kind === 'long'
-            ? (longs[at] as bigint)
-            : (batch.value[at] as number)
+        it.kind === 'bytes'
+          ? Buffer.from(batch.bytes.subarray(offset, offset + (words[at * 2 + 1] as number))).toString('hex')
+          : it.kind === 'string'
+            ? new TextDecoder().decode(batch.bytes.subarray(offset, offset + (words[at * 2 + 1] as number)))
+            : it.kind === 'long'
+              ? (longs[at] as bigint)
+              : (batch.value[at] as number)
       const quality = batch.quality[at] as number
       return {
         ...it,
         time: batch.time[at] as number,
         value: (quality & NO_VALUE) === 0 ? value : undefined,
         quality: quality & 3,
+        ...(batch.status[at] !== 0 && { status: batch.status[at] as number }),
       }
     })
   }
@@ -59,6 +64,10 @@ export interface Opened {
 
 /** A source as the settings file would have it; `dir` keeps its session note. */
 export function openSource(settings: object, dir: string, name = 'broker'): Opened {
+  return openProtocol(mqttProtocol, mqttSettings.parse(settings), dir, name)
+}
+
+export function openProtocol<Settings>(protocol: Protocol<Settings>, settings: Settings, dir: string, name: string): Opened {
   const lines: Opened['lines'] = []
   const line = (level: string) => (fields: object, text: string) =>
     void lines.push({ level, fields: fields as Record<string, unknown>, text })
@@ -71,7 +80,7 @@ export function openSource(settings: object, dir: string, name = 'broker'): Open
     origin: newOrigin(0),
     commitEveryMs: 250,
   }
-  return { source: mqttProtocol.open(mqttSettings.parse(settings), context), context, lines }
+  return { source: protocol.open(settings, context), context, lines }
 }
 
 export interface Consumer {

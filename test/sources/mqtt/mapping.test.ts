@@ -20,7 +20,7 @@ function mapper(...entries: object[]) {
   const toRows = rowReader()
   return (payload: unknown, topic = 'plant/line-1/speed', isFull = false) => {
     const text = typeof payload === 'string' ? payload : JSON.stringify(payload)
-    const unread = mappings.take(topic, Buffer.from(text), NOW, isFull)
+    const unread = mappings.take({ topic, payload: Buffer.from(text) }, NOW, isFull)
     const batch = builder.take(NOW)
     return {
       unread,
@@ -76,7 +76,8 @@ describe('topics and tags', () => {
       { topic: 'c/d/{e}', qos: 0 },
       { topic: '+/z', qos: 0 },
     ] as const
-    expect([...leastFilters(wanted)]).toEqual([
+    const asked = leastFilters(wanted.map((it) => ({ ...it, retained: 'take' as const })))
+    expect([...asked].map(([filter, { qos }]) => [filter, qos])).toEqual([
       ['a/+', 1],
       ['c/#', 1],
       ['+/z', 0],
@@ -220,7 +221,7 @@ describe('times', () => {
     expect(first({ time: 'ts' })({ value: 1, ts: null })).toMatchObject({ time: NOW, quality: 0 })
   })
 
-  test.each(['yesterday', '2026-13-01', '', {}, true, 1e300])(
+  test.each(['yesterday', '2026-13-01', '', {}, true, 1e300, 99_999_999_999, 9_999_999_999_999, '2256-01-01'])(
     '%j is none: the time of receipt, and the value is uncertain',
     (ts) => {
       expect(first({ time: 'ts' })({ ts, value: 1 })).toMatchObject({ time: NOW, value: 1, quality: 1 })

@@ -16,7 +16,8 @@ test('the example of the manual, defaults filled in', () => {
     ...secured,
     version: '3.1.1',
     keepAlive: 30_000,
-    subscribe: [{ ...entry, qos: 1 }],
+    packetBytesMax: 16_000_000,
+    subscribe: [{ ...entry, qos: 1, retained: 'take' }],
   })
 })
 
@@ -48,6 +49,8 @@ describe('refused, with what is wrong and where', () => {
     ['a keep alive without unit', { ...secured, keepAlive: '30' }, /^keepAlive: must be a duration/],
     ['a keep alive of a day', { ...secured, keepAlive: '1d' }, /^keepAlive: must be from 2s to/],
     ['an unknown key', { ...secured, usr: 'x' }, /usr/],
+    ['a packet without unit', { ...secured, packetBytesMax: '5' }, /^packetBytesMax: must be a size/],
+    ['a packet too large', { ...secured, packetBytesMax: '1GB' }, /^packetBytesMax: must be from 1kB to 64MB/],
     ['no topic', { ...secured, subscribe: [] }, /^subscribe: /],
   ])('%s', (_what, settings, expected) => {
     expect(problems(settings)).toEqual([expect.stringMatching(expected)])
@@ -59,7 +62,9 @@ describe('refused, with what is wrong and where', () => {
     [{ topic: 'a/b+', tag: 't' }, /stand for whole levels/],
     [{ topic: 'a/s-{id}', tag: 't' }, /\{name\} stands for a whole level/],
     [{ topic: '{a}/{a}', tag: 't' }, /\{a\} stands there twice/],
-    [{ topic: '$share/g/a', tag: 't' }, /shared subscriptions/],
+    [{ topic: '$share/g', tag: 't' }, /a shared topic is written \$share\/GROUP\/topic/],
+    [{ topic: '$share/{g}/a', tag: 't' }, /a shared topic is written/],
+    [{ retained: 'drop' }, /^subscribe\.0\.retained: must be take or skip/],
     [{ tag: '{other}/x' }, /^subscribe\.0\.tag: \{other\} is no level that the topic captures/],
     [{ tag: 'x/{$}' }, /a field is named as \{\$\.path\}/],
     [{ tag: 'x}' }, /stands alone/],
@@ -69,6 +74,14 @@ describe('refused, with what is wrong and where', () => {
   ])('%j', (changed, expected) => {
     expect(withEntry(changed)).toEqual([expect.stringMatching(expected)])
   })
+})
+
+test('shared topics: one group, and nothing beside it', () => {
+  const shared = { ...entry, topic: '$share/boxes/plant/{line}/{sensor}' }
+  expect(problems({ ...secured, subscribe: [shared, { ...shared, topic: '$share/boxes/other/{line}/{sensor}' }] })).toEqual([])
+  expect(problems({ ...secured, subscribe: [shared, entry] })).toEqual([
+    expect.stringMatching(/^subscribe: all topics .* one group/),
+  ])
 })
 
 test('insecure, with its reason, is taken', () => {

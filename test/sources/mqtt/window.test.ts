@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { newWindow } from '../../../src/sources/mqtt/window.ts'
+import { newWindow } from '../../../src/clients/mqtt/window.ts'
 
 interface Rig {
   /** Messages that the broker lets be unacknowledged at time t, ms. */

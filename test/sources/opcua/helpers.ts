@@ -1,14 +1,17 @@
 // Servers as child processes, and a source with everything it yields, for the tests of this folder.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, renameSync, rmSync } from 'node:fs'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect as connectTcp, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import type { z } from 'zod'
 import type { ReadingBatch, Refused } from '../../../src/core/batch.ts'
 import { NO_VALUE, QUALITIES, type SeriesDescriptor, type Value } from '../../../src/core/reading.ts'
-import type { SourceContext, SourceStatus } from '../../../src/core/source.ts'
+import type { Source, SourceContext, SourceStatus } from '../../../src/core/source.ts'
+import type { Open } from '../../../src/sources/opcua/browse.ts'
+import { connect } from '../../../src/sources/opcua/connection.ts'
+import { readFacts } from '../../../src/sources/opcua/nodes.ts'
 import { opcuaSettings } from '../../../src/sources/opcua/settings.ts'
 import { opcuaWith } from '../../../src/sources/opcua/source.ts'
 import { TIMING, type Timing } from '../../../src/sources/opcua/timing.ts'
@@ -20,6 +23,7 @@ export const HURRY: Timing = {
   ...TIMING,
   silenceMarginMs: 2_000,
   watchEveryMs: 100,
+  settleMs: 700,
   backoffMsMin: 200,
   backoffMsMax: 1_000,
   connectMsMax: 15_000,
@@ -76,6 +80,12 @@ export function nodeOpcua(options: { port: number; [option: string]: unknown }):
   return serve(process.execPath, [path.join(here, 'server.main.ts'), JSON.stringify(options)], options.port)
 }
 
+/** A server of Eclipse Milo. Options: see milo/Server.java. */
+export function milo({ port, ...options }: { port: number; [option: string]: number }): Promise<ServerProcess> {
+  const parameters = Object.entries(options).map(([key, value]) => `${key}=${value}`)
+  return serve('bash', [path.join(here, 'milo/milo.sh'), 'serve', String(port), ...parameters], port)
+}
+
 /** A cable between a client and a server on loopback, that can be cut. */
 export interface Link {
   readonly port: number
@@ -93,7 +103,7 @@ export async function openLink(to: number): Promise<Link> {
   }
   const hub = createServer((near) => {
     if (isCut) return near.destroy()
-    const far = connect({ host: '127.0.0.1', port: to })
+    const far = connectTcp({ host: '127.0.0.1', port: to })
     for (const [one, other] of [
       [near, far],
       [far, near],
@@ -180,6 +190,7 @@ export interface Row {
 
 /** A source at work, and all that it yielded. */
 export interface Running {
+  readonly source: Source
   readonly rows: Row[]
   readonly refused: Refused[]
   readonly batches: number[]
@@ -231,6 +242,7 @@ export function run(
     if (now.state !== states.at(-1)?.state || now.code !== states.at(-1)?.code) states.push(now)
   }, 20)
   return {
+    source,
     rows,
     refused,
     batches,
@@ -267,4 +279,12 @@ function* rowsOf(batch: ReadingBatch, series: readonly SeriesDescriptor[]): Iter
       status: batch.status[at] as number,
     }
   }
+}
+
+/** A session of its own, without a source around it. */
+export async function openSession(endpoint: string, dir: string): Promise<{ open: Open; close(): Promise<void> }> {
+  const security = { policy: 'None', mode: 'None', insecure: 'a server on loopback' } as const
+  const settings = opcuaSettings.parse({ endpoint, security, tags: [{ tag: 'x', node: 'i=2258', class: 'process' }] })
+  const { session, close } = await connect({ settings, dir, device: 'hf-test', timing: HURRY })
+  return { open: { session, facts: await readFacts(session) }, close }
 }

@@ -26,7 +26,12 @@ interface Options {
   readonly password?: string
   readonly itemsPerCall?: number
   readonly nodesPerRead?: number
+  readonly nodesPerBrowse?: number
   readonly counters?: number
+  /** So many plain variables below a folder `Many`. */
+  readonly extras?: number
+  /** The limits hold and are not told. */
+  readonly silent?: boolean
   /** Clients it does not know are rejected. */
   readonly strict?: boolean
 }
@@ -63,7 +68,11 @@ const server = new OPCUAServer({
       }),
   disableDiscovery: false,
   serverCapabilities: {
-    operationLimits: { maxMonitoredItemsPerCall: options.itemsPerCall ?? 0, maxNodesPerRead: options.nodesPerRead ?? 0 },
+    operationLimits: {
+      maxMonitoredItemsPerCall: options.itemsPerCall ?? 0,
+      maxNodesPerRead: options.nodesPerRead ?? 0,
+      maxNodesPerBrowse: options.nodesPerBrowse ?? 0,
+    },
     maxSubscriptions: 20,
   },
   serverInfo: { applicationUri: 'urn:plant:node' },
@@ -104,6 +113,28 @@ for (const name of ['Free', 'Other', ...Array.from({ length: options.counters ??
     }),
   )
 }
+
+if (options.extras !== undefined) {
+  const many = own.addFolder(space.rootFolder.objects, { browseName: 'Many', nodeId: 's=Many' })
+  for (let n = 0; n < options.extras; n++)
+    own.addVariable({
+      organizedBy: many,
+      browseName: `Many${n}`,
+      nodeId: `s=Many${n}`,
+      dataType: 'Int32',
+      value: { dataType: DataType.Int32, value: n },
+    })
+}
+if (options.silent)
+  for (const name of [
+    'maxNodesPerRead',
+    'maxMonitoredItemsPerCall',
+    'maxNodesPerBrowse',
+    'maxNodesPerHistoryReadData',
+  ] as const) {
+    const limits = space.rootFolder.objects.server.serverCapabilities.operationLimits as unknown as Record<string, UAVariable>
+    limits[name]?.bindVariable({ get: () => new Variant({ dataType: DataType.UInt32, value: 0 }) }, true)
+  }
 
 function write(name: string, value: number, status: keyof typeof StatusCodes = 'Good'): void {
   nodes

@@ -1,6 +1,7 @@
 """An OPC UA server on asyncua for the tests of the opcua source.
 
-One JSON object as argument: port, certificates (a folder), secure (bool), mode, user, password, shift (bool: another namespace first), counters (int), plainPassword (bool).
+One JSON object as argument: port, certificates (a folder), secure (bool), mode, user, password, shift (bool: another namespace first), counters (int), plainPassword (bool),
+history (values kept of each counter), extras (int: plain variables below `Many`), browse (bool: units, ranges, folders).
 Says `ready` on standard output; then takes one JSON command a line on standard input and answers each with one line.
 """
 
@@ -89,6 +90,24 @@ async def add_types(server, folder, index):
     await folder.add_variable(ua.NodeId("Dose", index), "Dose", ua.Variant(dose, V.ExtensionObject))
 
 
+async def add_plant(folder, index):
+    """A press with a temperature that has unit, range and a variable below it."""
+    press = await folder.add_object(ua.NodeId("Press", index), "Press")
+    heat = await press.add_variable(ua.NodeId("Press.Temperature", index), "Temperature", 21.5, V.Double)
+    unit = ua.EUInformation()
+    unit.DisplayName, unit.NamespaceUri, unit.UnitId = ua.LocalizedText("°C"), "http://www.opcfoundation.org/UA/units/un/cefact", 4408652
+    await heat.add_property(ua.NodeId("Press.Temperature.EU", index), ua.QualifiedName("EngineeringUnits", 0), unit)
+    await heat.add_property(ua.NodeId("Press.Temperature.Range", index), ua.QualifiedName("EURange", 0), ua.Range(Low=-40.0, High=200.0))
+    await heat.add_variable(ua.NodeId("Press.Temperature.Limit", index), "Limit", 180.0, V.Double)
+    await press.add_variable(ua.NodeId("a;b%c", index), "Odd", 7, V.Int64)
+
+
+async def add_many(server, index, count):
+    many = await server.nodes.objects.add_folder(ua.NodeId("Many", index), "Many")
+    for n in range(count):
+        await many.add_variable(ua.NodeId(f"Many{n}", index), f"Many{n}", n, V.Int64)
+
+
 def data_value(command):
     """value, type, status, source (ISO time) or none, ticks (100 ns, added to it)."""
     value = command.get("value")
@@ -107,7 +126,7 @@ def data_value(command):
 async def count(server, nodes, ticks, hertz):
     """Writes 0, 1, 2 … to all nodes at once, each tick with a source time of its own."""
     loop = asyncio.get_running_loop()
-    start, origin = loop.time(), datetime.now(UTC).replace(tzinfo=None)
+    start, origin = loop.time(), datetime.now(UTC)
     for tick in range(ticks):
         await asyncio.sleep(max(0, start + tick / hertz - loop.time()))
         stamp = origin + timedelta(microseconds=tick * 1_000_000 // hertz)
@@ -168,7 +187,14 @@ async def main():
         await folder.add_variable(ua.NodeId(f"Counter{n}", index), f"Counter{n}", -1, V.Int64)
         for n in range(options.get("counters", 0))
     ]
+    if options.get("browse"):
+        await add_plant(folder, index)
+    if options.get("extras"):
+        await add_many(server, index, options["extras"])
     async with server:
+        if options.get("history"):
+            for node in counters:
+                await server.historize_node_data_change(node, period=None, count=options["history"])
         if options.get("plainPassword"):
             for token in (it for endpoint in server.iserver.endpoints for it in endpoint.UserIdentityTokens):
                 token.SecurityPolicyUri = "http://opcfoundation.org/UA/SecurityPolicy#None"

@@ -8,7 +8,7 @@ import { streamKey } from '../../../src/core/stream.ts'
 import type { UplinkBatch } from '../../../src/core/uplink.ts'
 import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../../kafka/broker.ts'
-import { adminOf, createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
+import { adminOf, createTopics, startBroker, TOPICS, createLed } from '../../kafka/broker.ts'
 import type { ReadRecord } from './cluster.ts'
 import { NEVER, ofDevice, openFor, readTopic, settled } from './cluster.ts'
 import { aggregated, batchOf, CLOCK, doubles, positionOf, rawStream, sliceOf } from './slices.ts'
@@ -229,7 +229,7 @@ test('an aggregate over max.message.bytes is refused by itself, and verify knows
   const admin = adminOf(broker.bootstrap)
   await admin.connect()
   const configEntries = [{ name: 'max.message.bytes', value: '20000' }]
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic: 'small', numPartitions: 2, configEntries }] })
+  await createLed(admin, [{ topic: 'small', numPartitions: 2, configEntries }])
   await admin.disconnect()
   const raw = sliceOf(rawStream(device), 0, (builder) => {
     const picture = builder.series({ tag: 'picture', kind: 'bytes', class: 'process' })

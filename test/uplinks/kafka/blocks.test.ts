@@ -12,7 +12,7 @@ import { streamKey } from '../../../src/core/stream.ts'
 import { kafka } from '../../../src/uplinks/kafka/index.ts'
 import type { KafkaSettings } from '../../../src/uplinks/kafka/settings.ts'
 import type { Broker } from '../../kafka/broker.ts'
-import { adminOf, createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
+import { adminOf, createTopics, startBroker, TOPICS, createLed } from '../../kafka/broker.ts'
 import type { RawRecord } from './cluster.ts'
 import { NEVER, ofDevice, readRaw, readTopic, settingsOf, settled } from './cluster.ts'
 import { batchOf, CLOCK, contextOf, doubles, positionOf, rawStream, sliceOf } from './slices.ts'
@@ -152,7 +152,7 @@ test('a block that the topic does not take is halved until it does; a reading to
   const admin = adminOf(broker.bootstrap)
   await admin.connect()
   const configEntries = [{ name: 'max.message.bytes', value: '20000' }]
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic: 'small', numPartitions: 1, configEntries }] })
+  await createLed(admin, [{ topic: 'small', numPartitions: 1, configEntries }])
   await admin.disconnect()
   const part = sliceOf(stream, 0, (builder) => {
     const noise = builder.series({ tag: 'noise', kind: 'double', class: 'process' })

@@ -8,7 +8,7 @@ import { streamKey } from '../../../src/core/stream.ts'
 import { kafka } from '../../../src/uplinks/kafka/index.ts'
 import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../../kafka/broker.ts'
-import { adminOf, createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
+import { adminOf, createTopics, startBroker, TOPICS, createLed } from '../../kafka/broker.ts'
 import { NEVER, ofDevice, openFor, PROTOCOLS, readTopic, settled, settingsOf } from './cluster.ts'
 import { batchOf, CLOCK, contextOf, doubles, positionOf, rawStream, sliceOf } from './slices.ts'
 
@@ -185,10 +185,7 @@ describe.each(PROTOCOLS)('$name', ({ client, features }) => {
     const stream = rawStream(device)
     const admin = adminOf(broker.bootstrap)
     await admin.connect()
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: [{ topic: 'small', numPartitions: 2, configEntries: [{ name: 'max.message.bytes', value: '20000' }] }],
-    })
+    await createLed(admin, [{ topic: 'small', numPartitions: 2, configEntries: [{ name: 'max.message.bytes', value: '20000' }] }])
     await admin.disconnect()
     const random = Buffer.from(Array.from({ length: 30_000 }, (_, i) => (i * 2654435761) >>> 13))
     const part = sliceOf(stream, 0, (builder) => {
@@ -213,7 +210,7 @@ describe.each(PROTOCOLS)('$name', ({ client, features }) => {
     const stream = rawStream(device)
     const admin = adminOf(broker.bootstrap)
     await admin.connect()
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic: 'stricter', numPartitions: 1 }] })
+    await createLed(admin, [{ topic: 'stricter', numPartitions: 1 }])
     const uplink = await openFor(broker.bootstrap, device, { client, topics: { ...TOPICS, telemetry: 'stricter' } })
     await uplink.send(batchOf(doubles(stream, 0, 10)), positionOf(1, stream, 10), NEVER)
     const configEntries = [
@@ -240,7 +237,7 @@ describe.each(PROTOCOLS)('$name', ({ client, features }) => {
     const uplink = await openFor(broker.bootstrap, device, { client, topics: { ...TOPICS, telemetry: 'by-class.{class}' } })
     const admin = adminOf(broker.bootstrap)
     await admin.connect()
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic: 'by-class.there', numPartitions: 1 }] })
+    await createLed(admin, [{ topic: 'by-class.there', numPartitions: 1 }])
     await admin.disconnect()
     const [there, away] = [rawStream(device, 'there'), rawStream(device, 'away')]
     const both = batchOf(doubles(there, 0, 10), doubles(away, 0, 10))

@@ -7,7 +7,7 @@ import type { KafkaSettings } from '../../../src/uplinks/kafka/settings.ts'
 import { kafka } from '../../../src/uplinks/kafka/index.ts'
 import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../../kafka/broker.ts'
-import { adminOf, createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
+import { adminOf, createTopics, startBroker, TOPICS, createLed } from '../../kafka/broker.ts'
 import { CLIENTS, NEVER, openFor, settingsOf } from './cluster.ts'
 import { batchOf, contextOf, doubles, positionOf, rawStream } from './slices.ts'
 
@@ -103,10 +103,10 @@ describe.each(CLIENTS)('%s', (client) => {
     const device = 'denied'
     const admin = adminOf(broker.bootstrap)
     await admin.connect()
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: ['acl.open', 'acl.shut'].map((topic) => ({ topic, numPartitions: 2 })),
-    })
+    await createLed(
+      admin,
+      ['acl.open', 'acl.shut'].map((topic) => ({ topic, numPartitions: 2 })),
+    )
     await admin.disconnect()
     await allow({
       resourceType: kafkajs.AclResourceTypes.TOPIC,

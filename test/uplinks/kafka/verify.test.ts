@@ -5,7 +5,7 @@ import { registerZstd } from '../../../src/clients/kafka/zstd.ts'
 import { streamKey } from '../../../src/core/stream.ts'
 import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../../kafka/broker.ts'
-import { adminOf, createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
+import { adminOf, createTopics, startBroker, TOPICS, createLed } from '../../kafka/broker.ts'
 import { settled } from './cluster.ts'
 import { rawStream } from './slices.ts'
 
@@ -308,7 +308,10 @@ async function createAll(prefix: string): Promise<void> {
   const admin = adminOf(broker.bootstrap)
   await admin.connect()
   const names = Object.values(TOPICS).map((it) => `${prefix}${it}`)
-  await admin.createTopics({ waitForLeaders: true, topics: names.map((topic) => ({ topic, numPartitions: 1 })) })
+  await createLed(
+    admin,
+    names.map((topic) => ({ topic, numPartitions: 1 })),
+  )
   // A plain producer that finds no leader yet sends twice.
   for (const it of names) await vi.waitFor(() => admin.fetchTopicOffsets(it), { timeout: 30_000, interval: 100 })
   await admin.disconnect()
@@ -372,7 +375,10 @@ test('topics by template: all classes that are there, and a prefix that a mirror
   const admin = adminOf(broker.bootstrap)
   await admin.connect()
   const names = ['up.site.alarm.v1', 'up.site.process.v1', 'up.site.v1', 'up.holdfast.events.v1']
-  await admin.createTopics({ waitForLeaders: true, topics: names.map((topic) => ({ topic, numPartitions: 2 })) })
+  await createLed(
+    admin,
+    names.map((topic) => ({ topic, numPartitions: 2 })),
+  )
   for (const it of names) await vi.waitFor(() => admin.fetchTopicOffsets(it), { timeout: 30_000, interval: 100 })
   await admin.disconnect()
   const device = 'templates'

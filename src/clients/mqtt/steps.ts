@@ -1,24 +1,23 @@
-// `sources test NAME` for MQTT: from the name of the broker to the first message, step by step, each with what to do.
+// `sources test NAME` of a source over MQTT: from the name of the broker to the first message, step by step, each with what to do.
 // It comes as a client of its own (another id, a clean session), so that the source at work is not put out.
 import { lookup } from 'node:dns/promises'
 import { connect as connectTcp, isIP } from 'node:net'
 import type { DetailedPeerCertificate } from 'node:tls'
 import { checkServerIdentity, connect as connectTls } from 'node:tls'
 import type { IPublishPacket, MqttClient } from 'mqtt'
-import type { Broker, MqttAccess } from '../../clients/mqtt/connect.ts'
-import { brokerOf, goodbye, newClient, tlsOptions } from '../../clients/mqtt/connect.ts'
-import { explain, explainSuback } from '../../clients/mqtt/explain.ts'
+import type { Broker, MqttAccess } from './connect.ts'
+import { brokerOf, goodbye, newClient, tlsOptions } from './connect.ts'
+import { explain, explainSuback } from './explain.ts'
+import type { Subscribed } from './link.ts'
 import { TEST_STEP_MS_MAX } from '../../core/bounds.ts'
-import type { SourceContext, TestStep } from '../../core/source.ts'
-import { accessOf } from './access.ts'
-import type { MqttSettings } from './settings.ts'
-import { leastFilters } from './topics.ts'
+import type { TestStep } from '../../core/source.ts'
 
 const FIRST_MESSAGE_MS_MAX = 5_000
 const PAYLOAD_SHOWN_MAX = 60
 
-export async function* testMqtt(settings: MqttSettings, context: SourceContext, signal: AbortSignal): AsyncGenerator<TestStep> {
-  const access = accessOf(settings, context)
+export type Filters = ReadonlyMap<string, Subscribed>
+
+export async function* testBroker(access: MqttAccess, filters: Filters, signal: AbortSignal): AsyncGenerator<TestStep> {
   const broker = brokerOf(access.url)
   const where = `${broker.host}:${broker.port}`
   const steps = [
@@ -32,15 +31,11 @@ export async function* testMqtt(settings: MqttSettings, context: SourceContext, 
     yield result
     if (!result.ok) return
   }
-  yield* mqttSteps(settings, { ...access, clientId: `${access.clientId}-test`, isClean: true }, where, signal)
+  const { will: _none, ...without } = access
+  yield* mqttSteps(filters, { ...without, clientId: `${access.clientId}-test`, isClean: true }, where, signal)
 }
 
-async function* mqttSteps(
-  settings: MqttSettings,
-  access: MqttAccess,
-  where: string,
-  signal: AbortSignal,
-): AsyncGenerator<TestStep> {
+async function* mqttSteps(filters: Filters, access: MqttAccess, where: string, signal: AbortSignal): AsyncGenerator<TestStep> {
   const client = newClient(access)
   const first = Promise.withResolvers<IPublishPacket>()
   client.handleMessage = (packet, done) => {
@@ -51,7 +46,7 @@ async function* mqttSteps(
     const connected = await runStep('CONNECT', where, signal, (stop) => connectStep(client, access, stop))
     yield connected
     if (!connected.ok) return
-    const subscribed = await runStep('SUBSCRIBE', where, signal, (stop) => subscribeStep(client, settings, stop))
+    const subscribed = await runStep('SUBSCRIBE', where, signal, (stop) => subscribeStep(client, filters, stop))
     yield subscribed
     if (!subscribed.ok) return
     yield await runStep('first message', where, signal, (stop) => firstMessageStep(first.promise, stop))
@@ -142,9 +137,8 @@ async function connectStep(client: MqttClient, { clientId, version, user }: Mqtt
   }
 }
 
-async function subscribeStep(client: MqttClient, settings: MqttSettings, signal: AbortSignal): Promise<Result> {
-  const filters = leastFilters(settings.subscribe)
-  const wanted = Object.fromEntries([...filters].map(([filter, qos]) => [filter, { qos }]))
+async function subscribeStep(client: MqttClient, filters: Filters, signal: AbortSignal): Promise<Result> {
+  const wanted = Object.fromEntries([...filters].map(([filter, { qos }]) => [filter, { qos }]))
   const asked = Object.keys(wanted)
   const granted = await new Promise<readonly number[]>((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
@@ -154,7 +148,7 @@ async function subscribeStep(client: MqttClient, settings: MqttSettings, signal:
     })
   })
   const detail = asked.map((filter, at) => `${filter}: ${explainSuback(granted[at] ?? 128)}`).join('; ')
-  const isLowered = asked.some((filter, at) => (granted[at] ?? 128) < (filters.get(filter) ?? 0))
+  const isLowered = asked.some((filter, at) => (granted[at] ?? 128) < (filters.get(filter)?.qos ?? 0))
   if (granted.some((code) => code >= 128)) return { ok: false, detail, remedy: 'allow the topics for this user at the broker' }
   return { ok: true, detail, ...(isLowered && { remedy: 'QoS 0 where 1 was asked for: messages may be lost on the way' }) }
 }

@@ -2,7 +2,7 @@
 // and subscriptions of earlier settings would go on for ever.
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { MqttAccess } from '../../clients/mqtt/connect.ts'
+import type { MqttAccess } from './connect.ts'
 
 /** The filters subscribed at this broker under this client id; undefined when we never were there. */
 export function readBookmark(path: string, { url, clientId }: MqttAccess): readonly string[] | undefined {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
-import type { MqttAccess } from '../../clients/mqtt/connect.ts'
 import type { SourceContext } from '../../core/source.ts'
-import type { MqttSettings } from './settings.ts'
+import type { BrokerSettings } from './broker-settings.ts'
+import type { MqttAccess } from './connect.ts'
 
 /** The secret store has had its turn: what is no text now is a bug. */
 function text(given: string | { readonly secret: string } | undefined): string | undefined {
@@ -10,7 +10,7 @@ function text(given: string | { readonly secret: string } | undefined): string |
 }
 
 /** The connection that keeps its session at the broker. */
-export function accessOf(settings: MqttSettings, { device, name }: SourceContext): MqttAccess {
+export function accessOf(settings: BrokerSettings, { device, name }: SourceContext): MqttAccess {
   const { tls } = settings
   return {
     url: settings.url,
@@ -20,6 +20,7 @@ export function accessOf(settings: MqttSettings, { device, name }: SourceContext
     isClean: false,
     user: settings.user,
     password: text(settings.password),
+    packetBytesMax: settings.packetBytesMax,
     tls: tls && { ca: text(tls.ca), cert: text(tls.cert), key: text(tls.key), serverName: tls.serverName },
   }
 }

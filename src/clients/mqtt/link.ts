@@ -1,10 +1,10 @@
 // Keeps one session at the broker, for ever: connect, subscribe, and after each end try again, the waits growing from 1 to 30 seconds.
 import { setTimeout as wait } from 'node:timers/promises'
 import type { IConnackPacket, IPublishPacket, MqttClient } from 'mqtt'
-import type { MqttAccess } from '../../clients/mqtt/connect.ts'
-import { brokerOf, goodbye, newClient } from '../../clients/mqtt/connect.ts'
-import type { Explained } from '../../clients/mqtt/explain.ts'
-import { explain, explainSuback } from '../../clients/mqtt/explain.ts'
+import type { MqttAccess } from './connect.ts'
+import { brokerOf, goodbye, newClient } from './connect.ts'
+import type { Explained } from './explain.ts'
+import { explain, explainSuback } from './explain.ts'
 import type { Logger, SourceState, SourceStatus } from '../../core/source.ts'
 import { readBookmark, writeBookmark } from './bookmark.ts'
 
@@ -12,17 +12,29 @@ const RETRY_MS_MIN = 1_000
 const RETRY_MS_MAX = 30_000
 /** A connection that held so long was a good one: the waits begin anew. */
 const STEADY_MS = 10_000
+const LAST_WORDS_MS_MAX = 500
 /** What the broker refused to let us subscribe is asked for again. */
 const SUBSCRIBE_AGAIN_MS = 30_000
 
+/** How a filter is asked for. */
+export interface Subscribed {
+  readonly qos: 0 | 1
+  /** Whether what the broker keeps (retained messages) is to come too. */
+  readonly isRetainedWanted: boolean
+}
+
 export interface LinkParts {
   readonly access: MqttAccess
-  readonly filters: ReadonlyMap<string, 0 | 1>
-  readonly bookmark: string
+  readonly filters: ReadonlyMap<string, Subscribed>
+  readonly bookmark: string | undefined
   readonly log: Logger
   /** Before it connects: messages may come with the CONNACK. */
   opening(client: MqttClient): void
   message(packet: IPublishPacket, done: (error?: Error) => void): void
+  /** Connected and subscribed. */
+  up(client: MqttClient): void
+  /** Before we say goodbye. */
+  leaving(client: MqttClient): Promise<void>
   closed(): void
 }
 
@@ -43,7 +55,7 @@ export function newLink(parts: LinkParts): Link {
   let grantedCount = 0
   let isSubscribed = false
   let subscribeTimer: NodeJS.Timeout | undefined
-  let known = readBookmark(parts.bookmark, access)
+  let known = parts.bookmark === undefined ? undefined : readBookmark(parts.bookmark, access)
 
   function fail(found: Explained): void {
     // Only what is new is worth a line: the same failure may repeat for days.
@@ -59,7 +71,7 @@ export function newLink(parts: LinkParts): Link {
       sessionsLost++
       log.warn({ code: 'session-lost' }, `${where}: the broker has forgotten our session: what came while we were away is lost`)
     }
-    if (connack.sessionPresent && isSubscribed) return up()
+    if (connack.sessionPresent && isSubscribed) return up(client)
     const stale = connack.sessionPresent ? (known ?? []).filter((it) => !filters.has(it)) : []
     if (stale.length > 0) client.unsubscribe(stale)
     subscribe(client, [...filters.keys()])
@@ -67,8 +79,11 @@ export function newLink(parts: LinkParts): Link {
 
   function subscribe(client: MqttClient, wanted: readonly string[]): void {
     // In MQTT 5 retained messages come for new subscriptions alone; in 3.1.1 they come again.
-    const options = (filter: string) => ({ qos: filters.get(filter) ?? 1, ...(access.version === 5 && { rh: 1 as const }) })
-    const topics = Object.fromEntries(wanted.map((filter) => [filter, options(filter)]))
+    const options = ({ qos, isRetainedWanted }: Subscribed) => ({
+      qos,
+      ...(access.version === 5 && { rh: isRetainedWanted ? 1 : 2 }),
+    })
+    const topics = Object.fromEntries(wanted.map((filter) => [filter, options(filters.get(filter) as Subscribed)]))
     const asked = Object.keys(topics)
     client.subscribe(topics, (_error, _subscriptions, packet) => {
       // No answer: the connection is gone, and 'close' deals with that.
@@ -78,13 +93,15 @@ export function newLink(parts: LinkParts): Link {
 
   function answered(client: MqttClient, asked: readonly string[], granted: readonly number[]): void {
     const refused = asked.filter((_, at) => (granted[at] ?? 128) >= 128)
-    const lowered = asked.filter((filter, at) => (granted[at] ?? 0) < (filters.get(filter) ?? 0))
+    const lowered = asked.filter((filter, at) => (granted[at] ?? 0) < (filters.get(filter)?.qos ?? 0))
     grantedCount = filters.size - refused.length
     // Otherwise the next connection asks, and tells, again.
     isSubscribed = refused.length === 0 && lowered.length === 0
-    known = [...filters.keys()].filter((filter) => !refused.includes(filter))
-    writeBookmark(parts.bookmark, access, known)
-    up()
+    if (parts.bookmark !== undefined) {
+      known = [...filters.keys()].filter((filter) => !refused.includes(filter))
+      writeBookmark(parts.bookmark, access, known)
+    }
+    up(client)
     if (lowered.length > 0) {
       fail({
         code: 'qos-lowered',
@@ -102,9 +119,10 @@ export function newLink(parts: LinkParts): Link {
     subscribeTimer = setTimeout(subscribe, SUBSCRIBE_AGAIN_MS, client, refused)
   }
 
-  function up(): void {
+  function up(client: MqttClient): void {
     state = 'up'
     trouble = undefined
+    parts.up(client)
   }
 
   /** One connection, from start to end; yields how long it held, ms. */
@@ -120,7 +138,7 @@ export function newLink(parts: LinkParts): Link {
       connectedAt = performance.now()
       connected(client, connack)
     })
-    await connectionOf(client, signal).catch((error: unknown) => (failure ??= error))
+    await connectionOf(client, parts, signal).catch((error: unknown) => (failure ??= error))
     clearTimeout(subscribeTimer)
     parts.closed()
     if (signal.aborted) return 0
@@ -150,9 +168,12 @@ export function newLink(parts: LinkParts): Link {
 }
 
 /** Connects, and resolves when the connection is closed, by whomever. Rejects when it cannot even begin (a key that cannot be read). */
-async function connectionOf(client: MqttClient, signal: AbortSignal): Promise<void> {
+async function connectionOf(client: MqttClient, { leaving }: LinkParts, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    const leave = () => void goodbye(client).then(resolve, reject)
+    const leave = () =>
+      void lastWords(client, leaving)
+        .then(() => goodbye(client))
+        .then(resolve, reject)
     signal.addEventListener('abort', leave, { once: true })
     client.once('close', () => {
       signal.removeEventListener('abort', leave)
@@ -166,6 +187,10 @@ async function connectionOf(client: MqttClient, signal: AbortSignal): Promise<vo
       reject(error)
     }
   })
+}
+
+async function lastWords(client: MqttClient, leaving: LinkParts['leaving']): Promise<void> {
+  if (client.connected) await Promise.race([leaving(client), wait(LAST_WORDS_MS_MAX)]).catch(() => {})
 }
 
 function closedByBroker(where: string): Explained {

@@ -1,0 +1,117 @@
+// Against Eclipse Milo: types and statuses exactly, few nodes a call, history in small pages, a folder by continuation points.
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { BrowseEntry } from '../../../src/core/source.ts'
+import {
+  freePort,
+  type Link,
+  milo,
+  openLink,
+  remove,
+  type Row,
+  type Running,
+  run,
+  type ServerProcess,
+  temporary,
+  until,
+} from './helpers.ts'
+
+const security = { policy: 'None', mode: 'None', insecure: 'a server on loopback' } as const
+const node = (name: string) => `nsu=urn:plant:milo;s=${name}`
+const signal = new AbortController().signal
+
+/** Ticks of 100 ns since 1601, in µs since 1970: what is finer is cut off. */
+const TIME = 133_000_000_000_123_457n / 10n - 11_644_473_600_000_000n
+const ISO = new Date(Number(TIME / 1000n)).toISOString().replace('Z', `${String(TIME % 1000n).padStart(3, '0')}Z`)
+
+const EXPECTED: Readonly<Record<string, [kind: Row['kind'], value: Row['value']]>> = {
+  Boolean: ['bool', true],
+  SByte: ['long', -128n],
+  Byte: ['long', 255n],
+  Int16: ['long', -32768n],
+  UInt16: ['long', 65535n],
+  Int32: ['long', -(2n ** 31n)],
+  UInt32: ['long', 2n ** 32n - 1n],
+  Int64: ['long', -9007199254740993n],
+  UInt64: ['long', 2n ** 63n - 1n],
+  Float: ['double', Math.fround(0.1)],
+  Double: ['double', 0.1 + 0.2],
+  String: ['string', 'Größe 10 µm, 日本, 𝛑'],
+  DateTime: ['long', TIME],
+  Guid: ['string', '12345678-9ABC-DEF0-1234-56789ABCDEF0'],
+  ByteString: ['bytes', Uint8Array.of(0, 255, 127, 128)],
+  XmlElement: ['string', '<a>1</a>'],
+  NodeId: ['string', 'ns=1;s=Speed'],
+  QualifiedName: ['string', '1:Speed'],
+  LocalizedText: ['string', 'Speed'],
+  StatusCode: ['long', 0x808b0000n],
+  // The number, as it travels; its names are a matter of the server.
+  Enumeration: ['long', 3n],
+  Structure: ['string', '{"Low":-40.5,"High":200}'],
+  Int64Array: ['string', '["-9223372036854775808","0","9223372036854775807"]'],
+  DateTimeArray: ['string', JSON.stringify([ISO])],
+  Matrix: ['string', '[[1,2,3],[4,5,6]]'],
+}
+
+let dir: string
+let server: ServerProcess
+let source: Running | undefined
+let link: Link | undefined
+
+beforeEach(() => {
+  dir = temporary()
+})
+
+afterEach(async () => {
+  await source?.stop()
+  await server?.kill()
+  link?.close()
+  source = link = undefined
+  remove(dir)
+})
+
+test('every type, and statuses with their values', async () => {
+  server = await milo({ port: await freePort(), perCall: 10 })
+  const names = [...Object.keys(EXPECTED), 'Bad', 'Uncertain']
+  const tags = names.map((name) => ({ tag: name, node: node(name), class: 'process' }))
+  source = run({ endpoint: server.endpoint, security, publishing: '50ms', sampling: '50ms', tags }, dir)
+  await until('a value of each', () => source?.rows.length === names.length)
+  for (const [name, [kind, value]] of Object.entries(EXPECTED))
+    expect(source.of(name), name).toMatchObject([{ kind, value, quality: 'good', status: 0 }])
+  expect(source.of('Bad')).toMatchObject([{ value: 1.5, quality: 'bad', status: 0x808c0000, time: Number(TIME) }])
+  expect(source.of('Uncertain')).toMatchObject([{ value: 2.5, quality: 'uncertain', status: 0x40900000, time: Number(TIME) }])
+})
+
+test('a gap, on a server that gives 7 values of 10 nodes at a time: all of it, each value once', async () => {
+  const items = 25
+  server = await milo({ port: await freePort(), counters: items, history: 1_000, page: 7, perCall: 10 })
+  link = await openLink(Number(new URL(server.endpoint).port))
+  const tags = [{ tag: 'line/{n}', node: node('Counter{n}'), class: 'process', count: items }]
+  const endpoint = `opc.tcp://127.0.0.1:${link.port}`
+  source = run({ endpoint, security, publishing: '50ms', sampling: '20ms', queueSize: 1, tags }, dir)
+  await until('a value of each', () => source?.rows.length === items)
+  const counting = server.command({ do: 'count', ticks: 60, hertz: 10 })
+  await until('a few', () => source && source.rows.length > items * 5)
+  link.cut()
+  await until('down', () => source?.status().state === 'down')
+  await new Promise((resolve) => setTimeout(resolve, 3_000))
+  link.heal()
+  await counting
+  await until('all', () => source && source.rows.length >= items * 61)
+  for (const rows of Map.groupBy(source.rows, (it) => it.tag).values()) {
+    const values = rows.toSorted((one, other) => one.time - other.time).map((it) => it.value)
+    expect(values).toEqual(Array.from({ length: 61 }, (_, n) => BigInt(n - 1)))
+  }
+  expect(source.rows.filter((it) => it.status === 0x400).length).toBeGreaterThanOrEqual(items * 10)
+  expect(source.status().notes).toBeUndefined()
+})
+
+test('a folder of 3,000 by continuation points, 100 nodes a call', async () => {
+  server = await milo({ port: await freePort(), many: 3_000, perCall: 100 })
+  source = run({ endpoint: server.endpoint, security, tags: [{ tag: 'x', node: node('Int32'), class: 'process' }] }, dir)
+  await until('a reading', () => source?.rows.length)
+  const found: BrowseEntry[] = []
+  for await (const it of source.source.browse?.({ node: node('Many'), limit: 100_000 }, signal) ?? []) found.push(it)
+  expect(found.map((it) => Number(it.value?.text)).toSorted((one, other) => one - other)).toEqual(
+    Array.from({ length: 3_000 }, (_, n) => n),
+  )
+})
