@@ -1,4 +1,4 @@
-// P3J: a log drained into Kafka, exactly once, by each of our clients, beside Java's producer performance tool with the same values; then small
+// P3J: a log drained into Kafka, exactly once, by each of our clients and in blocks, beside Java's producer performance tool with the same values; then small
 // transactions of 100 readings one after another, as live readings are.
 //
 //   node test/bench/drain.ts [--readings 1000000] [--live 5] [--json]
@@ -101,7 +101,7 @@ const perMillion = ({ cpuSeconds, readings }: Drained) => (cpuSeconds / readings
 async function assertOnce(bootstrap: string, client: string): Promise<void> {
   const { totals } = await verifyTopics({ brokers: [bootstrap], prefix: `${client}.` })
   note(`read back: ${JSON.stringify(totals)}`)
-  if (totals.proven !== READINGS || totals.records !== READINGS)
+  if (totals.proven !== READINGS || (client !== 'blocks' && totals.records !== READINGS))
     throw new Error(`of ${READINGS} readings ${totals.proven} are there, in ${totals.records} records`)
 }
 
@@ -161,7 +161,7 @@ try {
   await createTopics(broker.bootstrap, PARTITIONS)
   const admin = adminOf(broker.bootstrap)
   await admin.connect()
-  const own = CLIENTS.flatMap((client) => Object.values(TOPICS).map((it) => `${client}.${it}`))
+  const own = [...CLIENTS, 'blocks'].flatMap((client) => Object.values(TOPICS).map((it) => `${client}.${it}`))
   const topics = [JAVA_TOPIC, ...own].map((topic) => ({ topic, numPartitions: PARTITIONS }))
   await createLed(admin, topics)
   await admin.disconnect()
@@ -175,6 +175,8 @@ try {
   const runs = [await java(broker.bootstrap, values, 'none'), await java(broker.bootstrap, values, 'zstd')] as const
   const kafkajs = await drainBy('kafkajs', log, broker.bootstrap)
   await assertOnce(broker.bootstrap, 'kafkajs')
+  const blocks = await drainBy('blocks', log, broker.bootstrap)
+  await assertOnce(broker.bootstrap, 'blocks')
   const tool = `Java's tool, ${Math.round(size)} bytes a value`
   const fastest = [Math.max(...runs.map((it) => it.recordsPerSecond)), tool] as const
   const thriftiest = [Math.min(...runs.map((it) => it.cpuPerMillion)), tool] as const
@@ -182,6 +184,9 @@ try {
     lines.push(line('P3J', `drain by ${CLIENTS[n]}, exactly once`, 'readings/s', it.readings / it.seconds, fastest))
     lines.push(line('P3J', `drain by ${CLIENTS[n]}, CPU with the log's`, 's per million', perMillion(it), thriftiest))
   }
+  const inReadings = [direct.readings / direct.seconds, 'as readings by direct'] as const
+  lines.push(line('P3J', 'drain in blocks by direct, exactly once', 'readings/s', blocks.readings / blocks.seconds, inReadings))
+  lines.push(line('P3J', "drain in blocks by direct, CPU with the log's", 's per million', perMillion(blocks)))
   for (const client of CLIENTS) {
     const live = await ours<Live>('live', broker.bootstrap, client, `live-${client}`, options.live)
     lines.push(line('P3J', `commits of 100 readings, ${client}`, 'a second', live.commitsPerSecond, [50, 'the bound of 50']))

@@ -21,6 +21,8 @@ export interface KafkaClient {
 const AUTHENTICATE_MS_MAX = 10_000
 /** Longer than every deadline of ours: the library hides its own time-outs behind errors of another name. */
 const REQUEST_MS_MAX = 29_000
+/** Before a session ends. With the library's 10 s, one of no more than that is renewed before each request, and the broker refuses. */
+const REAUTHENTICATE_MS_BEFORE = 4_000
 /** After each commit the coordinator says CONCURRENT_TRANSACTIONS for some milliseconds: the library's 300 ms would be most of a transaction. */
 const RETRY = { initialRetryTime: 20, multiplier: 1.5, maxRetryTime: 300, factor: 0.2, retries: 12 }
 
@@ -42,6 +44,7 @@ export function kafkaClient(access: KafkaAccess, options: ClientOptions): KafkaC
     connectionTimeout: CONNECT_MS_MAX,
     authenticationTimeout: AUTHENTICATE_MS_MAX,
     requestTimeout: REQUEST_MS_MAX,
+    reauthenticationThreshold: REAUTHENTICATE_MS_BEFORE,
     retry: RETRY,
     logLevel: kafkajs.logLevel.WARN,
     logCreator: () => (entry) => {

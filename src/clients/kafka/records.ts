@@ -32,6 +32,10 @@ export interface RecordWriter {
    * `timestamp` in milliseconds since 1970 UTC.
    */
   add(timestamp: number, rest: string): void
+  /** Where a record may be written from its key on, as `addWritten` then takes it: at most so many bytes of `buffer` as it is now. */
+  begin(bytesMax: number): { readonly buffer: Buffer; readonly from: number }
+  /** What stands in the place that `begin` gave, up to `end`. */
+  addWritten(timestamp: number, end: number): void
   close(partition: number): PreparedBatch
 }
 
@@ -41,6 +45,25 @@ export function recordWriter(): RecordWriter {
   let count = 0
   let first = 0
   let max = 0
+
+  /** What stands in front of `length` bytes of a record. */
+  function prefix(to: number, timestamp: number, length: number): number {
+    const delta = zigzag(timestamp - first)
+    const offset = zigzag(count)
+    const end = writeVarint(buffer, to, zigzag(1 + varintBytes(delta) + varintBytes(offset) + length))
+    buffer[end] = 0
+    return writeVarint(buffer, writeVarint(buffer, end + 1, delta), offset)
+  }
+
+  function room(bytes: number): void {
+    if (at + bytes + RECORD_PREFIX_BYTES > buffer.length) buffer = grown(buffer, at, bytes + RECORD_PREFIX_BYTES)
+  }
+
+  function note(timestamp: number): void {
+    if (count === 0) first = max = timestamp
+    else if (timestamp > max) max = timestamp
+  }
+
   return {
     get count() {
       return count
@@ -49,16 +72,22 @@ export function recordWriter(): RecordWriter {
       return at
     },
     add(timestamp, rest) {
-      if (at + rest.length + RECORD_PREFIX_BYTES > buffer.length) buffer = grown(buffer, at, rest.length + RECORD_PREFIX_BYTES)
-      if (count === 0) first = max = timestamp
-      else if (timestamp > max) max = timestamp
-      const delta = zigzag(timestamp - first)
-      const offset = zigzag(count)
-      at = writeVarint(buffer, at, zigzag(1 + varintBytes(delta) + varintBytes(offset) + rest.length))
-      buffer[at++] = 0
-      at = writeVarint(buffer, at, delta)
-      at = writeVarint(buffer, at, offset)
+      room(rest.length)
+      note(timestamp)
+      at = prefix(at, timestamp, rest.length)
       at += buffer.write(rest, at, 'latin1')
+      count++
+    },
+    begin(bytesMax) {
+      room(bytesMax)
+      return { buffer, from: at + RECORD_PREFIX_BYTES }
+    },
+    addWritten(timestamp, end) {
+      const from = at + RECORD_PREFIX_BYTES
+      note(timestamp)
+      const to = prefix(at, timestamp, end - from)
+      buffer.copyWithin(to, from, end)
+      at = to + end - from
       count++
     },
     close(partition) {
@@ -111,7 +140,7 @@ function varintText(n: number): string {
 }
 
 /** Beyond 32 bits too: differences of times in milliseconds. */
-function zigzag(n: number): number {
+export function zigzag(n: number): number {
   return n < 0 ? -2 * n - 1 : 2 * n
 }
 
@@ -121,7 +150,7 @@ function varintBytes(n: number): number {
   return bytes
 }
 
-function writeVarint(buffer: Buffer, from: number, n: number): number {
+export function writeVarint(buffer: Buffer, from: number, n: number): number {
   let at = from
   let rest = n
   while (rest >= 0x80000000) {

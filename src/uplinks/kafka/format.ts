@@ -10,6 +10,8 @@ import { avroAggregateTemplate, avroAggregateWriter } from './avro/aggregates.ts
 import { avroReadingWriter, avroSeriesTemplate, CONTENT_TYPE } from './avro/readings.ts'
 import { encodeAvro } from './avro/types.ts'
 import type { RecordStyle, SeriesTemplate, ToldTimes } from './readings.ts'
+import type { ByteWriter } from './reading-bytes.ts'
+import { readingBytes } from './reading-bytes.ts'
 import { readingWriter, seriesTemplate } from './readings.ts'
 import type { Topic } from './topics.ts'
 
@@ -21,6 +23,8 @@ type AggregateWriter<T> = (it: T, at: number, maybeDuplicate: boolean) => string
 export interface RecordFormat<R extends SeriesTemplate = SeriesTemplate, A extends AggregateTemplate = AggregateTemplate> {
   readonly readingTemplate: Template<R>
   readonly readingWriter: (block: DecodedBlock, told: ToldTimes) => ReadingWriter<R>
+  /** The same as bytes, where that is worth it. */
+  readonly readingBytes?: (block: DecodedBlock, told: ToldTimes) => ByteWriter
   readonly aggregateTemplate: Template<A>
   readonly aggregateWriter: (block: DecodedAggregates, timeQuality: string) => AggregateWriter<A>
   /** The value of a gap record or an event, as a binary string. */
@@ -31,6 +35,7 @@ export interface RecordFormat<R extends SeriesTemplate = SeriesTemplate, A exten
 export const jsonFormat: RecordFormat = {
   readingTemplate: seriesTemplate,
   readingWriter,
+  readingBytes,
   aggregateTemplate,
   aggregateWriter,
   value: (_form, value) => binary(JSON.stringify(value)),

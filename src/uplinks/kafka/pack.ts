@@ -59,6 +59,7 @@ export interface Origin {
 
 interface TopicOut {
   readonly topic: Topic
+  readonly rawBytesMax: number
   readonly writers: RecordWriter[]
   batches: PreparedBatch[]
 }
@@ -80,18 +81,23 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>, fo
 
   function outOf(topic: Topic): TopicOut {
     let out = outs.get(topic.name)
-    if (out?.topic !== topic) outs.set(topic.name, (out = { topic, writers: [], batches: [] }))
+    if (out?.topic !== topic) outs.set(topic.name, (out = { topic, rawBytesMax: rawBytesMax(topic), writers: [], batches: [] }))
     return out
+  }
+
+  /** Takes a record of so many bytes, in a batch of its own where the present one is full. */
+  function writerFor(out: TopicOut, partition: number, bytes: number): RecordWriter {
+    const writer = (out.writers[partition] ??= recordWriter())
+    if (writer.count > 0 && (writer.bytes + bytes > out.rawBytesMax || writer.count === BATCH_RECORDS_MAX))
+      out.batches.push(writer.close(partition))
+    return writer
   }
 
   /** False when the record is too large for the topic by itself. */
   function put(out: TopicOut, partition: number, timestamp: number, rest: string): boolean {
-    const writer = (out.writers[partition] ??= recordWriter())
-    const rawMax = rawBytesMax(out.topic)
-    if (writer.count > 0 && (writer.bytes + rest.length > rawMax || writer.count === BATCH_RECORDS_MAX))
-      out.batches.push(writer.close(partition))
+    const writer = writerFor(out, partition, rest.length)
     writer.add(timestamp, rest)
-    if (rest.length > rawMax) {
+    if (rest.length > out.rawBytesMax) {
       const batch = writer.close(partition)
       if (batch.compressed.length + BATCH_OVERHEAD_BYTES > out.topic.batchBytesMax) return false
       out.batches.push(batch)
@@ -118,6 +124,7 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>, fo
     const out = outOf(topic)
     const told = toldTimes(slice.time)
     const write = format.readingWriter(block, told)
+    const quick = format.readingBytes?.(block, told)
     const sentTime = sentTimeOnly.has(topic.name) || told.quality === 'relative'
     const mixed = overlaps(maybeDuplicate, slice.from, slice.to)
     let at = 0
@@ -129,6 +136,7 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>, fo
       at = end
       if (from >= to) continue
       const template = of(block.seriesIds[run] as number)
+      const bytesMax = quick?.bytesMax(template) ?? Infinity
       for (let i = from; i < to; i++) {
         const sequence = sequenceAt(block, i)
         if (sequence < slice.from || sequence >= slice.to) continue
@@ -137,6 +145,16 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>, fo
         const fits = !sentTime && isTaken(ms, topic, origin.sentMs)
         const timestamp = timestampOf(topic, ms, fits, origin.sentMs)
         const isMarked = mixed && contains(maybeDuplicate, sequence, sequence + 1)
+        if (quick && bytesMax <= out.rawBytesMax) {
+          const writer = writerFor(out, template.partition, bytesMax)
+          const { buffer, from: start } = writer.begin(bytesMax)
+          const written = quick.write(buffer, start, template, i, sequence, time, fits, isMarked)
+          if (written >= 0) {
+            writer.addWritten(timestamp, written)
+            records++
+            continue
+          }
+        }
         const record = write(template, i, sequence, time, fits, isMarked)
         if (!put(out, template.partition, timestamp, record)) refuse(slice.stream, sequence)
       }

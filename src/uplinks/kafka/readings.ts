@@ -49,8 +49,10 @@ const FIELDS = {
   string: 'value_string',
   bytes: 'value_bytes',
 } as const
-const ID_NAME = `${lengthOf(5)}ce_id`
-const DUPLICATE_HEADER = headerOf('holdfast-maybe-duplicate', 'true')
+export const ID_NAME = `${lengthOf(5)}ce_id`
+export const DUPLICATE_HEADER = headerOf('holdfast-maybe-duplicate', 'true')
+/** Between the receive time and the quality of time. */
+export const TAIL = ',"time_quality":"'
 
 const text = (value: string) => binary(JSON.stringify(value))
 
@@ -232,7 +234,7 @@ export function readingWriter(block: DecodedBlock, told: ToldTimes) {
     const quality = block.quality[at] as number
     const value = valueText(it.kind, quality, views, at)
     const sequenceText = String(sequence)
-    const json = `{"ts":${timeText}${it.beforeValue}${value}${it.afterValue[quality & 3]}${block.status[at]}${it.beforeSequence}${sequenceText},"ingest_ts":${receivedText},"time_quality":"${timeQuality}"${it.end}`
+    const json = `{"ts":${timeText}${it.beforeValue}${value}${it.afterValue[quality & 3]}${block.status[at]}${it.beforeSequence}${sequenceText},"ingest_ts":${receivedText}${TAIL}${timeQuality}"${it.end}`
     return recordText(it, json, sequenceText, time, maybeDuplicate, isoTime)
   }
 }

@@ -61,7 +61,9 @@ async function refuse({ broker: { bootstrap } }: Rig, box: RigBox, trouble: stri
   )
   const from = performance.now()
   await sleep(REFUSED_MS)
-  const tries = box.link.tries.filter((it) => it > from - TRY_EVERY_MS)
+  // From the one on that was refused: what it tried before met the broken connection.
+  const refused = box.link.tries.findLastIndex((it) => it <= from)
+  const tries = box.link.tries.slice(refused)
   const gaps = tries.slice(1).map((it, i) => it - (tries[i] as number))
   const shortest = Math.min(...gaps)
   if (tries.length === 0) throw new Error('it does not try any more')
