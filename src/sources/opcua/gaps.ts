@@ -102,5 +102,7 @@ export function closeUnsure(states: readonly Holed[]): void {
 export function pend(gaps: Gaps, reason: string, lostAt: Micros, count = 1): void {
   gaps.lostAt = Math.min(gaps.lostAt ?? lostAt, lostAt)
   gaps.isDue = true
-  gaps.pending.set(reason, (gaps.pending.get(reason) ?? 0) + count)
+  // A link that is taken up, and then given up for a new session, is one gap.
+  const before = reason === 'session-gap' ? 0 : (gaps.pending.get(reason) ?? 0)
+  gaps.pending.set(reason, before + count)
 }
