@@ -5,6 +5,8 @@ import type { Fault } from './fault.ts'
 import { KAFKA_FAULTS } from './kafka.ts'
 import { DISK_FAULTS } from './log-disk.ts'
 import { LOG_FAULTS } from './log.ts'
+import { MQTT_FAULTS } from './mqtt.ts'
+import { MODBUS_FAULTS } from './modbus.ts'
 import { PIPELINE_FAULTS } from './pipeline.ts'
 import { RETENTION_FAULTS } from './retention.ts'
 
@@ -16,4 +18,6 @@ export const FAULTS: readonly Fault[] = [
   ...PIPELINE_FAULTS,
   ...CLOCK_FAULTS,
   ...KAFKA_FAULTS,
+  ...MQTT_FAULTS,
+  ...MODBUS_FAULTS,
 ]

@@ -19,10 +19,16 @@ import { s6 } from '../faults/s6.ts'
 import { s7 } from '../faults/s7.ts'
 import { s9 } from '../faults/s9.ts'
 import { s8 } from '../faults/s8.ts'
+import { loadMqtt } from '../faults/sources/load-mqtt.ts'
+import { loadOpcua } from '../faults/sources/load-opcua.ts'
+import { n2Opcua } from '../faults/sources/n2-opcua.ts'
+import { loadModbus } from '../faults/sources/load-modbus.ts'
+import { n2Modbus } from '../faults/sources/n2-modbus.ts'
 import { n3 } from '../faults/sources/n3.ts'
 import { n4Modbus } from '../faults/sources/n4-modbus.ts'
 import { n4Files } from '../faults/sources/n4-files.ts'
 import { n4Mqtt } from '../faults/sources/n4-mqtt.ts'
+import { n4Opcua } from '../faults/sources/n4-opcua.ts'
 import { n4Sparkplug } from '../faults/sources/n4-sparkplug.ts'
 import { t1 } from '../faults/t1.ts'
 import { plantedFaults } from '../planted/x1.ts'
@@ -31,6 +37,18 @@ import type { Campaign } from './campaign.ts'
 
 const LOG: readonly Campaign[] = [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10]
 const UPLINK: readonly Campaign[] = [k1, k2, k3, k4, k5, k6, k7, k8, k9, n1]
-const SOURCES: readonly Campaign[] = [n3, n4Modbus, n4Mqtt, n4Sparkplug, n4Files]
+const SOURCES: readonly Campaign[] = [
+  n3,
+  n4Modbus,
+  n4Mqtt,
+  n4Sparkplug,
+  n4Files,
+  loadMqtt,
+  n2Opcua,
+  n4Opcua,
+  loadOpcua,
+  n2Modbus,
+  loadModbus,
+]
 
 export const PARTS: readonly Campaign[] = [...LOG, ...UPLINK, ...SOURCES, t1, r1, plantedFaults()]

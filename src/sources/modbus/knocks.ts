@@ -3,9 +3,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Of the line's time while another unit on it answers. */
-const SHARE = 0.03
-/** However long the last one took. */
-const PAUSE_MS_MAX = 60_000
+const SHARE = 0.025
+/** However long the last one took: a unit that is alone in being away is found within this. */
+const PAUSE_MS_MAX = 20_000
 /** A knock waits so many times the slowest answer on this line, at least so long … */
 const SLOWEST_TIMES = 4
 const KNOCK_MS_MIN = 100

@@ -9,6 +9,9 @@ import { boolOf, doubleOf, exactJsonOf, fieldOf, jsonOf, longOf, pathReader, qua
 import type { MqttSubscription } from './settings.ts'
 import type { Transform, Transformed } from './transform.ts'
 import { newTransform } from './transform.ts'
+import type { Kind, Slot } from './slot.ts'
+import { boxTimeOf, newSlot } from './slot.ts'
+import { joinTag, splitTag } from './tag-template.ts'
 import { matchTopic } from './topics.ts'
 
 /** Topics and tags that are remembered; a tag beyond is refused as 'too-many-tags'. */
@@ -22,7 +25,6 @@ const TAG_LENGTH_MAX = 1_000
 export const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024
 
 type Read = (item: unknown) => unknown
-type Kind = 'double' | 'long' | 'bool' | 'string'
 
 interface Mapping {
   readonly settings: MqttSubscription
@@ -32,18 +34,6 @@ interface Mapping {
   readonly items: Read | undefined
   readonly transform: Transform | undefined
   readonly slots: Map<string, Slot>
-}
-
-/** One tag: the numbers of its series by kind, -1 where it has none yet. */
-interface Slot {
-  readonly tag: string
-  kind: Kind
-  double: number
-  long: number
-  bool: number
-  string: number
-  /** Its series for readings that say no time; the slot itself where none is expected to. */
-  boxTime: Slot | undefined
 }
 
 /** A mapping as it holds for one topic: `slot` when the topic alone says the tag, else what makes it of an item. */
@@ -112,7 +102,7 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
     const known = mapping.slots.get(tag)
     if (known || tagCount >= TAGS_MAX) return known
     tagCount++
-    const slot = newSlot(mapping, tag)
+    const slot = newSlot(tag, mapping.settings.type ?? 'double')
     if (!mapping.time) slot.boxTime = slot
     mapping.slots.set(tag, slot)
     return slot
@@ -159,7 +149,7 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
       const said = given === undefined ? Number.NaN : timeOf(given)
       if (Number.isNaN(said)) {
         if (given !== undefined) quality = Math.max(quality, UNCERTAIN)
-        slot = boxTimeOf(slot, mapping)
+        slot = boxTimeOf(slot)
       } else time = said
     }
     // The common case first: a number that stays a number.
@@ -219,7 +209,7 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
 
   /** The message as a whole says nothing: a bad reading where the topic alone names the tag, else a refusal. */
   function takeUnreadable({ mapping, slot }: Route, reason: string, { now, status }: Message): number {
-    if (slot && reason === 'unreadable') return addNone(boxTimeOf(slot, mapping), mapping, now, status)
+    if (slot && reason === 'unreadable') return addNone(boxTimeOf(slot), mapping, now, status)
     builder.refuse(mapping.settings.class, reason, now)
     return 1
   }
@@ -302,39 +292,6 @@ function compile(settings: MqttSubscription): Mapping {
     transform: transform === undefined ? undefined : newTransform(transform),
     slots: new Map(),
   }
-}
-
-function newSlot({ settings }: Mapping, tag: string): Slot {
-  return { tag, kind: settings.type ?? 'double', double: -1, long: -1, bool: -1, string: -1, boxTime: undefined }
-}
-
-/** Where readings of the slot's tag go that this box's clock gave their time. */
-function boxTimeOf(slot: Slot, mapping: Mapping): Slot {
-  if (!slot.boxTime) {
-    slot.boxTime = newSlot(mapping, slot.tag)
-    slot.boxTime.boxTime = slot.boxTime
-  }
-  slot.boxTime.kind = slot.kind
-  return slot.boxTime
-}
-
-/** The text between a tag's fields, captures filled in, and the fields: one part more than fields. */
-function splitTag(template: string, captured: Readonly<Record<string, string>>): { parts: string[]; fields: Read[] } {
-  const parts = ['']
-  const fields: Read[] = []
-  for (const piece of template.split(/(\{[^}]*\})/)) {
-    if (piece.startsWith('{$')) {
-      fields.push(pathReader(piece.slice(1, -1)))
-      parts.push('')
-    } else {
-      parts[parts.length - 1] += piece.startsWith('{') ? (captured[piece.slice(1, -1)] ?? '') : piece
-    }
-  }
-  return { parts, fields }
-}
-
-function joinTag(parts: readonly string[], values: readonly string[]): string {
-  return parts.map((part, at) => part + (values[at] ?? '')).join('')
 }
 
 function kindOf(value: unknown): Kind | undefined {

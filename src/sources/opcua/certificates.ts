@@ -1,6 +1,7 @@
 // Our own certificate and the trust list, below DIR/pki of the protocol's folder:
 //
 //   own/certs/holdfast.pem        ours: the operator of a server has to trust it there
+//   own/certs/holdfast-next.pem   the one after it, made 60 days before ours ends, so that servers can be told in time; used from 7 days before
 //   own/private/private_key.pem   its key
 //   trusted/certs/                server certificates that somebody approved
 //   issuers/certs/, issuers/crl/  authorities whose certificates are accepted
@@ -10,7 +11,7 @@
 // The folders are read anew at each connection: moving a file is all that it takes.
 import { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, rename } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import path from 'node:path'
@@ -19,6 +20,8 @@ import { Unreachable } from '../../core/errors.ts'
 
 const VALIDITY_DAYS = 3650
 const DAY_MS = 86_400_000
+const NEXT_DAYS = 60
+const USE_NEXT_DAYS = 7
 
 /** The trust list and our own certificate, open until `close`. */
 export interface Trust {
@@ -26,11 +29,13 @@ export interface Trust {
   readonly certificateFile: string
   readonly privateKeyFile: string
   readonly applicationUri: string
+  /** Ours ends soon: what to do. */
+  readonly warning: string | undefined
   close(): Promise<void>
 }
 
 /** Opens DIR/pki, makes key and certificate when they are not there. */
-export async function openTrust(dir: string, device: string): Promise<Trust> {
+export async function openTrust(dir: string, device: string, now = Date.now()): Promise<Trust> {
   const root = path.join(dir, 'pki')
   const manager = new OPCUACertificateManager({
     rootFolder: root,
@@ -41,24 +46,47 @@ export async function openTrust(dir: string, device: string): Promise<Trust> {
   await manager.initialize()
   const certificateFile = path.join(root, 'own/certs/holdfast.pem')
   const applicationUri = `urn:holdfast:${device}`
-  if (!existsSync(certificateFile)) {
-    await manager.createSelfSignedCertificate({
+  const make = (outputFile: string) =>
+    manager.createSelfSignedCertificate({
       applicationUri,
       subject: `/CN=Holdfast ${device.replaceAll(/[^\w.-]/g, '_')}/O=Holdfast`,
       dns: [hostname()],
       // A day ago: the clock of a controller is seldom ours.
-      startDate: new Date(Date.now() - DAY_MS),
+      startDate: new Date(now - DAY_MS),
       validity: VALIDITY_DAYS,
-      outputFile: certificateFile,
+      outputFile,
     })
-  }
+  const warning = await keepOwn(certificateFile, applicationUri, now, make)
   // Each client that is closed lets go of the manager once; ours is the last hold.
   manager.referenceCounter++
   const close = async () => {
     manager.referenceCounter = 0
     await manager.dispose()
   }
-  return { manager, certificateFile, privateKeyFile: manager.privateKey, applicationUri, close }
+  return { manager, certificateFile, privateKeyFile: manager.privateKey, applicationUri, warning, close }
+}
+
+/** Sees to it that there is one of ours that holds, and the next in time. Yields what a person should know. */
+async function keepOwn(
+  file: string,
+  applicationUri: string,
+  now: number,
+  make: (file: string) => Promise<void>,
+): Promise<string | undefined> {
+  const own = existsSync(file) ? parse(await readFile(file)) : undefined
+  const isOurs = own?.subjectAltName?.split(', ').includes(`URI:${applicationUri}`) === true
+  if (!own || !isOurs) {
+    await make(file)
+    return undefined
+  }
+  const daysLeft = (Date.parse(own.validTo) - now) / DAY_MS
+  if (daysLeft > NEXT_DAYS) return undefined
+  const next = file.replace(/\.pem$/, '-next.pem')
+  if (!existsSync(next)) await make(next)
+  if (daysLeft > USE_NEXT_DAYS)
+    return `our certificate ends on ${own.validTo}; ${USE_NEXT_DAYS} days before, ${next} takes its place: let the server trust it now`
+  await rename(next, file)
+  return `our certificate was renewed: let the server trust ${file}`
 }
 
 /** Resolves when the certificate (DER, with its chain) is trusted; else rejects and says what to move where. */

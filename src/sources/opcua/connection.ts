@@ -106,7 +106,10 @@ export async function connect(route: Route, signal?: AbortSignal): Promise<Conne
     const warnings =
       route.settings.security.mode === 'None'
         ? []
-        : mismatches(endpoint.serverCertificate, route.settings.endpoint, endpoint.server.applicationUri)
+        : [
+            ...mismatches(endpoint.serverCertificate, route.settings.endpoint, endpoint.server.applicationUri),
+            ...(trust.warning === undefined ? [] : [trust.warning]),
+          ]
     return { client, session, endpoint, warnings, close }
   } catch (error) {
     await close()

@@ -22,6 +22,9 @@ import { keepAliveCount } from './settings.ts'
 
 /** The subscription outlives the session by this: it is never the first to go. */
 const LIFETIME_MARGIN_MS = 10_000
+/** Answers without a message, one after the other: beyond this the subscription is taken for dead. */
+const EMPTY_MAX = 100
+
 export interface Listener {
   /** Every value, in the order of the server. */
   data(state: TagState, value: DataValue): void
@@ -127,7 +130,15 @@ function watch(subscription: ClientSubscription, at: number, states: readonly Ta
   const counter = messageCounter()
   const isRepeated = repeats()
   const again = askAgain(subscription, counter, (messages) => listener.lost(states, messages))
+  let empty = 0
   subscription.on('raw_notification', (message: NotificationMessage) => {
+    // No message of a subscription has this number: it is how some servers answer who asks for messages that they do not have, and the library
+    // asks on and on. It is no sign of life.
+    if (message.sequenceNumber === 0) {
+      if (++empty === EMPTY_MAX) listener.ended('the server answers with nothing where it should send again')
+      return
+    }
+    empty = 0
     listener.sign(at)
     // A keep-alive bears the number of the message that is to come.
     if (!message.notificationData?.length) return

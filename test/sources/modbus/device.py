@@ -1,6 +1,6 @@
 """A Modbus device for the tests, from pymodbus. Reads one JSON line, prints `ready`, ends with its standard input.
 
-{ "tcp": 23000 }, { "rtuTcp": 23000 } (RTU frames over TCP) or { "serial": "/dev/…", "baud": 19200 }, and
+{ "tcp": 23000, "host": "0.0.0.0" }, { "rtuTcp": 23000 } (RTU frames over TCP) or { "serial": "/dev/…", "baud": 19200 }, and
 { "units": { "1": { "coil": [[0, [true, …]]], "discrete": …, "holding": [[100, {"type": "FLOAT32", "value": 1.5, "order": "CDAB"}], [200, [1, 2, 3]]], "input": … } } }
 Addresses that are not there are answered with exception 2. Values are encoded by pymodbus; BADC and DCBA turn the bytes of each register.
 """
@@ -71,7 +71,7 @@ async def main():
     names = {"VendorName": "Pymodbus", "ProductCode": "PM", "MajorMinorRevision": "3"}
     identity = ModbusDeviceIdentification(info_name=names)
     if "tcp" in asked:
-        server = ModbusTcpServer(devices, address=("127.0.0.1", asked["tcp"]), identity=identity)
+        server = ModbusTcpServer(devices, address=(asked.get("host", "127.0.0.1"), asked["tcp"]), identity=identity)
     elif "rtuTcp" in asked:
         server = ModbusTcpServer(
             devices, address=("127.0.0.1", asked["rtuTcp"]), framer=FramerType.RTU, trace_packet=only_own_units

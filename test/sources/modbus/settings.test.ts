@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { pointsOf } from '../../../src/sources/modbus/registers.ts'
-import { modbusRtuSettings, modbusTcpSettings } from '../../../src/sources/modbus/settings.ts'
+import { modbusRtuOverTcpSettings, modbusRtuSettings, modbusTcpSettings } from '../../../src/sources/modbus/settings.ts'
 
 const line = { tag: 'a', register: 'holding:100', type: 'uint16', class: 'process' }
 const tcp = (more: object, tags: object[] = [line]) =>
@@ -115,5 +115,32 @@ describe('settings of a Modbus source', () => {
     expect(Object.keys(printed.properties ?? {})).toContain('host')
     expect(printed.required).toEqual(['host', 'every', 'tags'])
     expect(() => z.toJSONSchema(modbusRtuSettings, { io: 'input' })).not.toThrow()
+  })
+
+  test('several units: ranges and numbers, the tags of each by {unit}', () => {
+    const tags = [{ ...line, tag: 'u{unit}/{n}', count: 2 }]
+    const settings = modbusTcpSettings.parse({ host: 'plc', every: '1s', units: '3-5, 31', tags })
+    expect(settings.units).toEqual([3, 4, 5, 31])
+    expect(pointsOf(settings.tags, 31).map((it) => it.tag)).toEqual(['u31/0', 'u31/1'])
+    expect(modbusRtuOverTcpSettings.parse({ host: 'terminal', port: 4_001, every: '1s', tags }).unit).toBe(1)
+  })
+
+  test.each<[string, object, RegExp]>([
+    ['no list', { units: 'all' }, /units: allowed are numbers and ranges from 0 to 255/],
+    ['backwards', { units: '9-3' }, /units: allowed are/],
+    ['twice', { units: '1-3, 2' }, /units: allowed are .* each unit once/],
+    ['too far', { units: '250-256' }, /units: allowed are/],
+    ['unit too', { units: '1-2', unit: 7, tags: [{ ...line, tag: '{unit}' }] }, /unit: unit and units: give one of them/],
+    ['no place in the tag', { units: '1-2' }, /tags.0.tag: with units, the tag needs \{unit\}/],
+    ['no connection', { connections: 0 }, /connections:/],
+    ['a tag of two units', { units: '1,11', tags: [{ ...line, tag: '{unit}{n}', count: 12 }] }, /tags.0.tag: 110 is there twice/],
+  ])('refused: %s', (_, more, expected) => {
+    expect(problemsOf(tcp(more)).join('\n')).toMatch(expected)
+  })
+
+  test('a terminal server has no usual port, and a serial line no unit 0', () => {
+    const over = (more: object) => modbusRtuOverTcpSettings.safeParse({ host: 'terminal', every: '1s', tags: [line], ...more })
+    expect(problemsOf(over({}) as ReturnType<typeof tcp>).join()).toMatch(/^port:/)
+    expect(problemsOf(over({ port: 4_001, units: '0-3' }) as ReturnType<typeof tcp>).join()).toMatch(/from 1 to 247/)
   })
 })

@@ -37,9 +37,9 @@ const bad = (bytes: Buffer, at: number, value?: number) => {
 }
 
 const KINDS: readonly [name: string, wrong: Wrong, ways?: readonly Way[]][] = [
-  ['another transaction', ({ heard, right }) => heard.send(bad(right, 1)), ['modbus-tcp']],
-  ['another protocol', ({ heard, right }) => heard.send(bad(right, 2)), ['modbus-tcp']],
-  ['a length that lies', ({ heard, right }) => heard.send(bad(right, 5)), ['modbus-tcp']],
+  ['another transaction', ({ wire, heard }) => heard.send(bad(wire.answer(heard, wrongData(heard)), 1)), ['modbus-tcp']],
+  ['another protocol', ({ wire, heard }) => heard.send(bad(wire.answer(heard, wrongData(heard)), 2)), ['modbus-tcp']],
+  ['a length that lies', ({ wire, heard }) => heard.send(bad(wire.answer(heard, wrongData(heard)), 5)), ['modbus-tcp']],
   ['a wrong CRC', ({ heard, right }) => heard.send(bad(right, right.length - 1)), ['modbus-rtu', 'modbus-rtu-over-tcp']],
   ['a changed byte', ({ heard, right }) => heard.send(bad(right, 7)), ['modbus-rtu', 'modbus-rtu-over-tcp']],
   ['another unit', ({ wire, heard }) => heard.send(wire.answer({ ...heard, unit: UNIT + 1 }, wrongData(heard)))],

@@ -113,7 +113,7 @@ describe('packets larger than packetBytesMax', () => {
   test.each([
     ['PUBREL without a number', '2002000062000000'],
     ['QoS 2, which we never ask for', '20020000340700017400010000'],
-    ['QoS 1 without a number', '2002000032070001612262220000'],
+    ['QoS 1 with the number 0', '200200003206000161000031'],
     ['a length without end', '2002000030ffffffff01'],
   ])('what no broker sends ends the connection and nothing else: %s', async (_what, hex) => {
     const server = createServer((socket) => {
@@ -197,6 +197,27 @@ test('what comes again after a broken connection is marked', async () => {
   ])
   expect(held.source.status().details?.again).toBe(2)
   gate.close()
+})
+
+test('a broker that freezes is noticed; once it goes on, so does the source, and nothing is lost', async () => {
+  const frozen = await startMosquitto({ lines: ['allow_anonymous true', 'max_queued_messages 0'] })
+  const { consumer, source } = await start(
+    { keepAlive: '2s', subscribe: [{ topic: 'f/{n}', tag: '{n}', class: 'process' }] },
+    frozen.port,
+  )
+  const client = await publisher(frozen.port)
+  await client.publishAsync('f/a', '{"value":1}', { qos: 1 })
+  await until('the first', () => consumer.rows.length === 1)
+  process.kill(frozen.pid(), 'SIGSTOP')
+  const sent = [2, 3].map((value) => client.publishAsync('f/a', JSON.stringify({ value }), { qos: 1 }))
+  await until('it is noticed', () => source.status().state === 'down')
+  expect(source.status()).toMatchObject({ code: 'timeout', remedy: expect.any(String) })
+  process.kill(frozen.pid(), 'SIGCONT')
+  await Promise.all(sent)
+  await until('the rest', () => new Set(consumer.rows.map((it) => it.value)).size === 3)
+  await client.endAsync(true)
+  await running.pop()?.stop()
+  await frozen.remove()
 })
 
 test('a shared topic is divided between sources, and each message is read once', async () => {

@@ -170,6 +170,33 @@ test.each([
   impostor.close()
 })
 
+test('a broker whose certificate has expired and is renewed: the source is back by itself', async () => {
+  const port = await freePort()
+  const renewed = await startMosquitto({
+    lines: [
+      'allow_anonymous true',
+      `listener ${port} 127.0.0.1`,
+      'cafile DIR/ca.pem',
+      'certfile DIR/server.pem',
+      'keyfile DIR/server.key',
+    ],
+    files: { 'ca.pem': certificates.ca, 'server.pem': certificates.expired.cert, 'server.key': certificates.expired.key },
+  })
+  const { source, consumer } = start(secured({ url: `mqtts://localhost:${port}` }))
+  await until('it is told', () => source.status().code === 'certificate-expired')
+  await renewed.stop()
+  writeFileSync(join(renewed.dir, 'server.pem'), certificates.server.cert)
+  writeFileSync(join(renewed.dir, 'server.key'), certificates.server.key)
+  await renewed.start()
+  await until('up', () => source.status().state === 'up')
+  const client = await publisher(renewed.port)
+  await client.publishAsync('plant/x', '{"value":9}', { qos: 1 })
+  await client.endAsync(true)
+  await until('it reads', () => consumer.rows.length === 1)
+  await running.pop()?.stop()
+  await renewed.remove()
+})
+
 async function steps(settings: object): Promise<TestStep[]> {
   const { context } = openSource(plain(), folder.path)
   const list: TestStep[] = []

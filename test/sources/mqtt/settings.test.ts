@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { mqttSettings } from '../../../src/sources/mqtt/settings.ts'
 
 const entry = { topic: 'plant/{line}/{sensor}', tag: 'hall-1/{line}/{sensor}', class: 'process' }
@@ -87,4 +90,12 @@ test('shared topics: one group, and nothing beside it', () => {
 test('insecure, with its reason, is taken', () => {
   expect(problems({ url: 'mqtt://h:1883', insecure: 'own network', subscribe: [entry] })).toEqual([])
   expect(problems({ url: 'mqtts://[fd00::1]:8883', insecure: 'own network', subscribe: [entry] })).toEqual([])
+})
+
+test('the example of its page', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../src/sources/mqtt/README.md'), 'utf8')
+  const { sources } = parse(/```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? '') as { sources: [Record<string, unknown>] }
+  const { name: _name, protocol, ...settings } = sources[0]
+  expect(protocol).toBe('mqtt')
+  expect(problems(settings)).toEqual([])
 })

@@ -1,9 +1,12 @@
 // Never with less security than the settings say, whatever the server offers.
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { OPCUACertificateManager } from 'node-opcua-certificate-manager'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { BadInput } from '../../../src/core/errors.ts'
+import { openTrust } from '../../../src/sources/opcua/certificates.ts'
+import { approveCertificate, listCertificates, rejectCertificate } from '../../../src/sources/opcua/trust.ts'
 import {
   approve,
   asyncua,
@@ -158,4 +161,65 @@ test('certificate of another host and application: reported', async () => {
   await approve(source.status)
   await until('a reading', () => source?.rows.length)
   expect(source.status().details?.warning).toContain('the certificate is not for host 127.0.0.1')
+})
+
+test('the trust list: what waits is listed and let in by its fingerprint, and taken back again', async () => {
+  server = await plant()
+  source = run({ endpoint: server.endpoint, security: user, tags: plantTags }, dir)
+  await until('the refusal', () => source?.status().code === 'certificate-untrusted')
+  const [waiting] = await listCertificates(dir)
+  expect(waiting).toMatchObject({ state: 'rejected', subject: expect.stringContaining('CN=Plant') })
+  expect(source.status().lastError).toContain(waiting?.fingerprint)
+  await expect(approveCertificate(dir, 'AA:BB')).rejects.toThrow(/no rejected certificate has this fingerprint/)
+  await expect(approveCertificate(dir, '')).rejects.toThrow(BadInput)
+  await approveCertificate(dir, waiting?.fingerprint.slice(0, 14).toLowerCase() ?? '')
+  await until('a reading', () => source?.rows.length)
+  expect(await listCertificates(dir)).toMatchObject([{ state: 'trusted', fingerprint: waiting?.fingerprint }])
+  expect(await rejectCertificate(dir, waiting?.fingerprint ?? '')).toMatchObject({ state: 'rejected' })
+})
+
+test('an expired certificate of the server: named; with a new one that is trusted, it goes on by itself', async () => {
+  server = await plant({ days: -1 })
+  const port = Number(new URL(server.endpoint).port)
+  source = run({ endpoint: server.endpoint, security: user, tags: plantTags }, dir)
+  // Trusted as it is: what is left to refuse is its time.
+  const status = await until('a refusal', () => source?.status().state === 'down' && source.status())
+  if (status.code === 'certificate-untrusted') await approve(source.status)
+  await until('the refusal', () => source?.status().code === 'certificate-expired')
+  expect(source.status().remedy).toContain('give the server a new certificate')
+  expect(source.rows).toEqual([])
+  await server.kill()
+  renameSync(path.join(dir, 'plant'), path.join(dir, 'plant-before'))
+  server = await plant({ port })
+  await approve(source.status)
+  const healed = performance.now()
+  await until('a reading', () => source?.rows.length, 30_000)
+  expect(performance.now() - healed).toBeLessThan(30_000)
+}, 120_000)
+
+test('our own certificate: the next one is there 60 days before it ends, and in its place 7 days before', async () => {
+  const own = path.join(dir, 'pki/own/certs/holdfast.pem')
+  const next = path.join(dir, 'pki/own/certs/holdfast-next.pem')
+  const inDays = async (days: number) => {
+    const trust = await openTrust(dir, 'hf-test', Date.now() + days * 86_400_000)
+    await trust.close()
+    return trust.warning
+  }
+  expect(await inDays(0)).toBeUndefined()
+  const first = readFileSync(own, 'utf8')
+  expect(await inDays(3_640 - 70)).toBeUndefined()
+  expect(existsSync(next)).toBe(false)
+  expect(await inDays(3_640 - 40)).toMatch(/our certificate ends on .* let the server trust it now/)
+  expect(readFileSync(own, 'utf8')).toBe(first)
+  const second = readFileSync(next, 'utf8')
+  expect(await inDays(3_640 + 5)).toContain('our certificate was renewed')
+  expect(readFileSync(own, 'utf8')).toBe(second)
+  expect(
+    new X509Certificate(second).checkPrivateKey(
+      createPrivateKey(readFileSync(path.join(dir, 'pki/own/private/private_key.pem'))),
+    ),
+  ).toBe(true)
+  // A box that was given another name needs another one as well.
+  await (await openTrust(dir, 'hf-other')).close()
+  expect(new X509Certificate(readFileSync(own)).subjectAltName).toContain('URI:urn:holdfast:hf-other')
 })

@@ -1,7 +1,7 @@
 """An OPC UA server on asyncua for the tests of the opcua source.
 
 One JSON object as argument: port, certificates (a folder), secure (bool), mode, user, password, shift (bool: another namespace first), counters (int), plainPassword (bool),
-history (values kept of each counter), extras (int: plain variables below `Many`), browse (bool: units, ranges, folders).
+history (values kept of each counter), extras (int: plain variables below `Many`), browse (bool: units, ranges, folders), days (until the certificate ends).
 Says `ready` on standard output; then takes one JSON command a line on standard input and answers each with one line.
 """
 
@@ -16,6 +16,8 @@ from asyncua import Server, ua
 from asyncua.common.structures104 import new_struct, new_struct_field
 from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from asyncua.server.user_managers import User, UserManager, UserRole
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 NAMESPACE = "urn:plant:line"
@@ -147,6 +149,18 @@ async def answer(server, index, counters, command):
     raise ValueError(name)
 
 
+def expire(key_file, certificate_file, days):
+    """The same certificate, valid until so many days from now."""
+    old = x509.load_der_x509_certificate(certificate_file.read_bytes())
+    key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+    now = datetime.now(UTC)
+    new = x509.CertificateBuilder(old.issuer, old.subject, old.public_key(), old.serial_number)
+    new = new.not_valid_before(now + timedelta(days=days - 30)).not_valid_after(now + timedelta(days=days))
+    for extension in old.extensions:
+        new = new.add_extension(extension.value, extension.critical)
+    certificate_file.write_bytes(new.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))
+
+
 async def secure(server, options):
     folder = Path(options["certificates"])
     key, certificate = folder / "server-key.pem", folder / "server.der"
@@ -158,6 +172,8 @@ async def secure(server, options):
         [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH],
         {"commonName": "Plant", "organizationName": "Plant"},
     )
+    if "days" in options:
+        expire(key, certificate, options["days"])
     await server.load_certificate(str(certificate))
     await server.load_private_key(str(key))
     server.set_security_policy([ua.SecurityPolicyType[f"Basic256Sha256_{options.get('mode', 'SignAndEncrypt')}"]])

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { sparkplugSettings } from '../../../src/sources/sparkplug/settings.ts'
 
 const secured = { url: 'mqtts://10.20.1.60:8883', user: 'gateway', password: { secret: 'hall' }, class: 'process' }
@@ -42,4 +45,12 @@ describe('refused, with what is wrong and where', () => {
   ])('%j', (changed, expected) => {
     expect(problems({ ...secured, ...changed })).toEqual([expect.stringMatching(expected)])
   })
+})
+
+test('the example of its page', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../src/sources/sparkplug/README.md'), 'utf8')
+  const { sources } = parse(/```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? '') as { sources: [Record<string, unknown>] }
+  const { name: _name, protocol, ...settings } = sources[0]
+  expect(protocol).toBe('sparkplug')
+  expect(problems(settings)).toEqual([])
 })

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.eclipse.milo.opcua.sdk.core.AccessLevel;
@@ -61,12 +62,13 @@ import org.eclipse.milo.opcua.stack.transport.server.tcp.OpcTcpServerTransportCo
 
 /**
  * Serves PORT, with counters=N, many=N (plain variables), history=N (values kept of each counter), page=N (values that history gives at a time),
- * perCall=N (nodes in one call). Says `ready`, then answers one JSON command a line: {"do":"count","ticks":N,"hertz":N}.
+ * perCall=N (nodes in one call), push=1 (a value goes to who watches it when it is set, not when it is sampled). Says `ready`, then answers one JSON command a line: {"do":"count","ticks":N,"hertz":N}.
  */
 public class Server extends ManagedNamespaceWithLifecycle {
   private static final Map<String, Integer> options = new HashMap<>();
   private final List<UaVariableNode> counters = new ArrayList<>();
   private final Map<NodeId, List<DataValue>> history = new HashMap<>();
+  private final Map<NodeId, Set<DataItem>> watching = new ConcurrentHashMap<>();
   private final SubscriptionModel subscriptions;
 
   Server(OpcUaServer server) {
@@ -150,6 +152,7 @@ public class Server extends ManagedNamespaceWithLifecycle {
   private synchronized void set(UaVariableNode node, long value, DateTime time) {
     DataValue data = new DataValue(new Variant(value), StatusCode.GOOD, time);
     node.setValue(data);
+    for (DataItem item : watching.getOrDefault(node.getNodeId(), Set.of())) item.setValue(data);
     List<DataValue> kept = history.get(node.getNodeId());
     kept.add(data);
     if (kept.size() > options.getOrDefault("history", 0)) kept.remove(0);
@@ -193,8 +196,14 @@ public class Server extends ManagedNamespaceWithLifecycle {
   }
 
   @Override
-  public void onDataItemsCreated(List<DataItem> items) {
-    subscriptions.onDataItemsCreated(items);
+  public synchronized void onDataItemsCreated(List<DataItem> items) {
+    if (!options.containsKey("push")) subscriptions.onDataItemsCreated(items);
+    else
+      for (DataItem item : items) {
+        NodeId node = item.getReadValueId().getNodeId();
+        watching.computeIfAbsent(node, (it) -> ConcurrentHashMap.newKeySet()).add(item);
+        item.setValue(((UaVariableNode) getNodeManager().get(node)).getValue());
+      }
   }
 
   @Override
@@ -204,7 +213,8 @@ public class Server extends ManagedNamespaceWithLifecycle {
 
   @Override
   public void onDataItemsDeleted(List<DataItem> items) {
-    subscriptions.onDataItemsDeleted(items);
+    if (!options.containsKey("push")) subscriptions.onDataItemsDeleted(items);
+    for (DataItem item : items) watching.getOrDefault(item.getReadValueId().getNodeId(), Set.of()).remove(item);
   }
 
   @Override

@@ -1,0 +1,4 @@
+import { testSlice } from '../slice.ts'
+import { loadMqtt } from './load-mqtt.ts'
+
+testSlice(loadMqtt, 1, 10)
