@@ -62,8 +62,10 @@ export function identifier({ marks, settledMs, isByName, durable, note, today, m
   return {
     async of(file, handle) {
       const known = marks.ofInode(file.inode)
-      if (known && file.size >= known.offset && (await hasPrint(handle, known))) return kept(known, file)
-      if (known) {
+      // Of which nothing was read: it may have been a copy that had not begun.
+      const isFresh = known?.offset === 0
+      if (known && !isFresh && file.size >= known.offset && (await hasPrint(handle, known))) return kept(known, file)
+      if (known && !isFresh) {
         note(file.size < known.offset ? 'truncated' : 'rewritten')
         // Its bytes may turn up elsewhere: a log that was copied away and emptied.
         marks.set({ ...known, inode: '' })
@@ -72,8 +74,10 @@ export function identifier({ marks, settledMs, isByName, durable, note, today, m
       const { mark: found, isPart } = await like(file, handle)
       if (isPart && isStillGrowing(file)) return undefined
       growing.delete(file.inode)
+      if (!found && known && isFresh) return kept(known, file)
       if (!found) return kept({ id: marks.nextId(), inode: '', name: '', seen: 0, ...NOTHING_READ }, file)
       note('copied')
+      if (known && isFresh) marks.drop(known.id)
       if (found.inode === '') return kept(found, file)
       const id = marks.nextId()
       marks.inheritDoubt(found.id, id)

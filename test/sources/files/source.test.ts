@@ -93,6 +93,18 @@ describe('each line once, in the order of the file', () => {
     await it.stop()
   })
 
+  test('a copy that was seen before anything was in it', async () => {
+    writeFileSync(at('log.csv'), HEADER + csvLines(0, 100))
+    const it = here.open(CSV)
+    await all(it, 100)
+    writeFileSync(at('copy.csv'), '')
+    await looks()
+    copyFileSync(at('log.csv'), at('copy.csv'))
+    await looks()
+    expect(seen(it)).toEqual(numbers(0, 100))
+    await it.stop()
+  })
+
   test('written anew under its name, with more at the end', async () => {
     writeFileSync(at('a.csv'), HEADER + csvLines(0, 100))
     const it = here.open(CSV)
