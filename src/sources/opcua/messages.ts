@@ -74,14 +74,25 @@ interface Notified {
   }
 }
 
+interface Listed {
+  readonly monitoredItems?: readonly Notified[] | null
+  readonly events?: readonly { readonly eventFields?: readonly { readonly value?: unknown }[] | null }[] | null
+}
+
+function idText(id: unknown): string {
+  return Buffer.isBuffer(id) ? id.toString('base64') : typeof id
+}
+
 /** Not all servers say when they sent a message: then its first value has a time of its own. */
 export function markOf({ publishTime, notificationData }: NotificationMessage): string {
-  const lists = (notificationData ?? []) as { readonly monitoredItems?: readonly Notified[] | null }[]
+  const lists = (notificationData ?? []) as Listed[]
   const items = lists.flatMap((it) => it?.monitoredItems ?? [])
   const first = items[0]
   const { sourceTimestamp, serverTimestamp, sourcePicoseconds } = first?.value ?? {}
   const times = [publishTime, sourceTimestamp, serverTimestamp].map((it) => it?.getTime())
-  return [items.length, first?.clientHandle, ...times, sourcePicoseconds].join(' ')
+  // An event's first field is its id.
+  const ids = lists.flatMap((it) => it?.events?.[0]?.eventFields?.[0]?.value ?? [])
+  return [items.length, first?.clientHandle, ...times, sourcePicoseconds, ...ids.map(idText)].join(' ')
 }
 
 /** Asks the server again for what is missing, a moment after something was. `lost` is told of what it does not have any more. */

@@ -8,8 +8,12 @@ import { markOf, type TagState } from './decode.ts'
 /** Of strings and byte values beside the readings, while the disk is slow. */
 const QUEUE_BYTES_MAX = 32 * 1024 * 1024
 
+type Fill = (builder: BatchBuilder, now: number) => void
+
 export interface Queue {
-  add(state: TagState, fill: (builder: BatchBuilder, now: number) => void): void
+  add(state: TagState, fill: Fill): void
+  /** The same for a reading that no bookmark is about. */
+  addTo(className: string, fill: Fill): void
   batches(connected: Promise<void>, signal: AbortSignal): AsyncGenerator<SourceItem>
   /** Resolves when no more than half of the queue is taken: history waits where values cannot. */
   room(): Promise<void>
@@ -30,18 +34,22 @@ export function newQueue(context: SourceContext, bookmark: Bookmark): Queue {
     for (const resolve of waiting.splice(0)) resolve()
     const durable = () => {
       for (const [at, mark] of marks) bookmark.set(at, mark)
-      if (marks.length > 0) bookmark.save()
+      bookmark.save()
     }
     return { batch, durable }
   }
+  const addTo = (className: string, fill: Fill) => {
+    const now = builder.now()
+    if (builder.isEmpty) received = now
+    if (isFilledTo(1)) builder.refuse(className, 'overflow', now)
+    else fill(builder, now)
+    wake()
+  }
   return {
+    addTo,
     add(state, fill) {
-      const now = builder.now()
-      if (builder.isEmpty) received = now
-      if (isFilledTo(1)) builder.refuse(state.tag.class, 'overflow', now)
-      else fill(builder, now)
       touched.add(state)
-      wake()
+      addTo(state.tag.class, fill)
     },
     async room() {
       while (isFilledTo(0.5)) await new Promise<void>((resolve) => waiting.push(resolve))

@@ -1,17 +1,18 @@
 // One session after another, for as long as the source runs. The only loop that connects again.
 import path from 'node:path'
-import type { DataValue } from 'node-opcua-client'
+import type { DataValue, Variant } from 'node-opcua-client'
 import { Unreachable } from '../../core/errors.ts'
 import type { SourceContext, SourceStatus } from '../../core/source.ts'
 import type { Open } from './browse.ts'
 import { fingerprintOf } from './certificates.ts'
 import { type Connection, connect, type Route, within } from './connection.ts'
 import type { TagState } from './decode.ts'
+import type { EventState } from './events.ts'
 import { asUnreachable } from './failures.ts'
 import { type Gaps, makeSure, openHole } from './gaps.ts'
 import { NODE_REMEDY, readFacts, readKinds, resolveNode, type ServerFacts } from './nodes.ts'
 import { type Repair, repair } from './repair.ts'
-import { type Missing, type Subscribed, subscribe } from './subscribe.ts'
+import { type Subscribed, subscribe } from './subscribe.ts'
 import { backoffMs } from './timing.ts'
 import { lose, newWatch } from './watch.ts'
 
@@ -23,6 +24,11 @@ export interface Sink {
   data(state: TagState, value: DataValue): void
   /** A reading without a value: the server has none for this tag, for the reason of this status code. */
   none(state: TagState, statusCode: number): void
+  event(state: EventState, values: readonly Variant[], namespaces: readonly string[]): void
+  /** The same as `none`, for a stream of events. */
+  noEvents(state: EventState, statusCode: number): void
+  /** Events are missing, since `from` at the earliest, µs; how many is not known where `count` does not say. */
+  lost(state: EventState, reason: string, from: number, count?: number): void
   status(status: SourceStatus): void
   note(reason: string, count?: number): void
   history(state: TagState, value: DataValue): void
@@ -35,6 +41,7 @@ export interface Sink {
 export interface Run {
   readonly route: Route
   readonly tags: readonly TagState[]
+  readonly events: readonly EventState[]
   readonly sink: Sink
   readonly context: SourceContext
   readonly gaps: Gaps
@@ -52,7 +59,11 @@ export async function keepConnected(run: Run, signal: AbortSignal): Promise<void
   const began = () => {
     isHeard = true
     // What the server kept for the session before is gone with it, and nobody can say how many values that was.
-    if (lostAt !== undefined) lose(run, run.tags, 'session-gap', lostAt)
+    if (lostAt !== undefined) {
+      lose(run, run.tags, 'session-gap', lostAt)
+      loseEvents(run, lostAt)
+    }
+    for (const it of run.events) it.isKnown = true
     lostAt = undefined
     attempt = 0
   }
@@ -69,6 +80,20 @@ export async function keepConnected(run: Run, signal: AbortSignal): Promise<void
       await pause(backoffMs(++attempt, route.timing), signal)
     }
   }
+}
+
+/** Events have no history: what was told while there was no session is missing. */
+function loseEvents({ events, sink, context }: Run, lostAt: number): void {
+  const known = events.filter((it) => it.isKnown && it.missing === undefined)
+  const [first] = known
+  if (!first) return
+  sink.note('session-gap')
+  for (const it of known) sink.lost(it, 'session-gap', Math.min(lostAt, it.heardAt ?? lostAt))
+  const from = new Date(Math.min(lostAt, first.heardAt ?? lostAt) / 1000).toISOString()
+  context.log.warn(
+    { source: context.name, from, tag: first.tag.tag },
+    `events may be missing since ${from}: there was no session; conditions are asked for as they are now`,
+  )
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
@@ -99,7 +124,7 @@ async function oneSession(run: Run, began: () => void, signal: AbortSignal): Pro
     const subscribed = await within(
       SUBSCRIBE_MS_MAX,
       'subscribing took too long: timeout',
-      () => subscribe(connection.session, facts, run.tags, run.route.settings.sessionTimeoutMs, watch.listener),
+      () => subscribe(connection.session, facts, { ...run.route.settings, tags: run.tags, events: run.events }, watch.listener),
       signal,
     )
     report(run, subscribed)
@@ -116,15 +141,21 @@ async function oneSession(run: Run, began: () => void, signal: AbortSignal): Pro
   }
 }
 
-function report({ sink, tags }: Run, { missing, withoutDeadband, subscriptions }: Subscribed): void {
+function report(run: Run, subscribed: Subscribed): void {
+  const { sink } = run
+  const { missing, missingEvents, withoutDeadband, subscriptions } = subscribed
   for (const { state, status } of missing) {
     if (state.missing !== status.value) sink.none(state, status.value)
+    state.missing = status.value
+  }
+  for (const { state, status } of missingEvents) {
+    if (state.missing !== status.value) sink.noEvents(state, status.value)
     state.missing = status.value
   }
   for (const _ of withoutDeadband) sink.note('deadband-refused')
   // A namespace may be there after the next restart of the server: try again.
   if (subscriptions === 0)
-    throw new Unreachable('node-refused', trouble(missing, tags.length).lastError ?? '', { remedy: NODE_REMEDY })
+    throw new Unreachable('node-refused', trouble(run, subscribed).lastError ?? '', { remedy: NODE_REMEDY })
 }
 
 async function learnKinds(run: Run, { session }: Connection, facts: ServerFacts): Promise<void> {
@@ -137,11 +168,12 @@ async function learnKinds(run: Run, { session }: Connection, facts: ServerFacts)
   for (const [at, { state }] of unknown.entries()) state.kind = kinds[at]
 }
 
-function upStatus({ route, tags }: Run, { session, endpoint, warnings }: Connection, subscribed: Subscribed): SourceStatus {
+function upStatus(run: Run, { session, endpoint, warnings }: Connection, subscribed: Subscribed): SourceStatus {
+  const { route, tags, events } = run
   const { security, endpoint: address } = route.settings
   return {
     state: 'up',
-    ...trouble(subscribed.missing, tags.length),
+    ...trouble(run, subscribed),
     details: {
       endpoint: address,
       security: `${security.policy} ${security.mode}`,
@@ -150,19 +182,21 @@ function upStatus({ route, tags }: Run, { session, endpoint, warnings }: Connect
       ...(security.mode === 'None' ? {} : { certificate: fingerprintOf(endpoint.serverCertificate) }),
       sessionTimeoutMs: session.timeout,
       items: tags.length - subscribed.missing.length,
+      ...(events.length > 0 ? { eventStreams: events.length - subscribed.missingEvents.length } : {}),
       ...(Number.isFinite(subscribed.queueSizeMin) ? { queueSize: subscribed.queueSizeMin } : {}),
       ...(warnings.length > 0 ? { warning: warnings.join('; ') } : {}),
     },
   }
 }
 
-function trouble(missing: readonly Missing[], tags: number): Partial<SourceStatus> {
-  const [first] = missing
+function trouble({ tags, events }: Run, { missing, missingEvents }: Subscribed): Partial<SourceStatus> {
+  const all = [...missing, ...missingEvents]
+  const [first] = all
   if (!first) return {}
   const { tag, node } = first.state.tag
   return {
     code: 'node-refused',
-    lastError: `${missing.length} of ${tags} tags get no values; the first is ${tag}, node ${node}: ${first.status.name}`,
+    lastError: `${all.length} of ${tags.length + events.length} tags get no values; the first is ${tag}, node ${node}: ${first.status.name}`,
     remedy: NODE_REMEDY,
   }
 }

@@ -6,6 +6,7 @@ import { DURATION_ALLOWED, formatDuration, parseDurationMs, parsePercent } from 
 const QUEUE_SIZE_MAX = 10_000
 const HISTORY_MS_MAX = 31 * 86_400_000
 const TAGS_MAX = 50_000
+const EVENTS_MAX = 100
 /** A subscription that has nothing to say says so at least this often; the watchdog counts on it. */
 const KEEP_ALIVE_MS = 5_000
 const KEEP_ALIVE_COUNT_MIN = 3
@@ -43,10 +44,12 @@ const deadband = z.union([z.number().nonnegative(), z.string()]).transform((give
   return z.NEVER
 })
 
+const nodeId = z.string().regex(NODE_ID, 'allowed is a node id: nsu=URI;s=NAME, ns=2;s=NAME, i=2258, g=GUID or b=BASE64')
+
 const tag = z
   .strictObject({
     tag: z.string().min(1).max(400),
-    node: z.string().regex(NODE_ID, 'allowed is a node id: nsu=URI;s=NAME, ns=2;s=NAME, i=2258, g=GUID or b=BASE64'),
+    node: nodeId,
     /** How often the server looks at the value; 0ms: as often as it can. */
     sampling: duration(0, 3_600_000).optional(),
     publishing: duration(50, 60_000).optional(),
@@ -62,6 +65,35 @@ const tag = z
     path: ['count'],
     message: 'with count, tag and node both need {n}',
   })
+
+/** The Server object: every event of a server goes by it. */
+const SERVER_NODE = 'i=2253'
+const EVENT_FIELDS_MAX = 100
+/** Names one below the other; of a namespace of its own where that is not the standard's. */
+const EVENT_FIELD = /^(?:nsu=[^;]+;)?[^/]+(?:\/(?:nsu=[^;]+;)?[^/]+)*$/
+
+const events = z.strictObject({
+  tag: z.string().min(1).max(400),
+  node: nodeId.default(SERVER_NODE),
+  class: z.string().min(1),
+  /** The least severity, 1 to 1000. */
+  severity: z.number().int().min(1).max(1000).default(1),
+  fields: z
+    .array(z.string().max(400).regex(EVENT_FIELD, 'allowed is a field of the event: SourceName, ActiveState/Id, nsu=URI;NAME'))
+    .min(1)
+    .max(EVENT_FIELDS_MAX)
+    .optional(),
+})
+
+/** One stream of events, defaults filled in. */
+export interface OpcuaEvents {
+  readonly tag: string
+  readonly node: string
+  readonly class: string
+  readonly severity: number
+  readonly fields: readonly string[] | undefined
+  readonly queueSize: number
+}
 
 const security = z
   .strictObject({
@@ -118,11 +150,15 @@ export const opcuaSettings = z
     queueSize: z.number().int().min(1).max(100_000).optional(),
     /** How far back a gap is read from the server's history. */
     history: z.union([z.literal('off'), duration(0, HISTORY_MS_MAX)]).prefault('1d'),
-    tags: z.array(tag).min(1),
+    tags: z.array(tag).prefault([]),
+    /** Events and alarms, a reading each. */
+    events: z.array(events).max(EVENTS_MAX).prefault([]),
   })
   .transform((it, context) => {
     const tags = it.tags.flatMap((row) => expand(row, it))
-    const slowest = Math.max(...new Set(tags.map((row) => row.publishingMs)))
+    const slowest = Math.max(...new Set(tags.map((row) => row.publishingMs)), it.events.length > 0 ? it.publishing : 0)
+    if (tags.length + it.events.length === 0)
+      context.addIssue({ code: 'custom', path: ['tags'], message: 'there is nothing to read: give tags, events or both' })
     if (it.sessionTimeout < 2 * slowest * keepAliveCount(slowest))
       context.addIssue({
         code: 'custom',
@@ -132,14 +168,16 @@ export const opcuaSettings = z
     if (tags.length > TAGS_MAX)
       context.addIssue({ code: 'custom', path: ['tags'], message: `at most ${TAGS_MAX} tags in one source` })
     const names = new Set<string>()
-    const twice = tags.find((row) => names.size === names.add(row.tag).size)
+    const twice = [...tags, ...it.events].find((row) => names.size === names.add(row.tag).size)
     if (twice) context.addIssue({ code: 'custom', path: ['tags'], message: `tag ${twice.tag} stands there twice` })
     return {
       endpoint: it.endpoint,
       security: it.security,
       sessionTimeoutMs: it.sessionTimeout,
       historyMs: it.history === 'off' ? 0 : it.history,
+      publishingMs: it.publishing,
       tags,
+      events: it.events.map((row): OpcuaEvents => ({ ...row, fields: row.fields, queueSize: it.queueSize ?? QUEUE_SIZE_MAX })),
     }
   })
 

@@ -6,16 +6,17 @@ import path from 'node:path'
 import { Unreachable } from '../../core/errors.ts'
 import { BAD } from '../../core/reading.ts'
 import type { Protocol, Source, SourceContext, SourceItem, SourceStatus } from '../../core/source.ts'
-import { openBookmark } from './bookmark.ts'
+import { type Bookmark, openBookmark } from './bookmark.ts'
 import { browse, type Open } from './browse.ts'
 import type { Route } from './connection.ts'
 import { addFromHistory, addReading, addWithout, type News, tagState } from './decode.ts'
+import { addEvent, addNoEvents, type EventState, eventState, refuseEvents } from './events.ts'
 import { find } from './find.ts'
 import { newGaps, pend } from './gaps.ts'
 import { routeLibraryLog } from './library-log.ts'
 import { newQueue, type Queue } from './queue.ts'
 import { keepConnected, type Sink } from './session.ts'
-import type { OpcuaSettings } from './settings.ts'
+import type { OpcuaEvents, OpcuaSettings } from './settings.ts'
 import { testOpen, testSteps } from './test-steps.ts'
 import { TIMING, type Timing } from './timing.ts'
 
@@ -34,6 +35,13 @@ export function opcuaWith(timing: Timing): Protocol<OpcuaSettings> {
 
 export const opcua = opcuaWith(TIMING)
 
+/** From now on the bookmark knows of it: what happens while nobody listens can be named. */
+function openStream(it: OpcuaEvents, at: number, bookmark: Bookmark): EventState {
+  const isKnown = bookmark.mark(at) !== undefined
+  bookmark.set(at, { time: 0, status: 0, print: 0 })
+  return eventState(it, at, isKnown)
+}
+
 function open(route: Route, context: SourceContext): Source {
   routeLibraryLog(context.log)
   let status: SourceStatus = { state: 'starting' }
@@ -42,17 +50,18 @@ function open(route: Route, context: SourceContext): Source {
   const gaps = newGaps()
 
   async function* read(signal: AbortSignal): AsyncGenerator<SourceItem> {
-    const { tags: settings, endpoint } = route.settings
+    const { tags: settings, events: streams, endpoint } = route.settings
     const file = path.join(route.dir, 'bookmarks', encodeURIComponent(context.name))
-    const bookmark = openBookmark(
-      file,
-      settings.map((it) => `${endpoint} ${it.node} ${it.tag} ${it.class} ${it.type ?? ''} ${it.unit ?? ''}`),
-    )
+    const bookmark = openBookmark(file, [
+      ...settings.map((it) => `${endpoint} ${it.node} ${it.tag} ${it.class} ${it.type ?? ''} ${it.unit ?? ''}`),
+      ...streams.map((it) => `${endpoint} events ${it.node} ${it.tag} ${it.class}`),
+    ])
     const tags = settings.map((it, at) => tagState(it, at, bookmark.mark(at)))
+    const events = streams.map((it, n) => openStream(it, settings.length + n, bookmark))
     const queue = newQueue(context, bookmark)
     const sink = sinkOf(queue)
     const stop = new AbortController()
-    const run = { route, tags, sink, context, gaps, lostAt: bookmark.writtenAt }
+    const run = { route, tags, events, sink, context, gaps, lostAt: bookmark.writtenAt }
     const connected = keepConnected(run, AbortSignal.any([signal, stop.signal]))
     try {
       yield* queue.batches(connected, signal)
@@ -76,6 +85,11 @@ function open(route: Route, context: SourceContext): Source {
       data: (state, value) => queue.add(state, (builder, now) => addReading(builder, state, value, now, news)),
       history: (state, value) => queue.add(state, (builder) => addFromHistory(builder, state, value, note)),
       none: (state, code) => queue.add(state, (builder, now) => addWithout(builder, state, now, BAD, code)),
+      event: (state, values, namespaces) =>
+        queue.addTo(state.tag.class, (builder, now) => addEvent(builder, state, values, namespaces, now)),
+      noEvents: (state, code) => queue.addTo(state.tag.class, (builder, now) => addNoEvents(builder, state, now, code)),
+      lost: (state, reason, from, count = 1) =>
+        queue.addTo(state.tag.class, (builder, now) => refuseEvents(builder, state, reason, from, now, count)),
       status: (next) => {
         status = next
       },

@@ -15,6 +15,8 @@ import {
   TimestampsToReturn,
 } from 'node-opcua-client'
 import type { TagState } from './decode.ts'
+import { type EventListener, type MissingEvents, monitorEvents } from './event-items.ts'
+import type { EventState } from './events.ts'
 import { askAgain, type MessageCounter, markOf, messageCounter, repeats } from './messages.ts'
 import { inChunks, type Limits } from './limits.ts'
 import { NODE_UNKNOWN, resolveNode, type ServerFacts } from './nodes.ts'
@@ -25,7 +27,7 @@ const LIFETIME_MARGIN_MS = 10_000
 /** Answers without a message, one after the other: beyond this the subscription is taken for dead. */
 const EMPTY_MAX = 100
 
-export interface Listener {
+export interface Listener extends EventListener {
   /** Every value, in the order of the server. */
   data(state: TagState, value: DataValue): void
   /** Data or keep-alive. */
@@ -34,6 +36,10 @@ export interface Listener {
   late(states: readonly TagState[]): void
   /** So many messages with values of these tags never came. */
   lost(states: readonly TagState[], messages: number): void
+  /** The same of messages with events. */
+  lostEvents(states: readonly EventState[], messages: number): void
+  /** The subscription of these was heard. */
+  eventsHeard(states: readonly EventState[]): void
   /** The subscription is no longer what it was: begin anew. */
   ended(why: string): void
 }
@@ -46,6 +52,7 @@ export interface Missing {
 
 export interface Subscribed {
   readonly missing: readonly Missing[]
+  readonly missingEvents: readonly MissingEvents[]
   /** Tags whose deadband the server would not have. */
   readonly withoutDeadband: readonly TagState[]
   /** The least that the server grants of what was asked, over all tags. */
@@ -62,11 +69,19 @@ interface Item {
   readonly nodeId: NodeId
 }
 
+/** What is to be subscribed. */
+export interface Wish {
+  readonly tags: readonly TagState[]
+  readonly events: readonly EventState[]
+  readonly sessionTimeoutMs: number
+  /** Of the events. */
+  readonly publishingMs: number
+}
+
 export async function subscribe(
   session: ClientSession,
   facts: ServerFacts,
-  tags: readonly TagState[],
-  sessionTimeoutMs: number,
+  { tags, events, sessionTimeoutMs, publishingMs: eventsEveryMs }: Wish,
   listener: Listener,
 ): Promise<Subscribed> {
   const missing: Missing[] = []
@@ -81,24 +96,33 @@ export async function subscribe(
   let keepAliveMs = 0
   const counters: MessageCounter[] = []
   const byPublishing = Map.groupBy(items, (it) => it.state.tag.publishingMs)
-  for (const [at, [publishingMs, group]] of [...byPublishing].entries()) {
+  const open = async (publishingMs: number, signs: Signs) => {
     const subscription = await openSubscription(session, publishingMs, sessionTimeoutMs)
-    counters.push(
-      watch(
-        subscription,
-        at,
-        group.map((it) => it.state),
-        listener,
-      ),
-    )
+    counters.push(watch(subscription, counters.length, signs, listener))
     keepAliveMs = Math.max(keepAliveMs, subscription.publishingInterval * subscription.maxKeepAliveCount)
+    return subscription
+  }
+  for (const [publishingMs, group] of byPublishing) {
+    const states = group.map((it) => it.state)
+    const subscription = await open(publishingMs, {
+      late: () => listener.late(states),
+      lost: (messages) => listener.lost(states, messages),
+    })
     const outcome = await monitorAll(subscription, group, facts.limits, listener)
     missing.push(...outcome.missing)
     withoutDeadband.push(...outcome.withoutDeadband)
     queueSizeMin = Math.min(queueSizeMin, outcome.queueSizeMin)
   }
+  const missingEvents: MissingEvents[] = []
+  if (events.length > 0) {
+    const subscription = await open(eventsEveryMs, {
+      heard: () => listener.eventsHeard(events),
+      lost: (messages) => listener.lostEvents(events, messages),
+    })
+    missingEvents.push(...(await monitorEvents(session, subscription, facts, events, listener)))
+  }
   const isWhole = () => counters.every((it) => it.missing().length === 0)
-  return { missing, withoutDeadband, queueSizeMin, keepAliveMs, subscriptions: byPublishing.size, isWhole }
+  return { missing, missingEvents, withoutDeadband, queueSizeMin, keepAliveMs, subscriptions: counters.length, isWhole }
 }
 
 async function openSubscription(
@@ -126,10 +150,17 @@ async function openSubscription(
   return subscription
 }
 
-function watch(subscription: ClientSubscription, at: number, states: readonly TagState[], listener: Listener): MessageCounter {
+/** What is told of one subscription's messages. */
+interface Signs {
+  heard?(): void
+  late?(): void
+  lost(messages: number): void
+}
+
+function watch(subscription: ClientSubscription, at: number, signs: Signs, listener: Listener): MessageCounter {
   const counter = messageCounter()
   const isRepeated = repeats()
-  const again = askAgain(subscription, counter, (messages) => listener.lost(states, messages))
+  const again = askAgain(subscription, counter, (messages) => signs.lost(messages))
   let empty = 0
   subscription.on('raw_notification', (message: NotificationMessage) => {
     // No message of a subscription has this number: it is how some servers answer who asks for messages that they do not have, and the library
@@ -140,12 +171,13 @@ function watch(subscription: ClientSubscription, at: number, states: readonly Ta
     }
     empty = 0
     listener.sign(at)
+    signs.heard?.()
     // A keep-alive bears the number of the message that is to come.
     if (!message.notificationData?.length) return
     const before = counter.missing().length
     const lost = counter.take(message.sequenceNumber)
-    if (counter.missing().length + lost > before) listener.late(states)
-    if (lost > 0) listener.lost(states, lost)
+    if (counter.missing().length + lost > before) signs.late?.()
+    if (lost > 0) signs.lost(lost)
     // What the library hands to the items is read after this.
     if (isRepeated(message.sequenceNumber, markOf(message))) message.notificationData = []
     again.due()

@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns/promises'
 import { connect as connectTcp } from 'node:net'
 import path from 'node:path'
-import type { ClientSession, NodeId } from 'node-opcua-client'
+import { AttributeIds, type ClientSession, type NodeId } from 'node-opcua-client'
 import { TEST_STEP_MS_MAX } from '../../core/bounds.ts'
 import { Unreachable } from '../../core/errors.ts'
 import type { TestStep } from '../../core/source.ts'
@@ -11,7 +11,8 @@ import type { Open } from './browse.ts'
 import { fingerprintOf, mismatches, openTrust, type Trust } from './certificates.ts'
 import { type Connection, chooseEndpoint, connect, discover, offers, type Route, within } from './connection.ts'
 import { asUnreachable } from './failures.ts'
-import { NODE_REMEDY, readFacts, readValues, resolveNode, type ServerFacts } from './nodes.ts'
+import { NODE_REMEDY, NODE_UNKNOWN, readAttributes, readFacts, readValues, resolveNode, type ServerFacts } from './nodes.ts'
+import type { OpcuaEvents, OpcuaTag } from './settings.ts'
 
 const PORT_DEFAULT = 4840
 
@@ -23,7 +24,7 @@ export async function* testSteps(route: Route, signal: AbortSignal): AsyncGenera
   const certificateFile = path.join(route.dir, 'pki/own/certs/holdfast.pem')
   const opened: { connection?: Connection; facts?: ServerFacts } = {}
   const trust = await openTrust(route.dir, route.device)
-  const steps: readonly (readonly [name: string, run: () => Promise<string>])[] = [
+  const steps: readonly Step[] = [
     ['name', async () => `${host} is ${(await lookup(host)).address}`],
     ['connection', () => tcp(host, port)],
     ['endpoints', async () => `the server offers ${offers(await discover(route, trust, signal))}`],
@@ -37,7 +38,8 @@ export async function* testSteps(route: Route, signal: AbortSignal): AsyncGenera
       yield result
       if (!result.ok) return
     }
-    yield await attempt('nodes', () => readNodes(route, sessionOf(opened), opened.facts as ServerFacts), certificateFile, signal)
+    const open = { session: sessionOf(opened), facts: opened.facts as ServerFacts }
+    for (const [step, run] of lastSteps(route, open)) yield await attempt(step, run, certificateFile, signal)
   } finally {
     await opened.connection?.close()
     await trust.close()
@@ -51,7 +53,18 @@ export async function* testOpen(route: Route, { session, facts }: Open, signal: 
   const asked = async () => describeNamespaces(await readFacts(session))
   const namespaces = await attempt('namespaces', asked, '', signal)
   yield namespaces
-  if (namespaces.ok) yield await attempt('nodes', () => readNodes(route, session, facts), '', signal)
+  if (!namespaces.ok) return
+  for (const [step, run] of lastSteps(route, { session, facts })) yield await attempt(step, run, '', signal)
+}
+
+type Step = readonly [name: string, run: () => Promise<string>]
+
+/** Of what the source has: values, events, or both. */
+function lastSteps({ settings: { tags, events } }: Route, open: Open): Step[] {
+  const steps: Step[] = []
+  if (tags.length > 0) steps.push(['nodes', () => readNodes(tags, open)])
+  if (events.length > 0) steps.push(['events', () => askNotifiers(events, open)])
+  return steps
 }
 
 function sessionOf(opened: { connection?: Connection }): ClientSession {
@@ -105,8 +118,8 @@ function describeNamespaces(facts: ServerFacts): string {
 }
 
 /** Reads each node once: how many are good, and the first that is not. */
-async function readNodes(route: Route, session: ClientSession, facts: ServerFacts): Promise<string> {
-  const resolved = route.settings.tags.map((tag) => ({ tag, nodeId: resolveNode(tag.node, facts.namespaces) }))
+async function readNodes(tags: readonly OpcuaTag[], { session, facts }: Open): Promise<string> {
+  const resolved = tags.map((tag) => ({ tag, nodeId: resolveNode(tag.node, facts.namespaces) }))
   const present = resolved.filter((it): it is typeof it & { nodeId: NodeId } => it.nodeId !== undefined)
   const nodes = present.map((it) => it.nodeId)
   const values = await readValues(session, facts.limits, nodes)
@@ -118,4 +131,25 @@ async function readNodes(route: Route, session: ClientSession, facts: ServerFact
   if (!first) return `${resolved.length} of ${resolved.length} nodes have a value`
   const text = `${bad.length} of ${resolved.length} nodes have no good value; the first is ${first.tag.tag}, node ${first.tag.node}: ${first.why}`
   throw new Unreachable('node-refused', text, { remedy: NODE_REMEDY })
+}
+
+/** Asks each node whether events come from it: the first bit of its EventNotifier. */
+async function askNotifiers(events: readonly OpcuaEvents[], { session, facts }: Open): Promise<string> {
+  const problems: string[] = []
+  for (const { tag, node } of events) {
+    const nodeId = resolveNode(node, facts.namespaces)
+    const why = nodeId ? await whyNoEvents(session, facts, nodeId) : NODE_UNKNOWN.name
+    if (why !== undefined) problems.push(`${tag}, node ${node}: ${why}`)
+  }
+  if (problems.length === 0) return `${events.length} of ${events.length} nodes give events`
+  const text = `${problems.length} of ${events.length} nodes give no events; the first is ${problems[0]}`
+  throw new Unreachable('node-refused', text, {
+    remedy: 'Take a node that gives events: the Server object, i=2253, gives all of them.',
+  })
+}
+
+async function whyNoEvents(session: ClientSession, { limits }: ServerFacts, nodeId: NodeId): Promise<string | undefined> {
+  const [notifier] = await readAttributes(session, limits, [{ nodeId, attributeId: AttributeIds.EventNotifier }])
+  if (!notifier || notifier.statusCode.isBad()) return notifier?.statusCode.name ?? 'no answer'
+  return (Number(notifier.value.value) & 1) === 1 ? undefined : 'its EventNotifier says that nobody can subscribe to it'
 }

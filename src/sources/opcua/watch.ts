@@ -75,6 +75,22 @@ export function newWatch(run: Run, { client, session }: Connection, began: () =>
     },
     late: suspect,
     lost: (states, messages) => lose(run, states, 'message-lost', context.clock.now(), messages),
+    lostEvents: (states, messages) => {
+      sink.note('message-lost', messages)
+      for (const it of states) sink.lost(it, 'message-lost', it.heardAt ?? context.clock.now(), messages)
+    },
+    eventsHeard: (states) => {
+      if (!isOurs()) return
+      const at = context.clock.now()
+      for (const it of states) it.heardAt = at
+    },
+    event: (state, values, namespaces) => {
+      if (isOurs()) sink.event(state, values, namespaces)
+    },
+    dropped: (state) => {
+      sink.note('server-queue-overflow')
+      sink.lost(state, 'server-queue-overflow', state.heardAt ?? context.clock.now())
+    },
     ended: (why) => end('subscription-lost', why),
   }
   const longestSilent = () => (heard.length > 0 ? Math.min(...heard) : restored)

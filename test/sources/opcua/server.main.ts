@@ -32,6 +32,8 @@ interface Options {
   readonly extras?: number
   /** The limits hold and are not told. */
   readonly silent?: boolean
+  /** An alarm `High` beyond 90 of `Level`. */
+  readonly alarms?: boolean
   /** Clients it does not know are rejected. */
   readonly strict?: boolean
 }
@@ -124,6 +126,19 @@ if (options.extras !== undefined) {
       dataType: 'Int32',
       value: { dataType: DataType.Int32, value: n },
     })
+}
+if (options.alarms) {
+  space.installAlarmsAndConditionsService()
+  const source = own.addObject({ organizedBy: parent, browseName: 'Tank', eventSourceOf: space.rootFolder.objects.server })
+  own.instantiateExclusiveLimitAlarm('ExclusiveLimitAlarmType', {
+    browseName: 'High',
+    conditionName: 'High',
+    componentOf: source,
+    conditionSource: source,
+    inputNode: nodes.get('Level') as UAVariable,
+    highLimit: 90,
+    lowLimit: -10,
+  })
 }
 if (options.silent)
   for (const name of [

@@ -139,6 +139,17 @@ async def count(server, nodes, ticks, hertz):
     return loop.time() - start
 
 
+async def event(server, command):
+    """message, severity, type (a standard event type's number), time (ISO), fields (by name)."""
+    generator = await server.get_event_generator(ua.NodeId(command.get("type", ua.ObjectIds.BaseEventType)))
+    generator.event.Severity = command.get("severity", 500)
+    for name, value in command.get("fields", {}).items():
+        setattr(generator.event, name, value)
+    time = datetime.fromisoformat(command["time"]) if "time" in command else None
+    await generator.trigger(time_attr=time, message=command["message"])
+    return {"id": generator.event.EventId.Value.hex()}
+
+
 async def answer(server, index, counters, command):
     name = command["do"]
     if name == "write":
@@ -146,6 +157,8 @@ async def answer(server, index, counters, command):
         return {}
     if name == "count":
         return {"seconds": await count(server, counters, command["ticks"], command["hertz"])}
+    if name == "event":
+        return await event(server, command)
     raise ValueError(name)
 
 

@@ -84,6 +84,31 @@ describe('settings', () => {
     expect(problems({ ...base, tags: [row] }).join('\n')).toContain(text)
   })
 
+  test('events: of the whole server by itself, all severities, with the queue of the source; with them no tags are needed', () => {
+    const { tags, events } = opcuaSettings.parse({
+      ...base,
+      tags: undefined,
+      queueSize: 50,
+      events: [{ tag: 'a', class: 'alarm' }],
+    })
+    expect(tags).toEqual([])
+    expect(events).toEqual([{ tag: 'a', class: 'alarm', node: 'i=2253', severity: 1, fields: undefined, queueSize: 50 }])
+    expect(opcuaSettings.parse({ ...base, events: [{ tag: 'a', class: 'alarm' }] }).events[0]?.queueSize).toBe(10_000)
+    expect(problems({ ...base, tags: [] })).toEqual(['tags: there is nothing to read: give tags, events or both'])
+  })
+
+  test.each([
+    [{ severity: 0 }, 'events.0.severity'],
+    [{ severity: 1001 }, 'events.0.severity'],
+    [{ node: 'Server' }, 'events.0.node: allowed is a node id'],
+    [{ fields: ['ActiveState//Id'] }, 'events.0.fields.0: allowed is a field of the event'],
+    [{ fields: [] }, 'events.0.fields'],
+    [{ deadband: 1 }, 'events.0: Unrecognized key: "deadband"'],
+    [{ tag: tag.tag }, `tags: tag ${tag.tag} stands there twice`],
+  ])('refuses events with %o', (row, text) => {
+    expect(problems({ ...base, events: [{ tag: 'a', class: 'alarm', ...row }] }).join('\n')).toContain(text)
+  })
+
   test('refuses a tag that stands there twice, and a session shorter than its keep-alives', () => {
     expect(problems({ ...base, tags: [tag, tag] })).toEqual([`tags: tag ${tag.tag} stands there twice`])
     expect(problems({ ...base, publishing: '10s', sessionTimeout: '30s' }).join()).toContain('it has to be 1 min or more')
