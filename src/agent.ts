@@ -243,6 +243,7 @@ function assemble(
     },
     testSource: (name, signal) => named(sources, name, 'source').host.test(name, signal),
     browseSource: ({ name, ...request }, signal) => named(sources, name, 'source').host.browse(name, request, signal),
+    trustSource: ({ name, ...request }, signal) => named(sources, name, 'source').host.trust(name, request, signal),
     scan: scanHost(settings.sources, logger),
     uplinks: async () => {
       links.look()

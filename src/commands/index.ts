@@ -19,6 +19,7 @@ import { sourcesBrowse } from './sources-browse.ts'
 import { sourcesScan } from './sources-scan.ts'
 import { sourcesTags } from './sources-tags.ts'
 import { sourcesTest } from './sources-test.ts'
+import { sourcesTrust } from './sources-trust.ts'
 import { status } from './status.ts'
 import { unpack } from './unpack.ts'
 import { uplinks } from './uplinks.ts'
@@ -35,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   sourcesBrowse,
   sourcesScan,
   sourcesTags,
+  sourcesTrust,
   query,
   replay,
   forecast,

@@ -6,7 +6,7 @@ import type { LogApi } from './log-files.ts'
 import type { Quality, Value, ValueKind } from './reading.ts'
 import type { Forecast } from './retention.ts'
 import type { ScanRequest, ScanStep } from './scan.ts'
-import type { BrowseEntry, BrowseRequest, TestStep } from './source.ts'
+import type { BrowseEntry, BrowseRequest, Certificate, TestStep, TrustRequest } from './source.ts'
 import type { Status } from './status.ts'
 
 export interface QueryRequest {
@@ -88,11 +88,18 @@ export interface BrowseSourceRequest extends BrowseRequest {
   readonly name: string
 }
 
+export interface TrustSourceRequest extends TrustRequest {
+  /** The source. */
+  readonly name: string
+}
+
 export interface AgentApi extends LogApi, AirgapApi {
   status(): Promise<Status>
   uplinks(): Promise<readonly UplinkView[]>
   testSource(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   browseSource(request: BrowseSourceRequest, signal: AbortSignal): AsyncIterable<BrowseEntry>
+  /** What waits for approval at a source, or approves it. */
+  trustSource(request: TrustSourceRequest, signal: AbortSignal): AsyncIterable<Certificate>
   /** Asks one host after the other; a step for each. */
   scan(request: ScanRequest, signal: AbortSignal): AsyncIterable<ScanStep>
   testUplink(name: string, signal: AbortSignal): AsyncIterable<TestStep>
@@ -109,6 +116,7 @@ export const ROLES = {
   forecast: 'view',
   testSource: 'operate',
   browseSource: 'operate',
+  trustSource: 'operate',
   scan: 'operate',
   testUplink: 'operate',
   logCheck: 'view',

@@ -37,6 +37,23 @@ export interface Source {
   test?(signal: AbortSignal): AsyncIterable<TestStep>
   /** Looks round at the far end, on the connection that this source has. Throws Unreachable while there is none, BadInput for a node that is none. */
   browse?(request: BrowseRequest, signal: AbortSignal): AsyncIterable<BrowseEntry>
+  /** Certificates of far ends that wait to be trusted; with a fingerprint, trusts the one and yields it. Throws BadInput where that names none, or several. */
+  trust?(request: TrustRequest, signal: AbortSignal): AsyncIterable<Certificate>
+}
+
+export interface TrustRequest {
+  /** Whole, or its first eight digits or more; absent: only list. */
+  readonly fingerprint?: string
+}
+
+/** A certificate that a far end showed. Times are ISO 8601. */
+export interface Certificate {
+  /** SHA-1, the one that other programs of the field show. */
+  readonly fingerprint: string
+  readonly subject: string
+  readonly validFrom: string
+  readonly validTo: string
+  readonly state: 'trusted' | 'rejected'
 }
 
 export interface BrowseRequest {

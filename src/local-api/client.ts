@@ -9,7 +9,7 @@ import type { Forecast } from '../core/retention.ts'
 import type { UplinkView } from '../core/links.ts'
 import type { Status } from '../core/status.ts'
 import type { ScanStep } from '../core/scan.ts'
-import type { BrowseEntry, TestStep } from '../core/source.ts'
+import type { BrowseEntry, Certificate, TestStep } from '../core/source.ts'
 import { fromJson, toJson } from './json.ts'
 import type { Call } from './wire.ts'
 import { socketPath, unpackError } from './wire.ts'
@@ -29,6 +29,7 @@ export function connectAgent(dir: string): AgentApi {
     uplinks: () => ask<readonly UplinkView[]>(dir, 'uplinks', {}),
     testSource: (name, signal) => stream<TestStep>(dir, 'testSource', { name }, signal),
     browseSource: (input, signal) => stream<BrowseEntry>(dir, 'browseSource', input, signal),
+    trustSource: (input, signal) => stream<Certificate>(dir, 'trustSource', input, signal),
     scan: (input, signal) => stream<ScanStep>(dir, 'scan', input, signal),
     testUplink: (name, signal) => stream<TestStep>(dir, 'testUplink', { name }, signal),
     query: (input, signal) => stream<QueryRow>(dir, 'query', input, signal),

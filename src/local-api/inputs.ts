@@ -28,6 +28,7 @@ const browseSource = named.extend({
   search: z.string().min(1).max(256).optional(),
   limit: z.int().min(1).max(BROWSE_ENTRIES_MAX),
 })
+const trustSource = named.extend({ fingerprint: z.string().min(1).max(256).optional() })
 const scan = z.strictObject({ address: z.string().min(1).max(256), protocol: z.string().min(1).max(64).optional() })
 
 const forecast = z.strictObject({ offlineMs: z.int().min(0).max(OFFLINE_MS_MAX) })
@@ -45,6 +46,7 @@ export const INPUTS = {
   uplinks: z.strictObject({}),
   testSource: named,
   browseSource,
+  trustSource,
   scan,
   testUplink: named,
   query,

@@ -2,7 +2,17 @@
 import { Worker } from 'node:worker_threads'
 import type { ReadingBatch } from '../core/batch.ts'
 import type { LogWriter } from '../core/log.ts'
-import type { BrowseEntry, BrowseRequest, Logger, Source, SourceItem, SourceStatus, TestStep } from '../core/source.ts'
+import type {
+  BrowseEntry,
+  BrowseRequest,
+  Certificate,
+  Logger,
+  Source,
+  SourceItem,
+  SourceStatus,
+  TestStep,
+  TrustRequest,
+} from '../core/source.ts'
 import { Unreachable } from '../core/errors.ts'
 import type { Backoff } from '../pipeline/keep-running.ts'
 import { keepRunning, sleep } from '../pipeline/keep-running.ts'
@@ -32,6 +42,7 @@ export interface ProtocolHost {
   run(signal: AbortSignal): Promise<void>
   test(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   browse(name: string, request: BrowseRequest, signal: AbortSignal): AsyncIterable<BrowseEntry>
+  trust(name: string, request: TrustRequest, signal: AbortSignal): AsyncIterable<Certificate>
   readonly restarts: number
 }
 
@@ -124,6 +135,7 @@ export function protocolHost(
     },
     test: (name, signal) => streams.stream<TestStep>(running(), 'test', [name], signal),
     browse: (name, request, signal) => streams.stream<BrowseEntry>(running(), 'browse', [name, request], signal),
+    trust: (name, request, signal) => streams.stream<Certificate>(running(), 'trust', [name, request], signal),
   }
 }
 

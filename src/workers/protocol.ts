@@ -7,7 +7,7 @@ import { parentPort, threadId, workerData } from 'node:worker_threads'
 import type { ReadingBatch } from '../core/batch.ts'
 import { newOrigin, transferables } from '../core/batch.ts'
 import { BadInput, Unreachable } from '../core/errors.ts'
-import type { BrowseRequest, Protocol, Source, SourceContext, SourceStatus } from '../core/source.ts'
+import type { BrowseRequest, Protocol, Source, SourceContext, SourceStatus, TrustRequest } from '../core/source.ts'
 import type { ReportRule } from '../core/report-rule.ts'
 import { systemClock } from './clock.ts'
 import type { Delivering } from './delivering.ts'
@@ -95,6 +95,11 @@ serve(port, {
     const { source, protocol } = runningOf(name)
     if (!source.browse) throw new BadInput([{ where: name, text: `${protocol} has nothing to look round in` }])
     return source.browse(request, signal)
+  }),
+  trust: streams.handler(async (signal, name: string, request: TrustRequest) => {
+    const { source, protocol } = runningOf(name)
+    if (!source.trust) throw new BadInput([{ where: name, text: `${protocol} has no list of certificates` }])
+    return source.trust(request, signal)
   }),
   cancel: streams.cancel,
 })

@@ -36,7 +36,24 @@ test('browse --lines can be pasted into the settings', async () => {
   ])
 })
 
+test('trust: what waits, with fingerprint, subject and validity, and how to go on; then the one that is trusted', async () => {
+  const { status, out } = await runHere('sources trust line-1')
+  expect(status).toBe(0)
+  expect(out).toMatch(/^7B:19:AA:C4:[\dA-F:]+\n {4}CN=line-1.*, O=Acme\n {4}valid 2026-01-02 to 2027-01-02\n/)
+  expect(out.replaceAll(/\s+/g, ' ')).toContain('If it is the same: holdfast sources trust line-1 7B19AAC4')
+  expect(out).not.toContain('\u001b')
+  expect((await runHere('sources trust line-1 7B19AAC4')).out).toMatch(/^trusted from now on:\n7B:19/)
+  expect((await runHere('sources trust hall-broker')).out).toBe('no certificate waits\n')
+  expect(JSON.parse((await runHere('sources trust line-1 --json')).out)).toMatchObject({
+    name: 'line-1',
+    certificates: [{ state: 'rejected', validTo: '2027-01-02T03:04:05.000Z' }],
+  })
+})
+
 test.each([
+  ['sources trust', 2, /NAME is missing/],
+  ['sources trust nobody', 2, /none of that name/],
+  ['sources trust line-1 00112233', 2, /no rejected certificate/],
   ['sources browse', 2, /NAME is missing/],
   ['sources browse a b c', 2, /"c" is one argument too many/],
   ['sources browse press-3 --limit 0', 2, /from 1 to 99999/],

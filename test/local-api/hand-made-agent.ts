@@ -1,11 +1,11 @@
 // The agent's side as plain data: what the contract says and nothing behind it.
-import type { AgentApi, BrowseSourceRequest, QueryRow } from '../../src/core/agent-api.ts'
+import type { AgentApi, BrowseSourceRequest, QueryRow, TrustSourceRequest } from '../../src/core/agent-api.ts'
 import { BadInput } from '../../src/core/errors.ts'
 import type { UplinkView } from '../../src/core/links.ts'
 import type { CheckStep, LogInspection } from '../../src/core/log-files.ts'
 import type { ScanRequest, ScanStep } from '../../src/core/scan.ts'
 import { hostsOf } from '../../src/core/scan.ts'
-import type { BrowseEntry, Logger, TestStep } from '../../src/core/source.ts'
+import type { BrowseEntry, Certificate, Logger, TestStep } from '../../src/core/source.ts'
 import type { ForecastRequest } from '../../src/core/retention.ts'
 import type { Status } from '../../src/core/status.ts'
 import { forecast } from '../../src/retention/forecast.ts'
@@ -80,7 +80,8 @@ export function statusNow(changes: Partial<Status> = {}): Status {
         lastReading: now - 75_000_000,
         code: 'certificate-untrusted',
         lastError: 'the server certificate of opc.tcp://10.20.1.50:4840 (CN=line-1, SHA-256 7B:19:AA:C4) is not trusted',
-        remedy: 'compare the fingerprint with the one that the server shows, then move the file from rejected to trusted',
+        remedy:
+          'compare the fingerprint with the one that the server shows; if it is the same: holdfast sources trust line-1 7B19AAC4',
       },
       {
         name: 'hall-broker',
@@ -164,6 +165,22 @@ const ENTRIES: readonly BrowseEntry[] = [
 async function* entriesOf({ name, search, limit }: BrowseSourceRequest): AsyncIterable<BrowseEntry> {
   if (!STEPS[name]) throw new BadInput([{ where: name, text: 'there is none of that name' }])
   yield* ENTRIES.filter((it) => search === undefined || it.name.includes(search)).slice(0, limit)
+}
+
+const WAITING: Certificate = {
+  fingerprint: '7B:19:AA:C4:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF',
+  subject: 'CN=line-1\u001b[2J, O=Acme',
+  validFrom: '2026-01-02T03:04:05.000Z',
+  validTo: '2027-01-02T03:04:05.000Z',
+  state: 'rejected',
+}
+
+async function* certificatesOf({ name, fingerprint }: TrustSourceRequest): AsyncIterable<Certificate> {
+  if (name === 'hall-broker') return
+  if (name !== 'line-1') throw new BadInput([{ where: name, text: 'there is none of that name' }])
+  if (fingerprint === undefined) yield WAITING
+  else if (fingerprint === '7B19AAC4') yield { ...WAITING, state: 'trusted' }
+  else throw new BadInput([{ where: fingerprint, text: 'no rejected certificate has this fingerprint' }])
 }
 
 async function* scanOf({ address }: ScanRequest): AsyncIterable<ScanStep> {
@@ -342,6 +359,7 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
     testSource: stepsOf,
     testUplink: stepsOf,
     browseSource: entriesOf,
+    trustSource: certificatesOf,
     scan: scanOf,
     exportKey: () => Promise.resolve({ device: 'hf-7f3a', epoch: '3f2a', key: 'ed25519:x', uplink: 'cloud' }),
     async *exportFiles() {},

@@ -1,9 +1,9 @@
 // The settings example of the product as it stands, with other addresses, another link and other hours, and nothing else: taken by `check`, and driving the route from a Modbus
 // device, an OPC UA server and an MQTT broker to a Kafka with TLS and SCRAM. The system's trust is lent to the agent by NODE_EXTRA_CA_CERTS.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import mqtt from 'mqtt'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Broker } from '../kafka/broker.ts'
@@ -132,8 +132,9 @@ test('it drives the route', { timeout: 240_000 }, async () => {
   expect((await running.status())?.issues).toContainEqual(
     expect.objectContaining({ code: 'source-down', severity: 'warning', remedy: stranger.remedy }),
   )
-  const [, from = '', to = ''] = /move (.*\.pem) to (.*)\.$/.exec(stranger.remedy ?? '') ?? []
-  renameSync(from, join(to, basename(from)))
+  const [, command = ''] = /holdfast (sources trust line-1 [\dA-F:]{59})$/.exec(stranger.remedy ?? '') ?? []
+  const trusted = await holdfast(site, [...command.split(' '), '--data', site.data])
+  expect(trusted).toMatchObject({ code: 0, out: expect.stringContaining('trusted from now on') })
   await until('all three sources are up', async () => (await running.status())?.sources.every((it) => it.state === 'up'), 90_000)
   expect((await sourceOf('line-1'))?.details).toMatchObject({ security: 'Basic256Sha256 SignAndEncrypt', user: 'gateway' })
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { ReadingBatch } from '../../src/core/batch.ts'
 import { BATCHES_IN_FLIGHT_MAX, SMALL_BATCHES_IN_FLIGHT_MAX } from '../../src/core/bounds.ts'
 import type { ReportRule } from '../../src/core/report-rule.ts'
-import type { BrowseEntry, Source, TestStep } from '../../src/core/source.ts'
+import type { BrowseEntry, Certificate, Source, TestStep } from '../../src/core/source.ts'
 import { ingest } from '../../src/pipeline/ingest.ts'
 import type { ProtocolHost } from '../../src/workers/protocol-host.ts'
 import { protocolHost } from '../../src/workers/protocol-host.ts'
@@ -158,6 +158,18 @@ test('browse: entries come over in their order, errors keep their class, who goe
   )
   await it.stop()
   expect(() => it.host.browse('a', { limit: 1 }, never)).toThrow(/being started/)
+})
+
+test('trust: what is asked for goes over, and what comes comes back', async () => {
+  const it = start({ a: steady })
+  await until(
+    () => it.log.batches.length > 0,
+    () => 'first batch',
+  )
+  const found: Certificate[] = []
+  for await (const one of it.host.trust('a', { fingerprint: 'AA' }, never)) found.push(one)
+  expect(found).toEqual([{ fingerprint: 'AA', subject: 'CN=x', validFrom: '', validTo: '', state: 'trusted' }])
+  await it.stop()
 })
 
 test('report by exception: of a line that only rises the ends are handed over, the rest is counted', async () => {

@@ -11,7 +11,7 @@
 // The folders are read anew at each connection: moving a file is all that it takes.
 import { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readdir, readFile, rename } from 'node:fs/promises'
+import { readFile, rename } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import path from 'node:path'
@@ -89,8 +89,8 @@ async function keepOwn(
   return `our certificate was renewed: let the server trust ${file}`
 }
 
-/** Resolves when the certificate (DER, with its chain) is trusted; else rejects and says what to move where. */
-export async function assertTrusted(trust: Trust, certificate: Buffer): Promise<void> {
+/** Resolves when the certificate (DER, with its chain) is trusted; else rejects and says what to do. */
+export async function assertTrusted(trust: Trust, certificate: Buffer, source: string): Promise<void> {
   const status = await trust.manager.checkCertificate(certificate)
   if (status.isGood()) return
   const about = describe(certificate)
@@ -110,20 +110,9 @@ export async function assertTrusted(trust: Trust, certificate: Buffer): Promise<
         remedy: `Put the authority's certificate in ${path.join(trust.manager.rootDir, 'issuers/certs')} and its revocation list in ${path.join(trust.manager.rootDir, 'issuers/crl')}.`,
       },
     )
-  const file = (await findFile(trust.manager.rejectedFolder, certificate)) ?? 'the file of that fingerprint'
   throw new Unreachable('certificate-untrusted', `the server's certificate is not trusted: ${about}`, {
-    remedy: `Compare the fingerprint with the server's own. If it is the same, move ${path.join(trust.manager.rejectedFolder, file)} to ${trust.manager.trustedFolder}.`,
+    remedy: `Compare the fingerprint with the server's own. If it is the same: holdfast sources trust ${source} ${fingerprintOf(certificate)}`,
   })
-}
-
-/** The file in a folder that holds this certificate. */
-async function findFile(folder: string, certificate: Buffer): Promise<string | undefined> {
-  const wanted = fingerprintOf(certificate)
-  for (const name of await readdir(folder)) {
-    const content = await readFile(path.join(folder, name))
-    if (fingerprintOf(content) === wanted) return name
-  }
-  return undefined
 }
 
 function parse(certificate: Buffer): X509Certificate | undefined {

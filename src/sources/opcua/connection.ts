@@ -25,6 +25,8 @@ const CHUNKS_MAX = (MESSAGE_BYTES_MAX / CHUNK_BYTES_MAX) * 1.25
 
 /** Where a connection comes from, and how patient it is. */
 export interface Route {
+  /** Of the source. */
+  readonly name: string
   readonly settings: OpcuaSettings
   readonly dir: string
   readonly device: string
@@ -74,7 +76,7 @@ export async function chooseEndpoint(
     throw new Unreachable('security-not-offered', `the server does not offer ${policy} ${mode}, but ${offers(offered)}`, {
       remedy: `Switch ${policy} with ${mode} on in the server; a connection with less is not made.`,
     })
-  if (mode !== 'None') await assertTrusted(trust, endpoint.serverCertificate)
+  if (mode !== 'None') await assertTrusted(trust, endpoint.serverCertificate, route.name)
   return endpoint
 }
 

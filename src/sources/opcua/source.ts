@@ -19,18 +19,23 @@ import { keepConnected, type Sink } from './session.ts'
 import type { OpcuaEvents, OpcuaSettings } from './settings.ts'
 import { testOpen, testSteps } from './test-steps.ts'
 import { TIMING, type Timing } from './timing.ts'
+import { trust } from './trust.ts'
 
 /** The protocol with another patience than a plant needs: for tests. */
 export function opcuaWith(timing: Timing): Protocol<OpcuaSettings> {
   return {
     name: 'opcua',
-    open: (settings, context) => open({ settings, dir: context.dir, device: context.device, timing }, context),
+    open: (settings, context) => open(routeOf(settings, context, timing), context),
     test: (settings, context, signal) => {
       routeLibraryLog(context.log)
-      return testSteps({ settings, dir: context.dir, device: context.device, timing }, signal)
+      return testSteps(routeOf(settings, context, timing), signal)
     },
     find: (host, signal) => find(host, signal),
   }
+}
+
+function routeOf(settings: OpcuaSettings, { name, dir, device }: SourceContext, timing: Timing): Route {
+  return { name, settings, dir, device, timing }
 }
 
 export const opcua = opcuaWith(TIMING)
@@ -121,6 +126,7 @@ function open(route: Route, context: SourceContext): Source {
     async *browse(request, signal) {
       yield* browse(session(), request, signal)
     },
+    trust: ({ fingerprint }) => trust(route.dir, fingerprint),
     test: (signal) => (opened && status.state === 'up' ? testOpen(route, opened, signal) : testSteps(route, signal)),
   }
 }

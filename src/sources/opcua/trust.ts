@@ -3,16 +3,14 @@ import { X509Certificate } from 'node:crypto'
 import { mkdir, readdir, readFile, rename } from 'node:fs/promises'
 import path from 'node:path'
 import { BadInput } from '../../core/errors.ts'
+import type { Certificate } from '../../core/source.ts'
 
-export interface ListedCertificate {
-  /** SHA-1, the one that other OPC UA programs show. */
-  readonly fingerprint: string
-  readonly subject: string
-  readonly validFrom: string
-  readonly validTo: string
-  readonly state: 'trusted' | 'rejected'
+export interface ListedCertificate extends Certificate {
   readonly file: string
 }
+
+/** Fewer digits are easily met by another certificate. */
+const DIGITS_MIN = 8
 
 const FOLDERS = { trusted: 'pki/trusted/certs', rejected: 'pki/rejected' } as const
 
@@ -21,7 +19,13 @@ export async function listCertificates(dir: string): Promise<ListedCertificate[]
   return [...(await inFolder(dir, 'rejected')), ...(await inFolder(dir, 'trusted'))]
 }
 
-/** Trusts a certificate that was rejected; the next try of each source goes by it. A part of the fingerprint does, where it is the only one. */
+/** For `Source.trust`: all that wait in the folder of the protocol, which its sources share. */
+export async function* trust(dir: string, fingerprint: string | undefined): AsyncGenerator<Certificate> {
+  const list = fingerprint === undefined ? await inFolder(dir, 'rejected') : [await approveCertificate(dir, fingerprint)]
+  for (const { file: _, ...it } of list) yield it
+}
+
+/** Trusts a certificate that was rejected; the next try of each source goes by it. The first eight digits do, where they are those of one. */
 export function approveCertificate(dir: string, fingerprint: string): Promise<ListedCertificate> {
   return move(dir, fingerprint, 'rejected', 'trusted')
 }
@@ -38,8 +42,10 @@ async function move(
   to: ListedCertificate['state'],
 ): Promise<ListedCertificate> {
   const wanted = plain(fingerprint)
+  if (wanted.length < DIGITS_MIN || /[^\da-f:\s]/i.test(fingerprint))
+    throw new BadInput([{ where: fingerprint, text: `a fingerprint is wanted, or at least its first ${DIGITS_MIN} digits` }])
   const waiting = await inFolder(dir, from)
-  const found = wanted === '' ? [] : waiting.filter((it) => plain(it.fingerprint).startsWith(wanted))
+  const found = waiting.filter((it) => plain(it.fingerprint).startsWith(wanted))
   const [one] = found
   if (!one || found.length > 1) {
     const there = waiting.map((it) => `${it.fingerprint} (${it.subject})`).join('; ') || 'none'
@@ -67,7 +73,8 @@ async function inFolder(dir: string, state: ListedCertificate['state']): Promise
 async function listed(file: string, state: ListedCertificate['state']): Promise<ListedCertificate | undefined> {
   try {
     const { fingerprint, subject, validFrom, validTo } = new X509Certificate(await readFile(file))
-    return { fingerprint, subject: subject.replaceAll('\n', ', '), validFrom, validTo, state, file }
+    const [from, to] = [validFrom, validTo].map((it) => new Date(it).toISOString()) as [string, string]
+    return { fingerprint, subject: subject.replaceAll('\n', ', '), validFrom: from, validTo: to, state, file }
   } catch {
     return undefined
   }

@@ -1,6 +1,6 @@
 // Servers as child processes, and a source with everything it yields, for the tests of this folder.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect as connectTcp, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import type { z } from 'zod'
 import type { ReadingBatch, Refused } from '../../../src/core/batch.ts'
 import { NO_VALUE, QUALITIES, type SeriesDescriptor, type Value } from '../../../src/core/reading.ts'
-import type { Source, SourceContext, SourceStatus } from '../../../src/core/source.ts'
+import type { Certificate, Source, SourceContext, SourceStatus } from '../../../src/core/source.ts'
 import type { Open } from '../../../src/sources/opcua/browse.ts'
 import { connect } from '../../../src/sources/opcua/connection.ts'
 import { readFacts } from '../../../src/sources/opcua/nodes.ts'
@@ -170,13 +170,18 @@ function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   })
 }
 
-/** Does what the remedy of an untrusted certificate says; yields the file's new place. */
-export async function approve(status: () => SourceStatus): Promise<string> {
+/** Does what the remedy of an untrusted certificate says. */
+export async function approve({ source }: { readonly source: Source }): Promise<Certificate> {
+  const status = () => source.status()
   const { remedy = '' } = await until('an untrusted certificate', () => status().code === 'certificate-untrusted' && status())
-  const [, from = '', to = ''] = /move (.*\.pem) to (.*)\.$/.exec(remedy) ?? []
-  const target = path.join(to, path.basename(from))
-  renameSync(from, target)
-  return target
+  return trustBy(source, remedy)
+}
+
+/** `holdfast sources trust NAME FINGERPRINT`, as a remedy says it. */
+export async function trustBy({ trust }: Source, remedy: string): Promise<Certificate> {
+  const [, fingerprint = ''] = /holdfast sources trust line-1 ([\dA-F:]{59})$/.exec(remedy) ?? []
+  for await (const it of trust?.({ fingerprint }, new AbortController().signal) ?? []) return it
+  throw new Error(`nothing was trusted: ${remedy}`)
 }
 
 export interface Row {
@@ -285,6 +290,6 @@ function* rowsOf(batch: ReadingBatch, series: readonly SeriesDescriptor[]): Iter
 export async function openSession(endpoint: string, dir: string): Promise<{ open: Open; close(): Promise<void> }> {
   const security = { policy: 'None', mode: 'None', insecure: 'a server on loopback' } as const
   const settings = opcuaSettings.parse({ endpoint, security, tags: [{ tag: 'x', node: 'i=2258', class: 'process' }] })
-  const { session, close } = await connect({ settings, dir, device: 'hf-test', timing: HURRY })
+  const { session, close } = await connect({ name: 'line-1', settings, dir, device: 'hf-test', timing: HURRY })
   return { open: { session, facts: await readFacts(session) }, close }
 }

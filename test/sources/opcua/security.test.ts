@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync 
 import path from 'node:path'
 import { OPCUACertificateManager } from 'node-opcua-certificate-manager'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { BadInput } from '../../../src/core/errors.ts'
+import type { Certificate, Source } from '../../../src/core/source.ts'
 import { openTrust } from '../../../src/sources/opcua/certificates.ts'
 import { approveCertificate, listCertificates, rejectCertificate } from '../../../src/sources/opcua/trust.ts'
 import {
@@ -45,6 +45,12 @@ async function plant(options: object = {}): Promise<ServerProcess> {
   return await asyncua({ port: await freePort(), certificates, secure: true, ...user, ...options })
 }
 
+async function listed(of: Source): Promise<Certificate[]> {
+  const found: Certificate[] = []
+  for await (const it of of.trust?.({}, new AbortController().signal) ?? []) found.push(it)
+  return found
+}
+
 async function node(policies: string[], modes: string[], options: object = {}): Promise<ServerProcess> {
   return await nodeOpcua({ port: await freePort(), dir: path.join(dir, 'node'), policies, modes, ...options })
 }
@@ -56,9 +62,8 @@ test('an unknown certificate gets no session; the remedy lets it in; keys stay i
   await until('down', () => source?.status().state === 'down')
   expect(source.status()).toMatchObject({ code: 'certificate-untrusted', lastError: expect.stringContaining('CN=Plant') })
   expect(source.rows).toEqual([])
-  const file = await approve(source.status)
+  const { fingerprint } = await approve(source)
   await until('a reading', () => source?.rows.length)
-  const { fingerprint } = new X509Certificate(readFileSync(file))
   expect(source.status()).toMatchObject({
     state: 'up',
     details: { security: 'Basic256Sha256 SignAndEncrypt', user: 'gateway', certificate: fingerprint },
@@ -95,7 +100,7 @@ test.each([
   const uris = ['None', 'Basic256Sha256', 'Aes128_Sha256_RsaOaep', 'Aes256_Sha256_RsaPss']
   server = await node(uris, ['None', 'Sign', 'SignAndEncrypt'], user)
   source = run({ endpoint: server.endpoint, security: { policy, mode, ...user, insecure: 'Sign is tried too' }, tags }, dir)
-  await approve(source.status)
+  await approve(source)
   await until('a reading', () => source?.rows.length)
   expect(source.status().details).toMatchObject({ security: `${policy} ${mode}`, user: 'gateway' })
   expect(await server.command({ do: 'channels' })).toEqual({ channels: [`${policy} ${mode}`] })
@@ -104,7 +109,7 @@ test.each([
 test('a wrong password', async () => {
   server = await plant()
   source = run({ endpoint: server.endpoint, security: { ...user, password: 'another' }, tags: plantTags }, dir)
-  await approve(source.status)
+  await approve(source)
   await until('the refusal', () => source?.status().code === 'bad-credentials')
   expect(source.status().remedy).toContain('Check user and password')
   expect(JSON.stringify(source.states)).not.toContain('another')
@@ -116,7 +121,7 @@ test('a server that wants the password unencrypted in a channel that is only sig
     { endpoint: server.endpoint, security: { ...user, mode: 'Sign', insecure: 'it can no more' }, tags: plantTags },
     dir,
   )
-  await approve(source.status)
+  await approve(source)
   await until('the refusal', () => source?.status().code === 'password-unprotected')
 })
 
@@ -137,7 +142,7 @@ test('a user certificate', async () => {
   await users.dispose()
   server = await node(['Basic256Sha256'], ['SignAndEncrypt'], user)
   source = run({ endpoint: server.endpoint, security, tags }, dir)
-  await approve(source.status)
+  await approve(source)
   // The server does not know this user yet.
   await until('the refusal', () => source?.status().code === 'bad-credentials')
   const rejected = path.join(dir, 'node/users/rejected')
@@ -150,7 +155,7 @@ test('a user certificate', async () => {
 test('a server that rejects our certificate: what to do names the file', async () => {
   server = await node(['Basic256Sha256'], ['SignAndEncrypt'], { ...user, strict: true })
   source = run({ endpoint: server.endpoint, security: user, tags }, dir)
-  await approve(source.status)
+  await approve(source)
   await until('the refusal', () => source?.status().code === 'rejected-by-server')
   expect(source.status().remedy).toContain(path.join(dir, 'pki/own/certs/holdfast.pem'))
 })
@@ -158,7 +163,7 @@ test('a server that rejects our certificate: what to do names the file', async (
 test('certificate of another host and application: reported', async () => {
   server = await plant({ host: 'somewhere.else' })
   source = run({ endpoint: server.endpoint, security: user, tags: plantTags }, dir)
-  await approve(source.status)
+  await approve(source)
   await until('a reading', () => source?.rows.length)
   expect(source.status().details?.warning).toContain('the certificate is not for host 127.0.0.1')
 })
@@ -170,10 +175,13 @@ test('the trust list: what waits is listed and let in by its fingerprint, and ta
   const [waiting] = await listCertificates(dir)
   expect(waiting).toMatchObject({ state: 'rejected', subject: expect.stringContaining('CN=Plant') })
   expect(source.status().lastError).toContain(waiting?.fingerprint)
-  await expect(approveCertificate(dir, 'AA:BB')).rejects.toThrow(/no rejected certificate has this fingerprint/)
-  await expect(approveCertificate(dir, '')).rejects.toThrow(BadInput)
+  await expect(approveCertificate(dir, 'AA:BB:CC:DD')).rejects.toThrow(/no rejected certificate has this fingerprint/)
+  for (const few of ['', 'AA:BB', waiting?.fingerprint.slice(0, 8) ?? '', 'CN=ABCDEFAB'])
+    await expect(approveCertificate(dir, few)).rejects.toThrow(/at least its first 8 digits/)
+  expect(await listed(source.source)).toMatchObject([{ fingerprint: waiting?.fingerprint, state: 'rejected' }])
   await approveCertificate(dir, waiting?.fingerprint.slice(0, 14).toLowerCase() ?? '')
   await until('a reading', () => source?.rows.length)
+  expect(await listed(source.source)).toEqual([])
   expect(await listCertificates(dir)).toMatchObject([{ state: 'trusted', fingerprint: waiting?.fingerprint }])
   expect(await rejectCertificate(dir, waiting?.fingerprint ?? '')).toMatchObject({ state: 'rejected' })
 })
@@ -184,14 +192,14 @@ test('an expired certificate of the server: named; with a new one that is truste
   source = run({ endpoint: server.endpoint, security: user, tags: plantTags }, dir)
   // Trusted as it is: what is left to refuse is its time.
   const status = await until('a refusal', () => source?.status().state === 'down' && source.status())
-  if (status.code === 'certificate-untrusted') await approve(source.status)
+  if (status.code === 'certificate-untrusted') await approve(source)
   await until('the refusal', () => source?.status().code === 'certificate-expired')
   expect(source.status().remedy).toContain('give the server a new certificate')
   expect(source.rows).toEqual([])
   await server.kill()
   renameSync(path.join(dir, 'plant'), path.join(dir, 'plant-before'))
   server = await plant({ port })
-  await approve(source.status)
+  await approve(source)
   const healed = performance.now()
   await until('a reading', () => source?.rows.length, 30_000)
   expect(performance.now() - healed).toBeLessThan(30_000)

@@ -1,11 +1,9 @@
 // `sources test`: each step that holds, and at the first that does not, what to do.
-import { renameSync } from 'node:fs'
-import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { TestStep } from '../../../src/core/source.ts'
 import { opcuaSettings } from '../../../src/sources/opcua/settings.ts'
 import { opcuaWith } from '../../../src/sources/opcua/source.ts'
-import { asyncua, contextIn, freePort, HURRY, type Input, remove, type ServerProcess, temporary } from './helpers.ts'
+import { asyncua, contextIn, freePort, HURRY, type Input, remove, type ServerProcess, temporary, trustBy } from './helpers.ts'
 
 const user = { user: 'gateway', password: 'a word' }
 const good = [{ tag: 'x', node: 'nsu=urn:plant:line;s=Int32', class: 'process' }]
@@ -53,8 +51,7 @@ test('from the unknown certificate to the values, remedy by remedy', async () =>
     expect.stringMatching(/^security: .*is not trusted/),
   ])
   expect(first[2]?.detail).toBe('the server offers Basic256Sha256 SignAndEncrypt (UserName)')
-  const [, from = '', to = ''] = /move (.*\.pem) to (.*)\.$/.exec(first[3]?.remedy ?? '') ?? []
-  renameSync(from, path.join(to, path.basename(from)))
+  await trustBy(opcuaWith(HURRY).open(opcuaSettings.parse(input), contextIn(dir)), first[3]?.remedy ?? '')
 
   const wrong = await steps({ ...input, security: { ...user, password: 'another' } })
   expect(wrong.at(-1)).toMatchObject({ step: 'session', ok: false, remedy: expect.stringContaining('Check user and password') })
