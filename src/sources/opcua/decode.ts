@@ -1,32 +1,32 @@
-// One data value becomes one reading, or one counted refusal.
-//
-//   Boolean → bool · Float, Double → double · every integer, enumeration, StatusCode → long · DateTime → long (µs since 1970)
-//   String, LocalizedText, Guid, XmlElement, NodeId, QualifiedName → string · ByteString → bytes
-//   arrays, matrices, structures → string of JSON (json-text.ts)
+// One data value becomes one reading (values.ts), or one counted refusal; a structure, where the settings say so, one for each of its leaves (leaves.ts).
 import { crc32 } from 'node:zlib'
-import { DataType, type DataValue, type Variant, VariantArrayType } from 'node-opcua-client'
+import type { DataValue, Variant } from 'node-opcua-client'
 import type { BatchBuilder } from '../../core/batch.ts'
-import { VALUE_BYTES_MAX } from '../../core/bounds.ts'
 import { BAD, GOOD, type Micros, UNCERTAIN, type ValueKind } from '../../core/reading.ts'
 import type { Mark } from './bookmark.ts'
 import { cameIn, type Holed, holeBefore, nothingBetween } from './gaps.ts'
-import { jsonText } from './json-text.ts'
-import { dateTimeMicros, int64, micros, uint64 } from './numbers.ts'
+import { leavesOf } from './leaves.ts'
+import { micros } from './numbers.ts'
 import type { OpcuaTag } from './settings.ts'
+import { type Decoded, decode, NOTHING } from './values.ts'
 
-const INT64_MAX = 2n ** 63n - 1n
-
-/** What is remembered of a tag from one reading to the next. */
-export interface TagState extends Holed {
+/** Where readings of one name go. */
+interface Slot {
   readonly tag: OpcuaTag
-  /** Its place among the tags of the source. */
-  readonly at: number
   /** Series numbers by kind: a tag whose values change kind goes on in another series. */
   readonly series: Map<ValueKind, number>
   /** The same for readings that came without a time. */
   readonly boxTimeSeries: Map<ValueKind, number>
   /** Of its readings without a value. */
   kind: ValueKind | undefined
+}
+
+/** What is remembered of a tag from one reading to the next. */
+export interface TagState extends Slot, Holed {
+  /** Its place among the tags of the source. */
+  readonly at: number
+  /** Of a structure that is flattened, by path. */
+  readonly leaves: Map<string, Slot>
   /** The next value may be one that we had: the first after a new subscription is the present one. */
   maybeKnown: boolean
   lastTime: Micros
@@ -45,6 +45,7 @@ export function tagState(tag: OpcuaTag, at: number, before?: Mark): TagState {
     series: new Map(),
     boxTimeSeries: new Map(),
     kind: tag.type,
+    leaves: new Map(),
     maybeKnown: false,
     lastTime: before?.time ?? Number.NaN,
     lastStatus: before?.status ?? 0,
@@ -84,7 +85,7 @@ export function addReading(builder: BatchBuilder, state: TagState, data: DataVal
   state.lastStatus = status
   state.lastValue = fingerprint(decoded)
   state.lastPrint = undefined
-  put(builder, state, decoded, { time, isBoxTime, status }, news.note)
+  putAll(builder, state, data.value, decoded, { time, isBoxTime, status }, news.note)
 }
 
 /** Adds what history says of a tag: not its newest reading. */
@@ -92,7 +93,8 @@ export function addFromHistory(builder: BatchBuilder, state: TagState, data: Dat
   const time = timeOf(data)
   if (time === undefined) return
   const decoded = decode(data.value, state.tag.type)
-  put(builder, state, decoded, { time, isBoxTime: false, status: (data.statusCode.value | FROM_HISTORY) >>> 0 }, note)
+  const when = { time, isBoxTime: false, status: (data.statusCode.value | FROM_HISTORY) >>> 0 }
+  putAll(builder, state, data.value, decoded, when, note)
 }
 
 function follow(state: TagState, time: Micros, hasOverflow: boolean, news: News): void {
@@ -119,13 +121,39 @@ interface When {
   readonly status: number
 }
 
-function put(
+/** The whole, or its leaves. */
+function putAll(
   builder: BatchBuilder,
   state: TagState,
+  variant: Variant,
   decoded: Decoded,
-  { time, isBoxTime, status }: When,
+  when: When,
   note: News['note'],
 ): void {
+  const leaves = state.tag.isFlat ? leavesOf(variant) : undefined
+  if (leaves === 'too-many') put(builder, state, { problem: 'too-large' }, when, note)
+  else if (leaves) for (const it of leaves) put(builder, slotOf(state, it.path, it.kind), it.decoded, when, note)
+  // Without a value there is nothing to see of the structure but what was there before.
+  else if (decoded === NOTHING && state.leaves.size > 0)
+    for (const it of state.leaves.values()) put(builder, it, decoded, when, note)
+  else put(builder, state, decoded, when, note)
+}
+
+function slotOf(state: TagState, path: string, kind: ValueKind | undefined): Slot {
+  const known = state.leaves.get(path)
+  if (known) return known
+  const tag = { ...state.tag, tag: `${state.tag.tag}/${path}` }
+  const slot: Slot = { tag, series: new Map(), boxTimeSeries: new Map(), kind }
+  state.leaves.set(path, slot)
+  return slot
+}
+
+/** Some of its readings had this box's time. */
+export function hasBoxTimes({ boxTimeSeries, leaves }: TagState): boolean {
+  return boxTimeSeries.size > 0 || [...leaves.values()].some((it) => it.boxTimeSeries.size > 0)
+}
+
+function put(builder: BatchBuilder, state: Slot, decoded: Decoded, { time, isBoxTime, status }: When, note: News['note']): void {
   if (decoded.problem === 'too-large') builder.refuse(state.tag.class, 'too-large', time)
   else if (decoded.problem !== undefined || decoded.kind === undefined) {
     if (decoded.problem !== undefined) note(decoded.problem)
@@ -139,14 +167,7 @@ export function addWithout(builder: BatchBuilder, state: TagState, now: Micros, 
 }
 
 /** A reading without a value: a bad status often has none. */
-function addNone(
-  builder: BatchBuilder,
-  state: TagState,
-  time: Micros,
-  isBoxTime: boolean,
-  quality: number,
-  status: number,
-): void {
+function addNone(builder: BatchBuilder, state: Slot, time: Micros, isBoxTime: boolean, quality: number, status: number): void {
   builder.addNone(seriesOf(builder, state, state.kind ?? 'double', isBoxTime), time, quality, status)
 }
 
@@ -163,7 +184,7 @@ export function qualityOf(status: number): number {
   return severity === 0 ? GOOD : severity === 1 ? UNCERTAIN : BAD
 }
 
-function seriesOf(builder: BatchBuilder, state: TagState, kind: ValueKind, isBoxTime: boolean): number {
+function seriesOf(builder: BatchBuilder, state: Slot, kind: ValueKind, isBoxTime: boolean): number {
   const numbers = isBoxTime ? state.boxTimeSeries : state.series
   let number = numbers.get(kind)
   if (number === undefined) {
@@ -180,18 +201,9 @@ function seriesOf(builder: BatchBuilder, state: TagState, kind: ValueKind, isBox
   return number
 }
 
-/** `kind` undefined: there is no value. `problem`: there is one that cannot be kept. */
-export interface Decoded {
-  readonly kind?: ValueKind
-  readonly value?: number | bigint | string | Uint8Array
-  readonly problem?: 'uint64-range' | 'too-large' | 'type-mismatch' | 'unreadable'
-}
-
-const NOTHING: Decoded = {}
-
 function add(
   builder: BatchBuilder,
-  state: TagState,
+  state: Slot,
   time: Micros,
   isBoxTime: boolean,
   { kind, value }: Decoded,
@@ -204,89 +216,6 @@ function add(
   else if (typeof value === 'number') builder.add(series, time, value, quality, status)
   else if (typeof value === 'string') builder.addString(series, time, value, quality, status)
   else builder.addBytes(series, time, value as Uint8Array, quality, status)
-}
-
-export function decode(variant: Variant | null | undefined, wanted: ValueKind | undefined): Decoded {
-  if (!variant || variant.dataType === DataType.Null || variant.value === null || variant.value === undefined) return NOTHING
-  const natural = bounded(variant.arrayType === VariantArrayType.Scalar ? scalar(variant) : asJson(variant))
-  return wanted === undefined || natural.kind === wanted || natural.kind === undefined
-    ? natural
-    : bounded(converted(natural, wanted))
-}
-
-function scalar(variant: Variant): Decoded {
-  const value = variant.value
-  switch (variant.dataType) {
-    case DataType.Boolean:
-      return { kind: 'bool', value: value ? 1 : 0 }
-    case DataType.SByte:
-    case DataType.Byte:
-    case DataType.Int16:
-    case DataType.UInt16:
-    case DataType.Int32:
-    case DataType.UInt32:
-      return { kind: 'long', value: BigInt(value) }
-    case DataType.Int64:
-      return { kind: 'long', value: int64(value) }
-    case DataType.UInt64:
-      return unsigned(uint64(value))
-    case DataType.Float:
-    case DataType.Double:
-      return { kind: 'double', value }
-    case DataType.DateTime:
-      return { kind: 'long', value: BigInt(dateTimeMicros(value)) }
-    case DataType.StatusCode:
-      return { kind: 'long', value: BigInt(value.value >>> 0) }
-    case DataType.ByteString:
-      return { kind: 'bytes', value }
-    case DataType.LocalizedText:
-      return value.text === null || value.text === undefined ? NOTHING : { kind: 'string', value: String(value.text) }
-    case DataType.String:
-    case DataType.Guid:
-    case DataType.XmlElement:
-    case DataType.NodeId:
-    case DataType.ExpandedNodeId:
-    case DataType.QualifiedName:
-      return { kind: 'string', value: String(value) }
-    default:
-      return asJson(variant)
-  }
-}
-
-function unsigned(value: bigint): Decoded {
-  return value > INT64_MAX ? { kind: 'long', problem: 'uint64-range' } : { kind: 'long', value }
-}
-
-function asJson(variant: Variant): Decoded {
-  try {
-    return { kind: 'string', value: jsonText(variant) }
-  } catch {
-    // A server is free to send a structure that contradicts its own description.
-    return { kind: 'string', problem: 'unreadable' }
-  }
-}
-
-function bounded(decoded: Decoded): Decoded {
-  const { value } = decoded
-  const tooLarge =
-    typeof value === 'string'
-      ? value.length > VALUE_BYTES_MAX || (value.length * 3 > VALUE_BYTES_MAX && Buffer.byteLength(value) > VALUE_BYTES_MAX)
-      : value instanceof Uint8Array && value.length > VALUE_BYTES_MAX
-  return tooLarge ? { problem: 'too-large' } : decoded
-}
-
-/** To the kind that the settings ask for, where nothing is lost by it. */
-function converted(decoded: Decoded, kind: ValueKind): Decoded {
-  const { value } = decoded
-  if (value === undefined) return decoded
-  const isNumber = typeof value === 'number' || typeof value === 'bigint'
-  if (kind === 'string' && isNumber) return { kind, value: decoded.kind === 'bool' ? String(value === 1) : String(value) }
-  if (kind === 'double' && isNumber && (typeof value === 'number' || BigInt(Number(value)) === value))
-    return { kind, value: Number(value) }
-  if (kind === 'long' && typeof value === 'number' && Number.isSafeInteger(value)) return { kind, value: BigInt(value) }
-  if (kind === 'bool' && isNumber && (Number(value) === 0 || Number(value) === 1)) return { kind, value: Number(value) }
-  if (kind === 'bytes' && typeof value === 'string') return { kind, value: Buffer.from(value) }
-  return { kind, problem: 'type-mismatch' }
 }
 
 /** Enough to tell a value from the one before it, without keeping it. */

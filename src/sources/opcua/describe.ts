@@ -13,9 +13,10 @@ import {
 import { QUALITIES } from '../../core/reading.ts'
 import type { BrowseEntry, BrowseValue } from '../../core/source.ts'
 import type { Open, Place } from './browse.ts'
-import { type Decoded, decode, qualityOf } from './decode.ts'
+import { qualityOf } from './decode.ts'
 import { inChunks } from './limits.ts'
 import { kindOf, nameNode, readAttributes } from './nodes.ts'
+import { type Decoded, decode } from './values.ts'
 
 const TEXT_MAX = 200
 const PROPERTY = `ns=0;i=${ReferenceTypeIds.HasProperty}`

@@ -29,15 +29,17 @@ function isoTime(micros: number): string {
   return rest === 0 ? text : text.replace('Z', `${String(rest).padStart(3, '0')}Z`)
 }
 
-interface Field {
+export interface Field {
   readonly name: string
   /** As the server spells it: the library begins each name with a small letter. */
   readonly originalName?: string
   readonly fieldType: string
   readonly isArray?: boolean
+  readonly category?: string
+  readonly schema?: { readonly subType?: string }
 }
 
-interface Structure {
+export interface Structure {
   readonly schema: {
     readonly fields: readonly Field[]
     readonly baseType?: string
@@ -79,8 +81,8 @@ function plainByShape(value: unknown, depth: number): unknown {
   return String(value)
 }
 
-function isStructure(value: object): value is Structure {
-  return Array.isArray((value as Partial<Structure>).schema?.fields)
+export function isStructure(value: unknown): value is Structure {
+  return typeof value === 'object' && value !== null && Array.isArray((value as Partial<Structure>).schema?.fields)
 }
 
 function structure(value: Structure, depth: number): Record<string, unknown> {
@@ -96,7 +98,7 @@ function structure(value: Structure, depth: number): Record<string, unknown> {
   return out
 }
 
-function fieldsOf(schema: Structure['schema'], depth = 0): readonly Field[] {
+export function fieldsOf(schema: Structure['schema'], depth = 0): readonly Field[] {
   const base = depth < DEPTH_MAX ? schema.getBaseSchema?.() : null
   return base ? [...fieldsOf(base, depth + 1), ...schema.fields] : schema.fields
 }

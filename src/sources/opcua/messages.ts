@@ -59,7 +59,9 @@ export function repeats(): (sequenceNumber: number, mark: string) => boolean {
 /** What the library has and its types do not tell. */
 interface Inside {
   readonly subscriptionId: number
-  readonly session?: {
+  /** Else `session` throws. */
+  readonly hasSession: boolean
+  readonly session: {
     republish(request: RepublishRequest, answered: (error: Error | null, response?: RepublishResponse) => void): void
   }
   onNotificationMessage(message: NotificationMessage): void
@@ -131,8 +133,9 @@ export function askAgain(
 
 /** Undefined: the server does not have it. 'later': it cannot be asked now. */
 function republished(subscription: ClientSubscription, number: number): Promise<NotificationMessage | undefined | 'later'> {
-  const { session, subscriptionId } = subscription as unknown as Inside
-  if (!session) return Promise.resolve('later')
+  const inside = subscription as unknown as Inside
+  if (!inside.hasSession) return Promise.resolve('later')
+  const { session, subscriptionId } = inside
   return new Promise((resolve) => {
     const request = new RepublishRequest({ subscriptionId, retransmitSequenceNumber: number })
     session.republish(request, (error, response) => {

@@ -101,7 +101,8 @@ export async function readKinds(
   return nodes.map((_, at) => kindOf(types[at], ranks[at]))
 }
 
-const KIND_BY_TYPE = new Map<number, ValueKind>([
+/** By the number of the standard's type. */
+export const KIND_BY_TYPE: ReadonlyMap<number, ValueKind> = new Map<number, ValueKind>([
   [1, 'bool'],
   ...[2, 3, 4, 5, 6, 7, 8, 9, 13, 19, 27, 28, 29, 294].map((id): [number, ValueKind] => [id, 'long']),
   ...[10, 11, 290].map((id): [number, ValueKind] => [id, 'double']),

@@ -46,6 +46,12 @@ const deadband = z.union([z.number().nonnegative(), z.string()]).transform((give
 
 const nodeId = z.string().regex(NODE_ID, 'allowed is a node id: nsu=URI;s=NAME, ns=2;s=NAME, i=2258, g=GUID or b=BASE64')
 
+const FLAT = '/**'
+
+function isFlat({ tag, flatten }: { readonly tag: string; readonly flatten?: boolean | undefined }): boolean {
+  return flatten ?? tag.endsWith(FLAT)
+}
+
 const tag = z
   .strictObject({
     tag: z.string().min(1).max(400),
@@ -58,6 +64,8 @@ const tag = z
     class: z.string().min(1),
     /** What the values are to be; without it, what the server sends. */
     type: z.enum(['double', 'long', 'bool', 'string', 'bytes']).optional(),
+    /** A structure becomes a series for each of its scalars, `tag/FIELD/FIELD`. A tag that ends in /** says the same. */
+    flatten: z.boolean().optional(),
     /** So many tags at once: `{n}` in tag and node runs from 0. */
     count: z.number().int().min(1).max(TAGS_MAX).optional(),
   })
@@ -65,6 +73,11 @@ const tag = z
     path: ['count'],
     message: 'with count, tag and node both need {n}',
   })
+  .refine((it) => it.type === undefined || !isFlat(it), {
+    path: ['type'],
+    message: 'the fields of a structure that is flattened have types of their own: leave it out',
+  })
+  .refine((it) => it.tag !== FLAT, { path: ['tag'], message: `a name is needed before ${FLAT}` })
 
 /** The Server object: every event of a server goes by it. */
 const SERVER_NODE = 'i=2253'
@@ -133,6 +146,7 @@ export interface OpcuaTag {
   readonly publishingMs: number
   readonly deadband: Deadband | undefined
   readonly queueSize: number
+  readonly isFlat: boolean
 }
 
 export const opcuaSettings = z
@@ -202,7 +216,7 @@ function expand(row: z.output<typeof tag>, source: Defaults): OpcuaTag[] {
   const queueSize =
     source.queueSize ?? Math.min(QUEUE_SIZE_MAX, Math.ceil(source.sessionTimeout / (samplingMs || publishingMs)) + 1)
   const one = (n: string): OpcuaTag => ({
-    tag: row.tag.replaceAll('{n}', n),
+    tag: (isFlat(row) && row.tag.endsWith(FLAT) ? row.tag.slice(0, -FLAT.length) : row.tag).replaceAll('{n}', n),
     node: row.node.replaceAll('{n}', n),
     class: row.class,
     unit: row.unit,
@@ -211,6 +225,7 @@ function expand(row: z.output<typeof tag>, source: Defaults): OpcuaTag[] {
     publishingMs,
     deadband: row.deadband,
     queueSize,
+    isFlat: isFlat(row),
   })
   // Without count the braces are text like any other.
   if (row.count === undefined) return [one('{n}')]

@@ -58,7 +58,9 @@ function open(route: Route, context: SourceContext): Source {
     const { tags: settings, events: streams, endpoint } = route.settings
     const file = path.join(route.dir, 'bookmarks', encodeURIComponent(context.name))
     const bookmark = openBookmark(file, [
-      ...settings.map((it) => `${endpoint} ${it.node} ${it.tag} ${it.class} ${it.type ?? ''} ${it.unit ?? ''}`),
+      ...settings.map(
+        (it) => `${endpoint} ${it.node} ${it.tag} ${it.class} ${it.type ?? ''} ${it.unit ?? ''}${it.isFlat ? ' flat' : ''}`,
+      ),
       ...streams.map((it) => `${endpoint} events ${it.node} ${it.tag} ${it.class}`),
     ])
     const tags = settings.map((it, at) => tagState(it, at, bookmark.mark(at)))

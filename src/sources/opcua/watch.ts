@@ -4,7 +4,7 @@ import type { SourceStatus } from '../../core/source.ts'
 import { formatDuration } from '../../core/units.ts'
 import type { Connection } from './connection.ts'
 import { closeUnsure, makeSure, openHole, pend } from './gaps.ts'
-import type { TagState } from './decode.ts'
+import { hasBoxTimes, type TagState } from './decode.ts'
 import type { Repair } from './repair.ts'
 import type { Run } from './session.ts'
 import type { Listener, Subscribed } from './subscribe.ts'
@@ -22,7 +22,7 @@ export function lose({ gaps, sink }: Run, states: readonly TagState[], reason: s
   if (makeSure(states)) gaps.isDue = true
   if (states.some((it) => it.holes.length > 0)) pend(gaps, reason, lostAt, count)
   // Without times of the far end nobody can say which readings those are.
-  if (states.some((it) => it.boxTimeSeries.size > 0 && Number.isNaN(it.newest))) sink.note(reason, count)
+  if (states.some((it) => hasBoxTimes(it) && Number.isNaN(it.newest))) sink.note(reason, count)
 }
 
 export function newWatch(run: Run, { client, session }: Connection, began: () => void): Watch {

@@ -1,7 +1,7 @@
 """An OPC UA server on asyncua for the tests of the opcua source.
 
 One JSON object as argument: port, certificates (a folder), secure (bool), mode, user, password, shift (bool: another namespace first), counters (int), plainPassword (bool),
-history (values kept of each counter), extras (int: plain variables below `Many`), browse (bool: units, ranges, folders), days (until the certificate ends).
+history (values kept of each counter), extras (int: plain variables below `Many`), browse (bool: units, ranges, folders), nested (bool: a structure in a structure), days (until the certificate ends).
 Says `ready` on standard output; then takes one JSON command a line on standard input and answers each with one line.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 from asyncua import Server, ua
-from asyncua.common.structures104 import new_struct, new_struct_field
+from asyncua.common.structures104 import new_enum, new_struct, new_struct_field
 from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from asyncua.server.user_managers import User, UserManager, UserRole
 from cryptography import x509
@@ -92,6 +92,35 @@ async def add_types(server, folder, index):
     await folder.add_variable(ua.NodeId("Dose", index), "Dose", ua.Variant(dose, V.ExtensionObject))
 
 
+async def add_batch(server, folder, index):
+    """A structure with another one in it, an enumeration, and a text that may be null. Stands on `Dose`."""
+    dose = await server.nodes.base_structure_type.get_child([f"{index}:Dose"])
+    state = await new_enum(server, index, "State", ["Idle", "Running"])
+    await new_struct(
+        server,
+        index,
+        "Batch",
+        [
+            new_struct_field("Recipe", dose),
+            new_struct_field("Recipes", dose, array=True),
+            new_struct_field("State", state),
+            new_struct_field("On", V.Boolean),
+            new_struct_field("Begun", V.DateTime),
+            new_struct_field("Key", V.ByteString),
+            new_struct_field("Note", V.String),
+        ],
+    )
+    await server.load_data_type_definitions()
+    await folder.add_variable(ua.NodeId("Batch", index), "Batch", batch(7, None))
+
+
+def batch(count, note):
+    dose = ua.Dose(Count=count, Level=0.5, Steps=[1, 2**63 - 1], Name="mix")
+    begun = datetime(2026, 3, 1, 6, 30, 0, 123456)
+    value = ua.Batch(Recipe=dose, Recipes=[dose], State=ua.State.Running, On=True, Begun=begun, Key=b"\x00\xff", Note=note)
+    return ua.Variant(value, V.ExtensionObject)
+
+
 async def add_plant(folder, index):
     """A press with a temperature that has unit, range and a variable below it."""
     press = await folder.add_object(ua.NodeId("Press", index), "Press")
@@ -157,6 +186,11 @@ async def answer(server, index, counters, command):
         return {}
     if name == "count":
         return {"seconds": await count(server, counters, command["ticks"], command["hertz"])}
+    if name == "batch":
+        stamp = datetime.now(UTC)
+        value = ua.DataValue(batch(command["count"], command["note"]), SourceTimestamp=stamp, ServerTimestamp=stamp)
+        await server.write_attribute_value(ua.NodeId("Batch", index), value)
+        return {}
     if name == "event":
         return await event(server, command)
     raise ValueError(name)
@@ -216,6 +250,8 @@ async def main():
         await folder.add_variable(ua.NodeId(f"Counter{n}", index), f"Counter{n}", -1, V.Int64)
         for n in range(options.get("counters", 0))
     ]
+    if options.get("nested"):
+        await add_batch(server, folder, index)
     if options.get("browse"):
         await add_plant(folder, index)
     if options.get("extras"):

@@ -31,6 +31,7 @@ describe('settings', () => {
         publishingMs: 250,
         deadband: { kind: 'absolute', value: 0.5 },
         queueSize: 601,
+        isFlat: false,
       },
     ])
   })
@@ -74,11 +75,26 @@ describe('settings', () => {
     expect(tags[0]?.deadband).toEqual({ kind: 'percent', value: 2 })
   })
 
+  test('a structure is flattened by the end of its tag or by a key, which has the last word', () => {
+    const flat = (row: object) =>
+      opcuaSettings.parse({ ...base, tags: [{ ...tag, ...row }] }).tags.map((it) => [it.tag, it.isFlat])
+    expect(flat({ tag: 'x/**' })).toEqual([['x', true]])
+    expect(flat({ tag: 'x', flatten: true })).toEqual([['x', true]])
+    expect(flat({ tag: 'x/**', flatten: false })).toEqual([['x/**', false]])
+    expect(flat({ tag: '{n}/x/**', node: 's=X{n}', count: 2 })).toEqual([
+      ['0/x', true],
+      ['1/x', true],
+    ])
+  })
+
   test.each([
     [{ ...tag, node: 'Speed' }, 'tags.0.node: allowed is a node id'],
     [{ ...tag, sampling: 'soon' }, 'tags.0.sampling: allowed is a duration'],
     [{ ...tag, publishing: '10ms' }, 'tags.0.publishing: allowed is from 50 ms to 1 min'],
     [{ ...tag, deadband: 'some' }, 'tags.0.deadband: allowed is a number'],
+    [{ ...tag, tag: 'x/**', type: 'long' }, 'tags.0.type: the fields of a structure that is flattened have types of their own'],
+    [{ ...tag, flatten: true, type: 'long' }, 'tags.0.type: the fields of a structure'],
+    [{ ...tag, tag: '/**' }, 'tags.0.tag: a name is needed before /**'],
     [{ ...tag, count: 3 }, 'tags.0.count: with count, tag and node both need {n}'],
   ])('refuses %o', (row, text) => {
     expect(problems({ ...base, tags: [row] }).join('\n')).toContain(text)
