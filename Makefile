@@ -59,7 +59,7 @@ soak: ## Five minutes of full load: loss, memory, CPU
 proof = $(if $(PART),--part $(PART)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CASES),--cases $(CASES)) \
   $(if $(SEED),--seed $(SEED)) $(if $(ROUND),--round $(ROUND)) $(if $(AGAIN),--again $(AGAIN))
 
-prove-short: ## Campaigns against log and uplink: crashes, disks, links, brokers, within MINUTES, another seed each time
+prove-short: ## Campaigns against log, uplink and sources: crashes, disks, links, brokers, frames, within MINUTES, another seed each time
 	@bash test/ground/setup.sh test
 	@$(npm) prove -- --short $(proof)
 

@@ -76,6 +76,7 @@ function entryLines({ protocol, address, entry }: ScanFound): string[] {
     .replaceAll(/[^A-Za-z0-9]+/g, '-')
     .slice(0, 63)
     .replace(/-$/, '')
-  const text = stringify([{ name, protocol, ...entry, tags: [] }], { lineWidth: 0 }).trimEnd()
+  const lines = Object.values(entry).some(Array.isArray) ? {} : { tags: [] }
+  const text = stringify([{ name, protocol, ...entry, ...lines }], { lineWidth: 0 }).trimEnd()
   return text.split('\n').map(printable)
 }

@@ -129,8 +129,8 @@ export interface Found {
   readonly address: string
   /** What it says of itself. */
   readonly detail: string
-  /** Keys of a `sources:` entry that would read it, `tags` left out. */
-  readonly entry: Readonly<Record<string, string | number>>
+  /** Keys of a `sources:` entry that would read it. Where its lines stand under another key than `tags`, that one, empty. */
+  readonly entry: Readonly<Record<string, string | number | readonly never[]>>
 }
 
 export interface Logger {

@@ -33,7 +33,7 @@ export async function findBrokers(
     const { port, isEncrypted } = ports[at] as (typeof ports)[number]
     if (said === undefined) return []
     const name = host.includes(':') ? `[${host}]` : host
-    const entry = { protocol: 'mqtt', url: `${isEncrypted ? 'mqtts' : 'mqtt'}://${name}:${port}` }
+    const entry = { protocol: 'mqtt', url: `${isEncrypted ? 'mqtts' : 'mqtt'}://${name}:${port}`, subscribe: [] }
     return [{ address: `${name}:${port}`, detail: `an MQTT broker${isEncrypted ? ' with TLS' : ''}: it ${said}`, entry }]
   })
 }

@@ -147,17 +147,17 @@ test('find: brokers that let anybody in, that want a user, that have TLS; and wh
       {
         address: `127.0.0.1:${broker.port}`,
         detail: 'an MQTT broker: it lets anybody in',
-        entry: { protocol: 'mqtt', url: `mqtt://127.0.0.1:${broker.port}` },
+        entry: { protocol: 'mqtt', url: `mqtt://127.0.0.1:${broker.port}`, subscribe: [] },
       },
       {
         address: `127.0.0.1:${guarded.port}`,
         detail: 'an MQTT broker: it wants a user and a password',
-        entry: { protocol: 'mqtt', url: `mqtt://127.0.0.1:${guarded.port}` },
+        entry: { protocol: 'mqtt', url: `mqtt://127.0.0.1:${guarded.port}`, subscribe: [] },
       },
       {
         address: `127.0.0.1:${tlsPort}`,
         detail: 'an MQTT broker with TLS: it lets anybody in',
-        entry: { protocol: 'mqtt', url: `mqtts://127.0.0.1:${tlsPort}` },
+        entry: { protocol: 'mqtt', url: `mqtts://127.0.0.1:${tlsPort}`, subscribe: [] },
       },
     ])
   } finally {
