@@ -105,6 +105,34 @@ test('a gap, on a server that gives 7 values of 10 nodes at a time: all of it, e
   expect(source.status().notes).toBeUndefined()
 })
 
+test('events: fields that only some types have, the least severity, and an alarm', async () => {
+  server = await milo({ port: await freePort() })
+  const events = [
+    { tag: 'all', class: 'alarm' },
+    { tag: 'faults', class: 'alarm', severity: 600 },
+  ]
+  source = run({ endpoint: server.endpoint, security, publishing: '50ms', events }, dir)
+  await until('up', () => source?.status().state === 'up')
+  await server.command({ do: 'event', severity: 599 })
+  await server.command({ do: 'event', severity: 600, alarm: 1 })
+  await until('all', () => source && source.of('all').length >= 2 && source.of('faults').length > 0)
+  const told = (tag: string) => (source as Running).of(tag).map((it) => JSON.parse(String(it.value)))
+  const [first, second] = told('all')
+  expect(first).toEqual({
+    EventId: expect.stringMatching(/^[A-Za-z0-9+/]{48}$/),
+    EventType: 'i=2041',
+    Time: ISO,
+    Severity: 599,
+    SourceNode: node('Line'),
+    SourceName: 'Line',
+    Message: 'severity 599',
+  })
+  expect(second).toMatchObject({ EventType: 'i=10637', ConditionName: 'Off', 'ActiveState/Id': true, 'AckedState/Id': false })
+  expect(told('faults').map((it) => it.Severity)).toEqual([600])
+  expect(source.rows.map((it) => it.time)).toEqual([Number(TIME), Number(TIME), Number(TIME)])
+  expect(source.status()).toMatchObject({ details: { eventStreams: 2 } })
+})
+
 test('a folder of 3,000 by continuation points, 100 nodes a call', async () => {
   server = await milo({ port: await freePort(), many: 3_000, perCall: 100 })
   source = run({ endpoint: server.endpoint, security, tags: [{ tag: 'x', node: node('Int32'), class: 'process' }] }, dir)

@@ -26,6 +26,8 @@ import org.eclipse.milo.opcua.sdk.server.OpcUaServerConfigLimits;
 import org.eclipse.milo.opcua.sdk.server.identity.AnonymousIdentityValidator;
 import org.eclipse.milo.opcua.sdk.server.items.DataItem;
 import org.eclipse.milo.opcua.sdk.server.items.MonitoredItem;
+import org.eclipse.milo.opcua.sdk.server.model.objects.AlarmConditionTypeNode;
+import org.eclipse.milo.opcua.sdk.server.model.objects.BaseEventTypeNode;
 import org.eclipse.milo.opcua.sdk.server.nodes.UaFolderNode;
 import org.eclipse.milo.opcua.sdk.server.nodes.UaVariableNode;
 import org.eclipse.milo.opcua.sdk.server.util.SubscriptionModel;
@@ -62,7 +64,8 @@ import org.eclipse.milo.opcua.stack.transport.server.tcp.OpcTcpServerTransportCo
 
 /**
  * Serves PORT, with counters=N, many=N (plain variables), history=N (values kept of each counter), page=N (values that history gives at a time),
- * perCall=N (nodes in one call), push=1 (a value goes to who watches it when it is set, not when it is sampled). Says `ready`, then answers one JSON command a line: {"do":"count","ticks":N,"hertz":N}.
+ * perCall=N (nodes in one call), push=1 (a value goes to who watches it when it is set, not when it is sampled). Says `ready`, then answers one JSON command a line: {"do":"count","ticks":N,"hertz":N} or
+ * {"do":"event","severity":N,"alarm":1} (with alarm an OffNormalAlarm that is active).
  */
 public class Server extends ManagedNamespaceWithLifecycle {
   private static final Map<String, Integer> options = new HashMap<>();
@@ -252,6 +255,28 @@ public class Server extends ManagedNamespaceWithLifecycle {
     };
   }
 
+  private void event(int severity, boolean isAlarm) throws Exception {
+    NodeId type = isAlarm ? NodeIds.OffNormalAlarmType : NodeIds.BaseEventType;
+    BaseEventTypeNode event = getServer().getEventFactory().createEvent(newNodeId(UUID.randomUUID()), type);
+    event.setBrowseName(newQualifiedName("Event"));
+    event.setDisplayName(LocalizedText.english("Event"));
+    event.setEventId(ByteString.of(UUID.randomUUID().toString().getBytes()));
+    event.setEventType(type);
+    event.setSourceNode(newNodeId("Line"));
+    event.setSourceName("Line");
+    event.setTime(new DateTime(133_000_000_000_123_457L));
+    event.setReceiveTime(DateTime.NULL_VALUE);
+    event.setMessage(LocalizedText.english("severity " + severity));
+    event.setSeverity(ushort(severity));
+    if (event instanceof AlarmConditionTypeNode alarm) {
+      alarm.setConditionName("Off");
+      alarm.getActiveStateNode().setId(true);
+      alarm.getAckedStateNode().setId(false);
+    }
+    getServer().getEventNotifier().fire(event);
+    event.delete();
+  }
+
   private static int number(String line, String key) {
     Matcher found = Pattern.compile("\"" + key + "\":(\\d+)").matcher(line);
     return found.find() ? Integer.parseInt(found.group(1)) : 0;
@@ -288,6 +313,7 @@ public class Server extends ManagedNamespaceWithLifecycle {
     BufferedReader input = new BufferedReader(new InputStreamReader(System.in));
     for (String line = input.readLine(); line != null; line = input.readLine()) {
       if (line.contains("\"count\"")) space.count(number(line, "ticks"), number(line, "hertz"));
+      if (line.contains("\"event\"")) space.event(number(line, "severity"), number(line, "alarm") == 1);
       System.out.println("{}");
     }
     System.exit(0);
