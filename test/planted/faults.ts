@@ -7,6 +7,7 @@ import { DISK_FAULTS } from './log-disk.ts'
 import { LOG_FAULTS } from './log.ts'
 import { MQTT_FAULTS } from './mqtt.ts'
 import { MODBUS_FAULTS } from './modbus.ts'
+import { OPCUA_FAULTS } from './opcua.ts'
 import { PIPELINE_FAULTS } from './pipeline.ts'
 import { RETENTION_FAULTS } from './retention.ts'
 
@@ -20,4 +21,5 @@ export const FAULTS: readonly Fault[] = [
   ...KAFKA_FAULTS,
   ...MQTT_FAULTS,
   ...MODBUS_FAULTS,
+  ...OPCUA_FAULTS,
 ]

@@ -181,8 +181,25 @@ test('node-opcua: an alarm that is there already is told as it is and marked; th
   expect(high()).toMatchObject([
     { 'ActiveState/Id': true, 'AckedState/Id': false, SourceName: '1:Tank', Retain: true, refresh: true },
   ])
+  // The server wants to be asked again: what is told then was told before.
+  await server.command({ do: 'refresh' })
+  while ((await server.command({ do: 'refreshes' })).refreshes !== 2) await new Promise((resolve) => setTimeout(resolve, 50))
   await server.command({ do: 'write', node: 'Level', value: 20 })
   await until('its end', () => high().some((it) => it['ActiveState/Id'] === false))
   expect(high().filter((it) => it.refresh === true).length).toBe(1)
   expect(new Set(high().map((it) => it.EventId)).size).toBe(high().length)
+})
+
+test('node-opcua: a server without filters: what is beneath the least severity is sorted out here', async () => {
+  server = await nodeOpcua({ port: await freePort(), dir, policies: ['None'], modes: ['None'], filterless: true })
+  const events = [
+    { ...stream, severity: 400 },
+    { ...stream, tag: 'all' },
+  ]
+  source = run({ endpoint: server.endpoint, security, ...quick, events }, dir)
+  await isUp()
+  for (const value of [399, 400]) await server.command({ do: 'raise', value })
+  await until('both', () => told('all').length === 2 && told().length > 0)
+  expect(told('all').map((it) => it.Severity)).toEqual([399, 400])
+  expect(told().map((it) => it.Severity)).toEqual([400])
 })

@@ -7,6 +7,7 @@ import {
   coerceLocalizedText,
   DataType,
   MessageSecurityMode,
+  ObjectTypeIds,
   OPCUACertificateManager,
   OPCUAServer,
   type SecurityPolicy,
@@ -34,12 +35,14 @@ interface Options {
   readonly silent?: boolean
   /** An alarm `High` beyond 90 of `Level`. */
   readonly alarms?: boolean
+  /** It takes no filter of events that has a comparison. */
+  readonly filterless?: boolean
   /** Clients it does not know are rejected. */
   readonly strict?: boolean
 }
 
 interface Command {
-  readonly do: 'write' | 'count' | 'sessions' | 'channels' | 'trust-users'
+  readonly do: 'refresh' | 'refreshes' | 'raise' | 'write' | 'count' | 'sessions' | 'channels' | 'trust-users'
   readonly node: string
   readonly value: number
   readonly status?: keyof typeof StatusCodes
@@ -75,6 +78,7 @@ const server = new OPCUAServer({
       maxNodesPerRead: options.nodesPerRead ?? 0,
       maxNodesPerBrowse: options.nodesPerBrowse ?? 0,
     },
+    ...(options.filterless && { maxWhereClauseParameters: 1 }),
     maxSubscriptions: 20,
   },
   serverInfo: { applicationUri: 'urn:plant:node' },
@@ -127,9 +131,14 @@ if (options.extras !== undefined) {
       value: { dataType: DataType.Int32, value: n },
     })
 }
+const events = space.rootFolder.objects.server
+let refreshes = 0
+events.on('event', (it) => {
+  if (it.getEventDataSource().nodeId.toString() === `ns=0;i=${ObjectTypeIds.RefreshStartEventType}`) refreshes++
+})
 if (options.alarms) {
   space.installAlarmsAndConditionsService()
-  const source = own.addObject({ organizedBy: parent, browseName: 'Tank', eventSourceOf: space.rootFolder.objects.server })
+  const source = own.addObject({ organizedBy: parent, browseName: 'Tank', eventSourceOf: events })
   own.instantiateExclusiveLimitAlarm('ExclusiveLimitAlarmType', {
     browseName: 'High',
     conditionName: 'High',
@@ -173,6 +182,10 @@ async function trustUsers(): Promise<void> {
 
 async function answer(command: Command): Promise<object> {
   if (command.do === 'write') write(command.node, command.value, command.status)
+  if (command.do === 'refresh') events.raiseEvent('RefreshRequiredEventType', {})
+  if (command.do === 'refreshes') return { refreshes }
+  if (command.do === 'raise')
+    events.raiseEvent('BaseEventType', { severity: { dataType: DataType.UInt16, value: command.value } })
   if (command.do === 'channels') return { channels: channels() }
   if (command.do === 'trust-users') await trustUsers()
   if (command.do === 'sessions') return { sessions: server.currentSessionCount }
