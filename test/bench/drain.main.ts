@@ -1,5 +1,5 @@
 // Drains a log into Kafka by the route that the agent has, threads and all, and says how it went; or sends small transactions one after another.
-// Started by drain.ts.   DIR BOOTSTRAP CLIENT|blocks DEVICE READINGS   ·   live BOOTSTRAP CLIENT DEVICE SECONDS
+// Started by drain.ts.   DIR BOOTSTRAP CLIENT|blocks|warm DEVICE READINGS   ·   live BOOTSTRAP CLIENT DEVICE SECONDS
 import { newReport } from '../../src/pipeline/forward-report.ts'
 import { forward } from '../../src/pipeline/forward.ts'
 import { kafkaSettingsSchema } from '../../src/uplinks/kafka/settings.ts'
@@ -23,7 +23,7 @@ async function drained(dir: string, readings: number): Promise<object> {
   const topics = Object.fromEntries(Object.entries(TOPICS).map(([role, name]) => [role, `${client}.${name}`]))
   const records = client === 'blocks' ? 'blocks' : 'readings'
   const access = { brokers: [bootstrap], insecure: 'loopback of a benchmark', topics }
-  const parsed = kafkaSettingsSchema.parse({ ...access, client: records === 'blocks' ? 'direct' : client })
+  const parsed = kafkaSettingsSchema.parse({ ...access, client: client === 'kafkajs' ? client : 'direct' })
   const host = uplinkHost({ name: 'kafka', kind: 'kafka', settings: parsed, device, site: 'plant-1', records }, SILENT)
   const report = newReport()
   const stop = new AbortController()
