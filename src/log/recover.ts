@@ -64,6 +64,9 @@ const FAULTS_SAID_MAX = 5
 const EARLIER_DAY = 'segments have numbers that the journal has not given out'
 /** Page size, write-ahead log for reading and writing, nothing reserved, the fractions that SQLite has always had. */
 const HEAD = Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.from([PAGE_BYTES >> 8, 0, 2, 2, 0, 64, 32, 32])])
+const MAGIC_BYTES = 16
+const FORMER_PAGE_BYTES = 4096
+const FORMER_FORMAT = 2
 const DATABASE_PAGES_AT = 28
 const FREELIST_AT = 32
 
@@ -84,6 +87,7 @@ export async function recoverLog(options: RecoverOptions): Promise<Recovered> {
     if (segments.length === 0) return { faults: [], mendedBits: 0 }
     return await makeAnew(options, ['journal.db is missing'], false)
   }
+  refuseFormer(dir)
   mendHead(fileIn(dir))
   const wal = mendWal(fileIn(dir, 'journal.db-wal'))
   const faults: string[] =
@@ -134,6 +138,19 @@ const isDamage = (error: unknown) => /^SQLITE_(CORRUPT|NOTADB|ERROR|IOERR_SHORT_
 /** The device did not give the bytes (EIO). */
 const isReadError = (error: unknown) => codeOf(error) === 'SQLITE_IOERR_READ'
 const codeOf = (error: unknown) => String((error as { code?: unknown }).code)
+
+/** Journals of format 2 and before have larger pages. Their write-ahead log would look damaged: they are told by their head. */
+function refuseFormer(dir: string): void {
+  const head = Buffer.alloc(MAGIC_BYTES + 2)
+  const fd = openSync(fileIn(dir), 'r')
+  try {
+    readSync(fd, head, 0, head.length, 0)
+  } finally {
+    closeSync(fd)
+  }
+  const isJournal = head.subarray(0, MAGIC_BYTES).equals(HEAD.subarray(0, MAGIC_BYTES))
+  if (isJournal && head.readUInt16BE(MAGIC_BYTES) === FORMER_PAGE_BYTES) assertFormat(dir, FORMER_FORMAT)
+}
 
 /**
  * The first bytes of the file are the same in every journal, and SQLite believes them: one flipped bit there and it would leave the
