@@ -57,7 +57,7 @@ function readTable(db: Journal, table: Guarded): Row[] {
   const names = [...columns.map((it) => `"${it.name}"`), 'crc'].join(', ')
   const [id] = columns
   const isByNumber = id?.name === 'id' && id.pk === 1
-  const rows = isByNumber ? byNumber(db, table, names) : inBothOrders(db, table, names)
+  const rows = attempt(() => (isByNumber ? byNumber(db, table, names) : inBothOrders(db, table, names))) ?? []
   return rows.filter((it) => isAsWritten(it, columns))
 }
 

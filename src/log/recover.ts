@@ -255,31 +255,59 @@ async function makeAnew(options: RecoverOptions, faults: readonly string[], isWa
 /** From a copy where SQLite would not read it as it is: with a write-ahead log that it reads to its end, with a first page that it knows. */
 function readOld(dir: string, isWalDamaged: boolean): OldJournal {
   if (!existsSync(fileIn(dir))) return NO_OLD_JOURNAL
-  const asItIs = isWalDamaged ? NO_OLD_JOURNAL : readOldJournal(fileIn(dir))
+  const [damaged, fresh] = [fileIn(dir), fileIn(rebuildDir(dir))]
+  const asItIs = isWalDamaged || tablesOf(damaged) !== tablesOf(fresh) ? NO_OLD_JOURNAL : readOldJournal(damaged)
   if (asItIs.tables.stream.length > 0) return asItIs
   const [wal, copy] = [fileIn(dir, 'journal.db-wal'), fileIn(rebuildDir(dir), 'old.db')]
   copyFileSync(fileIn(dir), copy)
   if (existsSync(wal)) salvageWal(wal, `${copy}-wal`)
+  if (tablesOf(copy) !== tablesOf(fresh)) replaceTables(copy, fresh)
   let old = readOldJournal(copy)
   if (old.tables.stream.length === 0) {
-    replaceFirstPage(copy, fileIn(rebuildDir(dir)))
+    replaceTables(copy, fresh)
     old = readOldJournal(copy)
   }
   for (const end of ['', '-wal', '-shm']) rmSync(`${copy}${end}`, { force: true })
   return old
 }
 
-/** The first page says where the tables are: the same in all journals that this version made. */
-function replaceFirstPage(file: string, of: string): void {
-  const page = readFileSync(of).subarray(0, PAGE_BYTES)
-  page.writeUInt32BE(Math.floor(statSync(file).size / PAGE_BYTES), DATABASE_PAGES_AT)
-  page.writeUInt32BE(0, FREELIST_AT)
-  page.writeUInt32BE(0, FREELIST_AT + 4)
+/** What a journal says that its tables are; a text that no journal has where it cannot say it. */
+function tablesOf(file: string): string {
+  let db: Journal | undefined
+  try {
+    db = new Database(file, { readonly: true, fileMustExist: true })
+    return JSON.stringify(
+      db.prepare('SELECT type, name, tbl_name, rootpage, hex(sql) FROM sqlite_master ORDER BY rowid').raw().all(),
+    )
+  } catch (error) {
+    return `${file}: ${(error as Error).message}`
+  } finally {
+    db?.close()
+  }
+}
+
+/** The first pages say what the tables are and where they begin: the same in all journals that this version made. */
+function replaceTables(file: string, of: string): void {
+  const from = readFileSync(of)
+  const first = from.subarray(0, PAGE_BYTES)
+  first.writeUInt32BE(Math.floor(statSync(file).size / PAGE_BYTES), DATABASE_PAGES_AT)
+  first.writeUInt32BE(0, FREELIST_AT)
+  first.writeUInt32BE(0, FREELIST_AT + 4)
   const fd = openSync(file, 'r+')
   try {
-    writeSync(fd, page, 0, page.length, 0)
+    for (const page of tablePages(of)) writeSync(fd, from, (page - 1) * PAGE_BYTES, PAGE_BYTES, (page - 1) * PAGE_BYTES)
   } finally {
     closeSync(fd)
+  }
+}
+
+/** By number, of a sound journal: those that hold sqlite_master. */
+function tablePages(file: string): number[] {
+  const db = new Database(file, { readonly: true, fileMustExist: true })
+  try {
+    return db.prepare("SELECT pageno FROM dbstat WHERE name IN ('sqlite_master', 'sqlite_schema')").pluck().all() as number[]
+  } finally {
+    db.close()
   }
 }
 

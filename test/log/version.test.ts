@@ -46,6 +46,8 @@ function journalOf(format: number, pageBytes: number): Database.Database {
   db.exec('CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID')
   db.pragma('wal_checkpoint(TRUNCATE)')
   db.prepare('INSERT INTO meta VALUES (?, ?)').run('format', String(format))
+  // So many that frames of one page size and of the other begin at the same place.
+  for (let n = 0; n < 200; n++) db.prepare('INSERT INTO meta VALUES (?, ?)').run(`key-${n}`, 'x'.repeat(100))
   return db
 }
 
