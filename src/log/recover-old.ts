@@ -75,8 +75,10 @@ function inBothOrders(db: Journal, table: string, names: string): Row[] {
   return [...found.values()]
 }
 
+/** Each number once, whatever order pages that were swapped bring them in: what does not go forward is probed as if it could not be read. */
 function byNumber(db: Journal, table: string, names: string): Row[] {
-  const rows: Row[] = []
+  const rows = new Map<number, Row>()
+  const keep = (row: Row) => rows.set(Number(row['id']), row)
   const chunk = db.prepare(`SELECT ${names} FROM ${table} NOT INDEXED WHERE id > ? ORDER BY id LIMIT ${CHUNK_ROWS}`)
   const one = db.prepare(`SELECT ${names} FROM ${table} NOT INDEXED WHERE id = ?`)
   let at = Number.MIN_SAFE_INTEGER
@@ -84,22 +86,23 @@ function byNumber(db: Journal, table: string, names: string): Row[] {
   for (let rounds = 0; rounds < PROBE_ROUNDS_MAX && empty < EMPTY_ROUNDS_MAX; ) {
     const found = attempt(() => chunk.all(at) as Row[])
     if (found?.length === 0) break
-    if (found) {
-      rows.push(...found)
-      at = Number(found.at(-1)?.['id'])
+    const last = Number(found?.at(-1)?.['id'])
+    if (found && last > at) {
+      for (const row of found) keep(row)
+      at = last
       continue
     }
     rounds++
     at = Math.max(at, -1)
-    const before = rows.length
+    const before = rows.size
     for (let id = at + 1; id <= at + PROBES; id++) {
       const row = attempt(() => one.get(id) as Row | undefined)
-      if (row) rows.push(row)
+      if (row) keep(row)
     }
-    empty = rows.length > before ? 0 : empty + 1
+    empty = rows.size > before ? 0 : empty + 1
     at += PROBES
   }
-  return rows
+  return [...rows.values()]
 }
 
 function readBlocks(db: Journal): OldBlock[] {
