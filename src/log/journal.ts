@@ -74,6 +74,21 @@ CREATE TABLE account (class TEXT PRIMARY KEY, accepted INTEGER NOT NULL, deliver
 CREATE TABLE offline (class TEXT PRIMARY KEY, ms INTEGER NOT NULL, stored INTEGER NOT NULL, delivered INTEGER NOT NULL, at INTEGER NOT NULL, trusted INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE ended (stream INTEGER PRIMARY KEY) STRICT;
 `
+/** What is wrong with the tables themselves: a flipped bit in the name of a column harms no row and no index, and nothing else notices it. */
+export function schemaFaults(db: Journal): string[] {
+  const right = new Database(':memory:')
+  try {
+    right.exec(SCHEMA + PERIOD_SCHEMA)
+    createGuard(right)
+    return schemaOf(db) === schemaOf(right) ? [] : ['the tables are not those that this version makes']
+  } finally {
+    right.close()
+  }
+}
+
+const schemaOf = (db: Journal) =>
+  JSON.stringify(db.prepare('SELECT type, name, tbl_name, hex(sql) FROM sqlite_master ORDER BY type, name').raw().all())
+
 function common(db: Journal): void {
   db.pragma('temp_store = MEMORY')
   db.pragma('mmap_size = 0')

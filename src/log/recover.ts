@@ -28,7 +28,7 @@ import {
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { Journal } from './journal.ts'
-import { assertFormat, openJournal, PAGE_BYTES, pagesUsed, writeMeta } from './journal.ts'
+import { assertFormat, openJournal, PAGE_BYTES, pagesUsed, schemaFaults, writeMeta } from './journal.ts'
 import { GUARDED, guardFaults } from './recover-guard.ts'
 import type { OldJournal } from './recover-old.ts'
 import { NO_OLD_JOURNAL, readOldJournal } from './recover-old.ts'
@@ -117,7 +117,7 @@ function examineFile({ dir, bootId }: RecoverOptions, isTorn: boolean): string[]
     if (isTorn && meta.get('boot-id') === bootId && meta.get('clean-stop') !== '1')
       return ['the last commit in the write-ahead log cannot be read']
     // A write-ahead log that is not there says nothing: it goes, emptied into the journal, with the last connection of a process that ends by itself.
-    const faults = faultsOf(db)
+    const faults = [...schemaFaults(db), ...faultsOf(db)]
     if (faults.length === 0) lengthen(fileIn(dir), (db.pragma('page_count', { simple: true }) as number) * PAGE_BYTES)
     return faults
   } catch (error) {
