@@ -32,11 +32,8 @@ import { spaceOf } from './space.ts'
 export type Journal = Database.Database
 
 /** Raised when an older version could not read what this one writes. */
-const FORMAT = 3
-/** Small, for most commits change a few rows on many pages, and each page that is touched goes to the write-ahead log whole. */
-export const PAGE_BYTES = 512
-/** What a moment's room is worth: fewer free pages than that are kept. */
-const FREE_PAGES_KEPT = 64
+const FORMAT = 2
+export const PAGE_BYTES = 4096
 const SQLITE_MIN = [3, 51, 3]
 /** Checkpoints begin at this share of the write-ahead log's bound; one transaction may go beyond by what it writes itself. */
 const WAL_SHARE_AUTOCHECKPOINT = 0.45
@@ -74,21 +71,6 @@ CREATE TABLE account (class TEXT PRIMARY KEY, accepted INTEGER NOT NULL, deliver
 CREATE TABLE offline (class TEXT PRIMARY KEY, ms INTEGER NOT NULL, stored INTEGER NOT NULL, delivered INTEGER NOT NULL, at INTEGER NOT NULL, trusted INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE ended (stream INTEGER PRIMARY KEY) STRICT;
 `
-/** What is wrong with the tables themselves: a flipped bit in the name of a column harms no row and no index, and nothing else notices it. */
-export function schemaFaults(db: Journal): string[] {
-  const right = new Database(':memory:')
-  try {
-    right.exec(SCHEMA + PERIOD_SCHEMA)
-    createGuard(right)
-    return schemaOf(db) === schemaOf(right) ? [] : ['the tables are not those that this version makes']
-  } finally {
-    right.close()
-  }
-}
-
-const schemaOf = (db: Journal) =>
-  JSON.stringify(db.prepare('SELECT type, name, tbl_name, hex(sql) FROM sqlite_master ORDER BY type, name').raw().all())
-
 function common(db: Journal): void {
   db.pragma('temp_store = MEMORY')
   db.pragma('mmap_size = 0')
@@ -116,7 +98,6 @@ export function openJournal(dir: string, bytesMax: number): Journal {
   const db = new Database(journalFile(dir))
   assertSqlite(db)
   db.pragma(`page_size = ${PAGE_BYTES}`)
-  db.pragma('auto_vacuum = INCREMENTAL')
   common(db)
   db.pragma('journal_mode = WAL')
   db.pragma('synchronous = FULL')
@@ -163,12 +144,6 @@ export function pagesMax(bytesMax: number): number {
 /** Pages in use. */
 export function pagesUsed(db: Journal): number {
   return (db.pragma('page_count', { simple: true }) as number) - (db.pragma('freelist_count', { simple: true }) as number)
-}
-
-/** Inside a transaction: gives free pages back to the partition where they are most of the file, as after sealing. */
-export function giveBackPages(db: Journal): void {
-  const free = db.pragma('freelist_count', { simple: true }) as number
-  if (free > Math.max(FREE_PAGES_KEPT, pagesUsed(db))) db.pragma('incremental_vacuum')
 }
 
 function readMeta(db: Journal, key: string): string | undefined {

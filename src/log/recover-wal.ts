@@ -8,10 +8,10 @@
 // On disk (SQLite, wal.c), big endian: a header of 32 bytes (magic, version, page size, number, two salts, two sums), then frames of 24 bytes
 // (page, database size after a commit or 0, the salts, two sums) and a page. The sums go on from frame to frame over the first 8 bytes and the page.
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
-import { PAGE_BYTES } from './journal.ts'
 
 const HEADER_BYTES = 32
 const FRAME_HEADER_BYTES = 24
+const PAGE_BYTES = 4096
 const FRAME_BYTES = FRAME_HEADER_BYTES + PAGE_BYTES
 /** The last bit says in which order the words of a sum are: 0, little endian. */
 const MAGIC = 0x377f0682

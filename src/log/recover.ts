@@ -28,7 +28,7 @@ import {
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { Journal } from './journal.ts'
-import { assertFormat, openJournal, PAGE_BYTES, pagesUsed, schemaFaults, writeMeta } from './journal.ts'
+import { assertFormat, openJournal, PAGE_BYTES, pagesUsed, writeMeta } from './journal.ts'
 import { GUARDED, guardFaults } from './recover-guard.ts'
 import type { OldJournal } from './recover-old.ts'
 import { NO_OLD_JOURNAL, readOldJournal } from './recover-old.ts'
@@ -62,11 +62,8 @@ const EXAMINED_BYTES_MAX = 64_000_000
 const SMALL_TABLES = GUARDED.filter((it) => it !== 'ledger')
 const FAULTS_SAID_MAX = 5
 const EARLIER_DAY = 'segments have numbers that the journal has not given out'
-/** Page size, write-ahead log for reading and writing, nothing reserved, the fractions that SQLite has always had. */
-const HEAD = Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.from([PAGE_BYTES >> 8, 0, 2, 2, 0, 64, 32, 32])])
-const MAGIC_BYTES = 16
-const FORMER_PAGE_BYTES = 4096
-const FORMER_FORMAT = 2
+/** Page size 4096, write-ahead log for reading and writing, nothing reserved, the fractions that SQLite has always had. */
+const HEAD = Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.from([0x10, 0x00, 2, 2, 0, 64, 32, 32])])
 const DATABASE_PAGES_AT = 28
 const FREELIST_AT = 32
 
@@ -87,7 +84,6 @@ export async function recoverLog(options: RecoverOptions): Promise<Recovered> {
     if (segments.length === 0) return { faults: [], mendedBits: 0 }
     return await makeAnew(options, ['journal.db is missing'], false)
   }
-  refuseFormer(dir)
   mendHead(fileIn(dir))
   const wal = mendWal(fileIn(dir, 'journal.db-wal'))
   const faults: string[] =
@@ -117,7 +113,7 @@ function examineFile({ dir, bootId }: RecoverOptions, isTorn: boolean): string[]
     if (isTorn && meta.get('boot-id') === bootId && meta.get('clean-stop') !== '1')
       return ['the last commit in the write-ahead log cannot be read']
     // A write-ahead log that is not there says nothing: it goes, emptied into the journal, with the last connection of a process that ends by itself.
-    const faults = [...schemaFaults(db), ...faultsOf(db)]
+    const faults = faultsOf(db)
     if (faults.length === 0) lengthen(fileIn(dir), (db.pragma('page_count', { simple: true }) as number) * PAGE_BYTES)
     return faults
   } catch (error) {
@@ -138,19 +134,6 @@ const isDamage = (error: unknown) => /^SQLITE_(CORRUPT|NOTADB|ERROR|IOERR_SHORT_
 /** The device did not give the bytes (EIO). */
 const isReadError = (error: unknown) => codeOf(error) === 'SQLITE_IOERR_READ'
 const codeOf = (error: unknown) => String((error as { code?: unknown }).code)
-
-/** Journals of format 2 and before have larger pages. Their write-ahead log would look damaged: they are told by their head. */
-function refuseFormer(dir: string): void {
-  const head = Buffer.alloc(MAGIC_BYTES + 2)
-  const fd = openSync(fileIn(dir), 'r')
-  try {
-    readSync(fd, head, 0, head.length, 0)
-  } finally {
-    closeSync(fd)
-  }
-  const isJournal = head.subarray(0, MAGIC_BYTES).equals(HEAD.subarray(0, MAGIC_BYTES))
-  if (isJournal && head.readUInt16BE(MAGIC_BYTES) === FORMER_PAGE_BYTES) assertFormat(dir, FORMER_FORMAT)
-}
 
 /**
  * The first bytes of the file are the same in every journal, and SQLite believes them: one flipped bit there and it would leave the
@@ -255,59 +238,31 @@ async function makeAnew(options: RecoverOptions, faults: readonly string[], isWa
 /** From a copy where SQLite would not read it as it is: with a write-ahead log that it reads to its end, with a first page that it knows. */
 function readOld(dir: string, isWalDamaged: boolean): OldJournal {
   if (!existsSync(fileIn(dir))) return NO_OLD_JOURNAL
-  const [damaged, fresh] = [fileIn(dir), fileIn(rebuildDir(dir))]
-  const asItIs = isWalDamaged || tablesOf(damaged) !== tablesOf(fresh) ? NO_OLD_JOURNAL : readOldJournal(damaged)
+  const asItIs = isWalDamaged ? NO_OLD_JOURNAL : readOldJournal(fileIn(dir))
   if (asItIs.tables.stream.length > 0) return asItIs
   const [wal, copy] = [fileIn(dir, 'journal.db-wal'), fileIn(rebuildDir(dir), 'old.db')]
   copyFileSync(fileIn(dir), copy)
   if (existsSync(wal)) salvageWal(wal, `${copy}-wal`)
-  if (tablesOf(copy) !== tablesOf(fresh)) replaceTables(copy, fresh)
   let old = readOldJournal(copy)
   if (old.tables.stream.length === 0) {
-    replaceTables(copy, fresh)
+    replaceFirstPage(copy, fileIn(rebuildDir(dir)))
     old = readOldJournal(copy)
   }
   for (const end of ['', '-wal', '-shm']) rmSync(`${copy}${end}`, { force: true })
   return old
 }
 
-/** What a journal says that its tables are; a text that no journal has where it cannot say it. */
-function tablesOf(file: string): string {
-  let db: Journal | undefined
-  try {
-    db = new Database(file, { readonly: true, fileMustExist: true })
-    return JSON.stringify(
-      db.prepare('SELECT type, name, tbl_name, rootpage, hex(sql) FROM sqlite_master ORDER BY rowid').raw().all(),
-    )
-  } catch (error) {
-    return `${file}: ${(error as Error).message}`
-  } finally {
-    db?.close()
-  }
-}
-
-/** The first pages say what the tables are and where they begin: the same in all journals that this version made. */
-function replaceTables(file: string, of: string): void {
-  const from = readFileSync(of)
-  const first = from.subarray(0, PAGE_BYTES)
-  first.writeUInt32BE(Math.floor(statSync(file).size / PAGE_BYTES), DATABASE_PAGES_AT)
-  first.writeUInt32BE(0, FREELIST_AT)
-  first.writeUInt32BE(0, FREELIST_AT + 4)
+/** The first page says where the tables are: the same in all journals that this version made. */
+function replaceFirstPage(file: string, of: string): void {
+  const page = readFileSync(of).subarray(0, PAGE_BYTES)
+  page.writeUInt32BE(Math.floor(statSync(file).size / PAGE_BYTES), DATABASE_PAGES_AT)
+  page.writeUInt32BE(0, FREELIST_AT)
+  page.writeUInt32BE(0, FREELIST_AT + 4)
   const fd = openSync(file, 'r+')
   try {
-    for (const page of tablePages(of)) writeSync(fd, from, (page - 1) * PAGE_BYTES, PAGE_BYTES, (page - 1) * PAGE_BYTES)
+    writeSync(fd, page, 0, page.length, 0)
   } finally {
     closeSync(fd)
-  }
-}
-
-/** By number, of a sound journal: those that hold sqlite_master. */
-function tablePages(file: string): number[] {
-  const db = new Database(file, { readonly: true, fileMustExist: true })
-  try {
-    return db.prepare("SELECT pageno FROM dbstat WHERE name IN ('sqlite_master', 'sqlite_schema')").pluck().all() as number[]
-  } finally {
-    db.close()
   }
 }
 

@@ -30,7 +30,7 @@ import { createChanges, damageOf } from './change.ts'
 import { loadCatalogue } from './catalogue.ts'
 import type { Ready } from './choose.ts'
 import { choose, freshRow, readyBlock } from './choose.ts'
-import { openJournal, presentEpoch, writeMeta, giveBackPages } from './journal.ts'
+import { openJournal, presentEpoch, writeMeta } from './journal.ts'
 import { loadLedger } from './ledger.ts'
 import { loadPeriods } from './periods.ts'
 import { loadPositions } from './positions.ts'
@@ -447,7 +447,6 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       if (!pressure.canWrite()) return false
       change(() => {
         done = changes.apply(it, world.now())
-        if (done && it.kind !== 'drop') giveBackPages(db)
       })
       if (done) world.durable([], ledger.unpublished())
       plan()
