@@ -75,7 +75,10 @@ async function run(name: string, { source, handOver, ...running }: Running): Pro
 
 function runningOf(name: string): Running {
   const running = open.get(name)
-  if (!running) throw new Unreachable('protocol-restarting', `source ${name} is being started`)
+  if (!running) {
+    const remedy = 'Try again in a few seconds.'
+    throw new Unreachable('protocol-restarting', `source ${name} is being started`, { remedy })
+  }
   return running
 }
 

@@ -137,7 +137,7 @@ export const newDevice = () => `box-${randomUUID().slice(0, 8)}`
 export const caseDir = (dir: string, dice: Dice) => join(dir, `case-${dice.below(2 ** 30)}`)
 
 /**
- * By librdkafka, which is not ours. (The consumer of kafkajs hands out records of a transaction that was aborted when its time was over:
+ * By librdkafka, which is not ours. (The consumer of kafkajs hands out records of aborted transactions:
  * 302 of 90,000 in one round, of which `verify` saw none.)
  */
 async function readAll(bootstrap: string, topic: string): Promise<Landed> {
