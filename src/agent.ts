@@ -12,7 +12,8 @@ import { airgapApi } from './airgap/give.ts'
 import { EXPORT_KEY_FILE, ownSigningKey } from './airgap/keys.ts'
 import type { AgentApi } from './core/agent-api.ts'
 import { SMALL_BATCHES_IN_FLIGHT_MAX } from './core/bounds.ts'
-import { BadInput } from './core/errors.ts'
+import { BadInput, Unreachable } from './core/errors.ts'
+import type { SettingsApi, WatchApi } from './core/operator.ts'
 import type { Settings, UplinkSettings } from './core/settings.ts'
 import type { Logger, TestStep } from './core/source.ts'
 import type { ClassStatus } from './core/status.ts'
@@ -253,6 +254,7 @@ function assemble(
     forecast: async (offlineMs) => forecast(forecastRequest(await forecastParts(settings, log, rates), offlineMs)),
     query: (request, signal) => query(request, log.query, signal),
     ...log.files,
+    ...operatorApi(),
     ...airgapApi({
       log: log.airgap,
       key: () => ownSigningKey(join(options.dir, EXPORT_KEY_FILE)),
@@ -353,6 +355,27 @@ async function forecastParts(settings: Settings, log: OpenLog, rates: ReturnType
     rates: rates(figures.classes),
     bytesWrittenPerDay: bytesWrittenPerDay(),
     flashEnduranceBytes: null,
+  }
+}
+
+function operatorApi(): SettingsApi & WatchApi {
+  const soon = (): never => {
+    throw new Unreachable('not-built', 'not built yet')
+  }
+  return {
+    settings: soon,
+    settingsCheck: soon,
+    settingsApply: soon,
+    settingsConfirm: soon,
+    settingsRevert: soon,
+    settingsHistory: soon,
+    settingsText: soon,
+    secrets: soon,
+    setSecret: soon,
+    removeSecret: soon,
+    live: soon,
+    ledger: soon,
+    logDays: soon,
   }
 }
 

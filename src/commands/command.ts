@@ -7,6 +7,7 @@ import type { Settings, UplinkSettings } from '../core/settings.ts'
 import type { FilesReport, UnpackProgress, UnpackReport } from '../core/unpack.ts'
 import type { VerifyProgress, VerifyReport } from '../core/verify.ts'
 import type { SettingsSchemas } from '../settings/schema.ts'
+import type { Operation } from './operation.ts'
 
 export interface Command {
   /** `status`, `sources test`. */
@@ -19,6 +20,8 @@ export interface Command {
   readonly options: Readonly<Record<string, Option>>
   /** Takes all that follows the name as it stands: who runs it has options of its own. */
   readonly raw?: boolean
+  /** What page, console and scripts on other machines call. */
+  readonly operation?: Operation
   /** Resolves with the exit status: 0 done, 1 failed, 2 wrong usage or settings. */
   run(context: CommandContext): Promise<number>
 }

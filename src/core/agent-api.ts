@@ -4,6 +4,7 @@ import type { SliceTime } from './log.ts'
 import type { UplinkView } from './links.ts'
 import type { LogApi } from './log-files.ts'
 import type { Quality, Value, ValueKind } from './reading.ts'
+import type { SettingsApi, WatchApi } from './operator.ts'
 import type { Forecast } from './retention.ts'
 import type { ScanRequest, ScanStep } from './scan.ts'
 import type { BrowseEntry, BrowseRequest, Certificate, TestStep, TrustRequest } from './source.ts'
@@ -93,7 +94,7 @@ export interface TrustSourceRequest extends TrustRequest {
   readonly name: string
 }
 
-export interface AgentApi extends LogApi, AirgapApi {
+export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi {
   status(): Promise<Status>
   uplinks(): Promise<readonly UplinkView[]>
   testSource(name: string, signal: AbortSignal): AsyncIterable<TestStep>
@@ -127,4 +128,17 @@ export const ROLES = {
   exportFiles: 'operate',
   fileIsWhole: 'operate',
   takeReceipt: 'operate',
+  live: 'view',
+  ledger: 'view',
+  logDays: 'view',
+  settings: 'view',
+  settingsCheck: 'view',
+  settingsApply: 'operate',
+  settingsConfirm: 'operate',
+  settingsRevert: 'operate',
+  settingsHistory: 'view',
+  settingsText: 'view',
+  secrets: 'view',
+  setSecret: 'operate',
+  removeSecret: 'operate',
 } as const satisfies Record<keyof AgentApi, 'view' | 'operate'>

@@ -43,3 +43,9 @@ export const SCAN_HOST_MS_MAX = 20_000
 export const BROWSE_ENTRIES_MAX = 100_000
 /** Acknowledgements of one source that may wait for the disk at a time, those of items that were withheld whole included. */
 export const ACKNOWLEDGEMENTS_HELD_MAX = 65_536
+/** Tags whose last values one asker sees at a time. */
+export const LIVE_TAGS_MAX = 20_000
+/** Lines of the ledger in one answer. */
+export const LEDGER_LINES_MAX = 100_000
+/** Of a settings file. */
+export const SETTINGS_CHARS_MAX = 8_000_000

@@ -7,6 +7,7 @@ import { Unreachable } from '../core/errors.ts'
 import type { CheckStep, ExportPart, LogInspection } from '../core/log-files.ts'
 import type { Forecast } from '../core/retention.ts'
 import type { UplinkView } from '../core/links.ts'
+import type { LedgerLine, LiveValue, LogDay, SecretEntry, SettingsCheck, SettingsEntry, SettingsNow } from '../core/operator.ts'
 import type { Status } from '../core/status.ts'
 import type { ScanStep } from '../core/scan.ts'
 import type { BrowseEntry, Certificate, TestStep } from '../core/source.ts'
@@ -42,6 +43,20 @@ export function connectAgent(dir: string): AgentApi {
     fileIsWhole: (manifest) => ask<undefined>(dir, 'fileIsWhole', { manifest }),
     takeReceipt: (text) => ask<Received>(dir, 'takeReceipt', { text }),
     forecast: (offlineMs) => ask<Forecast>(dir, 'forecast', { offlineMs }),
+    live: (input, signal) => stream<LiveValue>(dir, 'live', input, signal),
+    ledger: (input, signal) => stream<LedgerLine>(dir, 'ledger', input, signal),
+    logDays: () => ask<readonly LogDay[]>(dir, 'logDays', {}),
+    settings: () => ask<SettingsNow>(dir, 'settings', {}),
+    settingsCheck: (text) => ask<SettingsCheck>(dir, 'settingsCheck', { text }),
+    settingsApply: (input) => ask<SettingsNow>(dir, 'settingsApply', input),
+    settingsConfirm: (revision) => ask<SettingsNow>(dir, 'settingsConfirm', { revision }),
+    settingsRevert: (revision, by) =>
+      ask<SettingsNow>(dir, 'settingsRevert', { by, ...(revision !== undefined && { revision }) }),
+    settingsHistory: () => ask<readonly SettingsEntry[]>(dir, 'settingsHistory', {}),
+    settingsText: (revision) => ask<string>(dir, 'settingsText', { revision }),
+    secrets: () => ask<readonly SecretEntry[]>(dir, 'secrets', {}),
+    setSecret: (name, text) => ask<undefined>(dir, 'setSecret', { name, text }),
+    removeSecret: (name) => ask<undefined>(dir, 'removeSecret', { name }),
   }
 }
 

@@ -1,6 +1,6 @@
 // What each call takes, checked before anything is called. Apart from wire.ts, so that a client need not load zod.
 import { z } from 'zod'
-import { BROWSE_ENTRIES_MAX, EXPORT_FILE_BYTES_MAX } from '../core/bounds.ts'
+import { BROWSE_ENTRIES_MAX, EXPORT_FILE_BYTES_MAX, LEDGER_LINES_MAX, LIVE_TAGS_MAX, SETTINGS_CHARS_MAX } from '../core/bounds.ts'
 import type { Call } from './wire.ts'
 
 /** Rows of one query; who wants more asks in parts. */
@@ -41,6 +41,30 @@ const exportFiles = z.strictObject({
   nextNumber: z.int().min(1),
 })
 
+const tags = z.union([tag, z.array(tag).min(1).max(QUERY_TAGS_MAX)])
+const live = z.strictObject({
+  tag: tags.optional(),
+  limit: z.int().min(1).max(LIVE_TAGS_MAX),
+  everyMs: z.int().min(0).max(60_000),
+})
+const ledger = z.strictObject({
+  class: z.string().min(1).max(256).optional(),
+  from: micros.optional(),
+  to: micros.optional(),
+  limit: z.int().min(1).max(LEDGER_LINES_MAX),
+})
+const revision = z.string().regex(/^[0-9a-f]{64}$/, { error: 'must be a revision: 64 hexadecimal digits' })
+const settingsText = z.string().max(SETTINGS_CHARS_MAX)
+const by = z.string().min(1).max(256)
+const settingsApply = z.strictObject({
+  text: settingsText,
+  base: revision,
+  by,
+  confirmWithinMs: z.int().min(1_000).max(3_600_000).optional(),
+  note: z.string().max(1_000).optional(),
+})
+const secretName = z.string().min(1).max(63)
+
 export const INPUTS = {
   status: z.strictObject({}),
   uplinks: z.strictObject({}),
@@ -59,4 +83,17 @@ export const INPUTS = {
   exportFiles,
   fileIsWhole: z.strictObject({ manifest: z.string().min(1).max(100_000) }),
   takeReceipt: z.strictObject({ text: z.string().max(1_000_000) }),
+  live,
+  ledger,
+  logDays: z.strictObject({}),
+  settings: z.strictObject({}),
+  settingsCheck: z.strictObject({ text: settingsText }),
+  settingsApply,
+  settingsConfirm: z.strictObject({ revision }),
+  settingsRevert: z.strictObject({ revision: revision.optional(), by }),
+  settingsHistory: z.strictObject({}),
+  settingsText: z.strictObject({ revision }),
+  secrets: z.strictObject({}),
+  setSecret: z.strictObject({ name: secretName, text: z.string().min(1).max(65_536) }),
+  removeSecret: z.strictObject({ name: secretName }),
 } as const satisfies Record<Call, z.ZodType>

@@ -9,6 +9,7 @@ import type { AgentApi } from '../core/agent-api.ts'
 import { ROLES } from '../core/agent-api.ts'
 import { BadInput, Blocked, Unreachable } from '../core/errors.ts'
 import type { Logger } from '../core/source.ts'
+import type { LedgerRequest, LiveRequest, SettingsApply } from '../core/operator.ts'
 import { fromJson, toJson } from './json.ts'
 import type { Call, Role, WireError } from './wire.ts'
 import { isCall, packError, socketPath } from './wire.ts'
@@ -17,9 +18,9 @@ import { isCall, packError, socketPath } from './wire.ts'
 const { createServer } = process.getBuiltinModule('node:http')
 
 const BODY_BYTES_MAX = 65_536
-/** A receipt, or the manifests of a stick's files. */
-const LARGE_BODY_BYTES_MAX = 2_000_000
-const LARGE_CALLS: ReadonlySet<Call> = new Set(['exportFiles', 'fileIsWhole', 'takeReceipt'])
+/** A receipt, the manifests of a stick's files, a settings file. */
+const LARGE_BODY_BYTES_MAX = 12_000_000
+const LARGE_CALLS: ReadonlySet<Call> = new Set(['exportFiles', 'fileIsWhole', 'takeReceipt', 'settingsCheck', 'settingsApply'])
 const HEAD_BYTES_MAX = 8_192
 const CONNECTIONS_MAX = 64
 const REQUEST_MS_MAX = 10_000
@@ -197,6 +198,34 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return one(api.takeReceipt((input as { text: string }).text), response)
     case 'forecast':
       return one(api.forecast((input as { offlineMs: number }).offlineMs), response)
+    case 'live':
+      return many(api.live(input as LiveRequest, signal), response, signal)
+    case 'ledger':
+      return many(api.ledger(input as LedgerRequest, signal), response, signal)
+    case 'logDays':
+      return one(api.logDays(), response)
+    case 'settings':
+      return one(api.settings(), response)
+    case 'settingsCheck':
+      return one(api.settingsCheck((input as { text: string }).text), response)
+    case 'settingsApply':
+      return one(api.settingsApply(input as SettingsApply), response)
+    case 'settingsConfirm':
+      return one(api.settingsConfirm((input as { revision: string }).revision), response)
+    case 'settingsRevert': {
+      const { revision, by } = input as { revision?: string; by: string }
+      return one(api.settingsRevert(revision, by), response)
+    }
+    case 'settingsHistory':
+      return one(api.settingsHistory(), response)
+    case 'settingsText':
+      return one(api.settingsText((input as { revision: string }).revision), response)
+    case 'secrets':
+      return one(api.secrets(), response)
+    case 'setSecret':
+      return one(api.setSecret(name, (input as { text: string }).text), response)
+    case 'removeSecret':
+      return one(api.removeSecret(name), response)
   }
 }
 

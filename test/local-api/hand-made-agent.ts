@@ -6,6 +6,7 @@ import type { CheckStep, LogInspection } from '../../src/core/log-files.ts'
 import type { ScanRequest, ScanStep } from '../../src/core/scan.ts'
 import { hostsOf } from '../../src/core/scan.ts'
 import type { BrowseEntry, Certificate, Logger, TestStep } from '../../src/core/source.ts'
+import type { SettingsApi, SettingsNow, WatchApi } from '../../src/core/operator.ts'
 import type { ForecastRequest } from '../../src/core/retention.ts'
 import type { Status } from '../../src/core/status.ts'
 import { forecast } from '../../src/retention/forecast.ts'
@@ -352,6 +353,25 @@ const VIEWS: readonly UplinkView[] = [
   },
 ]
 
+function operator(): SettingsApi & WatchApi {
+  const now: SettingsNow = { text: 'version: 1\n', revision: '0'.repeat(64), pending: null, notInForce: [] }
+  return {
+    settings: () => Promise.resolve(now),
+    settingsCheck: () => Promise.resolve({ problems: [], changes: [], restarts: [], warnings: [] }),
+    settingsApply: () => Promise.resolve(now),
+    settingsConfirm: () => Promise.resolve(now),
+    settingsRevert: () => Promise.resolve(now),
+    settingsHistory: () => Promise.resolve([]),
+    settingsText: () => Promise.resolve(now.text),
+    secrets: () => Promise.resolve([]),
+    setSecret: () => Promise.resolve(),
+    removeSecret: () => Promise.resolve(),
+    async *live() {},
+    async *ledger() {},
+    logDays: () => Promise.resolve([]),
+  }
+}
+
 export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
   return {
     status: () => Promise.resolve(statusNow()),
@@ -365,6 +385,7 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
     async *exportFiles() {},
     fileIsWhole: () => Promise.resolve(),
     takeReceipt: () => Promise.resolve({ counted: 0, known: 0, ignored: 0 }),
+    ...operator(),
     async *query({ tag, limit, every }) {
       if (tag === 'nothing') return
       const values: QueryRow['value'][] = [

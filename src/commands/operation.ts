@@ -1,0 +1,35 @@
+// What the web page, scripts and the console call: one question with one answer, or with many rows. The panel draws its HTTP routes and the
+// OpenAPI page from these, the CLI's words stand beside them in the same file.
+//
+//   'sources browse' → POST /api/v1/sources/browse  { name, … } → 200 answer, or rows as NDJSON (or server-sent events, by Accept)
+import type { z } from 'zod'
+import type { AgentApi } from '../core/agent-api.ts'
+import type { OperatorRole } from '../core/operator.ts'
+
+export interface Operation<In extends z.ZodType = z.ZodType, Out extends z.ZodType = z.ZodType> {
+  /** As the command's: `sources browse`. */
+  readonly name: string
+  /** The least role that may. */
+  readonly access: OperatorRole
+  readonly summary: string
+  readonly input: In
+  /** Of the answer; of each row where there are many. */
+  readonly output: Out
+  /** Rows until there are no more. */
+  readonly many?: boolean
+  /** An audit event for each call, with these keys of the input in it (never a secret). */
+  readonly audited?: readonly string[]
+  run(input: z.output<In>, context: OperationContext): Promise<z.input<Out>> | AsyncIterable<z.input<Out>>
+}
+
+export interface OperationContext {
+  readonly agent: AgentApi
+  readonly signal: AbortSignal
+  /** Who asks: a user's name, `token NAME`, `console`, `cli`. */
+  readonly by: string
+}
+
+/** Keeps the types of input and output together with what runs. */
+export function operation<In extends z.ZodType, Out extends z.ZodType>(it: Operation<In, Out>): Operation {
+  return it as unknown as Operation
+}
