@@ -51,7 +51,7 @@ import { openLog } from './workers/open-log.ts'
 import type { ProtocolHost } from './workers/protocol-host.ts'
 import { protocolHost } from './workers/protocol-host.ts'
 import type { ForecastParts } from './pipeline/forecast-request.ts'
-import { forecastRequest } from './pipeline/forecast-request.ts'
+import { forecastRequest, withWhatIf } from './pipeline/forecast-request.ts'
 import { query } from './pipeline/query.ts'
 import { scanHost } from './workers/scan-host.ts'
 import { readSettingsApart } from './workers/read-settings.ts'
@@ -251,7 +251,8 @@ function assemble(
       return uplinks.map((it) => uplinkView(it.name, it.admission, it.report))
     },
     testUplink: (name, signal) => testUplink(named(uplinks, name, 'uplink'), signal),
-    forecast: async (offlineMs) => forecast(forecastRequest(await forecastParts(settings, log, rates), offlineMs)),
+    forecast: async (offlineMs, whatIf) =>
+      forecast(forecastRequest(withWhatIf(await forecastParts(settings, log, rates), whatIf), offlineMs)),
     query: (request, signal) => query(request, log.query, signal),
     ...log.files,
     ...operatorApi(),
