@@ -11,7 +11,7 @@ import type { LedgerLine, LiveValue, LogDay, SecretEntry, SettingsCheck, Setting
 import type { Status } from '../core/status.ts'
 import type { ScanStep } from '../core/scan.ts'
 import type { BrowseEntry, Certificate, TestStep } from '../core/source.ts'
-import { fromJson, toJson } from './json.ts'
+import { fromJson, toJson } from '../core/json.ts'
 import type { Call } from './wire.ts'
 import { socketPath, unpackError } from './wire.ts'
 

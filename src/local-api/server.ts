@@ -11,7 +11,7 @@ import { ROLES } from '../core/agent-api.ts'
 import { BadInput, Blocked, Unreachable } from '../core/errors.ts'
 import type { Logger } from '../core/source.ts'
 import type { LedgerRequest, LiveRequest, SettingsApply } from '../core/operator.ts'
-import { fromJson, toJson } from './json.ts'
+import { fromJson, toJson } from '../core/json.ts'
 import type { Call, Role, WireError } from './wire.ts'
 import { isCall, packError, socketPath } from './wire.ts'
 
