@@ -65,4 +65,13 @@ export const de: Words = {
   overview: 'Übersicht',
   sources: 'Quellen',
   tags: 'Tags',
+  retention: 'Aufbewahrung',
+  log: 'Log',
+  uplinks: 'Uplinks',
+  settings: 'Einstellungen',
+  security: 'Sicherheit',
+  diagnostics: 'Diagnose',
+  backup: 'Sicherung',
+  about: 'Über',
+  manual: 'Handbuch',
 }

@@ -63,4 +63,13 @@ export const en = {
   overview: 'Overview',
   sources: 'Sources',
   tags: 'Tags',
+  retention: 'Retention',
+  log: 'Log',
+  uplinks: 'Uplinks',
+  settings: 'Settings',
+  security: 'Security',
+  diagnostics: 'Diagnostics',
+  backup: 'Backup',
+  about: 'About',
+  manual: 'Manual',
 } as const
