@@ -2,15 +2,20 @@
 import { agent } from './agent.ts'
 import { check } from './check.ts'
 import type { Command } from './command.ts'
+import { console } from './console.ts'
+import { diagnostics } from './diagnostics.ts'
 import { exportCommand } from './export.ts'
 import { exportKey } from './export-key.ts'
 import { forecast } from './forecast.ts'
+import { host } from './host.ts'
 import { importCommand } from './import.ts'
 import { logCheck } from './log-check.ts'
 import { logExport } from './log-export.ts'
 import { logInspect } from './log-inspect.ts'
 import { logRepair } from './log-repair.ts'
+import { metrics } from './metrics.ts'
 import { plant } from './plant.ts'
+import { probeCommand } from './probe.ts'
 import { query } from './query.ts'
 import { replay } from './replay.ts'
 import { schema } from './schema.ts'
@@ -51,13 +56,17 @@ export const COMMANDS: readonly Command[] = [
   exportCommand,
   exportKey,
   importCommand,
+  probeCommand,
+  metrics,
+  diagnostics,
+  console,
+  host,
   plant,
 ]
 
 /** Part of the product and not built yet. */
 export const NOT_BUILT: readonly string[] = [
   'panel',
-  'console',
   'settings show',
   'settings diff',
   'settings apply',
@@ -71,5 +80,4 @@ export const NOT_BUILT: readonly string[] = [
   'update check',
   'update install',
   'update rollback',
-  'diagnostics',
 ]
