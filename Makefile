@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-defaults demo-outage soak prove prove-short newcomer set-up clean
+.PHONY: help run test check format page bench bench-defaults demo-outage soak prove prove-short newcomer set-up clean
 
 # Programs are npm scripts, so that they run on the Node of node_modules, never on the machine's own.
 npm := npm run --silent
@@ -39,6 +39,10 @@ check: ## Types, lint, format, unused code
 format: ## Format every file
 	@bash test/ground/setup.sh test
 	@$(npm) format
+
+page: ## Build the web page into build/page
+	@bash test/ground/setup.sh run
+	@$(npm) page
 
 bench: ## Durable ingest, size, a week offline, memory, start, queries, wear: beside others on the same work
 	@bash test/ground/setup.sh test

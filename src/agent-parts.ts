@@ -21,7 +21,7 @@ import { spaceOf } from './log/space.ts'
 import type { AgentClock } from './machine/clock.ts'
 import { bytesWrittenPerDay, hostWatch } from './machine/host.ts'
 import type { ForecastParts } from './pipeline/forecast-request.ts'
-import { forecastRequest } from './pipeline/forecast-request.ts'
+import { forecastRequest, withWhatIf } from './pipeline/forecast-request.ts'
 import { createLive } from './pipeline/live.ts'
 import { query } from './pipeline/query.ts'
 import { serves, statusOf } from './pipeline/report.ts'
@@ -152,7 +152,10 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     uplinks: async () => delivery.views(),
     testUplink: (name, signal) => delivery.test(name, signal) ?? noneNamed(name, 'uplink', now.settings.uplinks),
     live: live.watch,
-    forecast: async (offlineMs) => forecast(forecastRequest(await forecastParts(now.settings, openedLog(), rates), offlineMs)),
+    forecast: async (offlineMs, whatIf) => {
+      const parts = await forecastParts(now.settings, openedLog(), rates)
+      return forecast(forecastRequest(withWhatIf(parts, whatIf), offlineMs))
+    },
     query: (request, signal) => query(request, (page) => openedLog().query(page), signal),
     logCheck: (signal) => openedLog().files.logCheck(signal),
     logRepair: (signal) => openedLog().files.logRepair(signal),

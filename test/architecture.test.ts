@@ -16,7 +16,7 @@ interface Import {
 
 function filesOf(folder: string): string[] {
   const all = readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-  return all.filter((it) => it.isFile() && it.name.endsWith('.ts')).map((it) => relative(root, join(it.parentPath, it.name)))
+  return all.filter((it) => it.isFile() && /\.tsx?$/.test(it.name)).map((it) => relative(root, join(it.parentPath, it.name)))
 }
 
 const sources = filesOf('src').toSorted()
@@ -29,16 +29,16 @@ function codeOf(text: string): string {
 function importsOf(file: string): Import[] {
   const code = codeOf(texts.get(file) ?? '')
   const statements = code.matchAll(/^\s*(?:import|export)\s+(type\s)?(?:[^'"`;()]*?\sfrom\s*)?['"]([^'"]+)['"]/gm)
-  const calls = code.matchAll(/(?:typeof\s+)?import\(\s*['"]([^'"]+)['"]\s*\)|new URL\(\s*['"]([^'"]+\.ts)['"]/g)
+  const calls = code.matchAll(/(?:typeof\s+)?import\(\s*['"]([^'"]+)['"]\s*\)|new URL\(\s*['"]([^'"]+\.tsx?)['"]/g)
   return [
     ...[...statements].map((it) => ({ target: it[2] ?? '', isType: it[1] !== undefined })),
     ...[...calls].map((it) => ({ target: it[1] ?? it[2] ?? '', isType: true })),
   ]
 }
 
-/** Of a relative import: the file below src/, without `.ts`. */
+/** Of a relative import: the file below src/, without `.ts` or `.tsx`. */
 function pathOf(file: string, target: string): string {
-  return relative(src, normalize(join(root, dirname(file), target))).replace(/\.ts$/, '')
+  return relative(src, normalize(join(root, dirname(file), target))).replace(/\.tsx?$/, '')
 }
 
 /** The line of the table that a file belongs to: `sources/mqtt/client` to `sources/x`, `sources/index` to `sources`. */

@@ -95,9 +95,4 @@ export const COMMANDS: readonly Command[] = [
 export const OPERATIONS: readonly Operation[] = [...COMMANDS.flatMap((it) => it.operation ?? []), settingsTextOperation]
 
 /** Part of the product and not built yet. */
-export const NOT_BUILT: readonly string[] = [
-  'update status',
-  'update check',
-  'update install',
-  'update rollback',
-]
+export const NOT_BUILT: readonly string[] = ['update status', 'update check', 'update install', 'update rollback']

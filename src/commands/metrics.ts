@@ -15,8 +15,6 @@ interface Family {
   readonly samples: readonly Sample[]
 }
 
-export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
-
 const SOURCE_STATES: readonly SourceState[] = ['starting', 'up', 'down', 'stopped']
 const UPLINK_STATES: readonly UplinkState[] = ['connecting', 'up', 'waiting', 'blocked', 'fenced', 'stopped']
 
@@ -33,6 +31,7 @@ export const metrics: Command = {
   },
 }
 
+/** Served as `text/plain; version=0.0.4; charset=utf-8`. */
 export function metricsText(status: Status, uplinks: readonly UplinkView[]): string {
   const families = [...boxFamilies(status), ...logFamilies(status), ...sourceFamilies(status), ...uplinkFamilies(status, uplinks)]
   return `${families.flatMap(familyLines).join('\n')}\n`

@@ -9,7 +9,7 @@ import { BadInput } from '../core/errors.ts'
 import type { TestStep } from '../core/source.ts'
 import type { Command } from './command.ts'
 import { operation } from './operation.ts'
-import { testStep } from './shapes/steps.ts'
+import { testStep } from './shapes/common.ts'
 import { showSteps } from './test-steps.ts'
 
 const KINDS = ['ping', 'dns', 'tcp', 'tls'] as const

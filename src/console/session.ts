@@ -104,7 +104,7 @@ async function runItem(here: Session, choice: number): Promise<void> {
 }
 
 /** What went wrong, and what to do; of a bug its first line. */
-export function errorLines(error: unknown): string[] {
+function errorLines(error: unknown): string[] {
   if (error instanceof BadInput)
     return error.problems.flatMap((it) => [`error ${it.where}: ${it.text}`, ...(it.remedy ? [`  > ${it.remedy}`] : [])])
   const { message, remedy } = error as Error & { remedy?: string }

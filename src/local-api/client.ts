@@ -11,7 +11,7 @@ import type { LedgerLine, LiveValue, LogDay, SecretEntry, SettingsCheck, Setting
 import type { Status } from '../core/status.ts'
 import type { ScanStep } from '../core/scan.ts'
 import type { BrowseEntry, Certificate, TestStep } from '../core/source.ts'
-import { fromJson, toJson } from './json.ts'
+import { fromJson, toJson } from '../core/json.ts'
 import type { Call } from './wire.ts'
 import { socketPath, unpackError } from './wire.ts'
 
@@ -42,7 +42,7 @@ export function connectAgent(dir: string): AgentApi {
     exportFiles: (input, signal) => stream<ExportPiece>(dir, 'exportFiles', input, signal),
     fileIsWhole: (manifest) => ask<undefined>(dir, 'fileIsWhole', { manifest }),
     takeReceipt: (text) => ask<Received>(dir, 'takeReceipt', { text }),
-    forecast: (offlineMs) => ask<Forecast>(dir, 'forecast', { offlineMs }),
+    forecast: (offlineMs, whatIf) => ask<Forecast>(dir, 'forecast', { offlineMs, ...(whatIf && { whatIf }) }),
     live: (input, signal) => stream<LiveValue>(dir, 'live', input, signal),
     ledger: (input, signal) => stream<LedgerLine>(dir, 'ledger', input, signal),
     logDays: () => ask<readonly LogDay[]>(dir, 'logDays', {}),

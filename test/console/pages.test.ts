@@ -34,7 +34,9 @@ describe('the banner', () => {
     version: '1.4.2',
     status: statusNow(),
     interfaces: [{ name: 'eth0', up: true, mac: '', addresses: ['10.20.1.40/24'], gateway: null }],
-    fingerprint: Array.from({ length: 32 }, (_, at) => at.toString(16).padStart(2, '0')).join(':').toUpperCase(),
+    fingerprint: Array.from({ length: 32 }, (_, at) => at.toString(16).padStart(2, '0'))
+      .join(':')
+      .toUpperCase(),
     claimCode: undefined,
   }
 

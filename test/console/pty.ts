@@ -23,7 +23,11 @@ export interface Line {
 }
 
 /** `inside`: words before the program's own, as `ip netns exec NAME`. */
-export function openLine(args: readonly string[], env: Readonly<Record<string, string>> = {}, inside: readonly string[] = []): Line {
+export function openLine(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  inside: readonly string[] = [],
+): Line {
   const words = [...inside, process.execPath, cli, 'console', ...args]
   const { TERM: _, ...ours } = process.env
   const pty = spawn(words[0] as string, words.slice(1), {

@@ -115,6 +115,15 @@ npm_packages() {
   stamp npm "$now"
 }
 
+# Built anew whenever one of its sources, or what they import, is not what it was.
+page() {
+  local now
+  now=$(find src/page src/core rootfs/usr/share/doc vite.*.ts package-lock.json -type f -print0 | sort -z | xargs -0 cat | sha256sum | cut -c1-64)
+  [ -e build/page/index.html ] && is_stamped page "$now" && return
+  PATH=$PWD/node_modules/.bin:$PATH step 'the web page' 'into build/page' npm run --silent page
+  stamp page "$now"
+}
+
 kafka() {
   [ -e "$cache/kafka-libs/complete" ] && return
   step 'Apache Kafka' 'about 45 MB by Maven, into .cache/kafka-libs' bash test/kafka/kafka.sh fetch
@@ -149,5 +158,6 @@ flock -n 9 || { say 'another set-up is at work here, waiting for it'; flock 9; }
 find_missing_packages
 [ "${#packages[@]}" = 0 ] || install_packages
 npm_packages
+page
 kafka
 [ "$wanted" != test ] || { consumers; milo; python_tools; }

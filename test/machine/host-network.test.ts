@@ -34,7 +34,8 @@ describe.skipIf(!can)('changes of addresses', () => {
 
   const apply = (confirmWithinMs: number, port: object = NEW) =>
     site.host.networkApply({ ports: [port as typeof NEW], confirmWithinMs, by: 'anna' })
-  const isBack = () => net.addresses('pa').join() === BEFORE.join() && net.ip('route', 'show', 'default').includes('via 10.77.0.1')
+  const isBack = () =>
+    net.addresses('pa').join() === BEFORE.join() && net.ip('route', 'show', 'default').includes('via 10.77.0.1')
   const file = () => join(site.networkDir, '10-holdfast-pa.network')
 
   test('nobody confirms: address, way out and file are as before', async () => {

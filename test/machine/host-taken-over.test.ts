@@ -101,7 +101,8 @@ describe.skipIf(!can)('a panel that was taken over', () => {
   test('settings are written only when they are right, and only over the settings file', async () => {
     await expect(site.host.settingsWrite('version: 1\nnonsense: 2\n', 'x')).rejects.toThrow('nonsense')
     expect(text()).toBe('version: 1\n')
-    const more = 'version: 1\nuplinks:\n  - name: cloud\n    kafka: { brokers: ["a:9093"], tls: {}, sasl: { mechanism: plain, user: u, password: { secret: cloud } } }\n'
+    const more =
+      'version: 1\nuplinks:\n  - name: cloud\n    kafka: { brokers: ["a:9093"], tls: {}, sasl: { mechanism: plain, user: u, password: { secret: cloud } } }\n'
     await site.host.settingsWrite(more, 'x')
     expect(text()).toBe(more)
   })

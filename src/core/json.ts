@@ -1,4 +1,5 @@
-// JSON that gives back exactly what went in: what JSON has no word for goes as a map with one key that begins with "$".
+// JSON that gives back exactly what went in, on the agent's sockets and between panel and page: what JSON has no word for goes as a map with one
+// key that begins with "$".
 //
 //   {"$bigint":"9007199254740993"}   {"$bytes":"base64"}   {"$number":"NaN"}  (also Infinity, -Infinity, -0)
 //   {"$map":{"$bigint":"…"}}         a map that would be mistaken for one of these
@@ -31,8 +32,7 @@ function pack(value: unknown): unknown {
 
 function packObject(value: object): unknown {
   if (Array.isArray(value)) return value.map(pack)
-  if (value instanceof Uint8Array)
-    return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') }
+  if (value instanceof Uint8Array) return { $bytes: base64Of(value) }
   const entries = Object.entries(value).filter(([, it]) => it !== undefined)
   const packed = Object.fromEntries(entries.map(([key, it]) => [key, pack(it)]))
   return entries.length === 1 && entries[0]?.[0].startsWith('$') ? { $map: packed } : packed
@@ -49,10 +49,27 @@ function unpack(value: unknown): unknown {
 
 function unpackMarked(key: string, value: unknown): unknown {
   if (key === '$bigint' && typeof value === 'string') return BigInt(value)
-  if (key === '$bytes' && typeof value === 'string') return new Uint8Array(Buffer.from(value, 'base64'))
+  if (key === '$bytes' && typeof value === 'string') return bytesOf(value)
   if (key === '$number' && typeof value === 'string') return Number(value)
   if (key === '$map' && typeof value === 'object' && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([name, it]) => [name, unpack(it)]))
   }
   throw new SyntaxError(`${key} is no marker`)
+}
+
+// A browser has no Buffer, and Node 24 no Uint8Array.toBase64. Pieces: a call takes so many arguments and no more.
+const PIECE_BYTES = 8_192
+
+function base64Of(bytes: Uint8Array): string {
+  let text = ''
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) text += String.fromCharCode(...bytes.subarray(at, at + PIECE_BYTES))
+  return btoa(text)
+}
+
+function bytesOf(base64: string): Uint8Array {
+  try {
+    return Uint8Array.from(atob(base64), (it) => it.charCodeAt(0))
+  } catch {
+    throw new SyntaxError('$bytes is no base64')
+  }
 }

@@ -1,0 +1,60 @@
+// The operations of `src/commands` by name, with what goes in and comes out. Rows are those that answer with many.
+import type { BrowseSourceRequest, QueryRequest, QueryRow, TrustSourceRequest } from '../../core/agent-api.ts'
+import type { UplinkView } from '../../core/links.ts'
+import type {
+  LedgerLine,
+  LedgerRequest,
+  LiveRequest,
+  LiveValue,
+  LogDay,
+  SecretEntry,
+  SettingsCheck,
+  SettingsEntry,
+  SettingsNow,
+} from '../../core/operator.ts'
+import type { ClassWhatIf, Forecast } from '../../core/retention.ts'
+import type { ScanRequest, ScanStep } from '../../core/scan.ts'
+import type { BrowseEntry, Certificate, TestStep } from '../../core/source.ts'
+import type { Status } from '../../core/status.ts'
+
+interface Call<In, Out> {
+  readonly in: In
+  readonly out: Out
+}
+
+interface Named {
+  readonly name: string
+}
+
+export type Nothing = Readonly<Record<string, never>>
+
+export interface Answers {
+  status: Call<Nothing, Status>
+  uplinks: Call<Nothing, readonly UplinkView[]>
+  forecast: Call<{ readonly offlineMs: number; readonly whatIf?: readonly ClassWhatIf[] }, Forecast>
+  'log days': Call<Nothing, readonly LogDay[]>
+  'settings show': Call<Nothing, SettingsNow>
+  'settings check': Call<{ readonly text: string }, SettingsCheck>
+  'settings apply': Call<
+    { readonly text: string; readonly base: string; readonly confirmWithinMs?: number; readonly note?: string },
+    SettingsNow
+  >
+  'settings confirm': Call<{ readonly revision: string }, SettingsNow>
+  'settings revert': Call<{ readonly revision?: string }, SettingsNow>
+  'settings history': Call<Nothing, readonly SettingsEntry[]>
+  'settings text': Call<{ readonly revision: string }, { readonly text: string }>
+  'secrets list': Call<Nothing, readonly SecretEntry[]>
+  'secrets set': Call<{ readonly name: string; readonly text: string }, Nothing>
+  'secrets remove': Call<Named, Nothing>
+}
+
+export interface Rows {
+  'sources test': Call<Named, TestStep>
+  'sources browse': Call<BrowseSourceRequest, BrowseEntry>
+  'sources trust': Call<TrustSourceRequest, Certificate>
+  'sources scan': Call<ScanRequest, ScanStep>
+  'uplinks test': Call<Named, TestStep>
+  query: Call<QueryRequest, QueryRow>
+  live: Call<LiveRequest, LiveValue>
+  'log ledger': Call<LedgerRequest, LedgerLine>
+}

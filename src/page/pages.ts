@@ -1,0 +1,66 @@
+// Every page, once: its address, its name, its picture, who may, and where it is loaded from. The menu and the router are drawn from this.
+import type { ComponentType } from 'preact'
+import type { OperatorRole } from '../core/operator.ts'
+import type { IconName } from './parts/icon.tsx'
+import type { WordKey } from './words/index.ts'
+import { loadMoreWords } from './words/index.ts'
+
+export interface Page {
+  readonly path: string
+  readonly title: WordKey
+  readonly icon: IconName
+  /** The least role that sees it. */
+  readonly role: OperatorRole
+  readonly load: () => Promise<ComponentType>
+  /** In the bar at the foot of a phone; the others stand behind "More". */
+  readonly isInBar?: boolean
+  /** Reached from other pages, not from the menu. */
+  readonly isHidden?: boolean
+}
+
+export const PAGES: readonly Page[] = [
+  {
+    path: '/',
+    title: 'overview',
+    icon: 'overview',
+    role: 'viewer',
+    isInBar: true,
+    load: async () => (await import('./pages/overview/overview.tsx')).Overview,
+  },
+  {
+    path: '/sources',
+    title: 'sources',
+    icon: 'sources',
+    role: 'viewer',
+    isInBar: true,
+    load: async () => (await import('./pages/sources/sources.tsx')).Sources,
+  },
+  {
+    path: '/tags',
+    title: 'tags',
+    icon: 'tags',
+    role: 'viewer',
+    isInBar: true,
+    load: async () => (await import('./pages/tags/tags.tsx')).Tags,
+  },
+  {
+    path: '/retention',
+    title: 'retention',
+    icon: 'retention',
+    role: 'viewer',
+    load: later(async () => (await import('./pages/retention/retention.tsx')).Retention),
+  },
+  {
+    path: '/about/manual',
+    title: 'manual',
+    icon: 'about',
+    role: 'viewer',
+    isHidden: true,
+    load: later(async () => (await import('./pages/manual/manual-page.tsx')).Manual),
+  },
+]
+
+/** A page whose words come with it. */
+function later(load: Page['load']): Page['load'] {
+  return async () => (await Promise.all([load(), loadMoreWords()]))[0]
+}

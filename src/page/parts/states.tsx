@@ -1,0 +1,70 @@
+// What stands where there is nothing, where something is awaited, and where something failed.
+import type { ComponentChildren } from 'preact'
+import { ApiError, CUT, errorOf, UNREACHABLE } from '../api/errors.ts'
+import { t, tOf } from '../words/index.ts'
+import { Badge } from './badge.tsx'
+import { CopyButton } from './copy.tsx'
+
+export function Empty({ title, children }: { readonly title: string; readonly children?: ComponentChildren }) {
+  return (
+    <div class="empty">
+      <p>
+        <strong>{title}</strong>
+      </p>
+      {children}
+    </div>
+  )
+}
+
+export function Waiting({ text }: { readonly text?: string }) {
+  return (
+    <p class="waiting" role="status">
+      {text ?? t('loading')}
+    </p>
+  )
+}
+
+/** What went wrong, what to do, and the stable code that the manual knows. */
+export function ErrorView({ error, retry }: { readonly error: unknown; readonly retry?: () => unknown }) {
+  const it = errorOf(error)
+  const remedy = it.remedy ?? remedyOf(it)
+  return (
+    <div class="failure" role="alert">
+      <p>
+        <Badge tone="problem">{t('failed')}</Badge> {textOf(it)}
+      </p>
+      {it.problems.length > 0 && (
+        <ul>
+          {it.problems.map((problem) => (
+            <li key={problem.where + problem.text}>
+              <code>{problem.where}</code> {problem.text}
+              {problem.remedy !== undefined && <span class="remedy"> {problem.remedy}</span>}
+            </li>
+          ))}
+        </ul>
+      )}
+      {remedy !== undefined && <p class="remedy">{remedy}</p>}
+      <p class="actions">
+        {retry && (
+          <button type="button" onClick={retry}>
+            {t('tryAgain')}
+          </button>
+        )}
+        <a href={`/about/manual?code=${encodeURIComponent(it.code)}`}>
+          <code>{it.code}</code>
+        </a>
+        <CopyButton text={`${it.code}: ${it.message}`} />
+      </p>
+    </div>
+  )
+}
+
+function textOf(it: ApiError): string {
+  if (it.code === UNREACHABLE) return t('error.unreachable')
+  if (it.code === CUT) return t('error.cut')
+  return it.message
+}
+
+function remedyOf(it: ApiError): string | undefined {
+  return tOf(`remedy.${it.code}`)
+}

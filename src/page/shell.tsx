@@ -1,0 +1,133 @@
+// What stands around every page: the device and its health above, the menu at the side of a desk and at the foot of a phone.
+import { useLocation } from 'preact-iso'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { Page } from './pages.ts'
+import { PAGES } from './pages.ts'
+import type { Tone } from './parts/badge.tsx'
+import { Badge } from './parts/badge.tsx'
+import { Icon } from './parts/icon.tsx'
+import { Lazy } from './parts/lazy.tsx'
+import { Empty } from './parts/states.tsx'
+import { ProposalDialog } from './parts/proposal.tsx'
+import { Toast } from './parts/toast.tsx'
+import { UserMenu } from './user-menu.tsx'
+import { may } from './state/session.ts'
+import type { Health } from './state/status.ts'
+import { healthOf, status, statusError, watchStatus } from './state/status.ts'
+import { t } from './words/index.ts'
+
+export const HEALTH_TONES: Record<Health, Tone> = { ok: 'ok', attention: 'attention', problem: 'problem', unknown: 'off' }
+
+export function Shell() {
+  useEffect(watchStatus, [])
+  const page = pageAt(useLocation().path)
+  return (
+    <div class="shell">
+      <a class="skip" href="#content">
+        {t('skip')}
+      </a>
+      <Head />
+      <Side current={page} />
+      <main id="content" tabIndex={-1}>
+        {page ? <Content key={page.path} page={page} /> : <Empty title={t('noSuchPage')} />}
+      </main>
+      <Bar current={page} />
+      <ProposalDialog />
+      <Toast />
+    </div>
+  )
+}
+
+/** The longest path that this one begins with: /sources/press-3 is a matter of /sources. */
+function pageAt(path: string): Page | undefined {
+  const fits = (it: Page) => path === it.path || (it.path !== '/' && path.startsWith(`${it.path}/`))
+  return PAGES.filter(fits).toSorted((a, b) => b.path.length - a.path.length)[0]
+}
+
+function Content({ page }: { readonly page: Page }) {
+  useEffect(() => {
+    document.title = `${t(page.title)} · Holdfast`
+    window.scrollTo(0, 0)
+  }, [page])
+  return may(page.role) ? <Lazy load={page.load} /> : <Empty title={t('notAllowed', { role: t(`role.${page.role}`) })} />
+}
+
+function Head() {
+  const health = healthOf(status.value, statusError.value)
+  return (
+    <header class="head">
+      <a class="brand" href="/">
+        <strong>{status.value?.device ?? 'Holdfast'}</strong>
+        <span class="quiet site">{status.value?.site ?? ''}</span>
+      </a>
+      <a class="health" href="/" aria-label={`${t('health')}: ${t(`health.${health}`)}`}>
+        <Badge tone={HEALTH_TONES[health]}>{t(`health.${health}`)}</Badge>
+      </a>
+      <UserMenu />
+    </header>
+  )
+}
+
+const visible = () => PAGES.filter((it) => it.isHidden !== true && may(it.role))
+
+function Side({ current }: { readonly current: Page | undefined }) {
+  return (
+    <nav class="side" aria-label={t('menu')}>
+      <ul>
+        {visible().map((it) => (
+          <li key={it.path}>
+            <Entry page={it} isCurrent={it === current} />
+          </li>
+        ))}
+      </ul>
+    </nav>
+  )
+}
+
+function Entry({ page, isCurrent }: { readonly page: Page; readonly isCurrent: boolean }) {
+  return (
+    <a href={page.path} aria-current={isCurrent ? 'page' : undefined}>
+      <Icon name={page.icon} />
+      <span>{t(page.title)}</span>
+    </a>
+  )
+}
+
+function Bar({ current }: { readonly current: Page | undefined }) {
+  const [isOpen, setOpen] = useState(false)
+  const more = useRef<HTMLButtonElement>(null)
+  useEffect(() => setOpen(false), [current])
+  const [main, rest] = [visible().filter((it) => it.isInBar), visible().filter((it) => !it.isInBar)]
+  const close = () => {
+    setOpen(false)
+    more.current?.focus()
+  }
+  return (
+    <nav class="bar" aria-label={t('menu')} onKeyDown={(event) => event.key === 'Escape' && close()}>
+      {isOpen && (
+        <ul class="bar-more">
+          {rest.map((it) => (
+            <li key={it.path}>
+              <Entry page={it} isCurrent={it === current} />
+            </li>
+          ))}
+        </ul>
+      )}
+      <ul class="bar-main">
+        {main.map((it) => (
+          <li key={it.path}>
+            <Entry page={it} isCurrent={it === current} />
+          </li>
+        ))}
+        {rest.length > 0 && (
+          <li>
+            <button ref={more} type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+              <Icon name={isOpen ? 'close' : 'more'} />
+              <span>{t('more')}</span>
+            </button>
+          </li>
+        )}
+      </ul>
+    </nav>
+  )
+}
