@@ -35,7 +35,7 @@ afterAll(async () => {
   await agent?.end()
   await edge?.stop()
   await mosquitto?.remove()
-  await kafka?.remove()
+  await kafka?.down()
   rmSync(dir, { recursive: true, force: true })
 })
 
