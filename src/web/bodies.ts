@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { BadInput } from '../core/errors.ts'
-import { fromJson } from '../local-api/json.ts'
+import { fromJson } from '../core/json.ts'
 import { HttpRefused } from './refuse.ts'
 
 export const BODY_BYTES_MAX = 65_536

@@ -3,7 +3,7 @@ import type { FastifyError, FastifyReply } from 'fastify'
 import { Refused } from '../access/refused.ts'
 import { BadInput, Blocked, Unreachable } from '../core/errors.ts'
 import type { Logger } from '../core/source.ts'
-import { toJson } from '../local-api/json.ts'
+import { toJson } from '../core/json.ts'
 import type { WireError } from '../local-api/wire.ts'
 import { packError } from '../local-api/wire.ts'
 

@@ -7,7 +7,7 @@
 import { once } from 'node:events'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../core/source.ts'
-import { toJson } from '../local-api/json.ts'
+import { toJson } from '../core/json.ts'
 import { errorOf, fail, statusOf } from './refuse.ts'
 
 /** Rows are sent together up to so many characters, or when none follows at once. */

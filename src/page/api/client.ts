@@ -25,6 +25,16 @@ export async function send(name: string, input: unknown, signal?: AbortSignal): 
   return parse(await response.text(), response.status)
 }
 
+/** Who is there: the one thing that is asked by GET. */
+export async function ask(name: string): Promise<unknown> {
+  const response = await fetch(pathOf(name)).catch((error: unknown) => {
+    throw errorOf(error)
+  })
+  const answer = parse(await response.text(), response.status)
+  if (!response.ok) throw unpackError(answer, response.status)
+  return answer
+}
+
 /** Rows as they come; ends when they end, or when the signal aborts. */
 export async function* rows<Name extends keyof Rows>(
   name: Name,
@@ -42,7 +52,7 @@ export async function* rows<Name extends keyof Rows>(
 
 async function post(name: string, input: unknown, accept: string, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { accept, 'content-type': 'application/json' }
-  if (access.csrf !== undefined) headers['x-csrf-token'] = access.csrf
+  if (access.csrf !== undefined) headers['x-holdfast-csrf'] = access.csrf
   const request = { method: 'POST', headers, body: toJson(input), ...(signal && { signal }) }
   const response = await fetch(pathOf(name), request).catch((error: unknown) => {
     if (signal?.aborted) throw error

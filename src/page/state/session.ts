@@ -2,7 +2,7 @@
 import { computed, signal } from '@preact/signals'
 import type { OperatorRole } from '../../core/operator.ts'
 import { OPERATOR_ROLES } from '../../core/operator.ts'
-import { access, send } from '../api/client.ts'
+import { access, ask, send } from '../api/client.ts'
 import type { ApiError } from '../api/errors.ts'
 import { errorOf } from '../api/errors.ts'
 
@@ -31,37 +31,38 @@ access.ended = () => {
   if (session.value.state === 'in') session.value = { state: 'out', hasEnded: true }
 }
 
-interface Answer {
-  readonly claimed: boolean
-  readonly user?: User | null
-  readonly csrf?: string
+interface Me {
+  readonly user: string
+  readonly role: OperatorRole
+  readonly csrf: string
 }
 
-function take(answer: Answer): void {
-  access.csrf = answer.csrf
-  if (answer.user) session.value = { state: 'in', user: answer.user }
-  else session.value = answer.claimed ? { state: 'out', hasEnded: false } : { state: 'unclaimed' }
+function take({ user: name, role, csrf }: Me): void {
+  access.csrf = csrf
+  session.value = { state: 'in', user: { name, role } }
 }
 
 export async function askSession(): Promise<void> {
+  access.csrf = undefined
   try {
-    take((await send('session', {})) as Answer)
+    take((await ask('me')) as Me)
   } catch (error) {
-    session.value = { state: 'failed', error: errorOf(error) }
+    const it = errorOf(error)
+    if (it.code === 'unclaimed') session.value = { state: 'unclaimed' }
+    else if (it.status === 401) session.value = { state: 'out', hasEnded: false }
+    else session.value = { state: 'failed', error: it }
   }
 }
 
 export async function logIn(name: string, password: string): Promise<void> {
-  await send('login', { name, password })
-  await askSession()
+  take((await send('log-in', { user: name, password })) as Me)
 }
 
-export async function claim(code: string, password: string): Promise<void> {
-  await send('claim', { code, password })
-  await askSession()
+export async function claim(code: string, name: string, password: string): Promise<void> {
+  take((await send('claim', { code, user: name, password })) as Me)
 }
 
 export async function logOut(): Promise<void> {
-  await send('logout', {}).catch(() => {})
+  await send('log-out', {}).catch(() => {})
   await askSession()
 }

@@ -1,4 +1,5 @@
 // What goes out: each uplink with its state, what it sends now and why not, its links, budgets and hours.
+import '../../more.css'
 import { useState } from 'preact/hooks'
 import type { UplinkView } from '../../../core/links.ts'
 import type { UplinkReport, UplinkState } from '../../../core/status.ts'
