@@ -1,5 +1,4 @@
 import { BadInput } from '../core/errors.ts'
-import type { ClassWhatIf } from '../core/retention.ts'
 import { DURATION_ALLOWED, parseDurationMs } from '../core/units.ts'
 import type { Command, CommandContext } from './command.ts'
 import { DONE } from './command.ts'
@@ -14,7 +13,7 @@ const foretell = operation({
   summary: 'what an outage would leave, and when each step bites',
   input: forecastInput,
   output: forecastAnswer,
-  run: ({ offlineMs, whatIf }, { agent }) => agent.forecast(offlineMs, whatIf as readonly ClassWhatIf[] | undefined),
+  run: ({ offlineMs, whatIf }, { agent }) => agent.forecast(offlineMs, whatIf),
 })
 
 const OFFLINE_DEFAULT = '30d'
