@@ -78,7 +78,7 @@ export async function startBox(): Promise<Box> {
   const context = await contextOf(
     browser,
     url,
-    await askHttps(`${url}/api/v1/claim`, { method: 'POST', body: { code, user: 'anna', password: PASSWORD } }),
+    await askHttps(`${url}/api/v1/claim`, { method: 'POST', body: { code, name: 'anna', password: PASSWORD } }),
   )
   return {
     dir,
@@ -89,7 +89,7 @@ export async function startBox(): Promise<Box> {
     browser,
     context,
     logIn: async (user, password = PASSWORD) =>
-      contextOf(browser, url, await askHttps(`${url}/api/v1/log-in`, { method: 'POST', body: { user, password } })),
+      contextOf(browser, url, await askHttps(`${url}/api/v1/login`, { method: 'POST', body: { name: user, password } })),
     async close() {
       await browser.close()
       await panel.end()

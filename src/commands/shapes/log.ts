@@ -75,25 +75,6 @@ export const queryRow = shapeOf<QueryRow>()(
 
 const keep = z.union([z.literal('raw'), z.literal('nothing'), z.object({ windowMs: count })])
 const ladderStep = z.object({ offlineForMs: maybe(count), filledTo: maybe(count), keep })
-const WHAT_IF_CLASSES_MAX = 1_000
-const STEPS_MAX = 100
-
-export const forecastInput = z.strictObject({
-  offlineMs: z.int().min(1).max(OFFLINE_MS_MAX),
-  whatIf: maybe(
-    z
-      .array(
-        z.strictObject({
-          name: text.min(1).max(256),
-          floorBytes: z.number().min(0),
-          whenFull: z.enum(['reduce', 'wait']),
-          ladder: z.array(ladderStep).max(STEPS_MAX),
-        }),
-      )
-      .max(WHAT_IF_CLASSES_MAX)
-      .describe('as if these classes were set so, the most valuable first'),
-  ),
-})
 
 const whatIf = shapeOf<ClassWhatIf>()(
   z.strictObject({

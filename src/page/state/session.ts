@@ -2,7 +2,7 @@
 import { computed, signal } from '@preact/signals'
 import type { OperatorRole } from '../../core/operator.ts'
 import { OPERATOR_ROLES } from '../../core/operator.ts'
-import { access, ask, send } from '../api/client.ts'
+import { access, look, send } from '../api/client.ts'
 import type { ApiError } from '../api/errors.ts'
 import { errorOf } from '../api/errors.ts'
 
@@ -31,38 +31,39 @@ access.ended = () => {
   if (session.value.state === 'in') session.value = { state: 'out', hasEnded: true }
 }
 
-interface Me {
+/** As /me, /claim and /log-in answer. */
+interface Answer {
   readonly user: string
   readonly role: OperatorRole
   readonly csrf: string
 }
 
-function take({ user: name, role, csrf }: Me): void {
+function take(answer: unknown): void {
+  const { user: name, role, csrf } = answer as Answer
   access.csrf = csrf
   session.value = { state: 'in', user: { name, role } }
 }
 
 export async function askSession(): Promise<void> {
-  access.csrf = undefined
   try {
-    take((await ask('me')) as Me)
-  } catch (error) {
-    const it = errorOf(error)
-    if (it.code === 'unclaimed') session.value = { state: 'unclaimed' }
-    else if (it.status === 401) session.value = { state: 'out', hasEnded: false }
-    else session.value = { state: 'failed', error: it }
+    take(await look('me'))
+  } catch (thrown) {
+    const error = errorOf(thrown)
+    if (error.code === 'unclaimed') session.value = { state: 'unclaimed' }
+    else session.value = error.status === 401 ? { state: 'out', hasEnded: false } : { state: 'failed', error }
   }
 }
 
 export async function logIn(name: string, password: string): Promise<void> {
-  take((await send('log-in', { user: name, password })) as Me)
+  take(await send('log-in', { user: name, password }))
 }
 
 export async function claim(code: string, name: string, password: string): Promise<void> {
-  take((await send('claim', { code, user: name, password })) as Me)
+  take(await send('claim', { code, user: name, password }))
 }
 
 export async function logOut(): Promise<void> {
   await send('log-out', {}).catch(() => {})
+  access.csrf = undefined
   await askSession()
 }
