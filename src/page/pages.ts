@@ -51,6 +51,13 @@ export const PAGES: readonly Page[] = [
     load: later(async () => (await import('./pages/retention/retention.tsx')).Retention),
   },
   {
+    path: '/uplinks',
+    title: 'uplinks',
+    icon: 'uplinks',
+    role: 'viewer',
+    load: later(async () => (await import('./pages/uplinks/uplinks.tsx')).Uplinks),
+  },
+  {
     path: '/about/manual',
     title: 'manual',
     icon: 'about',
