@@ -34,6 +34,8 @@ export async function openOfflineLog(dataDir: string): Promise<OfflineLog> {
     logCheck: (signal) => reading().logCheck(signal),
     logInspect: async (segment) => reading().logInspect(segment),
     logExport: (signal) => reading().logExport(signal),
+    ledger: (request, signal) => reading().ledger(request, signal),
+    logDays: async () => reading().logDays(),
     logRepair: (signal) => repair(dir, signal),
     async close() {
       for (const close of closing) close()
@@ -58,6 +60,8 @@ function callsOf(dir: string, check: Check): CheckCalls {
     journal: async () => withWal(dir, check.journal()),
     segment: (id) => check.segment(id),
     inspect: async (segment) => check.inspect(segment),
+    ledger: async (request) => check.ledger(request),
+    days: async () => check.days(),
     exportBytes: async () => check.exportBytes(),
     exportPart: async (after) => check.exportPart(after),
   }

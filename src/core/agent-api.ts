@@ -5,7 +5,7 @@ import type { UplinkView } from './links.ts'
 import type { LogApi } from './log-files.ts'
 import type { Quality, Value, ValueKind } from './reading.ts'
 import type { SettingsApi, WatchApi } from './operator.ts'
-import type { Forecast } from './retention.ts'
+import type { ClassWhatIf, Forecast } from './retention.ts'
 import type { ScanRequest, ScanStep } from './scan.ts'
 import type { BrowseEntry, BrowseRequest, Certificate, TestStep, TrustRequest } from './source.ts'
 import type { Status } from './status.ts'
@@ -105,8 +105,8 @@ export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi {
   scan(request: ScanRequest, signal: AbortSignal): AsyncIterable<ScanStep>
   testUplink(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   query(request: QueryRequest, signal: AbortSignal): AsyncIterable<QueryRow>
-  /** What would be kept at today's rates if nothing were delivered for so long. */
-  forecast(offlineMs: number): Promise<Forecast>
+  /** What would be kept at today's rates if nothing were delivered for so long; with `whatIf`, if these classes were set so, the most valuable first. */
+  forecast(offlineMs: number, whatIf?: readonly ClassWhatIf[]): Promise<Forecast>
 }
 
 /** view.sock or operate.sock: which of the two sockets offers a call. */

@@ -49,3 +49,5 @@ export const LIVE_TAGS_MAX = 20_000
 export const LEDGER_LINES_MAX = 100_000
 /** Of a settings file. */
 export const SETTINGS_CHARS_MAX = 8_000_000
+/** Settings files that the history keeps. */
+export const SETTINGS_REVISIONS_MAX = 200

@@ -1,5 +1,6 @@
 // What the log's files hold and whether they are whole: what `log check`, `inspect`, `repair` and `export` ask for.
 import type { QueryRow } from './agent-api.ts'
+import type { LedgerLine, LedgerRequest, LogDay } from './operator.ts'
 import type { Micros } from './reading.ts'
 import type { Form } from './stream.ts'
 
@@ -110,4 +111,7 @@ export interface LogApi {
   /** `segment`: that one alone. */
   logInspect(segment?: number): Promise<LogInspection>
   logExport(signal: AbortSignal): AsyncIterable<ExportPart>
+  /** What was given up, line by line. */
+  ledger(request: LedgerRequest, signal: AbortSignal): AsyncIterable<LedgerLine>
+  logDays(): Promise<readonly LogDay[]>
 }

@@ -158,6 +158,4 @@ export interface SecretEntry {
 
 export interface WatchApi {
   live(request: LiveRequest, signal: AbortSignal): AsyncIterable<LiveValue>
-  ledger(request: LedgerRequest, signal: AbortSignal): AsyncIterable<LedgerLine>
-  logDays(): Promise<readonly LogDay[]>
 }

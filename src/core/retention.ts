@@ -100,6 +100,9 @@ export interface ForecastRequest {
   readonly flashEnduranceBytes: number | null
 }
 
+/** A class as somebody thinks of setting it. */
+export type ClassWhatIf = Pick<ClassRetention, 'name' | 'floorBytes' | 'whenFull' | 'ladder'>
+
 export interface ForecastClass {
   readonly name: string
   /** At the end of the outage, of the readings that the class has then accepted since its begin and those that it held before. */

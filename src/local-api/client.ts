@@ -42,7 +42,7 @@ export function connectAgent(dir: string): AgentApi {
     exportFiles: (input, signal) => stream<ExportPiece>(dir, 'exportFiles', input, signal),
     fileIsWhole: (manifest) => ask<undefined>(dir, 'fileIsWhole', { manifest }),
     takeReceipt: (text) => ask<Received>(dir, 'takeReceipt', { text }),
-    forecast: (offlineMs) => ask<Forecast>(dir, 'forecast', { offlineMs }),
+    forecast: (offlineMs, whatIf) => ask<Forecast>(dir, 'forecast', { offlineMs, ...(whatIf && { whatIf }) }),
     live: (input, signal) => stream<LiveValue>(dir, 'live', input, signal),
     ledger: (input, signal) => stream<LedgerLine>(dir, 'ledger', input, signal),
     logDays: () => ask<readonly LogDay[]>(dir, 'logDays', {}),

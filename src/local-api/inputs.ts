@@ -31,7 +31,27 @@ const browseSource = named.extend({
 const trustSource = named.extend({ fingerprint: z.string().min(1).max(256).optional() })
 const scan = z.strictObject({ address: z.string().min(1).max(256), protocol: z.string().min(1).max(64).optional() })
 
-const forecast = z.strictObject({ offlineMs: z.int().min(0).max(OFFLINE_MS_MAX) })
+const WHAT_IF_CLASSES_MAX = 1_000
+const keep = z.union([z.enum(['raw', 'nothing']), z.strictObject({ windowMs: z.int().min(1_000).max(OFFLINE_MS_MAX) })])
+const step = z
+  .strictObject({
+    offlineForMs: z.int().min(0).max(OFFLINE_MS_MAX).optional(),
+    filledTo: z.number().min(0).max(1).optional(),
+    keep,
+  })
+  .refine((it) => (it.offlineForMs === undefined) !== (it.filledTo === undefined), {
+    error: 'must have one of offlineForMs and filledTo',
+  })
+const whatIf = z.strictObject({
+  name: z.string().min(1).max(256),
+  floorBytes: z.number().min(0),
+  whenFull: z.enum(['reduce', 'wait']),
+  ladder: z.array(step).max(100),
+})
+const forecastInput = z.strictObject({
+  offlineMs: z.int().min(0).max(OFFLINE_MS_MAX),
+  whatIf: z.array(whatIf).max(WHAT_IF_CLASSES_MAX).optional(),
+})
 
 const exportFiles = z.strictObject({
   uplink: z.string().min(1).max(256).optional(),
@@ -74,7 +94,7 @@ export const INPUTS = {
   scan,
   testUplink: named,
   query,
-  forecast,
+  forecast: forecastInput,
   logCheck: z.strictObject({}),
   logRepair: z.strictObject({}),
   logInspect: z.strictObject({ segment: z.int().min(0).optional() }),

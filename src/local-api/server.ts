@@ -5,6 +5,7 @@ import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
+import type { ClassWhatIf } from '../core/retention.ts'
 import type { AgentApi } from '../core/agent-api.ts'
 import { ROLES } from '../core/agent-api.ts'
 import { BadInput, Blocked, Unreachable } from '../core/errors.ts'
@@ -196,8 +197,10 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return one(api.fileIsWhole((input as { manifest: string }).manifest), response)
     case 'takeReceipt':
       return one(api.takeReceipt((input as { text: string }).text), response)
-    case 'forecast':
-      return one(api.forecast((input as { offlineMs: number }).offlineMs), response)
+    case 'forecast': {
+      const { offlineMs, whatIf } = input as { offlineMs: number; whatIf?: readonly ClassWhatIf[] }
+      return one(api.forecast(offlineMs, whatIf), response)
+    }
     case 'live':
       return many(api.live(input as LiveRequest, signal), response, signal)
     case 'ledger':

@@ -30,6 +30,12 @@ export function logApi(
     logCheck: (signal) => steps(false, signal),
     logRepair: (signal) => steps(true, signal),
     logInspect: (segment) => calls.inspect(segment),
+    async *ledger(request, signal) {
+      const lines = await calls.ledger(request)
+      signal.throwIfAborted()
+      yield* lines
+    },
+    logDays: () => calls.days(),
     async *logExport(signal): AsyncIterable<ExportPart> {
       const all = await calls.exportBytes()
       let done = 0

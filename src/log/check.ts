@@ -3,12 +3,14 @@ import { statSync } from 'node:fs'
 import { decodeAggregates } from '../columns/aggregates/index.ts'
 import { DamagedBlock, decodeBlock } from '../columns/index.ts'
 import type { ExportCursor, ExportRow, FileCheck, FileDamage, LogInspection } from '../core/log-files.ts'
+import type { LedgerLine, LedgerRequest, LogDay } from '../core/operator.ts'
 import { rowsOf } from '../core/query.ts'
 import type { BlockRow, SegmentRow } from './catalogue.ts'
 import { BLOCK_COLUMNS } from './catalogue.ts'
 import type { Journal } from './journal.ts'
 import { walBytes } from './journal.ts'
 import { aggregateParts, rawParts } from './query-parts.ts'
+import { ledgerLines, logDays } from './days.ts'
 import { faultsOf } from './recover.ts'
 import { isDamaged } from './scan.ts'
 import { segmentPath } from './segment.ts'
@@ -22,6 +24,8 @@ export interface Check {
   /** Undefined: it went meanwhile. */
   segment(id: number): Promise<FileCheck | undefined>
   inspect(segment?: number): LogInspection
+  ledger(request: LedgerRequest): LedgerLine[]
+  days(): LogDay[]
   /** The rows of the next block; undefined: that was all. */
   exportPart(
     after: ExportCursor | undefined,
@@ -125,6 +129,8 @@ export function createCheck(db: Journal, dir: string, stored: Stored): Check {
       return sql.segment.get(id) ? fileOf(segment, segment.end, sql.rows.all(id) as BlockRow[], others) : undefined
     },
     inspect: (segment) => inspect(db, segment),
+    ledger: (request) => ledgerLines(db, request),
+    days: () => logDays(db),
     exportBytes: () => sql.bytes.get() as number,
     exportPart(after) {
       const row = blockAfter(after ?? { stream: 0, first: 0 })

@@ -1,5 +1,5 @@
 // What the forecast is made from: the log as it is, and today's rates.
-import type { Band, ClassRetention, ForecastRequest } from '../core/retention.ts'
+import type { Band, ClassRetention, ClassWhatIf, ForecastRequest } from '../core/retention.ts'
 import type { ClassStatus } from '../core/status.ts'
 
 export interface ForecastParts {
@@ -46,6 +46,16 @@ export function forecastRequest(parts: ForecastParts, offlineMs: number): Foreca
     bytesWrittenPerDay: parts.bytesWrittenPerDay,
     flashEnduranceBytes: parts.flashEnduranceBytes,
   }
+}
+
+/** As if these classes were set so, in this order; classes that it does not name come after them, and what is no class of the box is left out. */
+export function withWhatIf(parts: ForecastParts, whatIf: readonly ClassWhatIf[] = []): ForecastParts {
+  const named = whatIf.flatMap((it) => {
+    const now = parts.classes.find(({ name }) => name === it.name)
+    return now ? [{ ...now, ...it }] : []
+  })
+  const rest = parts.classes.filter((it) => !whatIf.some(({ name }) => name === it.name))
+  return { ...parts, classes: [...named, ...rest] }
 }
 
 /** Sealed blocks tell what a reading takes; fresh ones take more. */

@@ -31,6 +31,13 @@ export interface CheckedSettings {
   readonly notInForce: readonly NotInForce[]
   /** What is allowed and still worth a warning: links without protection. */
   readonly issues: readonly Issue[]
+  /** Which secrets stand where. */
+  readonly secrets: readonly SecretUse[]
+}
+
+export interface SecretUse {
+  readonly name: string
+  readonly path: string
 }
 
 /** A problem with its place apart, for programs. */
@@ -104,6 +111,7 @@ export function parseSettings(text: string, file: string, context: SettingsConte
     settings: toSettings(data, context.deviceId),
     notInForce: notInForce(tree),
     issues: [...insecureLinks(tree), ...weakGuarantees(tree)],
+    secrets: [...tree.secrets].map(([path, { name }]) => ({ name, path })),
   }
 }
 

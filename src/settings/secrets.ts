@@ -3,9 +3,17 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BadInput } from '../core/errors.ts'
 
+const FILE = 'secrets.json'
+
 export interface SecretStore {
   /** Undefined when there is none of that name. */
   get(name: string): string | undefined
+}
+
+/** Of a data directory. */
+export interface OwnSecrets extends SecretStore {
+  /** Names of those in the store itself, in their order. */
+  readonly stored: readonly string[]
 }
 
 /** `line-1` → `HOLDFAST_SECRET_LINE_1`. Two names may meet: settings that use both are refused. */
@@ -14,9 +22,25 @@ export function secretVariable(name: string): string {
 }
 
 /** The store's own entry wins over the environment. A missing file is an empty store. Rejects with BadInput when the file is open to others or not a map of texts. */
-export async function openSecrets(dir: string, env: Readonly<Record<string, string | undefined>>): Promise<SecretStore> {
-  const stored = await readStored(join(dir, 'secrets.json'))
-  return { get: (name) => (Object.hasOwn(stored, name) ? stored[name] : env[secretVariable(name)]) }
+export async function openSecrets(dir: string, env: Readonly<Record<string, string | undefined>>): Promise<OwnSecrets> {
+  const stored = await readStored(join(dir, FILE))
+  return {
+    stored: Object.keys(stored).toSorted(),
+    get: (name) => (Object.hasOwn(stored, name) ? stored[name] : env[secretVariable(name)]),
+  }
+}
+
+/** With a text, the entry is made or replaced; without one it goes. `write` replaces a file as a whole. Rejects as `openSecrets` does. */
+export async function changeSecret(
+  dir: string,
+  name: string,
+  text: string | undefined,
+  write: (path: string, text: string, mode: number) => Promise<void>,
+): Promise<void> {
+  const file = join(dir, FILE)
+  const { [name]: old, ...others } = await readStored(file)
+  if (text === undefined && old === undefined) refuse(name, 'there is no secret of this name in the store')
+  await write(file, `${JSON.stringify(text === undefined ? others : { ...others, [name]: text }, undefined, 1)}\n`, 0o600)
 }
 
 async function readStored(file: string): Promise<Record<string, string>> {

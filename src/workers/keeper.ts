@@ -20,6 +20,8 @@ serve(parentPort as MessagePort, {
   checkJournal: keeper.check.journal,
   checkSegment: keeper.check.segment,
   inspect: keeper.check.inspect,
+  ledger: keeper.check.ledger,
+  days: keeper.check.days,
   exportBytes: keeper.check.exportBytes,
   exportPart: keeper.check.exportPart,
   close: keeper.close,

@@ -197,6 +197,8 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
         journal: () => reading.call('checkJournal', []),
         segment: (id) => reading.call('checkSegment', [id]),
         inspect: (segment) => reading.call('inspect', [segment]),
+        ledger: (request) => reading.call('ledger', [request]),
+        days: () => reading.call('days', []),
         exportBytes: () => reading.call('exportBytes', []),
         exportPart: (after) => reading.call('exportPart', [after]),
       },

@@ -1,4 +1,5 @@
 // Main's side of a protocol's thread: keeps it running, and stands for its sources, whichever thread they live in at the moment.
+import { isDeepStrictEqual } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import type { ReadingBatch } from '../core/batch.ts'
 import type { LogWriter } from '../core/log.ts'
@@ -19,7 +20,7 @@ import { keepRunning, sleep } from '../pipeline/keep-running.ts'
 import type { Caller } from './port.ts'
 import { YOUNG_GENERATION_MB } from '../machine/memory.ts'
 import { caller, serve } from './port.ts'
-import type { ProtocolWorkerData } from './protocol.ts'
+import type { ProtocolSource, ProtocolWorkerData } from './protocol.ts'
 import { streamCalls } from './stream-calls.ts'
 import type { Level } from './thread-logger.ts'
 
@@ -43,6 +44,8 @@ export interface ProtocolHost {
   test(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   browse(name: string, request: BrowseRequest, signal: AbortSignal): AsyncIterable<BrowseEntry>
   trust(name: string, request: TrustRequest, signal: AbortSignal): AsyncIterable<Certificate>
+  /** Those that are no more, or are another now, end with what they hold; the others go on; then the new ones begin. */
+  change(sources: readonly ProtocolSource[]): Promise<void>
   readonly restarts: number
 }
 
@@ -56,15 +59,17 @@ interface Remote extends Source {
 
 export function protocolHost(
   worker: string,
-  data: ProtocolWorkerData,
+  atFirst: ProtocolWorkerData,
   log: LogWriter,
   logger: Logger,
   random: () => number,
   waits = WAITS,
 ): ProtocolHost {
+  let data = atFirst
   const sources = new Map<string, Remote>(data.sources.map(({ name }) => [name, remoteSource(log)]))
   const streams = streamCalls()
   let thread: Caller | undefined
+  let end: (() => Promise<unknown>) | undefined
   let restarts = 0
 
   function setAll(status: SourceStatus): void {
@@ -82,9 +87,10 @@ export function protocolHost(
     })
     const calls = caller(started_)
     thread = calls
+    end = () => started_.terminate()
     serve(started_, {
-      batch: (name: string, batch: ReadingBatch) =>
-        sources.get(name)?.push({ batch, durable: () => calls.tell('durable', [name]) }),
+      batch: (name: string, run: number, batch: ReadingBatch) =>
+        sources.get(name)?.push({ batch, durable: () => calls.tell('durable', [name, run]) }),
       stalled: (name: string) => sources.get(name)?.stalled(),
       status(all: readonly [string, SourceStatus][]) {
         heard = performance.now()
@@ -102,6 +108,7 @@ export function protocolHost(
     } finally {
       clearInterval(watch)
       thread = undefined
+      end = undefined
       calls.fail(new Unreachable('protocol-restarting', `the ${worker} thread was ended`))
     }
   }
@@ -116,6 +123,35 @@ export function protocolHost(
       lastError: text,
       remedy: 'It is started again by itself. Should it repeat, send us the diagnostics.',
     })
+  }
+
+  async function change(next: readonly ProtocolSource[]): Promise<void> {
+    const isKept = (it: ProtocolSource, list: readonly ProtocolSource[]) => list.some((one) => isDeepStrictEqual(one, it))
+    const gone = data.sources.filter((it) => !isKept(it, next)).map((it) => it.name)
+    const added = next.filter((it) => !isKept(it, data.sources))
+    data = { ...data, sources: next }
+    const asked = await inThread('end', [gone])
+    for (const name of gone) {
+      sources.get(name)?.end()
+      sources.delete(name)
+    }
+    for (const { name } of added) sources.set(name, remoteSource(log))
+    // A thread that was started meanwhile has begun them already.
+    if (asked !== undefined && asked === thread) await inThread('begin', [added])
+  }
+
+  /** The thread that has done it. One that cannot in time is ended, and the next begins with what is wanted now. */
+  async function inThread(call: string, args: readonly unknown[]): Promise<Caller | undefined> {
+    const asked = thread
+    if (!asked) return undefined
+    const late = setTimeout(() => void end?.(), STOP_MS_MAX)
+    return asked
+      .call(call, args)
+      .then(
+        () => asked,
+        () => undefined,
+      )
+      .finally(() => clearTimeout(late))
   }
 
   function running(): Caller {
@@ -136,6 +172,7 @@ export function protocolHost(
     test: (name, signal) => streams.stream<TestStep>(running(), 'test', [name], signal),
     browse: (name, request, signal) => streams.stream<BrowseEntry>(running(), 'browse', [name, request], signal),
     trust: (name, request, signal) => streams.stream<Certificate>(running(), 'trust', [name, request], signal),
+    change,
   }
 }
 

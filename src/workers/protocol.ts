@@ -16,13 +16,15 @@ import { caller, serve } from './port.ts'
 import { streamServer } from './stream-calls.ts'
 import { threadLogger } from './thread-logger.ts'
 
+export interface ProtocolSource {
+  readonly name: string
+  readonly protocol: string
+  readonly settings: unknown
+  readonly report?: readonly ReportRule[] | undefined
+}
+
 export interface ProtocolWorkerData {
-  readonly sources: readonly {
-    readonly name: string
-    readonly protocol: string
-    readonly settings: unknown
-    readonly report?: readonly ReportRule[] | undefined
-  }[]
+  readonly sources: readonly ProtocolSource[]
   /** DIR. */
   readonly dir: string
   readonly device: string
@@ -38,14 +40,17 @@ const STATUS_EVERY_MS = 1000
 const data = workerData as ProtocolWorkerData
 const port = parentPort as MessagePort
 const main = caller(port)
-const stop = new AbortController()
 const streams = streamServer(main)
 const open = new Map<string, Running>()
+let runs = 0
+const ends = new Map<string, Promise<void>>()
 
 interface Running extends Delivering {
   readonly source: Source
-  readonly protocol: string
-  readonly settings: unknown
+  readonly of: ProtocolSource
+  /** Tells the runs of one name apart. */
+  readonly number: number
+  readonly stop: AbortController
 }
 
 function contextOf(name: string, protocol: string): SourceContext {
@@ -64,13 +69,46 @@ const { protocols } = (await import(data.protocols ?? '../sources/index.ts')) as
 const load = (protocol: string) =>
   (protocols[protocol] as NonNullable<(typeof protocols)[string]>).load() as Promise<Protocol<unknown>>
 
-async function run(name: string, { source, handOver, ...running }: Running): Promise<void> {
+async function run({ source, of, stop, handOver, ...running }: Running): Promise<void> {
   for await (const item of source.read(stop.signal)) {
     handOver(item)
     await running.room()
   }
   running.release()
-  if (!stop.signal.aborted) throw new Error(`source ${name} ended by itself`)
+  if (!stop.signal.aborted) throw new Error(`source ${of.name} ended by itself`)
+}
+
+async function start(of: ProtocolSource): Promise<void> {
+  const { name, protocol, settings, report } = of
+  const source = (await load(protocol)).open(settings, contextOf(name, protocol))
+  const number = ++runs
+  const send = (batch: ReadingBatch) => main.tell('batch', [name, number, batch], transferables(batch))
+  const running: Running = { source, of, number, stop: new AbortController(), ...delivering(send, report) }
+  open.set(name, running)
+  source.onStalled?.(() => main.tell('stalled', [name]))
+  const end = run(running)
+  ends.set(name, end)
+  // A source that ends by throwing is a bug of its protocol: the thread goes down with it and is started anew.
+  end.catch((error: unknown) => queueMicrotask(() => Promise.reject(error)))
+}
+
+async function startAll(sources: readonly ProtocolSource[]): Promise<void> {
+  for (const it of sources) await start(it)
+}
+
+/** Ends a source once it has handed out what it holds. */
+async function end(name: string): Promise<void> {
+  open.get(name)?.stop.abort()
+  await ends.get(name)
+  open.delete(name)
+  ends.delete(name)
+}
+
+/** One after the other: a port or a line has one user at a time. */
+let changes: Promise<unknown> = Promise.resolve()
+function inTurn(change: () => Promise<unknown>): Promise<unknown> {
+  changes = changes.then(change)
+  return changes
 }
 
 function runningOf(name: string): Running {
@@ -83,41 +121,31 @@ function runningOf(name: string): Running {
 }
 
 serve(port, {
-  durable(name: string) {
-    open.get(name)?.durable()
+  durable(name: string, run: number) {
+    const running = open.get(name)
+    if (running?.number === run) running.durable()
   },
-  async stop() {
-    stop.abort()
-    await Promise.all(ends)
-  },
+  stop: () => Promise.all([...open.keys()].map(end)),
+  end: (names: readonly string[]) => inTurn(() => Promise.all(names.map(end))),
+  begin: (sources: readonly ProtocolSource[]) => inTurn(() => startAll(sources)),
   test: streams.handler(async (signal, name: string) => {
-    const { source, protocol, settings } = runningOf(name)
-    return source.test?.(signal) ?? (await load(protocol)).test(settings, contextOf(name, protocol), signal)
+    const { source, of } = runningOf(name)
+    return source.test?.(signal) ?? (await load(of.protocol)).test(of.settings, contextOf(name, of.protocol), signal)
   }),
   browse: streams.handler(async (signal, name: string, request: BrowseRequest) => {
-    const { source, protocol } = runningOf(name)
-    if (!source.browse) throw new BadInput([{ where: name, text: `${protocol} has nothing to look round in` }])
+    const { source, of } = runningOf(name)
+    if (!source.browse) throw new BadInput([{ where: name, text: `${of.protocol} has nothing to look round in` }])
     return source.browse(request, signal)
   }),
   trust: streams.handler(async (signal, name: string, request: TrustRequest) => {
-    const { source, protocol } = runningOf(name)
-    if (!source.trust) throw new BadInput([{ where: name, text: `${protocol} has no list of certificates` }])
+    const { source, of } = runningOf(name)
+    if (!source.trust) throw new BadInput([{ where: name, text: `${of.protocol} has no list of certificates` }])
     return source.trust(request, signal)
   }),
   cancel: streams.cancel,
 })
 
-const ends: Promise<void>[] = []
-for (const { name, protocol, settings, report } of data.sources) {
-  const source = (await load(protocol)).open(settings, contextOf(name, protocol))
-  const send = (batch: ReadingBatch) => main.tell('batch', [name, batch], transferables(batch))
-  const running: Running = { source, protocol, settings, ...delivering(send, report) }
-  open.set(name, running)
-  source.onStalled?.(() => main.tell('stalled', [name]))
-  ends.push(run(name, running))
-}
-// A source that ends by throwing is a bug of its protocol: the thread goes down with it and is started anew.
-for (const end of ends) end.catch((error: unknown) => queueMicrotask(() => Promise.reject(error)))
+await inTurn(() => startAll(data.sources))
 
 function statusOf({ source, withheld }: Running): SourceStatus {
   const count = withheld()

@@ -1,6 +1,7 @@
 // Settings are read in a thread of their own: what only that needs (zod, yaml, the protocols' schemas) ends with it.
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { SettingsChange } from '../core/operator.ts'
 import type { CheckedSettings } from '../settings/read.ts'
 import { unpacked } from './port.ts'
 
@@ -11,17 +12,38 @@ export interface SettingsRequest {
   /** Stands in where the file has no device.id. */
   readonly deviceId: string
   readonly valuesFile?: string
+  /** As if this stood in the file. */
+  readonly text?: string
   /** Where secrets may be besides. */
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
+export interface SettingsAnswer {
+  readonly checked?: CheckedSettings
+  /** As `packed` made it. */
+  readonly error?: unknown
+  readonly changes: readonly SettingsChange[]
+}
+
 /** As `readSettings` does; secrets are those of DIR and of `env`. Rejects with BadInput that names every problem. */
-export async function readSettingsApart({ env, ...request }: SettingsRequest): Promise<CheckedSettings> {
+export async function readSettingsApart(request: SettingsRequest): Promise<CheckedSettings> {
+  const { checked } = await checkSettingsApart(request)
+  if ('error' in checked) throw checked.error
+  return checked.settings
+}
+
+export interface CheckedApart {
+  readonly checked: { readonly settings: CheckedSettings } | { readonly error: unknown }
+  /** What `text` would change. */
+  readonly changes: readonly SettingsChange[]
+}
+
+/** The same, with what is wrong as a part of the answer. */
+export async function checkSettingsApart({ env, ...request }: SettingsRequest): Promise<CheckedApart> {
   const thread = new Worker(new URL('./settings.ts', import.meta.url), { workerData: request, name: 'settings', env: { ...env } })
   try {
-    const [found] = (await once(thread, 'message')) as [{ checked: CheckedSettings } | { error: unknown }]
-    if ('error' in found) throw unpacked(found.error)
-    return found.checked
+    const [{ checked, error, changes }] = (await once(thread, 'message')) as [SettingsAnswer]
+    return { checked: checked ? { settings: checked } : { error: unpacked(error) }, changes }
   } finally {
     await thread.terminate()
   }

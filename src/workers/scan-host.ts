@@ -14,7 +14,7 @@ import type { Level } from './thread-logger.ts'
 const HEAP_MB = 512
 
 /** One scan at a time. `protocols`: the module with their table, where it is not sources/index.ts. */
-export function scanHost(sources: readonly SourceSettings[], logger: Logger, protocols?: string) {
+export function scanHost(sources: () => readonly SourceSettings[], logger: Logger, protocols?: string) {
   let isRunning = false
   return async function* scan({ address, protocol }: ScanRequest, signal: AbortSignal): AsyncIterable<ScanStep> {
     const hosts = hostsOf(address)
@@ -22,7 +22,7 @@ export function scanHost(sources: readonly SourceSettings[], logger: Logger, pro
     if (isRunning) throw new Unreachable('scan-running', 'a scan is running already', { remedy: 'Wait until it has ended.' })
     isRunning = true
     try {
-      const data = { hosts, sources: sources.map(heldBy), ...(protocol && { protocol }), ...(protocols && { protocols }) }
+      const data = { hosts, sources: sources().map(heldBy), ...(protocol && { protocol }), ...(protocols && { protocols }) }
       yield* scanned(data, logger, signal)
     } finally {
       isRunning = false

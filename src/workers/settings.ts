@@ -1,26 +1,23 @@
 // The settings' thread: reads them, says what it found, and ends.
+import { readFile } from 'node:fs/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { settingsSchemas } from '../schemas.ts'
-import { readSettings } from '../settings/read.ts'
+import { changesOf } from '../settings/changes.ts'
+import { checkText, readSettings } from '../settings/read.ts'
 import { openSecrets } from '../settings/secrets.ts'
 import { packed } from './port.ts'
-import type { SettingsRequest } from './read-settings.ts'
+import type { SettingsAnswer, SettingsRequest } from './read-settings.ts'
 
-const { file, dir, deviceId, valuesFile } = workerData as SettingsRequest
+const { file, dir, deviceId, valuesFile, text } = workerData as SettingsRequest
 
-async function read(): Promise<object> {
+async function read(): Promise<SettingsAnswer> {
+  const changes = text === undefined ? [] : changesOf(await readFile(file, 'utf8').catch(() => ''), text)
   try {
     const secrets = await openSecrets(dir, process.env)
-    return {
-      checked: await readSettings(file, {
-        schemas: settingsSchemas,
-        secrets,
-        deviceId,
-        ...(valuesFile === undefined ? {} : { valuesFile }),
-      }),
-    }
+    const context = { schemas: settingsSchemas, secrets, deviceId, ...(valuesFile === undefined ? {} : { valuesFile }) }
+    return { changes, checked: await (text === undefined ? readSettings(file, context) : checkText(text, file, context)) }
   } catch (error) {
-    return { error: packed(error) }
+    return { changes, error: packed(error) }
   }
 }
 

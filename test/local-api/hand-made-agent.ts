@@ -367,8 +367,6 @@ function operator(): SettingsApi & WatchApi {
     setSecret: () => Promise.resolve(),
     removeSecret: () => Promise.resolve(),
     async *live() {},
-    async *ledger() {},
-    logDays: () => Promise.resolve([]),
   }
 }
 
@@ -406,6 +404,8 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
     logCheck: () => stepsOfLog(0),
     logRepair: () => stepsOfLog(500),
     logInspect: () => Promise.resolve(INSPECTION),
+    async *ledger() {},
+    logDays: () => Promise.resolve([]),
     async *logExport() {
       yield { done: 10, all: 10, rows: [{ ...rowAt(0), device: 'hf-7f3a', epoch: '3f2a' }] }
     },

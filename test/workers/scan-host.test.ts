@@ -11,7 +11,7 @@ const held = [
 ]
 
 function scanner() {
-  return scanHost(held, silent, new URL('./protocols.ts', import.meta.url).href)
+  return scanHost(() => held, silent, new URL('./protocols.ts', import.meta.url).href)
 }
 
 async function all(request: ScanRequest, scan = scanner()): Promise<ScanStep[]> {

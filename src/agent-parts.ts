@@ -1,0 +1,265 @@
+// All that runs by one settings file: the log, the sources, the uplinks. A change touches what it is about:
+//
+//   classes, bounds, delivery, uplinks' names ─► the log is closed and opened again, and all with it: what is on disk stays
+//   uplinks ─► the uplinks; each goes on from its position in the cluster
+//   sources ─► those sources
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import { openDelivery } from './agent-delivery.ts'
+import { openIntake } from './agent-intake.ts'
+import { airgapApi } from './airgap/give.ts'
+import { EXPORT_KEY_FILE, ownSigningKey } from './airgap/keys.ts'
+import type { AgentApi } from './core/agent-api.ts'
+import type { ClockState } from './core/clock.ts'
+import { BadInput, Unreachable } from './core/errors.ts'
+import type { SettingsApi } from './core/operator.ts'
+import type { Settings } from './core/settings.ts'
+import type { Logger } from './core/source.ts'
+import type { ClassStatus, Issue } from './core/status.ts'
+import { spaceOf } from './log/space.ts'
+import type { AgentClock } from './machine/clock.ts'
+import { bytesWrittenPerDay, hostWatch } from './machine/host.ts'
+import type { ForecastParts } from './pipeline/forecast-request.ts'
+import { forecastRequest, withWhatIf } from './pipeline/forecast-request.ts'
+import { createLive } from './pipeline/live.ts'
+import { query } from './pipeline/query.ts'
+import { serves, statusOf } from './pipeline/report.ts'
+import { forecast } from './retention/forecast.ts'
+import type { CheckedSettings } from './settings/read.ts'
+import type { OpenLog } from './workers/open-log.ts'
+import { openLog } from './workers/open-log.ts'
+import { scanHost } from './workers/scan-host.ts'
+
+export type Checked = Pick<CheckedSettings, 'settings' | 'issues'>
+
+export interface AgentParts {
+  readonly api: Omit<AgentApi, keyof SettingsApi>
+  clockStepped(state: ClockState): void
+  /** Interfaces, windows and budgets as they are now. */
+  look(): void
+  foretell(): Promise<void>
+  /** Rejects when the log cannot be opened by them: then nothing runs, and other settings may be given. */
+  change(next: Checked): Promise<void>
+  /** Sources, the open group commit, the clean-stop mark. Whether the log was closed well. */
+  close(): Promise<boolean>
+}
+
+export interface AgentAround {
+  readonly dir: string
+  readonly version: string
+  readonly clock: AgentClock
+  readonly logger: Logger
+  /** The log cannot be written any more, or a thread of it died: the process must end. */
+  logFailed(error: Error): void
+  /** Beside those of the settings. */
+  issues(): readonly Issue[]
+}
+
+/** What does not end by itself in this time is cut off. */
+const ENDS_MS_MAX = 3_000
+
+export async function openParts(atFirst: Checked, around: AgentAround): Promise<AgentParts> {
+  const { dir, clock, logger, version } = around
+  const startedAt = clock.now()
+  const live = createLive()
+  const host = hostWatch(dir)
+  const logDir = join(dir, 'log')
+  let now = atFirst
+  let log = await open(now.settings)
+  let intake = openIntake(now.settings, { log: log.writer, clock, live, dir, logger })
+  let delivery = openDelivery(now.settings, log, clock, dir, logger)
+  let rates = ratesOf(now.settings, log)
+  /** Without a log nothing can be asked. */
+  let isClosed = false
+
+  function open(settings: Settings): Promise<OpenLog> {
+    const options = { ...writerOptions(logDir, settings), clock: { cell: clock.cell, state: clock.current() } }
+    return openLog(options, (error) => around.logFailed(error))
+  }
+
+  function ratesOf(settings: Settings, of: OpenLog) {
+    const made = classRates(settings, clock.monotonic)
+    void of.figures().then((it) => made(it.classes))
+    return made
+  }
+
+  /** What is under way ends; whatever hangs is cut off in time. */
+  async function stop(): Promise<void> {
+    await Promise.race([Promise.allSettled([intake.stop(), delivery.end()]), sleep(ENDS_MS_MAX, undefined, { ref: false })])
+  }
+
+  async function reopen(next: Checked): Promise<void> {
+    isClosed = true
+    await stop()
+    await delivery.close()
+    await log.close()
+    await begin(next)
+  }
+
+  async function begin(next: Checked): Promise<void> {
+    log = await open(next.settings)
+    now = next
+    intake = openIntake(next.settings, { log: log.writer, clock, live, dir, logger })
+    delivery = openDelivery(next.settings, log, clock, dir, logger)
+    rates = ratesOf(next.settings, log)
+    isClosed = false
+  }
+
+  async function redeliver(next: Checked): Promise<void> {
+    await Promise.race([delivery.end(), sleep(ENDS_MS_MAX, undefined, { ref: false })])
+    await delivery.close()
+    delivery = openDelivery(next.settings, log, clock, dir, logger)
+  }
+
+  const openedLog = (): OpenLog => {
+    if (!isClosed) return log
+    throw new Unreachable('agent-restarting', 'new settings are being put in force', { remedy: 'Try again in a few seconds.' })
+  }
+  const sourceNamed = (name: string) => named(intake.sources(), name, 'source').host
+  const airgap = airgapApi({
+    get log() {
+      return openedLog().airgap
+    },
+    key: () => ownSigningKey(join(dir, EXPORT_KEY_FILE)),
+    get device() {
+      return now.settings.device.id
+    },
+    get site() {
+      return now.settings.device.site
+    },
+    clock,
+    epoch: async () => (await openedLog().figures()).epoch,
+    get settings() {
+      return now.settings.export
+    },
+    exceptOf: (name) => (now.settings.uplinks.some((it) => it.name === name) ? notServed(now.settings, name) : undefined),
+  })
+
+  const api: AgentParts['api'] = {
+    async status() {
+      const [figures, machine] = await Promise.all([openedLog().figures(), host()])
+      for (const it of delivery.uplinks) it.tally.add(it.report.readings - it.tally.total, clock.now())
+      const standingIssues = [...now.issues, ...around.issues()]
+      const { uplinks, turn } = delivery
+      const parts = { settings: now.settings, version, startedAt, standingIssues, sources: intake.sources(), uplinks, turn }
+      return statusOf(parts, figures, machine, clock.status(), clock.now())
+    },
+    testSource: (name, signal) => sourceNamed(name).test(name, signal),
+    browseSource: ({ name, ...request }, signal) => sourceNamed(name).browse(name, request, signal),
+    trustSource: ({ name, ...request }, signal) => sourceNamed(name).trust(name, request, signal),
+    scan: scanHost(() => now.settings.sources, logger),
+    uplinks: async () => delivery.views(),
+    testUplink: (name, signal) => delivery.test(name, signal) ?? noneNamed(name, 'uplink', now.settings.uplinks),
+    live: live.watch,
+    forecast: async (offlineMs, whatIf) => {
+      const parts = await forecastParts(now.settings, openedLog(), rates)
+      return forecast(forecastRequest(withWhatIf(parts, whatIf), offlineMs))
+    },
+    query: (request, signal) => query(request, (page) => openedLog().query(page), signal),
+    logCheck: (signal) => openedLog().files.logCheck(signal),
+    logRepair: (signal) => openedLog().files.logRepair(signal),
+    logInspect: async (segment) => openedLog().files.logInspect(segment),
+    logExport: (signal) => openedLog().files.logExport(signal),
+    ledger: (request, signal) => openedLog().files.ledger(request, signal),
+    logDays: async () => openedLog().files.logDays(),
+    ...airgap,
+  }
+  return {
+    api,
+    clockStepped: (state) => log.clockStepped(state),
+    look: () => delivery.look(),
+    foretell: () => (isClosed ? Promise.resolve() : delivery.foretell()),
+    async change(next) {
+      if (isClosed) return begin(next)
+      if (!isDeepStrictEqual(writerOptions(logDir, now.settings), writerOptions(logDir, next.settings))) return reopen(next)
+      const isElsewhere = !isDeepStrictEqual(deliveryOf(now.settings), deliveryOf(next.settings))
+      now = next
+      if (isElsewhere) await redeliver(next)
+      await intake.change(next.settings.sources)
+    },
+    async close() {
+      if (isClosed) return true
+      await stop()
+      // Whatever hangs, the log is closed in time: a stop without its mark would begin a new epoch at the next boot.
+      const closed = await log.close().then(
+        () => true,
+        (error: unknown) => (
+          logger.error({ stack: (error as Error).stack }, `the log failed: ${(error as Error).message}`), false
+        ),
+      )
+      await delivery.close()
+      return closed
+    },
+  }
+}
+
+/** What of the settings the uplinks run by; that they are there, and what they must have, the log knows too. */
+const deliveryOf = ({ device, uplinks, failoverAfterMs }: Settings) => ({ device, uplinks, failoverAfterMs })
+
+/** What of the settings the log runs by. */
+function writerOptions(dir: string, { device, log, classes, delivery, uplinks }: Settings) {
+  return {
+    dir,
+    device: device.id,
+    bytesMax: log.bytesMax,
+    commitBytes: log.commitBytes,
+    commitEveryMinMs: log.commitEveryMinMs,
+    keepDeliveredMs: log.keepDeliveredMs,
+    classes,
+    delivery,
+    uplinks: uplinks.map((it) => it.name),
+  }
+}
+
+/** Which parts a change starts anew: `agent` for all of it. */
+export function restartsOf(now: Settings, next: Settings): string[] {
+  if (!isDeepStrictEqual(writerOptions('', now), writerOptions('', next))) return ['agent']
+  const changed = (kind: 'sources' | 'uplinks', before: readonly { name: string }[], after: readonly { name: string }[]) =>
+    after.filter((it) => !before.some((one) => isDeepStrictEqual(one, it))).map((it) => `${kind}[${it.name}]`)
+  const uplinks = isDeepStrictEqual(deliveryOf(now), deliveryOf(next)) ? [] : next.uplinks.map((it) => `uplinks[${it.name}]`)
+  return [...uplinks, ...changed('sources', now.sources, next.sources)]
+}
+
+function notServed({ classes, delivery }: Settings, uplink: string): string[] {
+  return classes.map((it) => it.name).filter((it) => !serves(uplink, delivery[it] ?? 'all-uplinks'))
+}
+
+/** Readings accepted a second, by class, since these settings are in force. */
+function classRates({ classes }: Settings, monotonic: () => number) {
+  const begun = monotonic()
+  const first = new Map<string, number>()
+  return (figures: readonly ClassStatus[]): ReadonlyMap<string, number> =>
+    new Map(
+      classes.map(({ name }) => {
+        const accepted = figures.find((it) => it.name === name)?.accepted ?? 0
+        if (!first.has(name)) first.set(name, accepted)
+        return [name, ((accepted - (first.get(name) ?? 0)) * 1000) / Math.max(1000, monotonic() - begun)]
+      }),
+    )
+}
+
+async function forecastParts(settings: Settings, log: OpenLog, rates: ReturnType<typeof classRates>): Promise<ForecastParts> {
+  const [state, figures, bands] = await Promise.all([log.state(), log.figures(), log.bands()])
+  const { bytesMax } = settings.log
+  const { segmentsBytesMax, segmentBytesMax } = spaceOf(bytesMax)
+  return {
+    bytesMax,
+    blockBytesMax: segmentsBytesMax - segmentBytesMax,
+    classes: state.classes,
+    figures: figures.classes,
+    bands,
+    rates: rates(figures.classes),
+    bytesWrittenPerDay: bytesWrittenPerDay(),
+    flashEnduranceBytes: null,
+  }
+}
+
+function named<T extends { readonly name: string }>(list: readonly T[], name: string, what: string): T {
+  return list.find((it) => it.name === name) ?? noneNamed(name, what, list)
+}
+
+function noneNamed(name: string, what: string, list: readonly { readonly name: string }[]): never {
+  const remedy = `${what}s: ${list.map((it) => it.name).join(', ') || 'none'}`
+  throw new BadInput([{ where: name, text: `there is no ${what} of this name`, remedy }])
+}

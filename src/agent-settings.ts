@@ -1,0 +1,300 @@
+// Changes of the settings while the agent runs: checked, kept in the history, written, put in force; and taken back, by a person or by themselves.
+//
+//   text ─check─► history, pending ─► settings file ─► parts.change
+//                                         ▲                │ fails
+//                                         └── the text before ◄┘
+//
+// What must hold: the file on disk is the one in force, or the next start makes it so. A change that waits for its confirmation is taken
+// back by the boot it was made in when its time is up, by any other at once.
+import { readFile } from 'node:fs/promises'
+import { BadInput } from './core/errors.ts'
+import type { PendingChange, SettingsApi, SettingsApply, SettingsNow } from './core/operator.ts'
+import type { Logger } from './core/source.ts'
+import type { Issue } from './core/status.ts'
+import { writeWhole } from './machine/whole-file.ts'
+import type { Pending } from './settings/history.ts'
+import { openHistory, outcomes, revisionOf } from './settings/history.ts'
+import { isName, NAME_ALLOWED } from './settings/names.ts'
+import type { CheckedSettings, SettingsProblem } from './settings/read.ts'
+import { changeSecret, openSecrets } from './settings/secrets.ts'
+import type { CheckedApart } from './workers/read-settings.ts'
+
+export interface SettingsParts {
+  readonly file: string
+  /** DIR. */
+  readonly dir: string
+  readonly boot: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly logger: Logger
+  /** Microseconds. */
+  now(): number
+  /** Milliseconds since the boot: the same clock in every process of it. */
+  monotonic(): number
+  /** As if `text` stood in the file; absent: what stands there. */
+  check(text?: string): Promise<CheckedApart>
+}
+
+export interface SettingsService {
+  /** Takes back what must be, and says what to begin with. Rejects with BadInput. */
+  begin(): Promise<CheckedSettings>
+  /** From now on changes are put in force by `change`; where it rejects, the settings before are given to it again. */
+  serve(change: (next: CheckedSettings) => Promise<void>, restartsOf: (next: CheckedSettings) => string[]): SettingsApi
+  issues(): readonly Issue[]
+  close(): void
+}
+
+export function settingsService(parts: SettingsParts): SettingsService {
+  const { file, dir, boot, logger } = parts
+  const history = openHistory(dir, writeWhole)
+  let pending: Pending | undefined
+  let timer: NodeJS.Timeout | undefined
+  let inForce: { readonly revision: string; readonly checked: CheckedSettings } | undefined
+  let change: (next: CheckedSettings) => Promise<void> = async () => {}
+  let restarts: (next: CheckedSettings) => string[] = () => ['agent']
+  let turn: Promise<unknown> = Promise.resolve()
+
+  /** One change after the other. */
+  function inTurn<T>(what: () => Promise<T>): Promise<T> {
+    const result = turn.then(what)
+    turn = result.catch(() => {})
+    return result
+  }
+
+  const read = () =>
+    readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => refuse(file, `cannot be read: ${error.code ?? error.message}`))
+
+  async function record(text: string, by: string, note?: string): Promise<void> {
+    await history.add({ revision: revisionOf(text), at: parts.now(), by, ...(note !== undefined && { note }) }, text)
+  }
+
+  function arm(): void {
+    clearTimeout(timer)
+    if (!pending) return
+    const { revision, by } = pending
+    const late = () => {
+      logger.warn({ revision, by }, 'the settings were not confirmed in time and are taken back')
+      void inTurn(() => takeBack(revision)).catch((error: Error) =>
+        logger.error({}, `settings cannot be taken back: ${error.message}`),
+      )
+    }
+    timer = setTimeout(late, Math.max(0, pending.deadlineMs - parts.monotonic()))
+    timer.unref()
+  }
+
+  /** To the text before the change that waits, unless that one was confirmed or replaced meanwhile. */
+  async function takeBack(revision: string): Promise<void> {
+    if (pending?.revision !== revision) return
+    const text =
+      (await history.text(pending.previous)) ?? refuse('settings', 'the text before the change is not in the history any more')
+    await putInForce(text)
+    await history.mark(revision, 'reverted')
+    await record(text, 'holdfast', 'not confirmed in time')
+    await settle(undefined)
+  }
+
+  async function settle(next: Pending | undefined): Promise<void> {
+    pending = next
+    await history.setPending(next)
+    arm()
+  }
+
+  async function checked(text?: string): Promise<CheckedSettings> {
+    const { checked: found } = await parts.check(text)
+    if ('error' in found) throw found.error
+    return found.settings
+  }
+
+  /** The file, then what runs. What cannot be run leaves everything as it was. */
+  async function putInForce(text: string): Promise<void> {
+    const next = await checked(text)
+    const before = { text: await read(), inForce }
+    await writeWhole(file, text)
+    try {
+      await change(next)
+      inForce = { revision: revisionOf(text), checked: next }
+    } catch (error) {
+      logger.error({ stack: (error as Error).stack }, `the new settings cannot be put in force: ${(error as Error).message}`)
+      await writeWhole(file, before.text)
+      if (before.inForce) await change(before.inForce.checked)
+      throw error
+    }
+  }
+
+  async function now(): Promise<SettingsNow> {
+    const text = await read()
+    return {
+      text,
+      revision: revisionOf(text),
+      pending: pendingNow(pending, parts.monotonic()),
+      notInForce: inForce?.checked.notInForce ?? [],
+    }
+  }
+
+  async function apply({ text, base, by, confirmWithinMs, note }: SettingsApply): Promise<SettingsNow> {
+    const old = await read()
+    const previous = revisionOf(old)
+    if (base !== previous) await changedMeanwhile()
+    if (pending) refuse('settings', 'a change waits for its confirmation', 'confirm it, or take it back')
+    const revision = revisionOf(text)
+    if (revision === previous) return now()
+    await checked(text)
+    if (!(await history.text(previous))) await record(old, 'file')
+    if (confirmWithinMs !== undefined)
+      await settle({ revision, previous, by, boot, deadlineMs: parts.monotonic() + confirmWithinMs })
+    try {
+      await putInForce(text)
+    } catch (error) {
+      await settle(undefined)
+      throw error
+    }
+    await record(text, by, note)
+    return now()
+  }
+
+  async function changedMeanwhile(): Promise<never> {
+    const by = (await history.entries()).at(-1)?.by ?? 'somebody'
+    throw new BadInput([
+      {
+        where: 'settings-changed',
+        text: `the settings were changed meanwhile, by ${by}: this change was made from an older text`,
+        remedy: 'look at what is there now, and make the change from that',
+      },
+    ])
+  }
+
+  async function revert(revision: string | undefined, by: string): Promise<SettingsNow> {
+    if (pending && revision === undefined) {
+      await takeBack(pending.revision)
+      return now()
+    }
+    const current = revisionOf(await read())
+    const to =
+      revision ?? (await history.entries()).findLast((it) => it.revision !== current && it.outcome === undefined)?.revision
+    if (to === undefined) refuse('settings', 'there are no settings before these')
+    const text = (await history.text(to)) ?? refuse(to, 'the history has no settings of this revision')
+    await putInForce(text)
+    await settle(undefined)
+    await record(text, by, `back to ${to.slice(0, 8)}`)
+    return now()
+  }
+
+  const api: SettingsApi = {
+    settings: now,
+    settingsCheck: async (text) => {
+      const { checked: found, changes } = await parts.check(text)
+      if ('error' in found) return { problems: problemsOf(found.error), changes, restarts: [], warnings: [] }
+      const { issues, notInForce } = found.settings
+      const warnings = [...issues.map((it) => it.text), ...notInForce.map((it) => `${it.path}: ${it.text}`)]
+      return { problems: [], changes, restarts: restarts(found.settings), warnings }
+    },
+    settingsApply: (request) => inTurn(() => apply(request)),
+    settingsConfirm: (revision) =>
+      inTurn(async () => {
+        if (pending?.revision !== revision) refuse(revision, 'no change of this revision waits for its confirmation')
+        await settle(undefined)
+        return now()
+      }),
+    settingsRevert: (revision, by) => inTurn(() => revert(revision, by)),
+    async settingsHistory() {
+      return outcomes(await history.entries(), revisionOf(await read()), pending)
+    },
+    settingsText: async (revision) =>
+      (await history.text(revision)) ?? refuse(revision, 'the history has no settings of this revision'),
+    async secrets() {
+      const used = inForce?.checked.secrets ?? []
+      const store = await openSecrets(dir, parts.env)
+      const names = [...new Set([...store.stored, ...used.map((it) => it.name)])].toSorted()
+      return names.map((name) => ({
+        name,
+        usedBy: used.filter((it) => it.name === name).map((it) => it.path),
+        from: store.stored.includes(name)
+          ? ('store' as const)
+          : store.get(name) === undefined
+            ? ('missing' as const)
+            : ('environment' as const),
+      }))
+    },
+    setSecret: (name, text) =>
+      inTurn(async () => {
+        if (!isName(name)) refuse(name, NAME_ALLOWED)
+        await changeSecret(dir, name, text, writeWhole)
+        await useSecrets(name)
+      }),
+    removeSecret: (name) =>
+      inTurn(async () => {
+        const where = inForce?.checked.secrets.filter((it) => it.name === name) ?? []
+        if (where.length > 0)
+          refuse(name, `the settings use it: ${where.map((it) => it.path).join(', ')}`, 'take it out of the settings first')
+        await changeSecret(dir, name, undefined, writeWhole)
+      }),
+  }
+
+  /** What uses it begins anew with the new text. */
+  async function useSecrets(name: string): Promise<void> {
+    if (!inForce?.checked.secrets.some((it) => it.name === name)) return
+    const next = await checked()
+    await change(next)
+    inForce = { ...inForce, checked: next }
+  }
+
+  return {
+    async begin() {
+      const found = await history.pending()
+      const text = await read()
+      if (found && found.revision === revisionOf(text)) {
+        if (found.boot === boot && found.deadlineMs > parts.monotonic()) pending = found
+        else await revertAtStart(found)
+      } else if (found) await history.setPending(undefined)
+      inForce = { revision: revisionOf(await read()), checked: await checked() }
+      if (!(await history.text(inForce.revision))) await record(await read(), 'file')
+      return inForce.checked
+    },
+    serve(changeParts, restartsOf) {
+      change = changeParts
+      restarts = restartsOf
+      arm()
+      return api
+    },
+    issues: () => (pending ? [pendingIssue(pending, parts.monotonic())] : []),
+    close: () => clearTimeout(timer),
+  }
+
+  async function revertAtStart(found: Pending): Promise<void> {
+    const text = await history.text(found.previous)
+    if (text === undefined)
+      return logger.error({ revision: found.previous }, 'settings were not confirmed, but those before are not in the history')
+    logger.warn({ revision: found.revision }, 'the settings were not confirmed in time and are taken back')
+    await writeWhole(file, text)
+    await history.mark(found.revision, 'reverted')
+    await record(text, 'holdfast', 'not confirmed in time')
+    await history.setPending(undefined)
+  }
+}
+
+function pendingNow(pending: Pending | undefined, monotonicMs: number): PendingChange | null {
+  if (!pending) return null
+  const { revision, previous, by, deadlineMs } = pending
+  return { revision, previous, by, revertsInMs: Math.max(0, Math.round(deadlineMs - monotonicMs)) }
+}
+
+function pendingIssue({ by, deadlineMs }: Pending, monotonicMs: number): Issue {
+  const seconds = Math.max(0, Math.round((deadlineMs - monotonicMs) / 1000))
+  return {
+    code: 'settings-pending',
+    severity: 'warning',
+    text: `the settings of ${by} are taken back in ${seconds} s`,
+    remedy: 'confirm them (holdfast settings confirm), or take them back now (holdfast settings revert)',
+  }
+}
+
+function problemsOf(error: unknown): Awaited<ReturnType<SettingsApi['settingsCheck']>>['problems'] {
+  if (!(error instanceof BadInput)) throw error
+  return error.problems.map((it) => {
+    const { line = 1, column = 1, path = '' } = it as Partial<SettingsProblem>
+    return { path, line, column, text: it.text, ...(it.remedy !== undefined && { remedy: it.remedy }) }
+  })
+}
+
+function refuse(where: string, text: string, remedy?: string): never {
+  throw new BadInput([{ where, text, ...(remedy !== undefined && { remedy }) }])
+}

@@ -1,4 +1,0 @@
-import { testSlice } from '../slice.ts'
-import { loadModbus } from './load-modbus.ts'
-
-testSlice(loadModbus, 1, 1)
