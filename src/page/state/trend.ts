@@ -16,7 +16,8 @@ export const trend = signal<readonly Sample[]>([])
 effect(() => {
   const it = status.value
   if (it === undefined) return
-  const sum = (all: readonly { readonly readingsPerSecond: number }[]) => all.reduce((total, one) => total + one.readingsPerSecond, 0)
+  const sum = (all: readonly { readonly readingsPerSecond: number }[]) =>
+    all.reduce((total, one) => total + one.readingsPerSecond, 0)
   const sample = { at: Date.now(), in: sum(it.sources), out: sum(it.uplinks), logBytes: it.log.bytes }
   trend.value = [...trend.peek(), sample].slice(-SAMPLES_MAX)
 })
