@@ -31,6 +31,11 @@ const parts: Parts = {
     const { runAgent } = await import('./agent.ts')
     return runAgent({ ...request, version, env: process.env }, signal)
   },
+  standardInput,
+  async panel(request, signal) {
+    const { runPanel } = await import('./panel.ts')
+    return runPanel({ ...request, env: process.env }, signal)
+  },
   async plant(args, signal) {
     const { plantCommand } = await import('./plant/command.ts')
     const { readTopic } = await import('./topic-values.ts')
@@ -100,6 +105,15 @@ function outputOn(stream: NodeJS.WriteStream): Output {
       if (!stream.write(text)) await once(stream, 'drain')
     },
   }
+}
+
+async function standardInput(charsMax: number): Promise<string> {
+  let text = ''
+  for await (const part of process.stdin.setEncoding('utf8') as AsyncIterable<string>) {
+    text += part
+    if (text.length > charsMax) break
+  }
+  return text
 }
 
 function abortOnSignals(): AbortSignal {

@@ -58,6 +58,9 @@ export interface Output {
 /** What a command is handed by the composition root: each is loaded only when it is called. */
 export interface Parts {
   schemas(): Promise<SettingsSchemas>
+  /** Standard input to its end, or to where it is longer than so many characters. */
+  standardInput(charsMax: number): Promise<string>
+  panel(request: PanelRequest, signal: AbortSignal): Promise<number>
   agent(request: AgentRequest, signal: AbortSignal): Promise<number>
   plant(args: readonly string[], signal: AbortSignal): Promise<number>
   verify(request: VerifyRequest, signal: AbortSignal): Promise<VerifyReport>
@@ -109,6 +112,17 @@ export interface ImportResult {
   /** Files that were left aside. */
   readonly refused: readonly Problem[]
   readonly receipts: readonly string[]
+}
+
+export interface PanelRequest extends ListenPlace {
+  readonly dir: string
+  /** Plain HTTP, which only redirects. */
+  readonly redirect?: ListenPlace
+}
+
+export interface ListenPlace {
+  readonly host: string
+  readonly port: number
 }
 
 export interface AgentRequest {

@@ -4,6 +4,17 @@ import type { Command, CommandContext } from './command.ts'
 import { DONE } from './command.ts'
 import { forecastPage } from './forecast-page.ts'
 import { document, lines, painter } from './text.ts'
+import { operation } from './operation.ts'
+import { forecastAnswer, forecastInput } from './shapes/log.ts'
+
+const foretell = operation({
+  name: 'forecast',
+  access: 'viewer',
+  summary: 'what an outage would leave, and when each step bites',
+  input: forecastInput,
+  output: forecastAnswer,
+  run: ({ offlineMs }, { agent }) => agent.forecast(offlineMs),
+})
 
 const OFFLINE_DEFAULT = '30d'
 const OFFLINE_DAYS_MAX = 3_660
@@ -12,7 +23,7 @@ const DAY_MS = 86_400_000
 export const forecast: Command = {
   name: 'forecast',
   role: 'view',
-  summary: 'what an outage would leave, and when each step bites',
+  summary: foretell.summary,
   arguments: [],
   options: { offline: { value: 'DURATION', summary: `how long nothing is delivered, ${OFFLINE_DEFAULT} where it is missing` } },
   async run(context) {
@@ -21,6 +32,7 @@ export const forecast: Command = {
     else await lines(context.out, forecastPage(made, painter(context.out, context.env), context.out.width))
     return DONE
   },
+  operation: foretell,
 }
 
 function offlineMs({ options }: CommandContext): number {

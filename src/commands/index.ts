@@ -2,32 +2,47 @@
 import { agent } from './agent.ts'
 import { check } from './check.ts'
 import type { Command } from './command.ts'
-import { exportCommand } from './export.ts'
 import { exportKey } from './export-key.ts'
+import { exportCommand } from './export.ts'
 import { forecast } from './forecast.ts'
 import { importCommand } from './import.ts'
+import { live } from './live.ts'
 import { logCheck } from './log-check.ts'
+import { logDays } from './log-days.ts'
 import { logExport } from './log-export.ts'
 import { logInspect } from './log-inspect.ts'
+import { logLedger } from './log-ledger.ts'
 import { logRepair } from './log-repair.ts'
+import type { Operation } from './operation.ts'
+import { panel } from './panel.ts'
 import { plant } from './plant.ts'
 import { query } from './query.ts'
 import { replay } from './replay.ts'
 import { schema } from './schema.ts'
-import { sources } from './sources.ts'
+import { secretsList } from './secrets-list.ts'
+import { secretsRemove } from './secrets-remove.ts'
+import { secretsSet } from './secrets-set.ts'
+import { settingsApply } from './settings-apply.ts'
+import { settingsConfirm } from './settings-confirm.ts'
+import { settingsDiff } from './settings-diff.ts'
+import { settingsHistory, settingsTextOperation } from './settings-history.ts'
+import { settingsRevert } from './settings-revert.ts'
+import { settingsShow } from './settings-show.ts'
 import { sourcesBrowse } from './sources-browse.ts'
 import { sourcesScan } from './sources-scan.ts'
 import { sourcesTags } from './sources-tags.ts'
 import { sourcesTest } from './sources-test.ts'
 import { sourcesTrust } from './sources-trust.ts'
+import { sources } from './sources.ts'
 import { status } from './status.ts'
 import { unpack } from './unpack.ts'
-import { uplinks } from './uplinks.ts'
 import { uplinksTest } from './uplinks-test.ts'
+import { uplinks } from './uplinks.ts'
 import { verify } from './verify.ts'
 
 export const COMMANDS: readonly Command[] = [
   agent,
+  panel,
   check,
   schema,
   status,
@@ -37,6 +52,7 @@ export const COMMANDS: readonly Command[] = [
   sourcesScan,
   sourcesTags,
   sourcesTrust,
+  live,
   query,
   replay,
   forecast,
@@ -44,6 +60,8 @@ export const COMMANDS: readonly Command[] = [
   logInspect,
   logRepair,
   logExport,
+  logLedger,
+  logDays,
   uplinks,
   uplinksTest,
   verify,
@@ -51,22 +69,24 @@ export const COMMANDS: readonly Command[] = [
   exportCommand,
   exportKey,
   importCommand,
+  settingsShow,
+  settingsDiff,
+  settingsApply,
+  settingsConfirm,
+  settingsRevert,
+  settingsHistory,
+  secretsList,
+  secretsSet,
+  secretsRemove,
   plant,
 ]
 
+/** What page, console and scripts on other machines call. */
+export const OPERATIONS: readonly Operation[] = [...COMMANDS.flatMap((it) => it.operation ?? []), settingsTextOperation]
+
 /** Part of the product and not built yet. */
 export const NOT_BUILT: readonly string[] = [
-  'panel',
   'console',
-  'settings show',
-  'settings diff',
-  'settings apply',
-  'settings confirm',
-  'settings revert',
-  'settings history',
-  'secrets list',
-  'secrets set',
-  'secrets remove',
   'update status',
   'update check',
   'update install',

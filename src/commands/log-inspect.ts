@@ -4,13 +4,24 @@ import type { Command, CommandContext } from './command.ts'
 import { DONE } from './command.ts'
 import { bytesText, withLog } from './log.ts'
 import { document, lines, shortCount, table } from './text.ts'
+import { operation } from './operation.ts'
+import { inspection, inspectInput } from './shapes/log.ts'
+
+const inspect = operation({
+  name: 'log inspect',
+  access: 'viewer',
+  summary: 'what is in the log: segments, streams, losses',
+  input: inspectInput,
+  output: inspection,
+  run: ({ segment }, { agent }) => agent.logInspect(segment),
+})
 
 const EPOCH_CHARACTERS = 8
 
 export const logInspect: Command = {
   name: 'log inspect',
   role: 'view',
-  summary: 'what is in the log: segments, streams, losses',
+  summary: inspect.summary,
   arguments: [],
   options: { segment: { value: 'N', summary: 'that one alone' } },
   async run(context) {
@@ -22,6 +33,7 @@ export const logInspect: Command = {
     else await lines(context.out, segment === undefined ? page(found) : segmentsPage(found))
     return DONE
   },
+  operation: inspect,
 }
 
 function segmentOf({ options }: CommandContext): number | undefined {

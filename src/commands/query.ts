@@ -9,6 +9,18 @@ import { fileSink, outputSink } from './formats/sinks.ts'
 import type { Progress } from './progress.ts'
 import { progressOn } from './progress.ts'
 import { nowMicros, parseTime } from './times.ts'
+import { operation } from './operation.ts'
+import { queryInput, queryRow } from './shapes/log.ts'
+
+const rows = operation({
+  name: 'query',
+  access: 'viewer',
+  summary: 'what the log holds of tags',
+  input: queryInput,
+  output: queryRow,
+  many: true,
+  run: (input, { agent, signal }) => agent.query(input, signal),
+})
 
 const LIMIT = 1_000_000
 const LIMIT_MAX = 100_000_000
@@ -20,7 +32,7 @@ const PROGRESS_ROWS = 4_096
 export const query: Command = {
   name: 'query',
   role: 'view',
-  summary: 'what the log holds of tags',
+  summary: rows.summary,
   arguments: ['TAG…'],
   options: {
     from: { value: 'TIME', summary: 'now, -10m, 2026-11-24T08:00:00Z, or ms or µs since 1970; needed' },
@@ -34,6 +46,7 @@ export const query: Command = {
     format: { value: 'FORMAT', summary: 'csv (times in ISO 8601 and µs), ndjson, json (in µs) or parquet' },
     'to-file': { value: 'FILE', summary: 'there instead of standard output; parquet needs it' },
   },
+  operation: rows,
   async run(context) {
     const request = requestOf(context)
     const name = context.json ? 'json' : (text(context, 'format') ?? 'csv')

@@ -4,6 +4,18 @@ import type { BrowseEntry } from '../core/source.ts'
 import type { Command, CommandContext } from './command.ts'
 import { DONE, FAILED } from './command.ts'
 import { document, lines, printable, table, wrap } from './text.ts'
+import { operation } from './operation.ts'
+import { browseEntry, browseInput } from './shapes/common.ts'
+
+const browse = operation({
+  name: 'sources browse',
+  access: 'technician',
+  summary: 'look round at a source: what stands at or below a node, with values',
+  input: browseInput,
+  output: browseEntry,
+  many: true,
+  run: (input, { agent, signal }) => agent.browseSource(input, signal),
+})
 
 const LIMIT_DEFAULT = 200
 const VALUE_WIDTH_MIN = 12
@@ -19,6 +31,7 @@ export const sourcesBrowse: Command = {
     limit: { value: 'N', summary: `at most so many (${LIMIT_DEFAULT})` },
     lines: { summary: 'lines to paste below tags: in the settings' },
   },
+  operation: browse,
   async run(context) {
     const [name, node] = context.args as [string, string | undefined]
     const limit = limitOf(context)

@@ -6,11 +6,24 @@ import type { Command, CommandContext } from './command.ts'
 import { DONE, FAILED } from './command.ts'
 import { progressOn } from './progress.ts'
 import { document, lines, printable, table, wrap } from './text.ts'
+import { operation } from './operation.ts'
+import { scanInput, scanStep } from './shapes/common.ts'
+
+const look = operation({
+  name: 'sources scan',
+  access: 'technician',
+  summary: 'find what could be a source: a host, or at most a /22',
+  input: scanInput,
+  output: scanStep,
+  many: true,
+  audited: ['address'],
+  run: (input, { agent, signal }) => agent.scan(input, signal),
+})
 
 export const sourcesScan: Command = {
   name: 'sources scan',
   role: 'operate',
-  summary: 'find what could be a source: a host, or at most a /22',
+  summary: look.summary,
   arguments: ['ADDRESS'],
   options: { protocol: { value: 'P', summary: 'this one only, as it stands in the settings' } },
   async run(context) {
@@ -20,6 +33,7 @@ export const sourcesScan: Command = {
     else await lines(context.out, page(context, steps, found))
     return found.length > 0 || steps.some((it) => it.held.length > 0) ? DONE : FAILED
   },
+  operation: look,
 }
 
 async function scan(context: CommandContext): Promise<ScanStep[]> {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Command } from './command.ts'
 import { operation } from './operation.ts'
-import { nameInput, testStep } from './shapes.ts'
+import { nameInput, testStep } from './shapes/common.ts'
 import { showSteps } from './test-steps.ts'
 
 const test = operation({

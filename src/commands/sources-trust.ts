@@ -2,6 +2,19 @@ import type { Certificate } from '../core/source.ts'
 import type { Command } from './command.ts'
 import { DONE } from './command.ts'
 import { document, lines, remedyLines, wrap } from './text.ts'
+import { operation } from './operation.ts'
+import { certificate, trustInput } from './shapes/common.ts'
+
+const trust = operation({
+  name: 'sources trust',
+  access: 'technician',
+  summary: 'certificates of far ends that wait; with a fingerprint, trust one',
+  input: trustInput,
+  output: certificate,
+  many: true,
+  audited: ['name', 'fingerprint'],
+  run: (input, { agent, signal }) => agent.trustSource(input, signal),
+})
 
 /** Enough of a fingerprint to go on with. */
 const SHORT_DIGITS = 8
@@ -9,9 +22,10 @@ const SHORT_DIGITS = 8
 export const sourcesTrust: Command = {
   name: 'sources trust',
   role: 'operate',
-  summary: 'certificates of far ends that wait; with a fingerprint, trust one',
+  summary: trust.summary,
   arguments: ['NAME', '[FINGERPRINT]'],
   options: {},
+  operation: trust,
   async run(context) {
     const [name, fingerprint] = context.args as [string, string | undefined]
     const { width } = context.out

@@ -5,6 +5,18 @@ import { DONE } from './command.ts'
 import { statusLine, statusPage } from './status-page.ts'
 import { document, lines, painter, wrap } from './text.ts'
 import { formatTime, nowMicros } from './times.ts'
+import { operation } from './operation.ts'
+import { nothing } from './shapes/common.ts'
+import * as shapes from './shapes/status.ts'
+
+const now = operation({
+  name: 'status',
+  access: 'viewer',
+  summary: 'what comes in, is kept, goes out; issues with remedies',
+  input: nothing,
+  output: shapes.status,
+  run: (_, { agent }) => agent.status(),
+})
 
 const REDRAW_MS = 1_000
 const LINE_MS = 5_000
@@ -17,7 +29,7 @@ const CLEAR_BELOW = '\x1b[J'
 export const status: Command = {
   name: 'status',
   role: 'view',
-  summary: 'what comes in, is kept, goes out; issues with remedies',
+  summary: now.summary,
   arguments: [],
   options: { watch: { summary: 'again each second; a line every 5 s without a terminal' } },
   async run(context) {
@@ -27,6 +39,7 @@ export const status: Command = {
     else await lines(context.out, statusPage(now, nowMicros(), painter(context.out, context.env), context.out.width))
     return DONE
   },
+  operation: now,
 }
 
 /** Until the signal aborts. An agent that is away is shown, and waited for. */

@@ -3,6 +3,7 @@ import type { ComponentType } from 'preact'
 import type { OperatorRole } from '../core/operator.ts'
 import type { IconName } from './parts/icon.tsx'
 import type { WordKey } from './words/index.ts'
+import { loadMoreWords } from './words/index.ts'
 
 export interface Page {
   readonly path: string
@@ -42,4 +43,32 @@ export const PAGES: readonly Page[] = [
     isInBar: true,
     load: async () => (await import('./pages/tags/tags.tsx')).Tags,
   },
+  {
+    path: '/setup',
+    title: 'setup',
+    icon: 'check',
+    role: 'admin',
+    isHidden: true,
+    load: async () => (await import('./pages/setup/setup.tsx')).SetUp,
+  },
+  {
+    path: '/retention',
+    title: 'retention',
+    icon: 'retention',
+    role: 'viewer',
+    load: later(async () => (await import('./pages/retention/retention.tsx')).Retention),
+  },
+  {
+    path: '/about/manual',
+    title: 'manual',
+    icon: 'about',
+    role: 'viewer',
+    isHidden: true,
+    load: later(async () => (await import('./pages/manual/manual-page.tsx')).Manual),
+  },
 ]
+
+/** A page whose words come with it. */
+function later(load: Page['load']): Page['load'] {
+  return async () => (await Promise.all([load(), loadMoreWords()]))[0]
+}

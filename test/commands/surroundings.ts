@@ -23,6 +23,8 @@ export async function runHere(words: string, parts: Partial<Parts> = {}, env: Re
     parts: {
       schemas: () => Promise.resolve(settingsSchemas),
       agent: absent,
+      panel: absent,
+      standardInput: absent,
       plant: absent,
       verify: absent,
       unpack: absent,

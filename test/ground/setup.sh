@@ -118,7 +118,7 @@ npm_packages() {
 # Built anew whenever one of its sources, or what they import, is not what it was.
 page() {
   local now
-  now=$(find src/page src/core vite.config.ts package-lock.json -type f -print0 | sort -z | xargs -0 cat | sha256sum | cut -c1-64)
+  now=$(find src/page src/core rootfs/usr/share/doc vite.*.ts package-lock.json -type f -print0 | sort -z | xargs -0 cat | sha256sum | cut -c1-64)
   [ -e build/page/index.html ] && is_stamped page "$now" && return
   PATH=$PWD/node_modules/.bin:$PATH step 'the web page' 'into build/page' npm run --silent page
   stamp page "$now"

@@ -9,6 +9,7 @@ const PLACES: readonly RegExp[] = [
   new RegExp(String.raw`\bnew (?:Unreachable|Blocked)\(\s*${WORD}`, 'g'),
   new RegExp(String.raw`\bmake\(\s*${WORD}`, 'g'),
   new RegExp(String.raw`\bend\(${WORD}, `, 'g'),
+  new RegExp(String.raw`\bwhere: '(settings-[a-z]+)'`, 'g'),
   new RegExp(String.raw`\b(?:READ_DENIED|AGENT_UNREACHABLE) = ${WORD}`, 'g'),
   new RegExp(String.raw`\bcode: \w+ \? ${WORD} : '`, 'g'),
 ]
@@ -59,7 +60,7 @@ export function wordsOf(root: string): string[] {
   const found = sources(root).flatMap((path) => {
     const text = readFileSync(join(root, path), 'utf8')
     const patterns = [
-      /\brefuse\([^()]*?'([a-z-]+)'/g,
+      /\.refuse\([^()]*?'([a-z-]+)'/g,
       /\breason: '([a-z-]+)'/g,
       /\bnote\('([a-z-]+)'/g,
       /\blose\([^()]*?'([a-z-]+)'/g,

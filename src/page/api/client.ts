@@ -25,6 +25,11 @@ export async function send(name: string, input: unknown, signal?: AbortSignal): 
   return parse(await response.text(), response.status)
 }
 
+/** What is asked for without changing anything, and no operation: who is signed in. */
+export async function look(path: string): Promise<unknown> {
+  return answerOf(fetch(`/api/v1/${path}`, { headers: { accept: 'application/json' } }))
+}
+
 /** Rows as they come; ends when they end, or when the signal aborts. */
 export async function* rows<Name extends keyof Rows>(
   name: Name,
@@ -33,24 +38,39 @@ export async function* rows<Name extends keyof Rows>(
 ): AsyncGenerator<Rows[Name]['out']> {
   const isEndless = name === 'live'
   const response = await post(name, input, isEndless ? 'text/event-stream' : 'application/x-ndjson', signal)
+  const read = isEndless ? readEvents(response.status) : readLines(response.status)
   for await (const line of linesOf(response)) {
-    const row = rowOf(line, response.status)
+    const row = read(line)
     if (row === DONE) return
     if (row !== undefined) yield row as Rows[Name]['out']
   }
+  if (!signal.aborted) throw new ApiError({ code: CUT, status: 0, text: 'the answer ended early' })
 }
 
 async function post(name: string, input: unknown, accept: string, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { accept, 'content-type': 'application/json' }
-  if (access.csrf !== undefined) headers['x-csrf-token'] = access.csrf
+  if (access.csrf !== undefined) headers['x-holdfast-csrf'] = access.csrf
   const request = { method: 'POST', headers, body: toJson(input), ...(signal && { signal }) }
   const response = await fetch(pathOf(name), request).catch((error: unknown) => {
     if (signal?.aborted) throw error
     throw errorOf(error)
   })
   if (response.ok) return response
-  if (response.status === 401) access.ended()
-  throw unpackError(parse(await response.text(), response.status), response.status)
+  return refused(response)
+}
+
+async function answerOf(asked: Promise<Response>): Promise<unknown> {
+  const response = await asked.catch((error: unknown) => {
+    throw errorOf(error)
+  })
+  return response.ok ? parse(await response.text(), response.status) : refused(response)
+}
+
+async function refused(response: Response): Promise<never> {
+  const error = unpackError(parse(await response.text(), response.status), response.status)
+  // A wrong password is 401 too, and ends nothing.
+  if (error.code === 'no-session') access.ended()
+  throw error
 }
 
 const pathOf = (name: string) => `/api/v1/${name.replaceAll(' ', '/')}`
@@ -83,14 +103,26 @@ async function* linesOf(response: Response): AsyncGenerator<string> {
 
 const DONE = Symbol('done')
 
-/** A line of NDJSON, or `data:` of an event; undefined: says nothing. */
-function rowOf(line: string, status: number): unknown {
-  const text = line.startsWith('data:') ? line.slice(5) : line
-  if (!text.trimStart().startsWith('{')) return undefined
-  const packed = parse(text, status) as { row?: unknown; done?: boolean; error?: unknown }
-  if (packed.error !== undefined) throw unpackError(packed, status)
-  if (packed.done === true) return DONE
-  return 'row' in packed ? packed.row : packed
+/** Undefined: the line says nothing. */
+type ReadLine = (line: string) => unknown
+
+function readLines(status: number): ReadLine {
+  return (line) => {
+    if (line.trim() === '') return undefined
+    const packed = parse(line, status) as { row?: unknown; done?: boolean; error?: unknown }
+    if (packed.error !== undefined) throw unpackError(packed, status)
+    return packed.done === true ? DONE : packed.row
+  }
 }
 
-export const cutError = () => new ApiError({ code: CUT, status: 0, text: 'the answer ended early' })
+function readEvents(status: number): ReadLine {
+  let event = ''
+  return (line) => {
+    if (line.startsWith('event:')) event = line.slice(6).trim()
+    if (!line.startsWith('data:')) return undefined
+    if (event === 'done') return DONE
+    const data = parse(line.slice(5), status)
+    if (event === 'failed') throw unpackError(data, status)
+    return data
+  }
+}

@@ -12,7 +12,7 @@ import type {
   SettingsEntry,
   SettingsNow,
 } from '../../core/operator.ts'
-import type { Forecast } from '../../core/retention.ts'
+import type { ClassWhatIf, Forecast } from '../../core/retention.ts'
 import type { ScanRequest, ScanStep } from '../../core/scan.ts'
 import type { BrowseEntry, Certificate, TestStep } from '../../core/source.ts'
 import type { Status } from '../../core/status.ts'
@@ -31,7 +31,7 @@ export type Nothing = Readonly<Record<string, never>>
 export interface Answers {
   status: Call<Nothing, Status>
   uplinks: Call<Nothing, readonly UplinkView[]>
-  forecast: Call<{ readonly offlineMs: number }, Forecast>
+  forecast: Call<{ readonly offlineMs: number; readonly whatIf?: readonly ClassWhatIf[] }, Forecast>
   'log days': Call<Nothing, readonly LogDay[]>
   'settings show': Call<Nothing, SettingsNow>
   'settings check': Call<{ readonly text: string }, SettingsCheck>

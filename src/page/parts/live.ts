@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { LiveValue } from '../../core/operator.ts'
 import { rows } from '../api/client.ts'
-import { isAbort } from '../api/errors.ts'
+import { CUT, errorOf, isAbort } from '../api/errors.ts'
 
 const AGAIN_MS = 3_000
 const EVERY_MS = 1_000
@@ -37,7 +37,8 @@ export function useLive(tags: readonly string[]): Live {
         }
       } catch (error) {
         if (stop.signal.aborted || isAbort(error)) return
-        set({ values: new Map(values), error })
+        // A stream that was cut is asked for anew, and said where that fails too.
+        if (errorOf(error).code !== CUT) set({ values: new Map(values), error })
       }
       if (!stop.signal.aborted) window.setTimeout(() => stop.signal.aborted || void run(), AGAIN_MS)
     }

@@ -2,7 +2,7 @@
 import { computed, signal } from '@preact/signals'
 import type { OperatorRole } from '../../core/operator.ts'
 import { OPERATOR_ROLES } from '../../core/operator.ts'
-import { access, send } from '../api/client.ts'
+import { access, look, send } from '../api/client.ts'
 import type { ApiError } from '../api/errors.ts'
 import { errorOf } from '../api/errors.ts'
 
@@ -31,37 +31,39 @@ access.ended = () => {
   if (session.value.state === 'in') session.value = { state: 'out', hasEnded: true }
 }
 
+/** As /me, /claim and /log-in answer. */
 interface Answer {
-  readonly claimed: boolean
-  readonly user?: User | null
-  readonly csrf?: string
+  readonly user: string
+  readonly role: OperatorRole
+  readonly csrf: string
 }
 
-function take(answer: Answer): void {
-  access.csrf = answer.csrf
-  if (answer.user) session.value = { state: 'in', user: answer.user }
-  else session.value = answer.claimed ? { state: 'out', hasEnded: false } : { state: 'unclaimed' }
+function take(answer: unknown): void {
+  const { user: name, role, csrf } = answer as Answer
+  access.csrf = csrf
+  session.value = { state: 'in', user: { name, role } }
 }
 
 export async function askSession(): Promise<void> {
   try {
-    take((await send('session', {})) as Answer)
-  } catch (error) {
-    session.value = { state: 'failed', error: errorOf(error) }
+    take(await look('me'))
+  } catch (thrown) {
+    const error = errorOf(thrown)
+    if (error.code === 'unclaimed') session.value = { state: 'unclaimed' }
+    else session.value = error.status === 401 ? { state: 'out', hasEnded: false } : { state: 'failed', error }
   }
 }
 
 export async function logIn(name: string, password: string): Promise<void> {
-  await send('login', { name, password })
-  await askSession()
+  take(await send('log-in', { user: name, password }))
 }
 
-export async function claim(code: string, password: string): Promise<void> {
-  await send('claim', { code, password })
-  await askSession()
+export async function claim(code: string, name: string, password: string): Promise<void> {
+  take(await send('claim', { code, user: name, password }))
 }
 
 export async function logOut(): Promise<void> {
-  await send('logout', {}).catch(() => {})
+  await send('log-out', {}).catch(() => {})
+  access.csrf = undefined
   await askSession()
 }

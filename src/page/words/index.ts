@@ -1,20 +1,37 @@
 // Words by key, in the language of this browser. Parameters stand in braces: {name}; {n|value|values} chooses by number.
 import { effect, signal } from '@preact/signals'
+import type { Language } from '../state/preferences.ts'
 import { language, locale } from '../state/preferences.ts'
 import { number } from '../format/number.ts'
 import type { en } from './en.ts'
+import type { moreEn } from './more.en.ts'
 
-export type WordKey = keyof typeof en
-export type Words = Readonly<Record<WordKey, string>>
+export type WordKey = keyof typeof en | keyof typeof moreEn
+export type Words = Readonly<Record<keyof typeof en, string>>
+export type MoreWords = Readonly<Record<keyof typeof moreEn, string>>
 type Parameters = Readonly<Record<string, string | number>>
+type Load = Record<Language, () => Promise<Partial<Record<WordKey, string>>>>
 
-const words = signal<Words>({} as Words)
+/** What the first view needs, and what comes with a later page. */
+const FIRST: Load = {
+  en: async () => (await import('./en.ts')).en,
+  de: async () => (await import('./de.ts')).de,
+}
+const MORE: Load = {
+  en: async () => (await import('./more.en.ts')).moreEn,
+  de: async () => (await import('./more.de.ts')).moreDe,
+}
+
+const words = signal<Partial<Record<WordKey, string>>>({})
+const loads = [FIRST]
+
+async function load(): Promise<void> {
+  const all = await Promise.all(loads.map((it) => it[language.value]()))
+  words.value = Object.assign({}, ...all)
+}
 
 /** The words of the language, and again whenever it changes. */
 export async function loadWords(): Promise<void> {
-  const load = async () => {
-    words.value = language.value === 'de' ? (await import('./de.ts')).de : (await import('./en.ts')).en
-  }
   let isFirst = true
   await load()
   effect(() => {
@@ -22,6 +39,13 @@ export async function loadWords(): Promise<void> {
     if (!isFirst) void load()
     isFirst = false
   })
+}
+
+/** Those of the later pages too. */
+export async function loadMoreWords(): Promise<void> {
+  if (loads.includes(MORE)) return
+  loads.push(MORE)
+  await load()
 }
 
 export function t(key: WordKey, parameters: Parameters = {}): string {

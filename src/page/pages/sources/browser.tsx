@@ -11,6 +11,8 @@ import { t } from '../../words/index.ts'
 import { AddTags } from './add-tags.tsx'
 import { Level } from './level.tsx'
 import { pathOf } from './paths.ts'
+import type { Picking } from './picking.ts'
+import { keyOf } from './picking.ts'
 import { SearchTags } from './search-tags.tsx'
 
 export function Browser() {
@@ -27,18 +29,6 @@ export function Browser() {
       <BrowseSource name={name} onAdded={() => route(`/tags?source=${encodeURIComponent(name)}`)} />
     </>
   )
-}
-
-/** What entries need to know of the picking. */
-export interface Picking {
-  readonly source: string
-  /** Values are asked for again while somebody looks. */
-  readonly isLive: boolean
-  /** Lines that the settings have already, by what they read. */
-  readonly isKnown: (it: BrowseEntry) => boolean
-  readonly isPicked: (it: BrowseEntry) => boolean
-  readonly toggle: (it: BrowseEntry) => void
-  readonly pick: (all: readonly BrowseEntry[]) => void
 }
 
 interface Props {
@@ -94,8 +84,6 @@ export function BrowseSource({ name, onAdded }: Props) {
     </>
   )
 }
-
-export const keyOf = (it: BrowseEntry) => `${it.node}|${it.name}`
 
 /** What a line reads, whatever it is called. */
 function keysOf(line: Readonly<Record<string, unknown>>): string[] {

@@ -8,8 +8,8 @@ import { Icon } from '../../parts/icon.tsx'
 import { ErrorView, Waiting } from '../../parts/states.tsx'
 import { QualityBadge } from '../../parts/value.tsx'
 import { t } from '../../words/index.ts'
-import type { Picking } from './browser.tsx'
-import { keyOf } from './browser.tsx'
+import type { Picking } from './picking.ts'
+import { keyOf } from './picking.ts'
 
 const LIMIT = 2_000
 const AGAIN_MS = 3_000

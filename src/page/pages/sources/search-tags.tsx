@@ -6,8 +6,8 @@ import { useRows } from '../../parts/hooks.ts'
 import { Icon } from '../../parts/icon.tsx'
 import { ErrorView, Waiting } from '../../parts/states.tsx'
 import { t } from '../../words/index.ts'
-import type { Picking } from './browser.tsx'
-import { keyOf } from './browser.tsx'
+import type { Picking } from './picking.ts'
+import { keyOf } from './picking.ts'
 import { Entry } from './level.tsx'
 
 const LIMIT = 500

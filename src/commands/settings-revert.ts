@@ -1,0 +1,35 @@
+import { z } from 'zod'
+import type { Command } from './command.ts'
+import { DONE } from './command.ts'
+import { operation } from './operation.ts'
+import { revisionOf } from './settings-revisions.ts'
+import { revision, settingsNow } from './shapes/operator.ts'
+import { maybe } from './shapes/shape.ts'
+import { document, lines } from './text.ts'
+
+const revert = operation({
+  name: 'settings revert',
+  access: 'admin',
+  summary: 'back to a revision of the history, or to the one before',
+  input: z.strictObject({ revision: maybe(revision) }),
+  output: settingsNow,
+  audited: ['revision'],
+  run: ({ revision }, { agent, by }) => agent.settingsRevert(revision, by),
+})
+
+export const settingsRevert: Command = {
+  name: 'settings revert',
+  role: 'operate',
+  summary: revert.summary,
+  arguments: ['[REVISION]'],
+  options: {},
+  operation: revert,
+  async run(context) {
+    const [given] = context.args
+    const whole = given === undefined ? undefined : await revisionOf(context.agent, given)
+    const now = await context.agent.settingsRevert(whole, 'cli')
+    if (context.json) await document(context, now)
+    else await lines(context.out, [`in force: revision ${now.revision.slice(0, 12)}`])
+    return DONE
+  },
+}

@@ -1,0 +1,179 @@
+import { z } from 'zod'
+import type { QueryRequest, QueryRow } from '../../core/agent-api.ts'
+import { LEDGER_LINES_MAX } from '../../core/bounds.ts'
+import type { CheckStep, LogInspection } from '../../core/log-files.ts'
+import type { LedgerLine, LedgerRequest, LogDay } from '../../core/operator.ts'
+import type { Forecast } from '../../core/retention.ts'
+import { quality, valueKind } from './common.ts'
+import { bigint, bytes, count, maybe, micros, shapeOf } from './shape.ts'
+
+const text = z.string()
+const QUERY_ROWS_MAX = 100_000_000
+const QUERY_TAGS_MAX = 256
+const QUERY_POINTS_MAX = 100_000
+const OFFLINE_MS_MAX = 3_660 * 86_400_000
+
+const tagInput = text.min(1).max(4_096)
+export const tagsInput = z.union([tagInput, z.array(tagInput).min(1).max(QUERY_TAGS_MAX)])
+const time = z.int().describe('microseconds since 1970 UTC')
+
+export const queryInput = shapeOf<QueryRequest>()(
+  z.strictObject({
+    tag: tagsInput,
+    from: time,
+    to: time,
+    every: maybe(z.int().min(1)),
+    points: maybe(z.int().min(1).max(QUERY_POINTS_MAX)),
+    limit: z.int().min(1).max(QUERY_ROWS_MAX),
+    origin: maybe(z.boolean()),
+  }),
+)
+
+export const value = z.union([z.number(), bigint, z.boolean(), text, bytes])
+const windowValue = z.union([z.number(), bigint, text, bytes])
+const window = z.object({
+  length: count,
+  count,
+  good: count,
+  uncertain: count,
+  bad: count,
+  valued: count,
+  sum: count,
+  m2: count,
+  mean: count.nullable(),
+  std: count.nullable(),
+  min: z.union([count, bigint]).nullable(),
+  max: z.union([count, bigint]).nullable(),
+  first: windowValue.nullable(),
+  last: windowValue.nullable(),
+  firstTime: micros.nullable(),
+  lastTime: micros.nullable(),
+  changes: count,
+  sequenceFrom: count,
+  sequenceTo: count,
+})
+
+export const queryRow = shapeOf<QueryRow>()(
+  z.object({
+    tag: text,
+    time: micros,
+    kind: valueKind,
+    value: value.nullable(),
+    quality,
+    status: count,
+    sequence: count,
+    received: micros,
+    class: text,
+    unit: maybe(text),
+    clock: maybe(z.object({ quality: z.enum(['synchronised', 'corrected', 'relative']), shiftUs: count })),
+    window: maybe(window),
+    device: maybe(text),
+    epoch: maybe(text),
+  }),
+)
+
+export const forecastInput = z.strictObject({ offlineMs: z.int().min(1).max(OFFLINE_MS_MAX) })
+
+const keep = z.union([z.literal('raw'), z.literal('nothing'), z.object({ windowMs: count })])
+const ladderStep = z.object({ offlineForMs: maybe(count), filledTo: maybe(count), keep })
+
+export const forecastAnswer = shapeOf<Forecast>()(
+  z.object({
+    offlineMs: count,
+    blockBytesMax: count,
+    classes: z.array(
+      z.object({
+        name: text,
+        raw: count,
+        aggregated: count,
+        lost: count,
+        bytes: count,
+        steps: z.array(z.object({ step: ladderStep, atMs: count.nullable() })),
+        fullAtMs: count.nullable(),
+        waitsAtMs: count.nullable(),
+      }),
+    ),
+    fullAtMs: count.nullable(),
+    flashYears: count.nullable(),
+    points: z.array(z.object({ atMs: count, bytes: z.record(text, count) })),
+  }),
+)
+
+const fileCheck = z.object({
+  segment: count.nullable(),
+  class: text.nullable(),
+  form: z.enum(['raw', 'aggregate']).nullable(),
+  bytes: count,
+  blocks: count,
+  readings: count,
+  damage: z.array(
+    z.object({
+      what: text,
+      offset: count.nullable(),
+      readings: count,
+      stream: text.nullable(),
+      first: count.nullable(),
+    }),
+  ),
+})
+
+export const checkStep = shapeOf<CheckStep>()(
+  z.object({ done: count, all: count, file: fileCheck, givenUp: count, said: z.array(text) }),
+)
+
+export const inspectInput = z.strictObject({ segment: maybe(z.int().min(0)) })
+
+export const inspection = shapeOf<LogInspection>()(
+  z.object({
+    epoch: text,
+    bytes: count,
+    journalBytes: count,
+    segments: z.array(
+      z.object({
+        id: count,
+        class: text,
+        form: text,
+        bytes: count,
+        blockBytes: count,
+        blocks: count,
+        readings: count,
+        pending: count,
+        timeFrom: micros.nullable(),
+        timeTo: micros.nullable(),
+      }),
+    ),
+    streams: z.array(z.object({ device: text, epoch: text, class: text, form: text, next: count, blocks: count, bytes: count })),
+    ledger: z.array(z.object({ class: text, form: text, action: text, reason: text, lines: count, count })),
+    rebuilt: z.object({ at: micros, faults: z.array(text) }).nullable(),
+  }),
+)
+
+export const ledgerInput = shapeOf<LedgerRequest>()(
+  z.strictObject({
+    class: maybe(text.min(1).max(256)),
+    from: maybe(time),
+    to: maybe(time),
+    limit: z.int().min(1).max(LEDGER_LINES_MAX),
+  }),
+)
+
+export const ledgerLine = shapeOf<LedgerLine>()(
+  z.object({
+    device: text,
+    epoch: text,
+    class: text,
+    form: z.enum(['raw', 'aggregate', 'gap', 'event']),
+    from: count,
+    to: count,
+    count,
+    timeFrom: micros,
+    timeTo: micros,
+    action: z.enum(['dropped', 'aggregated', 'refused', 'damaged', 'overflowed', 'elsewhere']),
+    reason: text,
+    at: micros,
+  }),
+)
+
+export const logDay = shapeOf<LogDay>()(
+  z.object({ day: micros, class: text, readings: count, bytes: count, givenUp: z.record(text, count) }),
+)

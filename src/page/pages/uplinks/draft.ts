@@ -1,0 +1,214 @@
+// An uplink as somebody edits it, and how it goes back into the settings file, with its comments and with keys that no field shows.
+import type { Document, YAMLMap } from 'yaml'
+import { isMap, isSeq, parseDocument } from 'yaml'
+
+export interface UplinkDraft {
+  readonly name: string
+  /** One `host:port` a line. */
+  readonly brokers: string
+  readonly tls: boolean
+  readonly serverName: string
+  /** PEM, or the name of a secret that has it. */
+  readonly ca: string
+  readonly mechanism: '' | 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer'
+  readonly user: string
+  /** Name of the secret. */
+  readonly secret: string
+  readonly tokenEndpoint: string
+  readonly insecure: string
+  readonly records: 'readings' | 'blocks'
+  readonly liveShare: string
+  readonly backlog: 'oldest-first' | 'newest-first'
+  readonly links: readonly LinkDraft[]
+  readonly windows: readonly WindowDraft[]
+}
+
+export interface LinkDraft {
+  readonly interface: string
+  /** `all`, or names with commas between. */
+  readonly classes: string
+  readonly rate: string
+  readonly budget: string
+  readonly per: 'day' | 'week' | 'month'
+}
+
+export interface WindowDraft {
+  readonly at: string
+  readonly zone: string
+  readonly classes: string
+}
+
+type Tree = Readonly<Record<string, unknown>>
+
+export const NEW_UPLINK: UplinkDraft = {
+  name: '',
+  brokers: '',
+  tls: true,
+  serverName: '',
+  ca: '',
+  mechanism: 'scram-sha-512',
+  user: '',
+  secret: '',
+  tokenEndpoint: '',
+  insecure: '',
+  records: 'readings',
+  liveShare: '',
+  backlog: 'oldest-first',
+  links: [],
+  windows: [],
+}
+
+const text = (value: unknown) => (value === undefined || value === null ? '' : String(value))
+const tree = (value: unknown): Tree => (typeof value === 'object' && value !== null ? (value as Tree) : {})
+const list = (value: unknown): readonly Tree[] => (Array.isArray(value) ? value.map(tree) : [])
+const classesText = (value: unknown) => (Array.isArray(value) ? value.join(', ') : text(value ?? 'all'))
+/** `{ secret: NAME }`, or the text itself. */
+const secretName = (value: unknown) => text(tree(value)['secret'])
+
+export function uplinkDraft(file: string, name: string): UplinkDraft | undefined {
+  const found = list(tree(parseDocument(file).toJS())['uplinks']).find((it) => it['name'] === name)
+  return found && draftOf(found)
+}
+
+function draftOf(it: Tree): UplinkDraft {
+  const kafka = tree(it['kafka'])
+  const [tls, sasl, lanes] = [tree(kafka['tls']), tree(kafka['sasl']), tree(it['lanes'])]
+  return {
+    name: text(it['name']),
+    brokers: Array.isArray(kafka['brokers']) ? kafka['brokers'].join('\n') : '',
+    tls: kafka['tls'] !== undefined,
+    serverName: text(tls['serverName']),
+    ca: secretName(tls['ca']) || text(typeof tls['ca'] === 'string' ? tls['ca'] : ''),
+    mechanism: text(sasl['mechanism']) as UplinkDraft['mechanism'],
+    user: text(sasl['user'] ?? sasl['clientId']),
+    secret: secretName(sasl['password'] ?? sasl['clientSecret']),
+    tokenEndpoint: text(sasl['tokenEndpoint']),
+    insecure: text(kafka['insecure']),
+    records: it['records'] === 'blocks' ? 'blocks' : 'readings',
+    liveShare: text(lanes['liveShare']),
+    backlog: lanes['backlog'] === 'newest-first' ? 'newest-first' : 'oldest-first',
+    links: list(it['links']).map(linkDraft),
+    windows: list(it['windows']).map((own) => ({
+      at: text(own['at']),
+      zone: text(own['zone']),
+      classes: classesText(own['classes']),
+    })),
+  }
+}
+
+function linkDraft(it: Tree): LinkDraft {
+  const budget = tree(it['budget'])
+  return {
+    interface: text(it['interface']),
+    classes: classesText(it['classes']),
+    rate: text(it['bytesPerSecondMax']),
+    budget: text(budget['bytes']),
+    per: (text(budget['per']) || 'month') as LinkDraft['per'],
+  }
+}
+
+/** The file with this uplink in it; `was`: its name before, undefined where it is new. */
+export function withUplink(file: string, was: string | undefined, draft: UplinkDraft): string {
+  const document = parseDocument(file)
+  const node = nodeOf(document, was) ?? added(document)
+  put(document, node, ['name'], draft.name)
+  putKafka(document, node, draft)
+  put(document, node, ['records'], draft.records === 'blocks' || node.has('records') ? draft.records : undefined)
+  put(document, node, ['lanes', 'liveShare'], draft.liveShare || undefined)
+  put(
+    document,
+    node,
+    ['lanes', 'backlog'],
+    draft.backlog === 'newest-first' || node.hasIn(['lanes', 'backlog']) ? draft.backlog : undefined,
+  )
+  put(document, node, ['links'], draft.links.length > 0 ? merged(node, 'links', draft.links.map(linkTree)) : undefined)
+  put(document, node, ['windows'], draft.windows.length > 0 ? draft.windows.map(windowTree) : undefined)
+  return String(document.toString({ lineWidth: 0 }))
+}
+
+export function withoutUplink(file: string, name: string): string {
+  const document = parseDocument(file)
+  const all = document.get('uplinks')
+  if (isSeq(all)) all.items = all.items.filter((it) => !isMap(it) || it.get('name') !== name)
+  return document.toString({ lineWidth: 0 })
+}
+
+function nodeOf(document: Document, name: string | undefined): YAMLMap | undefined {
+  const all = document.get('uplinks')
+  if (!isSeq(all) || name === undefined) return undefined
+  return all.items.find((it): it is YAMLMap => isMap(it) && it.get('name') === name)
+}
+
+function added(document: Document): YAMLMap {
+  const node = document.createNode({ name: '' }) as YAMLMap
+  const all = document.get('uplinks')
+  if (isSeq(all) && all.items.length > 0) all.items.push(node)
+  else document.set('uplinks', document.createNode([node]))
+  return node
+}
+
+function putKafka(document: Document, node: YAMLMap, draft: UplinkDraft): void {
+  const set = (path: readonly string[], value: unknown) => put(document, node, ['kafka', ...path], value)
+  set(['brokers'], draft.brokers.split(/[\s,]+/).filter(Boolean))
+  if (!draft.tls) set(['tls'], undefined)
+  else {
+    if (!node.hasIn(['kafka', 'tls'])) set(['tls'], {})
+    set(['tls', 'serverName'], draft.serverName || undefined)
+    set(['tls', 'ca'], draft.ca === '' ? undefined : draft.ca.includes('-----BEGIN') ? draft.ca : { secret: draft.ca })
+  }
+  putSasl(set, draft)
+  set(['insecure'], draft.insecure || undefined)
+}
+
+function putSasl(
+  set: (path: readonly string[], value: unknown) => void,
+  { mechanism, user, secret, tokenEndpoint }: UplinkDraft,
+): void {
+  if (mechanism === '') return set(['sasl'], undefined)
+  const isToken = mechanism === 'oauthbearer'
+  set(['sasl', 'mechanism'], mechanism)
+  set(['sasl', isToken ? 'clientId' : 'user'], user)
+  set(['sasl', isToken ? 'clientSecret' : 'password'], secret === '' ? undefined : { secret })
+  set(['sasl', isToken ? 'user' : 'clientId'], undefined)
+  set(['sasl', isToken ? 'password' : 'clientSecret'], undefined)
+  set(['sasl', 'tokenEndpoint'], isToken ? tokenEndpoint : undefined)
+}
+
+/** What is as it was stays as it stands, comments and all; undefined takes the key out. */
+function put(document: Document, node: YAMLMap, path: readonly string[], value: unknown): void {
+  const before = node.getIn(path, true) as { toJSON?: () => unknown } | undefined
+  if (value === undefined) {
+    if (before !== undefined) node.deleteIn(path)
+    // `lanes: {}` says nothing.
+    const parent = path.slice(0, -1)
+    if (parent.at(-1) === 'lanes' && isMap(node.getIn(parent)) && (node.getIn(parent) as YAMLMap).items.length === 0)
+      node.deleteIn(parent)
+    return
+  }
+  if (JSON.stringify(before?.toJSON?.()) !== JSON.stringify(value)) node.setIn(path, document.createNode(value))
+}
+
+/** Keys of a link that no field shows (the zone of its budget) stay. */
+function merged(node: YAMLMap, key: string, links: readonly Tree[]): Tree[] {
+  const before = list((node.get(key, true) as { toJSON?: () => unknown } | undefined)?.toJSON?.())
+  return links.map((it) => {
+    const zone = tree(before.find((own) => own['interface'] === it['interface'])?.['budget'])['zone']
+    return it['budget'] && zone !== undefined ? { ...it, budget: { ...tree(it['budget']), zone } } : it
+  })
+}
+
+const classesTree = (given: string) =>
+  given.trim() === '' || given.trim() === 'all' ? 'all' : given.split(/[\s,]+/).filter(Boolean)
+
+function linkTree(it: LinkDraft): Tree {
+  return {
+    interface: it.interface,
+    classes: classesTree(it.classes),
+    ...(it.rate !== '' && { bytesPerSecondMax: it.rate }),
+    ...(it.budget !== '' && { budget: { bytes: it.budget, per: it.per } }),
+  }
+}
+
+function windowTree(it: WindowDraft): Tree {
+  return { at: it.at, ...(it.zone !== '' && { zone: it.zone }), classes: classesTree(it.classes) }
+}

@@ -1,0 +1,212 @@
+// An uplink as a form. What it makes of the settings is shown as a difference before anything happens.
+import { useEffect, useState } from 'preact/hooks'
+import { call } from '../../api/client.ts'
+import { Button } from '../../parts/button.tsx'
+import { Dialog } from '../../parts/dialog.tsx'
+import { CheckField, Field, SelectField, TextField } from '../../parts/field.tsx'
+import { Problems } from '../../parts/proposal.tsx'
+import { ErrorView, Waiting } from '../../parts/states.tsx'
+import { prepare, propose, show } from '../../state/proposal.ts'
+import type { SettingsCheck } from '../../../core/operator.ts'
+import { t } from '../../words/index.ts'
+import type { UplinkDraft } from './draft.ts'
+import { NEW_UPLINK, uplinkDraft, withoutUplink, withUplink } from './draft.ts'
+import { LinkFields, WindowFields } from './form-lists.tsx'
+
+interface Props {
+  /** Undefined: a new one. */
+  readonly name: string | undefined
+  readonly onClose: () => void
+}
+
+export function UplinkForm({ name, onClose }: Props) {
+  const [draft, setDraft] = useState<UplinkDraft | undefined>(name === undefined ? NEW_UPLINK : undefined)
+  const [error, setError] = useState<unknown>()
+  useEffect(() => {
+    if (name === undefined) return
+    call('settings show', {}).then(({ text }) => setDraft(uplinkDraft(text, name)), setError)
+  }, [name])
+  const [password, setPassword] = useState('')
+  const [problems, setProblems] = useState<SettingsCheck['problems']>([])
+  const next = async () => {
+    if (!draft) return
+    setError(undefined)
+    try {
+      // The settings name it: without it they would be refused.
+      if (password !== '') await call('secrets set', { name: draft.secret, text: password })
+      const made = await prepare({
+        title: t('uplinks.change', { name: draft.name }),
+        edit: (text) => withUplink(text, name, draft),
+      })
+      setProblems(made.check.problems)
+      if (made.check.problems.length > 0) return
+      onClose()
+      show(made)
+    } catch (it) {
+      setError(it)
+    }
+  }
+  const remove = async () => {
+    onClose()
+    await propose({ title: t('removeName', { name: name ?? '' }), edit: (text) => withoutUplink(text, name ?? '') })
+  }
+  const actions = (
+    <>
+      {name !== undefined && (
+        <Button kind="danger" onPress={remove}>
+          {t('remove')}
+        </Button>
+      )}
+      <button type="button" onClick={onClose}>
+        {t('cancel')}
+      </button>
+      <Button kind="main" onPress={next} disabled={!draft}>
+        {t('showDifference')}
+      </Button>
+    </>
+  )
+  return (
+    <Dialog title={name ?? t('uplinks.add')} onClose={onClose} actions={actions} isWide>
+      {error !== undefined && <ErrorView error={error} />}
+      {problems.length > 0 && <Problems problems={problems} />}
+      {draft ? (
+        <Fields
+          draft={draft}
+          isNew={name === undefined}
+          change={(it) => setDraft({ ...draft, ...it })}
+          password={password}
+          setPassword={setPassword}
+        />
+      ) : (
+        error === undefined && <Waiting />
+      )}
+    </Dialog>
+  )
+}
+
+interface FieldsProps {
+  readonly draft: UplinkDraft
+  readonly isNew: boolean
+  readonly change: (it: Partial<UplinkDraft>) => void
+  readonly password: string
+  readonly setPassword: (it: string) => void
+}
+
+function Fields({ draft, isNew, change, password, setPassword }: FieldsProps) {
+  return (
+    <>
+      {isNew && <TextField label={t('name')} value={draft.name} onInput={(name) => change({ name: name.trim() })} />}
+      <Field label={t('uplinks.brokers')} hint={t('uplinks.brokersHint')}>
+        {(ties) => (
+          <textarea
+            {...ties}
+            rows={2}
+            value={draft.brokers}
+            spellcheck={false}
+            placeholder="kafka.example.com:9093"
+            onInput={(event) => change({ brokers: event.currentTarget.value })}
+          />
+        )}
+      </Field>
+      <CheckField label={t('uplinks.tls')} checked={draft.tls} onInput={(tls) => change({ tls })} />
+      {draft.tls && (
+        <div class="fields">
+          <TextField
+            label={t('uplinks.ca')}
+            hint={t('uplinks.caHint')}
+            value={draft.ca}
+            onInput={(ca) => change({ ca: ca.trim() })}
+          />
+          <TextField
+            label={t('uplinks.serverName')}
+            hint={t('uplinks.serverNameHint')}
+            value={draft.serverName}
+            onInput={(it) => change({ serverName: it.trim() })}
+          />
+        </div>
+      )}
+      <LogIn draft={draft} change={change} password={password} setPassword={setPassword} />
+      {(!draft.tls || draft.mechanism === '' || draft.insecure !== '') && (
+        <TextField
+          label={t('uplinks.insecure')}
+          hint={t('uplinks.insecureHint')}
+          value={draft.insecure}
+          onInput={(insecure) => change({ insecure })}
+        />
+      )}
+      <div class="fields">
+        <SelectField
+          label={t('uplinks.records')}
+          value={draft.records}
+          choices={(['readings', 'blocks'] as const).map((value) => ({ value, text: t(`uplinks.records.${value}`) }))}
+          onInput={(it) => change({ records: it as UplinkDraft['records'] })}
+        />
+        <TextField
+          label={t('uplinks.liveShare')}
+          value={draft.liveShare}
+          placeholder="30%"
+          onInput={(it) => change({ liveShare: it.trim() })}
+        />
+        <SelectField
+          label={t('uplinks.order')}
+          value={draft.backlog}
+          choices={(['oldest-first', 'newest-first'] as const).map((value) => ({ value, text: t(`uplinks.order.${value}`) }))}
+          onInput={(it) => change({ backlog: it as UplinkDraft['backlog'] })}
+        />
+      </div>
+      <LinkFields links={draft.links} onChange={(links) => change({ links })} />
+      <WindowFields windows={draft.windows} onChange={(windows) => change({ windows })} />
+    </>
+  )
+}
+
+function LogIn({ draft, change, password, setPassword }: Omit<FieldsProps, 'isNew'>) {
+  const isToken = draft.mechanism === 'oauthbearer'
+  return (
+    <div class="fields">
+      <SelectField
+        label={t('uplinks.mechanism')}
+        value={draft.mechanism}
+        choices={[
+          { value: '', text: t('uplinks.noLogIn') },
+          ...['scram-sha-512', 'scram-sha-256', 'plain', 'oauthbearer'].map((value) => ({ value, text: value })),
+        ]}
+        onInput={(it) => change({ mechanism: it as UplinkDraft['mechanism'] })}
+      />
+      {draft.mechanism !== '' && (
+        <>
+          {isToken && (
+            <TextField
+              label={t('uplinks.tokenEndpoint')}
+              type="url"
+              value={draft.tokenEndpoint}
+              onInput={(it) => change({ tokenEndpoint: it.trim() })}
+            />
+          )}
+          <TextField
+            label={isToken ? t('uplinks.clientId') : t('uplinks.user')}
+            value={draft.user}
+            autocomplete="off"
+            onInput={(user) => change({ user })}
+          />
+          <TextField
+            label={t('uplinks.secret')}
+            hint={t('uplinks.secretHint')}
+            value={draft.secret}
+            placeholder={draft.name}
+            onInput={(it) => change({ secret: it.trim() })}
+          />
+          <TextField
+            label={t('uplinks.newSecret')}
+            hint={t('uplinks.newSecretHint')}
+            type="password"
+            autocomplete="new-password"
+            value={password}
+            disabled={draft.secret === ''}
+            onInput={setPassword}
+          />
+        </>
+      )}
+    </div>
+  )
+}

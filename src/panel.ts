@@ -1,0 +1,40 @@
+// The web page and its API, a process of its own: it can be flooded, die and start again, and no reading notices.
+//
+//   browser, scripts ─► web ─► commands ─► local-api/client ─► the agent's sockets
+//                        └► access (who may what)
+import { setPriority } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { openAccess } from './access/index.ts'
+import { localName } from './core/device-name.ts'
+import { connectAgent } from './local-api/client.ts'
+import { openLogger } from './machine/logger.ts'
+import { deviceIdentity } from './settings/identity.ts'
+import { openCertificate } from './web/certificate.ts'
+import { servePanel } from './web/server.ts'
+
+export interface PanelProcessOptions {
+  readonly dir: string
+  readonly host: string
+  readonly port: number
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** The data path goes first wherever both want a core. */
+const NICENESS = 10
+const PAGE = fileURLToPath(new URL('../build/page', import.meta.url))
+
+/** Runs until the signal aborts. Resolves with the exit status. */
+export async function runPanel({ dir, host, port, env }: PanelProcessOptions, signal: AbortSignal): Promise<number> {
+  setPriority(NICENESS)
+  const log = await openLogger('panel', env['LOG_LEVEL'] ?? 'info')
+  const access = await openAccess(dir)
+  const certificate = await openCertificate(dir, localName(await deviceIdentity(dir)))
+  const panel = await servePanel({ dir, host, port, pageDir: PAGE, certificate, access, agent: connectAgent(dir), log })
+  log.info({ url: panel.url, fingerprint: panel.fingerprint, claimed: access.isClaimed() }, 'the panel is up')
+  await new Promise<void>((resolve) =>
+    signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
+  )
+  await panel.close()
+  access.close()
+  return 0
+}

@@ -1,0 +1,59 @@
+// The operator's commands over HTTP: POST /api/v1/<name>, drawn from the commands themselves.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { OPERATIONS } from '../commands/index.ts'
+import type { Operation } from '../commands/operation.ts'
+import type { Access } from '../access/index.ts'
+import type { AgentApi } from '../core/agent-api.ts'
+import type { Logger } from '../core/source.ts'
+import { toJson } from '../core/json.ts'
+import { BODY_BYTES_MAX, checked, LARGE_BODY_BYTES_MAX } from './bodies.ts'
+import type { Who } from './gate.ts'
+import { sendRows } from './rows.ts'
+
+const LARGE = new Set(['settings apply', 'settings check'])
+
+const pathOf = (operation: Operation): string => `/api/v1/${operation.name.replaceAll(' ', '/')}`
+
+export interface OperationParts {
+  readonly agent: AgentApi
+  readonly access: Access
+  readonly log: Logger
+}
+
+export function addOperations(server: FastifyInstance, parts: OperationParts): void {
+  for (const it of OPERATIONS) {
+    server.post(
+      pathOf(it),
+      { config: { allow: it.access }, bodyLimit: LARGE.has(it.name) ? LARGE_BODY_BYTES_MAX : BODY_BYTES_MAX },
+      (request, reply) => perform(it, parts, request, reply),
+    )
+  }
+}
+
+async function perform(
+  operation: Operation,
+  parts: OperationParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const { agent, access, log } = parts
+  const who = request.who as Who
+  const input = checked(operation.input, request.body)
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort())
+  if (operation.audited)
+    access.audit({ what: operation.name, by: who.by, address: who.address, detail: detailOf(operation.audited, input) })
+  const result = operation.run(input, { agent, signal: gone.signal, by: who.by })
+  if (Symbol.asyncIterator in result) {
+    const mayStill = () => who.session === undefined || access.isAlive(who.session.id)
+    await sendRows(request, reply, { rows: result, gone, mayStill, log })
+    return reply
+  }
+  return reply.type('application/json').send(toJson((await result) ?? null))
+}
+
+/** Of the input, the keys that an event may name. */
+function detailOf(keys: readonly string[], input: unknown): Record<string, string> {
+  const given = input as Readonly<Record<string, unknown>>
+  return Object.fromEntries(keys.flatMap((key) => (given[key] === undefined ? [] : [[key, String(given[key])]])))
+}

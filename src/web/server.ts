@@ -1,0 +1,138 @@
+// The panel's server: the page, and the operator's commands as an HTTP API. It talks to the agent over the agent's own sockets and to nobody else;
+// whatever comes in here is bounded, and the data path does not notice.
+//
+//   connection ─► bounds ─► TLS ─► origin, role, CSRF (gate) ─► type, size, schema (bodies) ─► operation ─► agent's sockets
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import cookie from '@fastify/cookie'
+import helmet from '@fastify/helmet'
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance } from 'fastify'
+import { fastify } from 'fastify'
+import { groupOf } from '../access/guesses.ts'
+import type { Access } from '../access/index.ts'
+import { Refused } from '../access/refused.ts'
+import type { AgentApi } from '../core/agent-api.ts'
+import type { Logger } from '../core/source.ts'
+import { toJson } from '../core/json.ts'
+import { BODY_BYTES_MAX, takeJsonOnly } from './bodies.ts'
+import type { ServedCertificate } from './certificate.ts'
+import { guard } from './gate.ts'
+import { addLogIn } from './log-in.ts'
+import { addOperations } from './operations.ts'
+import { addPage } from './page.ts'
+import { fail } from './refuse.ts'
+
+export interface PanelOptions {
+  readonly dir: string
+  readonly host: string
+  readonly port: number
+  /** Of the built page. */
+  readonly pageDir: string
+  readonly certificate: ServedCertificate
+  readonly agent: AgentApi
+  readonly access: Access
+  readonly log: Logger
+}
+
+export interface Panel {
+  readonly url: string
+  readonly fingerprint: string
+  close(): Promise<void>
+}
+
+const HEAD_BYTES_MAX = 16_384
+const HANDSHAKE_MS_MAX = 5_000
+const HEAD_MS_MAX = 10_000
+const REQUEST_MS_MAX = 60_000
+const KEEP_ALIVE_MS = 15_000
+
+const CONTENT = {
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'"],
+  imgSrc: ["'self'", 'data:'],
+  fontSrc: ["'self'"],
+  connectSrc: ["'self'"],
+  manifestSrc: ["'self'"],
+  workerSrc: ["'self'"],
+  baseUri: ["'none'"],
+  formAction: ["'self'"],
+  frameAncestors: ["'none'"],
+}
+const PERMISSIONS =
+  'accelerometer=(), camera=(self), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), payment=(), usb=()'
+/** Of one address: a page that opens asks some forty times. */
+const REQUESTS_MAX = 600
+const REQUESTS_WINDOW_MS = 10_000
+const HSTS_S = 31_536_000
+
+export async function servePanel(options: PanelOptions): Promise<Panel> {
+  const server = await buildServer(options)
+  await server.listen({ host: options.host, port: options.port })
+  const { port } = server.server.address() as AddressInfo
+  const { fingerprint } = options.certificate
+  const url = `https://${nameOf(options.host)}:${port}`
+  await say(options.dir, { url, fingerprint })
+  return { url, fingerprint, close: () => server.close() }
+}
+
+async function buildServer({ certificate, access, agent, log, pageDir }: PanelOptions): Promise<FastifyInstance> {
+  const server = fastify({
+    https: {
+      key: certificate.key,
+      cert: certificate.cert,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: HANDSHAKE_MS_MAX,
+      maxHeaderSize: HEAD_BYTES_MAX,
+      headersTimeout: HEAD_MS_MAX,
+      connectionsCheckingInterval: 1_000,
+    },
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    frameworkErrors: (error, _, reply) => void fail(reply, error, log),
+  }) as unknown as FastifyInstance
+  server.setErrorHandler((error, _, reply) => fail(reply, error, log))
+  server.setSerializerCompiler(() => toJson)
+  server.setReplySerializer(toJson)
+  await server.register(cookie)
+  await server.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: CONTENT },
+    strictTransportSecurity: certificate.isOwners && { maxAge: HSTS_S, includeSubDomains: false },
+    crossOriginEmbedderPolicy: { policy: 'require-corp' },
+    referrerPolicy: { policy: 'no-referrer' },
+    frameguard: { action: 'deny' },
+  })
+  server.addHook('onRequest', async (request, reply) => {
+    reply.header('permissions-policy', PERMISSIONS)
+    if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
+  })
+  await server.register(rateLimit, {
+    max: REQUESTS_MAX,
+    timeWindow: REQUESTS_WINDOW_MS,
+    cache: 5_000,
+    keyGenerator: ({ ip }) => groupOf(ip),
+    errorResponseBuilder: (_, { ttl }) =>
+      new Refused('wait', 'too many requests from this address', { waitMs: ttl, remedy: 'ask less often' }),
+  })
+  guard(server, access)
+  takeJsonOnly(server)
+  addLogIn(server, access)
+  addOperations(server, { agent, access, log })
+  addPage(server, pageDir)
+  return server
+}
+
+const nameOf = (host: string) => (host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host)
+
+/** Where the page is, for the console and for whoever started it. */
+async function say(dir: string, where: { readonly url: string; readonly fingerprint: string }): Promise<void> {
+  const path = join(dir, 'run', 'panel.json')
+  await mkdir(join(dir, 'run'), { recursive: true, mode: 0o750 })
+  await writeFile(`${path}.new`, `${JSON.stringify(where)}\n`)
+  await rename(`${path}.new`, path)
+}
