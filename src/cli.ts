@@ -48,6 +48,16 @@ const parts: Parts = {
   async offlineExport(dir, settings) {
     return (await import('./offline-export.ts')).openOfflineExport(dir, settings)
   },
+  async host(request, signal) {
+    return (await import('./host.ts')).runHost(request, signal)
+  },
+  async connectHost(dir) {
+    return (await import('./machine/host/client.ts')).connectHost(dir)
+  },
+  async console(request, signal) {
+    const { runConsole } = await import('./console.ts')
+    return runConsole({ ...request, version, env: process.env, parts }, signal)
+  },
   async log(dir) {
     return (await import('./offline-log.ts')).openOfflineLog(dir)
   },

@@ -2,6 +2,7 @@
 import type { AgentApi, QueryRow } from '../core/agent-api.ts'
 import type { AirgapApi } from '../core/airgap.ts'
 import type { Problem, Unreachable } from '../core/errors.ts'
+import type { HostApi } from '../core/host.ts'
 import type { LogApi } from '../core/log-files.ts'
 import type { Settings, UplinkSettings } from '../core/settings.ts'
 import type { FilesReport, UnpackProgress, UnpackReport } from '../core/unpack.ts'
@@ -35,6 +36,8 @@ export interface Option {
 export interface CommandContext {
   readonly args: readonly string[]
   readonly options: Readonly<Record<string, string | true | undefined>>
+  /** Of this program. */
+  readonly version: string
   /** Data directory. */
   readonly dir: string
   /** One JSON document on `out` and nothing else there. */
@@ -71,8 +74,35 @@ export interface Parts {
   /** What an agent would give out, where none runs, until `close`. Throws BadInput as `log` does. */
   offlineExport(dir: string, settings: Settings): Promise<AirgapApi & { close(): Promise<void> }>
   replay(request: ReplayRequest, signal: AbortSignal): Promise<number>
+  /** The small helper that runs as root. */
+  host(request: HostRequest, signal: AbortSignal): Promise<number>
+  /** What that helper offers, where one runs. */
+  connectHost(dir: string): Promise<HostApi>
+  console(request: ConsoleRequest, signal: AbortSignal): Promise<number>
   /** The log of a data directory that no agent runs on, until `close`. Throws BadInput where one does, or there is no log. */
   log(dir: string): Promise<OfflineLog>
+}
+
+export interface HostRequest {
+  readonly dir: string
+  /** Where each thing lies; absent: where it lies on the box. */
+  readonly places: Readonly<Partial<Record<HostPlace, string>>>
+}
+
+export type HostPlace = 'network' | 'time' | 'stick' | 'stickDevice' | 'settings' | 'state'
+
+export interface ConsoleRequest {
+  readonly dir: string
+  readonly settings: string
+  readonly values?: string | undefined
+  /** Nobody has typed for so long: logged out. */
+  readonly idleMs: number
+  /** Of the page. */
+  readonly panelPort: number
+  /** Where a stick is mounted by somebody else than the helper. */
+  readonly stick?: string | undefined
+  /** The agent's own log, where no journal has it. */
+  readonly agentLog?: string | undefined
 }
 
 export interface OfflineLog extends LogApi {

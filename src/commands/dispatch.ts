@@ -127,9 +127,21 @@ function whatIsWrong(error: Error, known: readonly string[]): string {
 }
 
 function contextOf(args: readonly string[], values: Values, around: Surroundings): CommandContext {
-  const { out, err, env, signal, parts } = around
+  const { out, err, env, signal, parts, version } = around
   const dir = typeof values.data === 'string' ? values.data : DATA_DIR
-  return { args, options: values, dir, json: values.json === true, out, err, env, signal, parts, agent: around.agent(dir) }
+  return {
+    args,
+    options: values,
+    version,
+    dir,
+    json: values.json === true,
+    out,
+    err,
+    env,
+    signal,
+    parts,
+    agent: around.agent(dir),
+  }
 }
 
 function exitStatusOf(error: unknown): number | undefined {

@@ -13,7 +13,7 @@ const foretell = operation({
   summary: 'what an outage would leave, and when each step bites',
   input: forecastInput,
   output: forecastAnswer,
-  run: ({ offlineMs }, { agent }) => agent.forecast(offlineMs),
+  run: ({ offlineMs, whatIf }, { agent }) => agent.forecast(offlineMs, whatIf),
 })
 
 const OFFLINE_DEFAULT = '30d'

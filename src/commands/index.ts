@@ -2,9 +2,12 @@
 import { agent } from './agent.ts'
 import { check } from './check.ts'
 import type { Command } from './command.ts'
+import { console } from './console.ts'
+import { diagnostics } from './diagnostics.ts'
 import { exportKey } from './export-key.ts'
 import { exportCommand } from './export.ts'
 import { forecast } from './forecast.ts'
+import { host } from './host.ts'
 import { importCommand } from './import.ts'
 import { live } from './live.ts'
 import { logCheck } from './log-check.ts'
@@ -13,9 +16,11 @@ import { logExport } from './log-export.ts'
 import { logInspect } from './log-inspect.ts'
 import { logLedger } from './log-ledger.ts'
 import { logRepair } from './log-repair.ts'
+import { metrics } from './metrics.ts'
 import type { Operation } from './operation.ts'
 import { panel } from './panel.ts'
 import { plant } from './plant.ts'
+import { probeCommand } from './probe.ts'
 import { query } from './query.ts'
 import { replay } from './replay.ts'
 import { schema } from './schema.ts'
@@ -69,6 +74,11 @@ export const COMMANDS: readonly Command[] = [
   exportCommand,
   exportKey,
   importCommand,
+  probeCommand,
+  metrics,
+  diagnostics,
+  console,
+  host,
   settingsShow,
   settingsDiff,
   settingsApply,
@@ -85,11 +95,4 @@ export const COMMANDS: readonly Command[] = [
 export const OPERATIONS: readonly Operation[] = [...COMMANDS.flatMap((it) => it.operation ?? []), settingsTextOperation]
 
 /** Part of the product and not built yet. */
-export const NOT_BUILT: readonly string[] = [
-  'console',
-  'update status',
-  'update check',
-  'update install',
-  'update rollback',
-  'diagnostics',
-]
+export const NOT_BUILT: readonly string[] = ['update status', 'update check', 'update install', 'update rollback']

@@ -23,8 +23,8 @@ export const settingsTextOperation = operation({
   access: 'viewer',
   summary: 'the settings text of a revision of the history',
   input: z.strictObject({ revision }),
-  output: z.string(),
-  run: ({ revision }, { agent }) => agent.settingsText(revision),
+  output: z.object({ text: z.string() }),
+  run: async ({ revision }, { agent }) => ({ text: await agent.settingsText(revision) }),
 })
 
 export const settingsHistory: Command = {

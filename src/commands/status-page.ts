@@ -6,9 +6,9 @@ import { ago, printable, rate, remedyLines, shortCount, table, wrap } from './te
 
 const LABEL_WIDTH = 6
 
-type Health = 'OK' | 'Attention' | 'Problem'
+export type Health = 'OK' | 'Attention' | 'Problem'
 
-function healthOf(status: Status): Health {
+export function healthOf(status: Status): Health {
   const uplinkStuck = status.uplinks.some((it) => it.state === 'blocked' || it.state === 'fenced')
   if (status.issues.some((it) => it.severity === 'problem') || uplinkStuck || status.classes.some(isOff)) return 'Problem'
   const partDown =

@@ -6,7 +6,9 @@ import { document, lines, painter, printable, remedyLines, wrap } from './text.t
 
 const STEP_WIDTH = 18
 
-export async function showSteps(context: CommandContext, name: string, steps: AsyncIterable<TestStep>): Promise<number> {
+type StepsContext = Pick<CommandContext, 'out' | 'env' | 'json'>
+
+export async function showSteps(context: StepsContext, name: string, steps: AsyncIterable<TestStep>): Promise<number> {
   const made: TestStep[] = []
   for await (const step of steps) {
     made.push(step)
@@ -18,7 +20,7 @@ export async function showSteps(context: CommandContext, name: string, steps: As
   return ok ? DONE : FAILED
 }
 
-function stepLines({ out, env }: CommandContext, { step, ok, detail, remedy }: TestStep): string[] {
+function stepLines({ out, env }: StepsContext, { step, ok, detail, remedy }: TestStep): string[] {
   const paint = painter(out, env)
   const indent = ' '.repeat(STEP_WIDTH + 10)
   const name = printable(step)

@@ -95,6 +95,6 @@ export async function lines(out: Output, texts: readonly string[]): Promise<void
 }
 
 /** The one JSON document of a command. */
-export async function document(context: CommandContext, value: unknown): Promise<void> {
+export async function document(context: Pick<CommandContext, 'out'>, value: unknown): Promise<void> {
   await context.out.write(`${JSON.stringify(value, null, 2)}\n`)
 }

@@ -25,11 +25,11 @@ export const uplinks: Command = {
   arguments: [],
   options: {},
   operation: views,
-  async run({ agent, json, out, env, ...context }) {
+  async run({ agent, json, out, env }) {
     const [{ uplinks: reports }, views] = await Promise.all([agent.status(), agent.uplinks()])
     if (json) {
       const both = reports.map((it) => ({ ...it, ...views.find((view) => view.name === it.name) }))
-      await document({ agent, json, out, env, ...context }, both)
+      await document({ out }, both)
       return DONE
     }
     const pages = views.flatMap((it) => ['', ...uplinkPage(it, nowMicros(), painter(out, env), out.width)])

@@ -132,6 +132,7 @@ const rule = z.union([z.enum(['all-uplinks', 'any-uplink', 'none']), z.array(nam
   error: 'must be all-uplinks, any-uplink, none, or a list of uplink names',
 })
 
+const ipAddress = z.union([z.ipv4(), z.ipv6()], { error: 'must be an address, as 10.20.1.1' })
 const port = z.strictObject({
   interface: text,
   zone: z.enum(['plant', 'uplink', 'service']),
@@ -141,6 +142,8 @@ const port = z.strictObject({
       error: 'must be dhcp, or an address as 10.20.1.5/24',
     })
     .optional(),
+  gateway: ipAddress.optional(),
+  dns: z.array(ipAddress).max(4).optional(),
   apn: text.optional(),
   pin: text.optional(),
   ssid: text.optional(),

@@ -32,7 +32,7 @@ declare module 'fastify' {
 
 export const SESSION_COOKIE = '__Host-holdfast'
 export const DEVICE_COOKIE = '__Host-holdfast-device'
-const CSRF_HEADER = 'x-holdfast-csrf'
+const CSRF_HEADER = 'x-csrf-token'
 
 /** Refuses routes that do not say who may, and requests of those who may not. */
 export function guard(server: FastifyInstance, access: Access): void {
@@ -64,7 +64,7 @@ function nobody(access: Access): Refused {
   return new Refused('no-session', 'not logged in, or not any more', { remedy: 'log in' })
 }
 
-function whoIs(request: FastifyRequest, access: Access): Who | undefined {
+export function whoIs(request: FastifyRequest, access: Access): Who | undefined {
   const { authorization } = request.headers
   const address = request.ip
   if (authorization !== undefined) {

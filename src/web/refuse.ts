@@ -35,15 +35,20 @@ const STATUS_OF: Readonly<Record<Refused['code'], number>> = {
 export function statusOf(error: unknown): number {
   if (error instanceof HttpRefused) return error.status
   if (error instanceof Refused) return STATUS_OF[error.code]
-  if (error instanceof BadInput) return 400
+  if (error instanceof BadInput) return isChanged(error) ? 409 : 400
   if (error instanceof Unreachable || error instanceof Blocked) return 503
   const { statusCode } = error as Partial<FastifyError>
   return statusCode !== undefined && statusCode >= 400 && statusCode < 500 ? statusCode : 500
 }
 
+/** Somebody else was faster: the page shows what they made and asks again. */
+const CHANGED = 'settings-changed'
+const isChanged = (error: unknown) => error instanceof BadInput && error.problems[0]?.where === CHANGED
+
 export function errorOf(error: unknown): WireError {
   if (error instanceof HttpRefused || error instanceof Refused)
     return { name: 'Refused', code: error.code, text: error.message, remedy: error.remedy }
+  if (isChanged(error)) return { ...packError(error), code: CHANGED }
   if (statusOf(error) < 500) {
     const packed = packError(error)
     return packed.name === 'Error' ? { name: 'Refused', code: 'bad-request', text: packed.text } : packed

@@ -1,7 +1,7 @@
 // Many rows: as lines of JSON, or as server-sent events where the client asks for them.
 //
 //   NDJSON  {"row": …}\n … {"done":true}\n             {"error": …}\n as the last line where it fails
-//   SSE     data: …\n\n … event: done\ndata: {}\n\n    event: failed\ndata: {"error": …}\n\n
+//   SSE     the same, each as the data of an event
 //
 // An answer without its end was cut.
 import { once } from 'node:events'
@@ -33,9 +33,9 @@ const LINES: Form = {
 
 const EVENTS: Form = {
   type: 'text/event-stream',
-  row: (row) => `data: ${toJson(row)}\n\n`,
-  done: 'event: done\ndata: {}\n\n',
-  failed: (error) => `event: failed\ndata: ${toJson({ error: errorOf(error) })}\n\n`,
+  row: (row) => `data: ${LINES.row(row)}\n`,
+  done: `data: ${LINES.done}\n`,
+  failed: (error) => `data: ${LINES.failed(error)}\n`,
   beat: ':\n\n',
 }
 

@@ -7,6 +7,7 @@ const WORD = "'([a-z][a-z0-9-]+)'"
 const PLACES: readonly RegExp[] = [
   new RegExp(String.raw`\bcode(?:\s*=\s*|: )${WORD}`, 'g'),
   new RegExp(String.raw`\bnew (?:Unreachable|Blocked)\(\s*${WORD}`, 'g'),
+  new RegExp(String.raw`\bnew (?:Refused|HttpRefused)\(\s*(?:\d+, )?${WORD}`, 'g'),
   new RegExp(String.raw`\bmake\(\s*${WORD}`, 'g'),
   new RegExp(String.raw`\bend\(${WORD}, `, 'g'),
   new RegExp(String.raw`\bwhere: '(settings-[a-z]+)'`, 'g'),

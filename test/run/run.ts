@@ -50,6 +50,7 @@ async function viewOf(scene: Scene): Promise<View> {
     agent: status ? 'running' : stage.isAgentKilled ? 'killed' : 'starting',
     kafka: stage.kafka,
     isCableCut: scene.cable.isCut,
+    page: scene.page && { url: scene.page.url, claimCode: scene.page.claimCode() },
     events: stage.events,
     now: Date.now() * 1000,
   }
@@ -126,6 +127,12 @@ async function conclude(scene: Scene): Promise<boolean> {
 await runProgram(stop, PROGRAM, async () => {
   const scene = await openScene(PROGRAM, 'demo', 'demo', options, tell, stop.signal)
   let terminal: Terminal | undefined
+  const code = scene.page?.claimCode()
+  if (scene.page)
+    say(
+      PROGRAM,
+      `open ${scene.page.url}${code === undefined ? '' : `, claim code ${code}`}; its certificate: SHA-256 ${scene.page.fingerprint}`,
+    )
   try {
     const keys = keysOf(scene)
     const press = (key: string) => void keys[key]?.().catch((error: unknown) => tell(String(error)))

@@ -1,9 +1,10 @@
 // Everything that a run needs, started in its order and ended in the reverse:
 //
 //   mosquitto ─► plant (OPC UA, Modbus, MQTT) ─► agent ─► cable ─► Kafka
+//                                            page ─┘
 //
 // Kafka's and the agent's data stay under run/NAME for the next time; the plant's book of what it served too.
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -26,6 +27,8 @@ const PARTITIONS = 4
 const DEVICE = 'hf-plant'
 const READY_MS_MAX = 60_000
 const PORT_COUNT = 10
+/** The one that a person looks at. */
+const PAGE_SCENE = 'demo'
 
 export interface Scene {
   readonly name: string
@@ -33,6 +36,8 @@ export interface Scene {
   readonly kafka: Broker
   readonly cable: Cable
   readonly agent: KeptAgent
+  /** The panel's; undefined where the scene has none. */
+  readonly page: Page | undefined
   /** The plant serves nothing from here on, and its book is complete. */
   endPlant(): Promise<void>
   /** For a person. */
@@ -41,6 +46,14 @@ export interface Scene {
   plantVerify(signal: AbortSignal): Promise<Answer>
   /** Ends all of it, whatever is left. */
   close(): Promise<void>
+}
+
+export interface Page {
+  readonly url: string
+  /** Of its certificate. */
+  readonly fingerprint: string
+  /** Until somebody has claimed the box. */
+  claimCode(): string | undefined
 }
 
 export type Preset = 'demo' | 'load'
@@ -119,6 +132,7 @@ async function startParts(
   const agent = started(keepAgent(dir, layout.settingsFile, layout.dataDir, tell))
   const answering = `the agent answers; its log is run/${name}/agent.log`
   await step(program, answering, () => ready(agent, async () => (await agent.status()) !== undefined, signal))
+  const page = layout.name === PAGE_SCENE ? await startPage(program, layout, started, signal) : undefined
   const device = ['--device', DEVICE, '--brokers', kafka.address]
   return {
     name,
@@ -126,6 +140,7 @@ async function startParts(
     kafka,
     cable,
     agent,
+    page,
     endPlant: plant.end,
     verify: (stop) => holdfast(['verify', ...device], stop),
     plantVerify: (stop) => holdfast(['plant', 'verify', '--json', ...device, '--dir', layout.plantDir], stop),
@@ -137,10 +152,11 @@ interface Ports {
   readonly mqtt: number
   readonly opcua: number
   readonly modbus: number
+  readonly page: number
 }
 
 function portsFrom(first: number): Ports {
-  return { kafka: first, mqtt: first + 4, opcua: first + 5, modbus: first + 6 }
+  return { kafka: first, mqtt: first + 4, opcua: first + 5, modbus: first + 6, page: first + 7 }
 }
 
 /** What an earlier run left that was killed itself; another one that is still at work is left alone. */
@@ -152,6 +168,7 @@ async function takeOver({ dir, kafka }: Layout): Promise<void> {
     throw new Error(`another run is at work in ${dir} (process ${pid}): end it first`)
   }
   writeFileSync(owner, `${process.pid}\n`)
+  await endLeftOver(dir, 'panel', cli)
   await endLeftOver(dir, 'agent', cli)
   await endLeftOver(dir, 'plant', cli)
   await endLeftOver(dir, 'mosquitto', 'mosquitto')
@@ -182,6 +199,25 @@ function startMosquitto(dir: string, port: number): Child {
   writeFileSync(config, `${lines.join('\n')}\n`)
   // Debian puts it where only root looks.
   return startChild(dir, 'mosquitto', 'mosquitto', ['-c', config], { PATH: `${process.env.PATH}:/usr/sbin` })
+}
+
+async function startPage(
+  program: string,
+  { dir, dataDir, ports }: Layout,
+  started: (part: Child) => Child,
+  signal: AbortSignal,
+): Promise<Page> {
+  const where = join(dataDir, 'run', 'panel.json')
+  rmSync(where, { force: true })
+  const args = [...process.execArgv, cli, 'panel', '--data', dataDir, '--listen', `127.0.0.1:${ports.page}`]
+  const panel = started(startChild(dir, 'panel', process.execPath, args))
+  await step(program, `the page: https://127.0.0.1:${ports.page}`, () => ready(panel, async () => isWritten(where), signal))
+  const { fingerprint } = JSON.parse(readFileSync(where, 'utf8')) as { fingerprint: string }
+  return {
+    url: `https://127.0.0.1:${ports.page}`,
+    fingerprint,
+    claimCode: () => lastLines(join(dataDir, 'access', 'claim-code'), 1)[0]?.trim() || undefined,
+  }
 }
 
 function startPlant({ dir, plantDir, preset, ports, kafka, settingsFile }: Layout): Child {

@@ -113,6 +113,18 @@ test('80 × 24 shows in, log, out, classes, issues, the newest events and the ke
   expect(text).not.toContain('event 0\n')
 })
 
+test('where the page is, and what claims the box until somebody has', () => {
+  const page = { url: 'https://127.0.0.1:29607', claimCode: 'ABCD-EFGH' }
+  expect(
+    screen({ ...view, page }, 80, 24)
+      .map(plain)
+      .join('\n'),
+  ).toContain('https://127.0.0.1:29607   claim code ABCD-EFGH')
+  const claimed = screen({ ...view, page: { ...page, claimCode: undefined } }, 80, 24).map(plain)
+  expect(claimed[2]).toContain('https://127.0.0.1:29607')
+  expect(claimed.join('\n')).not.toContain('claim code')
+})
+
 test('while the agent is away that is what it says', () => {
   const text = screen({ ...view, status: undefined, agent: 'killed', kafka: 'killed', isCableCut: true }, 80, 24)
     .map(plain)

@@ -8,6 +8,8 @@ export interface View {
   readonly agent: 'running' | 'starting' | 'killed'
   readonly kafka: 'running' | 'starting' | 'killed'
   readonly isCableCut: boolean
+  /** `claimCode` until the box is claimed. */
+  readonly page?: { readonly url: string; readonly claimCode: string | undefined } | undefined
   /** What happened, newest last. */
   readonly events: readonly string[]
   /** Microseconds since 1970 UTC. */
@@ -32,7 +34,11 @@ interface Paper {
 /** At most `rows` lines of at most `columns` characters each; the keys are always the last. */
 export function screen(view: View, columns: number, rows: number): string[] {
   const paper = paperOf(columns)
-  const head = [paper.line([title(view), 'bold']), paper.line(...parts(view))]
+  const head = [
+    paper.line([title(view), 'bold']),
+    paper.line(...parts(view)),
+    ...(view.page ? [paper.line(...pageParts(view.page))] : []),
+  ]
   const keys = keyLines(columns).map((text) => paper.line([text, 'dim']))
   const room = Math.max(0, rows - head.length - keys.length)
   const body = view.status ? statusLines(view.status, view.now, paper) : ['', paper.line(waitingText(view))]
@@ -77,6 +83,10 @@ function parts(view: View): Part[] {
     '   Kafka ',
     [view.kafka, styleOf(view.kafka)],
   ]
+}
+
+function pageParts({ url, claimCode }: NonNullable<View['page']>): Part[] {
+  return ['page  ', [url, 'bold'], ...(claimCode === undefined ? [] : (['   claim code ', [claimCode, 'bold']] as Part[]))]
 }
 
 function styleOf(state: string): Style {

@@ -40,7 +40,7 @@ describe('a box that nobody has claimed', () => {
     expect(readFileSync(file, 'utf8').trim()).toBe(code)
     expect(statSync(file).mode & 0o777).toBe(0o600)
     expect((await anna.claim('2222-2222-2222-2222')).json()).toMatchObject({ error: { code: 'wrong-code' } })
-    const weak = await anna.call('claim', { code, user: 'anna', password: 'password1' })
+    const weak = await anna.call('claim', { code, name: 'anna', password: 'password1' })
     expect(weak.status).toBe(400)
     expect((await anna.claim(code.toLowerCase().replaceAll('-', ' '))).status).toBe(200)
     expect(() => statSync(file)).toThrow('ENOENT')
@@ -80,8 +80,8 @@ describe('operations', () => {
     expect(reply.headers['content-type']).toBe('text/event-stream')
     const events = reply.text.trim().split('\n\n')
     expect(events).toHaveLength(3)
-    expect(JSON.parse((events[0] ?? '').replace('data: ', ''))).toMatchObject({ step: 'connect', ok: true })
-    expect(events.at(-1)).toBe('event: done\ndata: {}')
+    expect(JSON.parse((events[0] ?? '').replace('data: ', ''))).toMatchObject({ row: { step: 'connect', ok: true } })
+    expect(events.at(-1)).toBe('data: {"done":true}')
   })
 
   test('bad input says what, where, and what to do', async () => {
@@ -135,8 +135,8 @@ describe('the page', () => {
 
 test('log-out ends the session, log-in begins another', async () => {
   const before = new Map(anna.cookies)
-  expect((await anna.ask('/api/v1/me')).json()).toMatchObject({ user: 'anna', role: 'admin' })
-  expect((await anna.call('log-out')).status).toBe(200)
+  expect((await anna.ask('/api/v1/me')).json()).toMatchObject({ name: 'anna', role: 'admin' })
+  expect((await anna.call('logout')).status).toBe(200)
   const cookie = [...before].map(([name, value]) => `${name}=${value}`).join('; ')
   expect((await askHttps(`${panel.url}/api/v1/me`, { headers: { cookie } })).status).toBe(401)
   expect((await anna.logIn('anna', `${PASSWORD}!`)).status).toBe(401)

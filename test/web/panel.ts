@@ -93,7 +93,7 @@ export function browser(url: string): Browser {
       const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
       const headers = {
         ...(cookie !== '' && { cookie }),
-        ...(it.csrf !== undefined && { 'x-holdfast-csrf': it.csrf }),
+        ...(it.csrf !== undefined && { 'x-csrf-token': it.csrf }),
         ...options.headers,
       }
       const reply = await askHttps(url + path, { ...options, headers })
@@ -103,10 +103,10 @@ export function browser(url: string): Browser {
     call: (name, input = {}, options = {}) =>
       it.ask(`/api/v1/${name.replaceAll(' ', '/')}`, { method: 'POST', body: input, ...options }),
     async claim(code, user = 'anna') {
-      return welcomed(it, await it.call('claim', { code, user, password: PASSWORD }))
+      return welcomed(it, await it.call('claim', { code, name: user, password: PASSWORD }))
     },
     async logIn(user, password = PASSWORD, from) {
-      return welcomed(it, await it.call('log-in', { user, password }, from === undefined ? {} : { from }))
+      return welcomed(it, await it.call('login', { name: user, password }, from === undefined ? {} : { from }))
     },
   }
   return it

@@ -3,7 +3,7 @@ import type { QueryRequest, QueryRow } from '../../core/agent-api.ts'
 import { LEDGER_LINES_MAX } from '../../core/bounds.ts'
 import type { CheckStep, LogInspection } from '../../core/log-files.ts'
 import type { LedgerLine, LedgerRequest, LogDay } from '../../core/operator.ts'
-import type { Forecast } from '../../core/retention.ts'
+import type { ClassWhatIf, Forecast } from '../../core/retention.ts'
 import { quality, valueKind } from './common.ts'
 import { bigint, bytes, count, maybe, micros, shapeOf } from './shape.ts'
 
@@ -11,6 +11,7 @@ const text = z.string()
 const QUERY_ROWS_MAX = 100_000_000
 const QUERY_TAGS_MAX = 256
 const QUERY_POINTS_MAX = 100_000
+const WHAT_IF_CLASSES_MAX = 1_000
 const OFFLINE_MS_MAX = 3_660 * 86_400_000
 
 const tagInput = text.min(1).max(4_096)
@@ -72,10 +73,21 @@ export const queryRow = shapeOf<QueryRow>()(
   }),
 )
 
-export const forecastInput = z.strictObject({ offlineMs: z.int().min(1).max(OFFLINE_MS_MAX) })
-
 const keep = z.union([z.literal('raw'), z.literal('nothing'), z.object({ windowMs: count })])
 const ladderStep = z.object({ offlineForMs: maybe(count), filledTo: maybe(count), keep })
+
+const whatIf = shapeOf<ClassWhatIf>()(
+  z.strictObject({
+    name: text.min(1).max(256),
+    floorBytes: z.number().min(0),
+    whenFull: z.enum(['reduce', 'wait']),
+    ladder: z.array(ladderStep).max(100),
+  }),
+)
+export const forecastInput = z.strictObject({
+  offlineMs: z.int().min(1).max(OFFLINE_MS_MAX),
+  whatIf: maybe(z.array(whatIf).max(WHAT_IF_CLASSES_MAX)),
+})
 
 export const forecastAnswer = shapeOf<Forecast>()(
   z.object({

@@ -1,0 +1,40 @@
+// Secrets out of texts that leave the box. What the settings name is never in a text of ours; this is for what slipped into an address, a log line, a pasted key.
+const REMOVED = '[removed]'
+const SECRET_CHARS_MIN = 4
+const KEY = String.raw`(?:pass(?:word|wd|phrase)?|secret|token|pin|api[-_]?key|private[-_]?key|authorization|cookie)`
+
+const PATTERNS: readonly (readonly [RegExp, string])[] = [
+  [/-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)/g, REMOVED],
+  [/AGE-SECRET-KEY-1[0-9A-Z]+/gi, REMOVED],
+  // scheme://user:password@host
+  [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']+@/gi, `$1${REMOVED}@`],
+  [/\b(Basic|Bearer)\s+[A-Za-z0-9+/_.~=-]{6,}/gi, `$1 ${REMOVED}`],
+  // "password": "…", password=…, password: … ; what says only a name ({ secret: NAME }) stays.
+  [new RegExp(String.raw`("[\w.-]*${KEY}[\w.-]*"\s*:\s*)"(?:[^"\\]|\\.)*"`, 'gi'), `$1"${REMOVED}"`],
+  [
+    new RegExp(
+      String.raw`(\b[\w.-]*${KEY}\b\s*[=:]\s*)(?!\{|\[removed\]|"?\s*$|[|>]|&|\*)("[^"\n]*"|'[^'\n]*'|[^\s,;}]+)`,
+      'gim',
+    ),
+    `$1${REMOVED}`,
+  ],
+]
+
+/** `secrets`: texts that must not stay, whatever is around them. */
+export function redactor(secrets: readonly string[]): (text: string) => string {
+  const known = secrets
+    .filter((it) => it.length >= SECRET_CHARS_MIN)
+    .flatMap(formsOf)
+    .toSorted((a, b) => b.length - a.length)
+  return (text) => {
+    const without = known.reduce((rest, secret) => rest.replaceAll(secret, REMOVED), text)
+    return PATTERNS.reduce((rest, [pattern, instead]) => rest.replace(pattern, instead), without)
+  }
+}
+
+/** As it stands, in an address, in JSON, in Base64, line by line where it has several. */
+function formsOf(secret: string): string[] {
+  const lines = secret.split('\n').filter((it) => it.length >= 16 && !it.startsWith('-----'))
+  const inJson = JSON.stringify(secret).slice(1, -1)
+  return [...new Set([secret, encodeURIComponent(secret), inJson, Buffer.from(secret).toString('base64'), ...lines])]
+}

@@ -1,0 +1,94 @@
+import { parseDocument } from 'yaml'
+import { BadInput, Unreachable } from '../../core/errors.ts'
+import type { NetworkPort } from '../../core/host.ts'
+import type { Item, Session } from '../parts.ts'
+import { choice, yes } from '../questions.ts'
+import { withPort } from '../network-settings.ts'
+import { readFile } from 'node:fs/promises'
+
+const CONFIRM_MS = 120_000
+
+export const network: Item = {
+  number: 2,
+  title: 'Network addresses',
+  async run(session) {
+    const { terminal, parts, verbs } = session
+    const interfaces = parts.box.interfaces()
+    await terminal.print(
+      interfaces.flatMap((it) => [
+        ` ${it.name.padEnd(12)} ${it.up ? 'up  ' : 'down'}  ${it.mac}  ${it.addresses.join(' ') || 'no address'}`,
+        ...(it.gateway ? [`${' '.repeat(20)}gateway ${it.gateway}`] : []),
+      ]),
+    )
+    if (!verbs.includes('networkApply'))
+      return terminal.print(['changing them is not on this system: no helper offers a verb for it'])
+    const { pending } = await parts.host.networkShow()
+    if (pending) return decide(session, `A change by ${pending.by} waits for its confirmation.`)
+    if ((await terminal.ask('s: set an address, Enter: menu ')) !== 's') return
+    const name = await choice(
+      terminal,
+      interfaces.map((it) => it.name),
+      'Which',
+    )
+    if (name === undefined) return
+    const port = await portOf(session, name)
+    if (!port || !(await yes(terminal, `${name}: ${portText(port)}. Apply it now?`))) return
+    parts.access.audit('network', session.person.name, { interface: name, address: port.address })
+    await terminal.during(() => parts.host.networkApply({ ports: [port], confirmWithinMs: CONFIRM_MS, by: session.person.name }))
+    await decide(session, `${name} has ${port.address} now.`)
+  },
+}
+
+async function portOf({ terminal }: Session, name: string): Promise<NetworkPort | undefined> {
+  const address = await terminal.ask('Address as 10.20.1.5/24, or dhcp (Enter: none): ')
+  if (address === '') return undefined
+  if (address === 'dhcp') return { interface: name, address }
+  const gateway = await terminal.ask('Gateway (Enter: none): ')
+  const dns = (await terminal.ask('Name servers, a blank between (Enter: none): ')).split(/[\s,]+/).filter(Boolean)
+  return { interface: name, address, ...(gateway && { gateway }), ...(dns.length > 0 && { dns }) }
+}
+
+function portText({ address, gateway, dns }: NetworkPort): string {
+  return [address, gateway ? `gateway ${gateway}` : 'no gateway', ...(dns ? [`names by ${dns.join(' ')}`] : [])].join(', ')
+}
+
+async function decide(session: Session, what: string): Promise<void> {
+  const { terminal, parts } = session
+  const { pending } = await parts.host.networkShow()
+  const left = pending ? Math.ceil(pending.revertsInMs / 1000) : 0
+  await terminal.print([what, `It is taken back in ${left} s unless you confirm it: also when this line goes down.`])
+  const answer = await terminal.ask('k: keep it, r: take it back now, Enter: leave it to the clock ')
+  if (answer === 'r') {
+    await parts.host.networkRevert()
+    return terminal.print(['taken back'])
+  }
+  if (answer !== 'k') return
+  await parts.host.networkConfirm()
+  await terminal.print(['kept'])
+  if (pending) await intoSettings(session, pending.ports)
+}
+
+/** The settings say what is in force, wherever that can be written now. */
+async function intoSettings(session: Session, ports: readonly NetworkPort[]): Promise<void> {
+  const { terminal, parts, person, verbs } = session
+  try {
+    const now = await parts.agent.settings()
+    const text = ports.reduce(withPort, now.text)
+    await parts.agent.settingsApply({ text, base: now.revision, by: person.name, note: 'network, at the console' })
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error
+    if (error.code !== 'agent-unreachable' || !verbs.includes('settingsWrite')) {
+      return terminal.print([`The settings file does not say so yet: ${error.message}`])
+    }
+    await parts.host.settingsWrite(ports.reduce(withPort, await settingsText(session)), person.name)
+  }
+  await terminal.print(['The settings say so too.'])
+}
+
+async function settingsText({ parts }: Session): Promise<string> {
+  const text = await readFile(parts.settingsFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new BadInput([{ where: parts.settingsFile, text: `cannot be read: ${error.code}` }])
+  })
+  if (parseDocument(text).errors.length > 0) throw new BadInput([{ where: parts.settingsFile, text: 'is no YAML' }])
+  return text
+}

@@ -1,0 +1,24 @@
+// A port of the network in the text of the settings: comments and all else stay.
+import { isMap, isSeq, parseDocument } from 'yaml'
+import type { NetworkPort } from '../core/host.ts'
+
+const FROM_PORT = ['address', 'gateway', 'dns'] as const
+
+/** The text with the port in it. A port of that name keeps what else it says. */
+export function withPort(text: string, port: NetworkPort): string {
+  const document = parseDocument(text)
+  const ports = document.getIn(['network', 'ports'])
+  const at = isSeq(ports) ? ports.items.findIndex((it) => isMap(it) && it.get('interface') === port.interface) : 0
+  if (!isSeq(ports)) document.setIn(['network', 'ports'], document.createNode([entryOf(port)]))
+  else if (at < 0) document.addIn(['network', 'ports'], document.createNode(entryOf(port)))
+  else
+    for (const key of FROM_PORT) {
+      if (port[key] === undefined) document.deleteIn(['network', 'ports', at, key])
+      else document.setIn(['network', 'ports', at, key], port[key])
+    }
+  return document.toString({ lineWidth: 0 })
+}
+
+function entryOf({ interface: name, zone = 'uplink', address, gateway, dns }: NetworkPort) {
+  return { interface: name, zone, address, ...(gateway && { gateway }), ...(dns && { dns }) }
+}

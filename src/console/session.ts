@@ -1,0 +1,113 @@
+// One log-in after the other: banner, name and password, the menu; out again by 0, Ctrl-D, silence or a hang-up.
+import { BadInput, Blocked, Unreachable } from '../core/errors.ts'
+import type { OperatorRole } from '../core/operator.ts'
+import { bannerLines, bannerView } from './banner.ts'
+import { Left } from './keys.ts'
+import { ITEMS, menuLines } from './menu.ts'
+import type { ConsoleParts, Person, Session } from './parts.ts'
+import { newPassword } from './questions.ts'
+import type { Terminal } from './terminal.ts'
+
+const ALLOWED: ReadonlySet<OperatorRole> = new Set(['technician', 'admin'])
+
+/** Until nobody is there any more. */
+export async function runSessions(terminal: Terminal, parts: ConsoleParts, idleMs: number): Promise<void> {
+  for (;;) {
+    try {
+      terminal.setIdle(Number.POSITIVE_INFINITY)
+      const person = await logIn(terminal, parts)
+      if (!person) continue
+      terminal.setIdle(idleMs)
+      await session({ terminal, parts, person, verbs: await parts.host.verbs().catch(() => []) })
+    } catch (error) {
+      if (!(error instanceof Left)) await terminal.flow(errorLines(error))
+      else if (error.how === 'gone') return
+    }
+  }
+}
+
+async function logIn(terminal: Terminal, parts: ConsoleParts): Promise<Person | undefined> {
+  const { access } = parts
+  await terminal.flow(['', ...bannerLines(await bannerView(parts), Date.now() * 1000), ''])
+  const isClaimed = access.isClaimed()
+  const hint = isClaimed ? 'Name (or: reset, with the claim code): ' : 'Name (or: claim): '
+  const name = await terminal.ask(hint)
+  if (name === '') return undefined
+  if (name === 'reset' && isClaimed) return reset(terminal, parts)
+  if (name === 'claim' && !isClaimed) return claim(terminal, parts)
+  const password = await terminal.askSecret('Password: ')
+  const person = await terminal.during(() => access.logIn(name, password))
+  if (ALLOWED.has(person.role)) return person
+  person.logOut()
+  throw new BadInput([{ where: name, text: 'the console is for technicians and admins' }])
+}
+
+async function claim(terminal: Terminal, { access }: ConsoleParts): Promise<Person> {
+  const code = await terminal.ask('Claim code: ')
+  const user = await terminal.ask('Name of the admin: ')
+  return access.claim(code, user, await newPassword(terminal))
+}
+
+async function reset(terminal: Terminal, { access }: ConsoleParts): Promise<undefined> {
+  const code = await terminal.askSecret('Claim code (not shown): ')
+  const whose = await access.resetAdmin(code, await newPassword(terminal))
+  await terminal.flow([`${whose} has a new password; all sessions have ended.`])
+}
+
+async function session(here: Session): Promise<void> {
+  const { terminal, parts, person } = here
+  try {
+    for (;;) {
+      await terminal.print(['', ...bannerLines(await bannerView(parts), Date.now() * 1000), ...menuLines(here)])
+      const choice = await choose(here)
+      if (!person.isAlive()) {
+        await terminal.flow(['This session was ended elsewhere.'])
+        break
+      }
+      if (choice === 0) break
+      await runItem(here, choice)
+    }
+  } finally {
+    person.logOut()
+    await terminal.flow([`${person.name} is logged out.`]).catch(() => undefined)
+  }
+}
+
+/** The number that was typed; -1 for none, or Ctrl-C. */
+async function choose({ terminal }: Session): Promise<number> {
+  try {
+    const text = await terminal.ask('Choice (- is not on this system): ')
+    return /^\d{1,2}$/.test(text) ? Number(text) : -1
+  } catch (error) {
+    if (error instanceof Left && error.how === 'back') return -1
+    throw error
+  }
+}
+
+async function runItem(here: Session, choice: number): Promise<void> {
+  const { terminal } = here
+  const item = ITEMS.find((it) => it.number === choice)
+  try {
+    if (!item) return
+    const missing = item.missing?.(here)
+    await terminal.print(['', `${item.number}) ${item.title}`])
+    if (missing === undefined) await item.run(here)
+    else await terminal.print([`not on this system: ${missing}`])
+  } catch (error) {
+    if (error instanceof Left && error.how === 'back') return
+    if (error instanceof Left) throw error
+    await terminal.flow(errorLines(error))
+  }
+  await terminal.ask('Enter: menu ').catch((left: unknown) => {
+    if (!(left instanceof Left && left.how === 'back')) throw left
+  })
+}
+
+/** What went wrong, and what to do; of a bug its first line. */
+function errorLines(error: unknown): string[] {
+  if (error instanceof BadInput)
+    return error.problems.flatMap((it) => [`error ${it.where}: ${it.text}`, ...(it.remedy ? [`  > ${it.remedy}`] : [])])
+  const { message, remedy } = error as Error & { remedy?: string }
+  const isOurs = error instanceof Unreachable || error instanceof Blocked || remedy !== undefined
+  return [`${isOurs ? 'error' : 'failed'}: ${message}`, ...(remedy ? [`  > ${remedy}`] : [])]
+}

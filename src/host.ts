@@ -1,0 +1,94 @@
+// The small helper of root: the one process beside the updater that may change the system.
+//
+//   panel, console, CLI ─► DIR/run/host.sock ─► a verb (checked) ─► networkd or ip, date, systemctl, mount
+//
+// It knows no secret and starts no shell. Changes of addresses take themselves back unless they are confirmed; that state is on disk.
+import { join } from 'node:path'
+import type { HostRequest } from './commands/command.ts'
+import { BadInput } from './core/errors.ts'
+import { connectAgent } from './local-api/client.ts'
+import { bootId } from './machine/clock-boot.ts'
+import { createNetwork } from './machine/host/network/change.ts'
+import type { Programs } from './machine/host/programs.ts'
+import { programs } from './machine/host/programs.ts'
+import { serveHost } from './machine/host/server.ts'
+import { hostSocket } from './machine/host/wire.ts'
+import { openLogger } from './machine/logger.ts'
+import { existsSync } from 'node:fs'
+
+/** Runs until the signal aborts. */
+export async function runHost({ dir, places }: HostRequest, signal: AbortSignal): Promise<number> {
+  const logger = await openLogger('host', 'info')
+  const said = (text: string) => logger.info({}, text)
+  const run = programs()
+  const network = createNetwork({
+    programs: run,
+    dir: places.state ?? join(dir, 'host'),
+    filesDir: places.network ?? '/etc/systemd/network',
+    by: networkBy(run),
+    bootId: bootId(),
+    uptimeMs: () => Number(process.hrtime.bigint() / 1_000_000n),
+    said,
+  })
+  // Before anybody is answered: what is due is taken back.
+  await network.start()
+  const settings = places.settings ?? join(dir, 'settings.yaml')
+  const server = await serveHost(
+    hostSocket(dir),
+    {
+      programs: run,
+      network,
+      places: {
+        network: places.network ?? '/etc/systemd/network',
+        time: places.time ?? '/etc/systemd/timesyncd.conf.d',
+        stick: places.stick ?? '/run/holdfast/stick',
+        stickDevice: places.stickDevice,
+        settings,
+      },
+      checkSettings: (text) => checkSettings(text, settings, dir),
+      agentRuns: () => agentRuns(dir),
+    },
+    said,
+  )
+  said('the helper of root is up')
+  await new Promise<void>((resolve) =>
+    signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
+  )
+  network.close()
+  server.close()
+  return 0
+}
+
+/** Who runs the interfaces: networkd leaves its state there while it does. */
+function networkBy({ has, hasSystemd }: Programs): 'networkd' | 'ip' {
+  return hasSystemd && has('networkctl') && existsSync('/run/systemd/netif/links') ? 'networkd' : 'ip'
+}
+
+async function agentRuns(dir: string): Promise<boolean> {
+  return connectAgent(dir)
+    .status()
+    .then(
+      () => true,
+      () => false,
+    )
+}
+
+/** Whether secrets are there is the agent's to see. */
+async function checkSettings(text: string, file: string, dir: string): Promise<void> {
+  const [{ parseSettings }, { settingsSchemas }, { deviceIdentity }] = await Promise.all([
+    import('./settings/read.ts'),
+    import('./schemas.ts'),
+    import('./settings/identity.ts'),
+  ])
+  try {
+    parseSettings(text, file, {
+      schemas: settingsSchemas,
+      secrets: { get: () => undefined },
+      deviceId: await deviceIdentity(dir),
+    })
+  } catch (error) {
+    const problems =
+      error instanceof BadInput ? error.problems.filter((it) => !it.text.endsWith('is not in the secret store')) : []
+    if (!(error instanceof BadInput) || problems.length > 0) throw error instanceof BadInput ? new BadInput(problems) : error
+  }
+}

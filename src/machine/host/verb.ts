@@ -1,0 +1,46 @@
+// A verb of the root helper: a name, what it takes, what it does. Nothing else can be asked for, and none takes a path or a program.
+import type { z } from 'zod'
+import type { HostVerb } from '../../core/host.ts'
+import type { Network } from './network/change.ts'
+import type { Programs } from './programs.ts'
+
+export interface Verb {
+  readonly name: HostVerb
+  readonly input: z.ZodType
+  /** Whether this system has what it takes. */
+  isOffered(host: HostParts): boolean
+  run(input: unknown, host: HostParts): Promise<unknown>
+}
+
+/** What verbs work with; made once, by the root. */
+export interface HostParts {
+  readonly programs: Programs
+  readonly network: Network
+  readonly places: HostPlaces
+  /** Throws BadInput that names every problem. */
+  checkSettings(text: string): Promise<void>
+  /** Whether an agent has the data directory. */
+  agentRuns(): Promise<boolean>
+}
+
+export interface HostPlaces {
+  /** Where systemd-networkd reads files that outlast a boot. */
+  readonly network: string
+  /** Drop-ins of systemd-timesyncd. */
+  readonly time: string
+  /** Where a stick is mounted. */
+  readonly stick: string
+  /** Taken for the stick whatever is plugged in: a box whose port is a fixed one. */
+  readonly stickDevice?: string | undefined
+  readonly settings: string
+}
+
+/** Keeps the type of the input together with what runs. */
+export function verb<In extends z.ZodType>(it: {
+  readonly name: HostVerb
+  readonly input: In
+  isOffered?(host: HostParts): boolean
+  run(input: z.output<In>, host: HostParts): Promise<unknown>
+}): Verb {
+  return { isOffered: () => true, ...it } as Verb
+}

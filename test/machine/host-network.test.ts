@@ -1,0 +1,127 @@
+// Changes of addresses on real ports: not confirmed, they are taken back; whatever is killed in between. Needs root and iproute2.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { until } from '../route/until.ts'
+import type { Child } from '../run/child.ts'
+import type { HostSite } from './host-process.ts'
+import { hostSite } from './host-process.ts'
+import type { Namespace } from './namespace.ts'
+import { canHaveNamespaces, namespace } from './namespace.ts'
+
+const can = canHaveNamespaces()
+if (!can) console.warn('SKIPPED: changes of addresses need root and iproute2')
+
+const NEW = { interface: 'pa', address: '10.88.0.5/24', gateway: '10.88.0.1' }
+const BEFORE = ['10.77.0.2/24']
+const LONG_MS = 600_000
+
+describe.skipIf(!can)('changes of addresses', () => {
+  let net: Namespace
+  let site: HostSite
+  let helper: Child
+
+  beforeEach(async () => {
+    net = namespace()
+    site = hostSite()
+    helper = await site.start(net.inside)
+  })
+  afterEach(async () => {
+    await helper?.kill()
+    net?.close()
+    site?.close()
+  })
+
+  const apply = (confirmWithinMs: number, port: object = NEW) =>
+    site.host.networkApply({ ports: [port as typeof NEW], confirmWithinMs, by: 'anna' })
+  const isBack = () =>
+    net.addresses('pa').join() === BEFORE.join() && net.ip('route', 'show', 'default').includes('via 10.77.0.1')
+  const file = () => join(site.networkDir, '10-holdfast-pa.network')
+
+  test('nobody confirms: address, way out and file are as before', async () => {
+    const now = await apply(1_500)
+    expect(now.interfaces.find((it) => it.name === 'pa')).toMatchObject({ addresses: ['10.88.0.5/24'], gateway: '10.88.0.1' })
+    expect(now.pending).toMatchObject({ by: 'anna', ports: [NEW] })
+    expect(net.addresses('pa')).toEqual(['10.88.0.5/24'])
+    expect(readFileSync(file(), 'utf8')).toContain('Address=10.88.0.5/24\nGateway=10.88.0.1\n')
+    await until('the address is back', isBack, 30_000)
+    expect(existsSync(file())).toBe(false)
+    expect(await site.host.networkShow()).toMatchObject({ pending: null, ports: [] })
+  })
+
+  test('confirmed: it stays, over a kill and a new start', async () => {
+    await apply(2_000)
+    expect((await site.host.networkConfirm()).ports).toEqual([NEW])
+    await helper.kill()
+    helper = await site.start(net.inside)
+    // Well past the time that it had.
+    await waited(2_500)
+    expect(net.addresses('pa')).toEqual(['10.88.0.5/24'])
+    expect(net.ip('route', 'show', 'default')).toContain('via 10.88.0.1')
+  })
+
+  test('the helper is killed and comes again after the time: taken back at once', async () => {
+    await apply(3_000)
+    await helper.kill()
+    await waited(3_200)
+    expect(net.addresses('pa')).toEqual(['10.88.0.5/24'])
+    helper = await site.start(net.inside)
+    expect(isBack()).toBe(true)
+  })
+
+  test('the helper is killed and comes again in time: the clock goes on where it was', async () => {
+    await apply(4_000)
+    await helper.kill()
+    helper = await site.start(net.inside)
+    const { pending } = await site.host.networkShow()
+    expect(pending?.revertsInMs ?? Infinity).toBeLessThan(4_000)
+    await until('the address is back', isBack, 30_000)
+  })
+
+  test('a change of another boot is taken back: its files, and nothing in the kernel', async () => {
+    await apply(LONG_MS)
+    await helper.kill()
+    const state = join(site.data, 'host', 'network.json')
+    const text = readFileSync(state, 'utf8')
+    writeFileSync(state, text.replace(/"bootId": "[^"]+"/, '"bootId": "of-another-boot"'))
+    expect(readFileSync(state, 'utf8')).not.toBe(text)
+    helper = await site.start(net.inside)
+    expect(existsSync(file())).toBe(false)
+    expect(await site.host.networkShow()).toMatchObject({ pending: null, ports: [] })
+  })
+
+  test('after a boot what was confirmed is laid again', async () => {
+    await apply(LONG_MS)
+    await site.host.networkConfirm()
+    await helper.kill()
+    net.ip('addr', 'flush', 'dev', 'pa')
+    helper = await site.start(net.inside)
+    expect(net.addresses('pa')).toEqual(['10.88.0.5/24'])
+  })
+
+  test('what cannot be laid is taken back at once, and said', async () => {
+    await expect(apply(LONG_MS, { ...NEW, gateway: '10.99.0.1' })).rejects.toThrow(/gateway/)
+    expect(isBack()).toBe(true)
+    expect((await site.host.networkShow()).pending).toBeNull()
+  })
+
+  test('one change at a time; what is not there, what is no address and dhcp without networkd are refused', async () => {
+    await expect(apply(LONG_MS, { ...NEW, interface: 'px' })).rejects.toThrow('px: there is no such network interface')
+    await expect(apply(LONG_MS, { interface: 'pa', address: 'dhcp' })).rejects.toThrow('systemd-networkd')
+    for (const address of ['10.88.0.5', '10.88.0.5/33', '10.88.0.5/24 dev lo', '-4', ''])
+      await expect(apply(LONG_MS, { interface: 'pa', address }), address).rejects.toThrow('must be dhcp, or an address')
+    for (const name of ['lo', '../../etc/x', '-batch', 'a b'])
+      await expect(apply(LONG_MS, { ...NEW, interface: name }), name).rejects.toThrow('networkApply.ports')
+    expect(isBack()).toBe(true)
+    await apply(LONG_MS)
+    await expect(apply(LONG_MS)).rejects.toThrow('a change by anna waits')
+    await site.host.networkRevert()
+    expect(isBack()).toBe(true)
+    await expect(site.host.networkConfirm()).rejects.toThrow('no change waits')
+  })
+})
+
+async function waited(ms: number): Promise<true> {
+  await new Promise((resolve) => setTimeout(resolve, ms))
+  return true
+}
