@@ -7,12 +7,11 @@ interface Props {
   readonly onPress: () => unknown
   readonly kind?: 'main' | 'plain' | 'danger'
   readonly disabled?: boolean
-  readonly type?: 'button' | 'submit'
   readonly label?: string
   readonly children: ComponentChildren
 }
 
-export function Button({ onPress, kind, disabled = false, type = 'button', label, children }: Props) {
+export function Button({ onPress, kind, disabled = false, label, children }: Props) {
   const [isBusy, setBusy] = useState(false)
   const press = async () => {
     setBusy(true)
@@ -23,7 +22,7 @@ export function Button({ onPress, kind, disabled = false, type = 'button', label
     }
   }
   return (
-    <button type={type} class={kind ?? ''} disabled={disabled || isBusy} aria-busy={isBusy} aria-label={label} onClick={press}>
+    <button type="button" class={kind ?? ''} disabled={disabled || isBusy} aria-busy={isBusy} aria-label={label} onClick={press}>
       {children}
     </button>
   )
