@@ -1,5 +1,6 @@
 // The operations of `src/commands` by name, with what goes in and comes out. Rows are those that answer with many.
 import type { BrowseSourceRequest, QueryRequest, QueryRow, TrustSourceRequest } from '../../core/agent-api.ts'
+import type { CheckStep } from '../../core/log-files.ts'
 import type { UplinkView } from '../../core/links.ts'
 import type {
   LedgerLine,
@@ -57,4 +58,6 @@ export interface Rows {
   query: Call<QueryRequest, QueryRow>
   live: Call<LiveRequest, LiveValue>
   'log ledger': Call<LedgerRequest, LedgerLine>
+  'log check': Call<Nothing, CheckStep>
+  diagnostics: Call<Nothing, { readonly bytes: Uint8Array }>
 }
