@@ -34,7 +34,7 @@ const parts: Parts = {
   standardInput,
   async panel(request, signal) {
     const { runPanel } = await import('./panel.ts')
-    return runPanel({ ...request, env: process.env }, signal)
+    return runPanel({ ...request, version, env: process.env }, signal)
   },
   async plant(args, signal) {
     const { plantCommand } = await import('./plant/command.ts')

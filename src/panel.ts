@@ -16,6 +16,8 @@ export interface PanelProcessOptions {
   readonly dir: string
   readonly host: string
   readonly port: number
+  readonly redirect?: { readonly host: string; readonly port: number } | undefined
+  readonly version: string
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -24,12 +26,26 @@ const NICENESS = 10
 const PAGE = fileURLToPath(new URL('../build/page', import.meta.url))
 
 /** Runs until the signal aborts. Resolves with the exit status. */
-export async function runPanel({ dir, host, port, env }: PanelProcessOptions, signal: AbortSignal): Promise<number> {
+export async function runPanel(
+  { dir, host, port, redirect, env, version }: PanelProcessOptions,
+  signal: AbortSignal,
+): Promise<number> {
   setPriority(NICENESS)
   const log = await openLogger('panel', env['LOG_LEVEL'] ?? 'info')
   const access = await openAccess(dir)
   const certificate = await openCertificate(dir, localName(await deviceIdentity(dir)))
-  const panel = await servePanel({ dir, host, port, pageDir: PAGE, certificate, access, agent: connectAgent(dir), log })
+  const panel = await servePanel({
+    dir,
+    host,
+    port,
+    redirect,
+    pageDir: PAGE,
+    certificate,
+    access,
+    agent: connectAgent(dir),
+    log,
+    version,
+  })
   log.info({ url: panel.url, fingerprint: panel.fingerprint, claimed: access.isClaimed() }, 'the panel is up')
   await new Promise<void>((resolve) =>
     signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),

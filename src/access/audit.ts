@@ -1,5 +1,6 @@
 // What was done on this box, by whom and from where: one event each, appended, never changed. Bounded: the oldest go first, and how many went is known.
 // Nothing waits for it and nothing fails because of it.
+import type { AuditEvent, AuditPage } from '../core/access.ts'
 import type { AccessClock } from './clock.ts'
 import type { Store } from './store.ts'
 
@@ -8,25 +9,6 @@ const BYTES_MAX = 4_000_000
 const DETAIL_CHARS_MAX = 2_000
 /** Gone at once when a bound is met, so that not every event moves it. */
 const CUT_SHARE = 0.02
-
-export interface AuditEvent {
-  /** Grows by one with each event, for the life of the box. */
-  readonly position: number
-  /** Microseconds since 1970 UTC, by the box's clock then. */
-  readonly at: number
-  /** `log-in`, `log-in-failed`, `claim`, `settings apply` … */
-  readonly what: string
-  /** A user, `token NAME`, `console`; who tried, of what failed. */
-  readonly by: string
-  readonly address: string
-  readonly detail: Readonly<Record<string, string>>
-}
-
-export interface AuditPage {
-  readonly events: readonly AuditEvent[]
-  /** Events that were cut off before the oldest that is left. */
-  readonly cut: number
-}
 
 export type NewEvent = Omit<AuditEvent, 'position' | 'at'>
 

@@ -1,25 +1,23 @@
 // Who may do what on this box: users, sessions, tokens of scripts, the claim code, limits on guesses, and the list of what was done.
 // The panel and the console open it, each for itself, also at the same time.
+import type { AccessIssue, ApiToken, AuditPage, SessionView, User } from '../core/access.ts'
 import { BadInput } from '../core/errors.ts'
 import type { OperatorRole } from '../core/operator.ts'
-import type { AuditPage, NewEvent } from './audit.ts'
+import type { NewEvent } from './audit.ts'
 import { openAudit } from './audit.ts'
 import { openClaimCode } from './claim-code.ts'
 import type { MachineTime } from './clock.ts'
 import { machineTime, openAccessClock } from './clock.ts'
 import { openDevices } from './devices.ts'
 import { openGuesses } from './guesses.ts'
-import type { AccessIssue } from './issues.ts'
 import { openIssues } from './issues.ts'
 import type { LogIn } from './log-in.ts'
 import { openLogIn } from './log-in.ts'
 import { checkPassword, hashPassword } from './passwords.ts'
-import type { Session, SessionView } from './sessions.ts'
+import type { Session } from './sessions.ts'
 import { openSessions } from './sessions.ts'
 import { openStore } from './store.ts'
-import type { ApiToken } from './tokens.ts'
 import { openTokens } from './tokens.ts'
-import type { User } from './users.ts'
 import { checkUserName, openUsers } from './users.ts'
 
 /** Who does it, for the list of events. */

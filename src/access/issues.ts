@@ -1,14 +1,7 @@
 // What stands until an admin says that he has seen it.
+import type { AccessIssue } from '../core/access.ts'
 import type { AccessClock } from './clock.ts'
 import type { Store } from './store.ts'
-
-export interface AccessIssue {
-  readonly code: string
-  /** Microseconds since 1970 UTC. */
-  readonly at: number
-  readonly text: string
-  readonly remedy: string
-}
 
 export interface Issues {
   list(): readonly AccessIssue[]

@@ -1,4 +1,5 @@
 // Who is logged in. A session is known by a token that its holder alone has.
+import type { SessionView } from '../core/access.ts'
 import type { OperatorRole } from '../core/operator.ts'
 import type { AccessClock } from './clock.ts'
 import { drawId, drawToken, hashOf } from './secrets.ts'
@@ -21,16 +22,6 @@ export interface Session {
 
 export interface NewSession extends Session {
   readonly token: string
-}
-
-export interface SessionView {
-  readonly id: string
-  readonly user: string
-  readonly address: string
-  /** Microseconds since 1970 UTC. */
-  readonly at: number
-  /** Since it was last used. */
-  readonly idleMs: number
 }
 
 export interface Sessions {

@@ -1,4 +1,5 @@
 // API tokens: for scripts. Each has a name, a role and an end; it is shown once.
+import type { ApiToken } from '../core/access.ts'
 import { BadInput } from '../core/errors.ts'
 import type { OperatorRole } from '../core/operator.ts'
 import type { AccessClock } from './clock.ts'
@@ -10,17 +11,6 @@ const TOKENS_MAX = 100
 const USED_EVERY_US = 60_000_000
 /** So that whoever finds one knows what it is. */
 const PREFIX = 'holdfast_'
-
-export interface ApiToken {
-  readonly name: string
-  readonly role: OperatorRole
-  /** Times in microseconds since 1970 UTC. */
-  readonly at: number
-  readonly by: string
-  readonly until: number
-  /** Null: never yet. To the minute. */
-  readonly used: number | null
-}
 
 export interface Tokens {
   list(): readonly ApiToken[]

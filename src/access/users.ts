@@ -1,4 +1,5 @@
 // Who may do what.
+import type { User } from '../core/access.ts'
 import { BadInput } from '../core/errors.ts'
 import type { OperatorRole } from '../core/operator.ts'
 import { OPERATOR_ROLES } from '../core/operator.ts'
@@ -8,15 +9,6 @@ const USERS_MAX = 50
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._ -]{0,62}$/u
 /** What events name otherwise. */
 const TAKEN: ReadonlySet<string> = new Set(['console', 'cli', 'nobody', 'agent', 'panel', 'claim'])
-
-export interface User {
-  readonly name: string
-  readonly role: OperatorRole
-  /** Microseconds since 1970 UTC. */
-  readonly at: number
-  /** Who made it. */
-  readonly by: string
-}
 
 export interface UserRow extends User {
   readonly password: string

@@ -60,12 +60,10 @@ async function session(here: Session): Promise<void> {
     for (;;) {
       await terminal.print(['', ...bannerLines(await bannerView(parts), Date.now() * 1000), ...menuLines(here)])
       const choice = await choose(here)
-      if (!person.isAlive()) {
-        await terminal.flow(['This session was ended elsewhere.'])
-        break
-      }
-      if (choice === 0) break
+      // Ended elsewhere: by an admin, by a new password of his.
+      if (choice === 0 || !person.isAlive()) break
       await runItem(here, choice)
+      if (!person.isAlive()) break
     }
   } finally {
     person.logOut()

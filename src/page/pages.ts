@@ -44,6 +44,14 @@ export const PAGES: readonly Page[] = [
     load: async () => (await import('./pages/tags/tags.tsx')).Tags,
   },
   {
+    path: '/setup',
+    title: 'setup',
+    icon: 'check',
+    role: 'admin',
+    isHidden: true,
+    load: async () => (await import('./pages/setup/setup.tsx')).SetUp,
+  },
+  {
     path: '/retention',
     title: 'retention',
     icon: 'retention',

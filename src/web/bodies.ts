@@ -20,7 +20,9 @@ export function takeJsonOnly(server: FastifyInstance): void {
       done(new HttpRefused(400, 'no-json', 'the body is not JSON'))
     }
   })
-  server.addHook('preParsing', async (request) => checkType(request))
+  server.addHook('preParsing', async (request) => {
+    if (!request.is404) checkType(request)
+  })
 }
 
 function checkType({ method, headers }: FastifyRequest): void {

@@ -35,7 +35,7 @@ export const DEVICE_COOKIE = '__Host-holdfast-device'
 const CSRF_HEADER = 'x-csrf-token'
 
 /** Refuses routes that do not say who may, and requests of those who may not. */
-export function guard(server: FastifyInstance, access: Access): void {
+export function guard(server: FastifyInstance, access: Access, known: (request: FastifyRequest) => void): void {
   server.decorateRequest('who', undefined)
   server.addHook('onRoute', ({ method, url, config }) => {
     if (config?.allow === undefined) throw new Error(`the route ${String(method)} ${url} does not say who may (config.allow)`)
@@ -56,6 +56,7 @@ export function guard(server: FastifyInstance, access: Access): void {
         'ask an admin',
       )
     checkCsrf(request, request.who)
+    known(request)
   })
 }
 

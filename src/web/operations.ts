@@ -3,18 +3,23 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OPERATIONS } from '../commands/index.ts'
 import type { Operation } from '../commands/operation.ts'
 import type { Access } from '../access/index.ts'
+import type { CertificateView } from '../core/access.ts'
 import type { AgentApi } from '../core/agent-api.ts'
 import type { Logger } from '../core/source.ts'
 import { toJson } from '../core/json.ts'
 import { BODY_BYTES_MAX, checked, LARGE_BODY_BYTES_MAX } from './bodies.ts'
+import { ACCESS_OPERATIONS } from './access-operations.ts'
 import type { Who } from './gate.ts'
+import { openApi } from './openapi.ts'
 import { sendRows } from './rows.ts'
 
 const LARGE = new Set(['settings apply', 'settings check'])
 
-const pathOf = (operation: Operation): string => `/api/v1/${operation.name.replaceAll(' ', '/')}`
+const pathOf = (operation: { readonly name: string }): string => `/api/v1/${operation.name.replaceAll(' ', '/')}`
 
 export interface OperationParts {
+  readonly certificate: CertificateView
+  readonly version: string
   readonly agent: AgentApi
   readonly access: Access
   readonly log: Logger
@@ -28,6 +33,25 @@ export function addOperations(server: FastifyInstance, parts: OperationParts): v
       (request, reply) => perform(it, parts, request, reply),
     )
   }
+}
+
+/** Those on the panel's own store. */
+export function addAccessOperations(server: FastifyInstance, { access, certificate }: OperationParts): void {
+  for (const it of ACCESS_OPERATIONS) {
+    server.post(pathOf(it), { config: { allow: it.access } }, async (request, reply) => {
+      const input = checked(it.input, request.body) as never
+      const result = await it.run(input, { access, who: request.who as Who, certificate })
+      return reply.type('application/json').send(toJson(result))
+    })
+  }
+}
+
+export function addOpenApi(server: FastifyInstance, { version }: OperationParts): void {
+  let text: string | undefined
+  server.get('/api/v1/openapi.json', { config: { allow: 'viewer' } }, (_, reply) => {
+    text ??= toJson(openApi([...OPERATIONS, ...ACCESS_OPERATIONS], version))
+    reply.type('application/json').send(text)
+  })
 }
 
 async function perform(

@@ -62,6 +62,8 @@ export function fail(reply: FastifyReply, error: unknown, log: Logger): FastifyR
   const status = statusOf(error)
   if (status === 500) log.error({ err: error, url: reply.request.url.split('?')[0] }, 'a request failed')
   if (error instanceof Refused && error.waitMs !== undefined) reply.header('retry-after', String(Math.ceil(error.waitMs / 1000)))
+  // Whoever is too fast begins anew, and new connections are counted.
+  if (status === 429) reply.header('connection', 'close')
   return reply
     .status(status)
     .type('application/json')

@@ -18,27 +18,34 @@ import type { Logger } from '../core/source.ts'
 import { toJson } from '../core/json.ts'
 import { BODY_BYTES_MAX, takeJsonOnly } from './bodies.ts'
 import type { ServedCertificate } from './certificate.ts'
+import { boundConnections } from './bounds.ts'
 import { guard } from './gate.ts'
 import { addLogIn } from './log-in.ts'
-import { addOperations } from './operations.ts'
+import { addAccessOperations, addOpenApi, addOperations } from './operations.ts'
 import { addPage } from './page.ts'
+import { serveRedirect } from './redirect.ts'
 import { fail } from './refuse.ts'
 
 export interface PanelOptions {
   readonly dir: string
   readonly host: string
   readonly port: number
+  /** Plain HTTP that only leads to the page. */
+  readonly redirect?: { readonly host: string; readonly port: number } | undefined
   /** Of the built page. */
   readonly pageDir: string
   readonly certificate: ServedCertificate
   readonly agent: AgentApi
   readonly access: Access
   readonly log: Logger
+  readonly version: string
 }
 
 export interface Panel {
   readonly url: string
   readonly fingerprint: string
+  /** Of the redirect; undefined: there is none. */
+  readonly redirectPort: number | undefined
   close(): Promise<void>
 }
 
@@ -47,6 +54,9 @@ const HANDSHAKE_MS_MAX = 5_000
 const HEAD_MS_MAX = 10_000
 const REQUEST_MS_MAX = 60_000
 const KEEP_ALIVE_MS = 15_000
+/** Whoever neither sends nor takes anything for so long is gone. */
+const IDLE_MS_MAX = 120_000
+const REQUESTS_OF_CONNECTION_MAX = 1_000
 
 const CONTENT = {
   defaultSrc: ["'none'"],
@@ -74,11 +84,16 @@ export async function servePanel(options: PanelOptions): Promise<Panel> {
   const { port } = server.server.address() as AddressInfo
   const { fingerprint } = options.certificate
   const url = `https://${nameOf(options.host)}:${port}`
+  const redirect = options.redirect && (await serveRedirect(options.redirect, port))
   await say(options.dir, { url, fingerprint })
-  return { url, fingerprint, close: () => server.close() }
+  const close = async (): Promise<void> => {
+    await redirect?.close()
+    await server.close()
+  }
+  return { url, fingerprint, redirectPort: redirect?.port, close }
 }
 
-async function buildServer({ certificate, access, agent, log, pageDir }: PanelOptions): Promise<FastifyInstance> {
+async function buildServer({ certificate, access, agent, log, pageDir, version }: PanelOptions): Promise<FastifyInstance> {
   const server = fastify({
     https: {
       key: certificate.key,
@@ -91,6 +106,8 @@ async function buildServer({ certificate, access, agent, log, pageDir }: PanelOp
     },
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS_MAX,
+    connectionTimeout: IDLE_MS_MAX,
+    maxRequestsPerSocket: REQUESTS_OF_CONNECTION_MAX,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
@@ -119,10 +136,15 @@ async function buildServer({ certificate, access, agent, log, pageDir }: PanelOp
     errorResponseBuilder: (_, { ttl }) =>
       new Refused('wait', 'too many requests from this address', { waitMs: ttl, remedy: 'ask less often' }),
   })
-  guard(server, access)
+  const connections = boundConnections(server.server)
+  guard(server, access, (request) => connections.keep(request.raw.socket))
   takeJsonOnly(server)
   addLogIn(server, access)
-  addOperations(server, { agent, access, log })
+  const { fingerprint, subject, validTo, isOwners } = certificate
+  const parts = { agent, access, log, version, certificate: { fingerprint, subject, validTo, isOwners } }
+  addOperations(server, parts)
+  addAccessOperations(server, parts)
+  addOpenApi(server, parts)
   addPage(server, pageDir)
   return server
 }

@@ -1,7 +1,7 @@
 // A panel as it is served, in this process, before an agent that is made by hand; and a client that minds certificates and keeps cookies.
 import { mkdtempSync, rmSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
-import { request } from 'node:https'
+import { Agent, request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Access } from '../../src/access/index.ts'
@@ -37,6 +37,7 @@ export async function startPanel(
     access,
     agent: options.agent ?? handMadeAgent(),
     log: silent,
+    version: '0.1.0',
   })
   return {
     dir,
@@ -117,6 +118,16 @@ function welcomed(it: Browser, reply: Reply): Reply {
   return reply
 }
 
+/** As a browser: the next question goes by the connection that is there. */
+const agents = new Map<string, Agent>()
+
+function agentFor(url: string, from: string | undefined): Agent {
+  const key = `${new URL(url).host} ${from}`
+  const agent = agents.get(key) ?? new Agent({ keepAlive: true, rejectUnauthorized: false })
+  agents.set(key, agent)
+  return agent
+}
+
 export function askHttps(url: string, { method = 'GET', body, headers = {}, from }: Ask): Promise<Reply> {
   const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
   const all = { ...(text !== undefined && { 'content-type': 'application/json' }), ...headers }
@@ -125,7 +136,7 @@ export function askHttps(url: string, { method = 'GET', body, headers = {}, from
       method,
       headers: all,
       rejectUnauthorized: false,
-      agent: false,
+      agent: agentFor(url, from),
       ...(from !== undefined && { localAddress: from }),
     })
     sent.once('error', reject)

@@ -13,15 +13,15 @@ export const network: Item = {
   title: 'Network addresses',
   async run(session) {
     const { terminal, parts, verbs } = session
-    const interfaces = parts.box.interfaces()
+    const isOffered = verbs.includes('networkApply')
+    const interfaces = isOffered ? (await parts.host.networkShow()).interfaces : parts.box.interfaces()
     await terminal.print(
       interfaces.flatMap((it) => [
         ` ${it.name.padEnd(12)} ${it.up ? 'up  ' : 'down'}  ${it.mac}  ${it.addresses.join(' ') || 'no address'}`,
         ...(it.gateway ? [`${' '.repeat(20)}gateway ${it.gateway}`] : []),
       ]),
     )
-    if (!verbs.includes('networkApply'))
-      return terminal.print(['changing them is not on this system: no helper offers a verb for it'])
+    if (!isOffered) return terminal.print(['changing them is not on this system: no helper offers a verb for it'])
     const { pending } = await parts.host.networkShow()
     if (pending) return decide(session, `A change by ${pending.by} waits for its confirmation.`)
     if ((await terminal.ask('s: set an address, Enter: menu ')) !== 's') return

@@ -1,0 +1,36 @@
+// An input for each operation, one that the agent made by hand takes.
+import { ACCESS_OPERATIONS } from '../../src/web/access-operations.ts'
+import { OPERATIONS } from '../../src/commands/index.ts'
+
+const REVISION = '0'.repeat(64)
+const INPUTS: Readonly<Record<string, object>> = {
+  'sources test': { name: 'press-3' },
+  'sources browse': { name: 'press-3', limit: 10 },
+  'sources scan': { address: '10.0.0.1' },
+  'sources trust': { name: 'line-1' },
+  'uplinks test': { name: 'cloud' },
+  query: { tag: 'a', from: 0, to: 1, limit: 5 },
+  forecast: { offlineMs: 3_600_000 },
+  live: { limit: 10, everyMs: 0 },
+  'log ledger': { limit: 10 },
+  'settings check': { text: 'version: 1\n' },
+  'settings apply': { text: 'version: 1\n', base: REVISION },
+  'settings confirm': { revision: REVISION },
+  'settings text': { revision: REVISION },
+  'secrets set': { name: 'cloud', text: 'x' },
+  'secrets remove': { name: 'cloud' },
+  'users add': { name: 'carl', role: 'viewer', password: 'another four words' },
+  'users role': { name: 'vera', role: 'viewer' },
+  'users password': { name: 'carl', password: 'another four words' },
+  'users remove': { name: 'carl' },
+  'password change': { current: 'four words by chance', password: 'four words by chance' },
+  'sessions end': { id: 'none' },
+  'tokens add': { name: 'script-2', role: 'viewer', until: 4_000_000_000_000_000 },
+  'tokens remove': { name: 'script-2' },
+  'audit list': { limit: 10 },
+  'access acknowledge': { code: 'none' },
+}
+
+export const ALL_OPERATIONS = [...OPERATIONS, ...ACCESS_OPERATIONS]
+
+export const inputFor = (name: string): object => INPUTS[name] ?? {}
