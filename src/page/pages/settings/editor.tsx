@@ -1,5 +1,4 @@
 // A text with numbers beside its lines; lines with a problem are marked.
-import type { RefObject } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import type { SettingsCheck } from '../../../core/operator.ts'
 import { t } from '../../words/index.ts'
@@ -10,7 +9,7 @@ interface Props {
   readonly isFixed: boolean
   readonly problems: SettingsCheck['problems']
   /** Set to what moves the cursor to a line. */
-  readonly jump: RefObject<(line: number) => void>
+  readonly jump: { current: ((line: number) => void) | null | undefined }
 }
 
 const ROWS_MAX = 32
