@@ -25,11 +25,11 @@ export function Shell() {
       <Head />
       <Side current={page} />
       <main id="content" tabIndex={-1}>
+        <Toast />
         {page ? <Content key={page.path} page={page} /> : <Empty title={t('noSuchPage')} />}
       </main>
       <Bar current={page} />
       <ProposalDialog />
-      <Toast />
     </div>
   )
 }
