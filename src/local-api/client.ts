@@ -19,6 +19,9 @@ import { socketPath, unpackError } from './wire.ts'
 const { request } = process.getBuiltinModule('node:http')
 
 const ANSWER_MS_MAX = 10_000
+/** What begins sources and uplinks anew: on a box with much to do that takes its time, and it is done even if nobody waits for it. */
+const SLOW_CALLS: ReadonlySet<Call> = new Set(['settingsApply', 'settingsConfirm', 'settingsRevert'])
+const SLOW_ANSWER_MS_MAX = 60_000
 
 /** The code of an Unreachable that says: there is no agent to talk to. */
 const AGENT_UNREACHABLE = 'agent-unreachable'
@@ -61,7 +64,7 @@ export function connectAgent(dir: string): AgentApi {
 }
 
 async function ask<T>(dir: string, call: Call, input: object): Promise<T> {
-  const response = await post(dir, call, input, AbortSignal.timeout(ANSWER_MS_MAX))
+  const response = await post(dir, call, input, AbortSignal.timeout(SLOW_CALLS.has(call) ? SLOW_ANSWER_MS_MAX : ANSWER_MS_MAX))
   const answer = await wholeAnswer(response)
   if ('error' in answer) throw unpackError(answer.error)
   return answer.result as T
