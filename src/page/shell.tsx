@@ -3,20 +3,17 @@ import { useLocation } from 'preact-iso'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Page } from './pages.ts'
 import { PAGES } from './pages.ts'
-import type { Tone } from './parts/badge.tsx'
 import { Badge } from './parts/badge.tsx'
 import { Icon } from './parts/icon.tsx'
 import { Lazy } from './parts/lazy.tsx'
+import { PendingBanner } from './parts/pending.tsx'
 import { Empty } from './parts/states.tsx'
 import { ProposalDialog } from './parts/proposal.tsx'
 import { Toast } from './parts/toast.tsx'
 import { UserMenu } from './user-menu.tsx'
 import { may } from './state/session.ts'
-import type { Health } from './state/status.ts'
-import { healthOf, status, statusError, watchStatus } from './state/status.ts'
+import { HEALTH_TONES, healthOf, status, statusError, watchStatus } from './state/status.ts'
 import { t } from './words/index.ts'
-
-export const HEALTH_TONES: Record<Health, Tone> = { ok: 'ok', attention: 'attention', problem: 'problem', unknown: 'off' }
 
 export function Shell() {
   useEffect(watchStatus, [])
@@ -29,11 +26,12 @@ export function Shell() {
       <Head />
       <Side current={page} />
       <main id="content" tabIndex={-1}>
+        <PendingBanner />
+        <Toast />
         {page ? <Content key={page.path} page={page} /> : <Empty title={t('noSuchPage')} />}
       </main>
       <Bar current={page} />
       <ProposalDialog />
-      <Toast />
     </div>
   )
 }

@@ -21,7 +21,7 @@ export function UserMenu() {
         if (event.relatedTarget instanceof Node && !menu.current?.contains(event.relatedTarget)) close()
       }}
     >
-      <summary aria-label={t('userMenu')}>
+      <summary aria-label={`${user.value?.name ?? ''}: ${t('userMenu')}`}>
         <Icon name="user" />
         <span class="user-name">{user.value?.name}</span>
       </summary>

@@ -3,7 +3,7 @@ import { spawn } from '@lydell/node-pty'
 import { until } from '../route/until.ts'
 import { cli } from '../run/holdfast.ts'
 
-export const COLUMNS = 80
+const COLUMNS = 80
 export const ROWS = 24
 
 export interface Line {
@@ -12,6 +12,8 @@ export interface Line {
   type(text: string): void
   /** `type` with Enter. */
   enter(text: string): void
+  /** The most lines that came between two things that were typed. */
+  linesAtOnce(): number
   /** Everything that was ever written. */
   written(): string
   /** What a screen of 24 lines shows now. */
@@ -40,6 +42,11 @@ export function openLine(
   let all = ''
   let read = 0
   let running = true
+  const typedAt: number[] = []
+  const write = (text: string): void => {
+    typedAt.push(all.length)
+    pty.write(text)
+  }
   pty.onData((part) => (all += Buffer.from(part as unknown as Uint8Array).toString('latin1')))
   pty.onExit(() => (running = false))
   const found = (text: string | RegExp): number => {
@@ -61,8 +68,12 @@ export function openLine(
       read = end
       return seen
     },
-    type: (text) => pty.write(text),
-    enter: (text) => pty.write(`${text}\r`),
+    type: write,
+    enter: (text) => write(`${text}\r`),
+    linesAtOnce() {
+      const ends = [...typedAt, all.length]
+      return Math.max(...ends.map((end, at) => all.slice(ends[at - 1] ?? 0, end).split('\n').length - 1))
+    },
     written: () => all,
     screen: () => all.replaceAll('\r', '').split('\n').slice(-ROWS),
     isRunning: () => running,
@@ -78,7 +89,7 @@ export function badBytes(written: string): string[] {
 }
 
 /** Lines as they stand there in the end: a backspace goes back, and what was taken back is gone. */
-export function shown(written: string): string[] {
+function shown(written: string): string[] {
   const lines = written.replaceAll('\r', '').split('\n')
   return lines.map((line) => {
     let text = ''

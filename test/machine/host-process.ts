@@ -18,12 +18,13 @@ export interface HostSite {
   close(): void
 }
 
-export function hostSite(): HostSite {
-  const dir = mkdtempSync(join(tmpdir(), 'hf-host-'))
-  const data = join(dir, 'data')
+/** With a folder that is there, or one of its own. */
+export function hostSite(there?: { readonly dir: string; readonly data: string }): HostSite {
+  const dir = there?.dir ?? mkdtempSync(join(tmpdir(), 'hf-host-'))
+  const data = there?.data ?? join(dir, 'data')
   const networkDir = join(dir, 'network')
   const host = connectHost(data)
-  writeFileSync(join(dir, 'settings.yaml'), 'version: 1\n')
+  if (!there) writeFileSync(join(dir, 'settings.yaml'), 'version: 1\n')
   const args = [cli, 'host', '--data', data, '--network-dir', networkDir, '--settings', join(dir, 'settings.yaml')]
   return {
     dir,

@@ -41,7 +41,8 @@ export function namespace(): Namespace {
   inside('route', 'add', 'default', 'via', '10.77.0.1', 'dev', 'pa')
   return {
     name,
-    inside: ['ip', 'netns', 'exec', name],
+    // Not by ip netns exec: that hides mounts.
+    inside: ['nsenter', `--net=/run/netns/${name}`],
     ip: inside,
     addresses(port) {
       const [link] = JSON.parse(inside('-j', 'addr', 'show', 'dev', port)) as {

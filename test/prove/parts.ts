@@ -30,6 +30,7 @@ import { n4Files } from '../faults/sources/n4-files.ts'
 import { n4Mqtt } from '../faults/sources/n4-mqtt.ts'
 import { n4Opcua } from '../faults/sources/n4-opcua.ts'
 import { n4Sparkplug } from '../faults/sources/n4-sparkplug.ts'
+import { e1 } from '../faults/settings.ts'
 import { t1 } from '../faults/t1.ts'
 import { plantedFaults } from '../planted/x1.ts'
 import { r1 } from '../simulation/r1.ts'
@@ -51,4 +52,4 @@ const SOURCES: readonly Campaign[] = [
   loadModbus,
 ]
 
-export const PARTS: readonly Campaign[] = [...LOG, ...UPLINK, ...SOURCES, t1, r1, plantedFaults()]
+export const PARTS: readonly Campaign[] = [...LOG, ...UPLINK, ...SOURCES, e1, t1, r1, plantedFaults()]

@@ -3,7 +3,7 @@ import { BadInput, Unreachable } from '../../core/errors.ts'
 import type { NetworkPort } from '../../core/host.ts'
 import type { Item, Session } from '../parts.ts'
 import { choice, yes } from '../questions.ts'
-import { withPort } from '../network-settings.ts'
+import { intoSettings as throughAgent, withPort } from '../../commands/network-settings.ts'
 import { readFile } from 'node:fs/promises'
 
 const CONFIRM_MS = 120_000
@@ -13,15 +13,15 @@ export const network: Item = {
   title: 'Network addresses',
   async run(session) {
     const { terminal, parts, verbs } = session
-    const interfaces = parts.box.interfaces()
+    const isOffered = verbs.includes('networkApply')
+    const interfaces = isOffered ? (await parts.host.networkShow()).interfaces : parts.box.interfaces()
     await terminal.print(
       interfaces.flatMap((it) => [
         ` ${it.name.padEnd(12)} ${it.up ? 'up  ' : 'down'}  ${it.mac}  ${it.addresses.join(' ') || 'no address'}`,
         ...(it.gateway ? [`${' '.repeat(20)}gateway ${it.gateway}`] : []),
       ]),
     )
-    if (!verbs.includes('networkApply'))
-      return terminal.print(['changing them is not on this system: no helper offers a verb for it'])
+    if (!isOffered) return terminal.print(['changing them is not on this system: no helper offers a verb for it'])
     const { pending } = await parts.host.networkShow()
     if (pending) return decide(session, `A change by ${pending.by} waits for its confirmation.`)
     if ((await terminal.ask('s: set an address, Enter: menu ')) !== 's') return
@@ -72,9 +72,7 @@ async function decide(session: Session, what: string): Promise<void> {
 async function intoSettings(session: Session, ports: readonly NetworkPort[]): Promise<void> {
   const { terminal, parts, person, verbs } = session
   try {
-    const now = await parts.agent.settings()
-    const text = ports.reduce(withPort, now.text)
-    await parts.agent.settingsApply({ text, base: now.revision, by: person.name, note: 'network, at the console' })
+    await throughAgent(parts.agent, ports, person.name)
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error
     if (error.code !== 'agent-unreachable' || !verbs.includes('settingsWrite')) {

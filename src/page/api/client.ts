@@ -33,11 +33,13 @@ export async function* rows<Name extends keyof Rows>(
 ): AsyncGenerator<Rows[Name]['out']> {
   const isEndless = name === 'live'
   const response = await post(name, input, isEndless ? 'text/event-stream' : 'application/x-ndjson', signal)
+  const read = isEndless ? readEvents(response.status) : readLines(response.status)
   for await (const line of linesOf(response)) {
-    const row = rowOf(line, response.status)
+    const row = read(line)
     if (row === DONE) return
     if (row !== undefined) yield row as Rows[Name]['out']
   }
+  if (!signal.aborted) throw new ApiError({ code: CUT, status: 0, text: 'the answer ended early' })
 }
 
 async function post(name: string, input: unknown, accept: string, signal?: AbortSignal): Promise<Response> {
@@ -49,8 +51,14 @@ async function post(name: string, input: unknown, accept: string, signal?: Abort
     throw errorOf(error)
   })
   if (response.ok) return response
-  if (response.status === 401) access.ended()
-  throw unpackError(parse(await response.text(), response.status), response.status)
+  return refused(response)
+}
+
+async function refused(response: Response): Promise<never> {
+  const error = unpackError(parse(await response.text(), response.status), response.status)
+  // A wrong password is 401 too, and ends nothing.
+  if (error.code === 'no-session') access.ended()
+  throw error
 }
 
 const pathOf = (name: string) => `/api/v1/${name.replaceAll(' ', '/')}`
@@ -83,14 +91,20 @@ async function* linesOf(response: Response): AsyncGenerator<string> {
 
 const DONE = Symbol('done')
 
-/** A line of NDJSON, or `data:` of an event; undefined: says nothing. */
-function rowOf(line: string, status: number): unknown {
-  const text = line.startsWith('data:') ? line.slice(5) : line
-  if (!text.trimStart().startsWith('{')) return undefined
-  const packed = parse(text, status) as { row?: unknown; done?: boolean; error?: unknown }
-  if (packed.error !== undefined) throw unpackError(packed, status)
-  if (packed.done === true) return DONE
-  return 'row' in packed ? packed.row : packed
+/** Undefined: the line says nothing. */
+type ReadLine = (line: string) => unknown
+
+function readLines(status: number): ReadLine {
+  return (line) => {
+    if (line.trim() === '') return undefined
+    const packed = parse(line, status) as { row?: unknown; done?: boolean; error?: unknown }
+    if (packed.error !== undefined) throw unpackError(packed, status)
+    return packed.done === true ? DONE : packed.row
+  }
 }
 
-export const cutError = () => new ApiError({ code: CUT, status: 0, text: 'the answer ended early' })
+/** The same lines, each as the data of an event. */
+function readEvents(status: number): ReadLine {
+  const read = readLines(status)
+  return (line) => (line.startsWith('data:') ? read(line.slice(5)) : undefined)
+}

@@ -1,4 +1,5 @@
 import type { Problem } from '../../core/errors.ts'
+import { BadInput } from '../../core/errors.ts'
 
 /** What went wrong, for a person: what, and what to do. `code` is stable and has a page in the manual. */
 export class ApiError extends Error {
@@ -21,6 +22,14 @@ export const CUT = 'answer-cut'
 
 export function errorOf(error: unknown): ApiError {
   if (error instanceof ApiError) return error
+  if (error instanceof BadInput) {
+    return new ApiError({
+      code: 'bad-input',
+      status: 0,
+      text: error.problems[0]?.text ?? error.message,
+      problems: error.problems,
+    })
+  }
   // fetch says so, and nothing else, of every failure of the network.
   if (error instanceof TypeError) return new ApiError({ code: UNREACHABLE, status: 0, text: error.message })
   return new ApiError({ code: 'page-failed', status: 0, text: error instanceof Error ? error.message : String(error) })

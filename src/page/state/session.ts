@@ -31,34 +31,34 @@ access.ended = () => {
   if (session.value.state === 'in') session.value = { state: 'out', hasEnded: true }
 }
 
+/** As session, claim and login answer. */
 interface Answer {
   readonly claimed: boolean
-  readonly user?: User | null
+  readonly user: User | null
   readonly csrf?: string
 }
 
-function take(answer: Answer): void {
-  access.csrf = answer.csrf
-  if (answer.user) session.value = { state: 'in', user: answer.user }
-  else session.value = answer.claimed ? { state: 'out', hasEnded: false } : { state: 'unclaimed' }
+function take(answer: unknown): void {
+  const { claimed, user: own, csrf } = answer as Answer
+  access.csrf = csrf
+  if (own) session.value = { state: 'in', user: own }
+  else session.value = claimed ? { state: 'out', hasEnded: false } : { state: 'unclaimed' }
 }
 
 export async function askSession(): Promise<void> {
   try {
-    take((await send('session', {})) as Answer)
+    take(await send('session', {}))
   } catch (error) {
     session.value = { state: 'failed', error: errorOf(error) }
   }
 }
 
 export async function logIn(name: string, password: string): Promise<void> {
-  await send('login', { name, password })
-  await askSession()
+  take(await send('login', { name, password }))
 }
 
-export async function claim(code: string, password: string): Promise<void> {
-  await send('claim', { code, password })
-  await askSession()
+export async function claim(code: string, name: string, password: string): Promise<void> {
+  take(await send('claim', { code, name, password }))
 }
 
 export async function logOut(): Promise<void> {

@@ -37,6 +37,12 @@ export function watchStatus(): () => void {
 
 export type Health = 'ok' | 'attention' | 'problem' | 'unknown'
 
+/** How each is shown. */
+export const HEALTH_TONES = { ok: 'ok', attention: 'attention', problem: 'problem', unknown: 'off' } as const satisfies Record<
+  Health,
+  string
+>
+
 export function healthOf(it: Status | undefined, error: ApiError | undefined): Health {
   if (error !== undefined) return 'problem'
   if (it === undefined) return 'unknown'

@@ -1,4 +1,5 @@
 // The manual, from the box itself: a list of its pages, search in all of them, and the entry of a code.
+import '../../more.css'
 import { useLocation } from 'preact-iso'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { TextField } from '../../parts/field.tsx'

@@ -205,6 +205,7 @@ function LeftPicture({
 }) {
   const at = leftAt(left, outageMs)
   if (!at) return null
+  if (at.readings === 0) return <p class="quiet">{t('retention.noReadings')}</p>
   const text = t('retention.leftOf', {
     name,
     time: duration(at.offlineMs / 1000),

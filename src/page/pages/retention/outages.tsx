@@ -92,7 +92,7 @@ function shareText(share: number): string {
 }
 
 function Share({ kind, now, after }: { kind: 'raw' | 'aggregated' | 'lost'; now: Left | undefined; after: Left | undefined }) {
-  if (!now) return <>—</>
+  if (!now || (now.readings === 0 && (after?.readings ?? 0) === 0)) return <>—</>
   const before = shareText(now[kind])
   const then = after && shareText(after[kind])
   if (then === undefined || then === before) return <span class={`left ${kind}`}>{before}</span>

@@ -1,4 +1,5 @@
 // Classes and ladders as a picture over time offline, and beside it what an outage would leave of each: as it is, and as it would be.
+import '../../more.css'
 import { useEffect, useState } from 'preact/hooks'
 import type { SettingsNow } from '../../../core/operator.ts'
 import { Button } from '../../parts/button.tsx'

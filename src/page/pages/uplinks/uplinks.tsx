@@ -1,4 +1,5 @@
 // What goes out: each uplink with its state, what it sends now and why not, its links, budgets and hours.
+import '../../more.css'
 import { useState } from 'preact/hooks'
 import type { UplinkView } from '../../../core/links.ts'
 import type { UplinkReport, UplinkState } from '../../../core/status.ts'
@@ -112,7 +113,7 @@ function Figures({ report }: { readonly report: UplinkReport }) {
         <Figure label={t('uplinks.rate')} value={rate(readingsPerSecond)} unit={t('perSecond')} />
         <Figure label={t('uplinks.lag')} value={number(lagReadings, 0)} unit={t('readingsUnit')} />
         <Figure label={t('uplinks.lagTime')} value={duration(lagSeconds)} />
-        <Figure label={t('uplinks.eta')} value={etaSeconds === null ? t('unknownYet') : duration(etaSeconds)} />
+        <Figure label={t('uplinks.eta')} value={etaSeconds === null ? '—' : duration(etaSeconds)} />
         <Figure label={t('uplinks.transactions')} value={number(transactions, 0)} />
         {parked > 0 && <Figure label={t('uplinks.parked')} value={number(parked, 0)} unit={t('readingsUnit')} />}
       </dl>

@@ -1,0 +1,187 @@
+// The form of a source: fields of its protocol with what is wrong beside each, then the difference.
+import { useLocation } from 'preact-iso'
+import { useState } from 'preact/hooks'
+import type { SettingsCheck } from '../../../core/operator.ts'
+import { call } from '../../api/client.ts'
+import { Button } from '../../parts/button.tsx'
+import { Card } from '../../parts/card.tsx'
+import { SelectField, TextField } from '../../parts/field.tsx'
+import { Problems } from '../../parts/proposal.tsx'
+import { ErrorView } from '../../parts/states.tsx'
+import type { Entry } from '../../settings-text/entries.ts'
+import { entriesOf, putEntry } from '../../settings-text/entries.ts'
+import { prepare, show } from '../../state/proposal.ts'
+import { t } from '../../words/index.ts'
+import type { Draft } from './draft.ts'
+import { draftOf, entryFrom } from './draft.ts'
+import type { FieldSpec, ProtocolSpec } from './form-spec.ts'
+import { LinesEditor } from './lines-editor.tsx'
+import { pathOf } from './paths.ts'
+
+interface Props {
+  readonly spec: ProtocolSpec
+  readonly entry: Entry
+  /** Undefined: it is new. */
+  readonly name?: string
+  readonly classes: readonly string[]
+  readonly onCancel: () => void
+  /** Instead of going to the source. */
+  readonly onApplied?: (name: string) => void
+}
+
+type ProblemList = SettingsCheck['problems']
+
+export function SourceForm({ spec, entry, name, classes, onCancel, onApplied }: Props) {
+  const { route } = useLocation()
+  const isNew = name === undefined
+  const [draft, set] = useState<Draft>(() => withClass(draftOf(entry, spec, isNew), classes))
+  const [found, setFound] = useState<{ problems: ProblemList; at: string }>({ problems: [], at: '' })
+  const [error, setError] = useState<unknown>()
+  const change = (key: string, value: string) => set((it) => ({ ...it, values: { ...it.values, [key]: value } }))
+
+  const submit = async () => {
+    setError(undefined)
+    try {
+      const made = entryFrom(draft, spec, entry, await storeSecrets(draft))
+      const applied = () => (onApplied ? onApplied(draft.name.trim()) : route(pathOf(draft.name.trim())))
+      const title = t(isNew ? 'sources.addTitle' : 'sources.editTitle', { name: draft.name.trim() })
+      const it = await prepare({ title, edit: (text) => putEntry(text, 'sources', name, made), applied })
+      const index = entriesOf(it.text, 'sources').findIndex((one) => one['name'] === draft.name.trim())
+      setFound({ problems: it.check.problems, at: `sources[${index}]` })
+      if (it.check.problems.length === 0) show(it)
+    } catch (thrown) {
+      setError(thrown)
+    }
+  }
+
+  const problemOf = (key: string) => found.problems.find((it) => isAt(it.path, `${found.at}.${key}`))?.text
+  const shown = new Set([...spec.fields.map((it) => it.key), 'name', ...(spec.lines ? [spec.lines.key] : [])])
+  const others = found.problems.filter((it) => ![...shown].some((key) => isAt(it.path, `${found.at}.${key}`)))
+  const [main, more] = [spec.fields.filter((it) => !it.isMore), spec.fields.filter((it) => it.isMore)]
+  const field = (it: FieldSpec) => (
+    <Field
+      key={it.key}
+      spec={it}
+      draft={draft}
+      error={problemOf(it.key)}
+      isStored={it.kind === 'secret' && !isNew}
+      onInput={(value) =>
+        it.kind === 'secret' ? set({ ...draft, secrets: { ...draft.secrets, [it.key]: value } }) : change(it.key, value)
+      }
+    />
+  )
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault()
+        void submit()
+      }}
+    >
+      <Card>
+        {others.length > 0 && <Problems problems={others} />}
+        <div class="fields">
+          <TextField
+            label={t('name')}
+            value={draft.name}
+            hint={isNew ? t('form.nameHint') : undefined}
+            error={problemOf('name')}
+            disabled={!isNew}
+            onInput={(value) => set(renamed(draft, value))}
+          />
+          {main.map(field)}
+        </div>
+        {more.length > 0 && (
+          <details class="more" open={more.some((it) => problemOf(it.key) !== undefined)}>
+            <summary>{t('form.more')}</summary>
+            <div class="fields">{more.map(field)}</div>
+          </details>
+        )}
+      </Card>
+      {spec.lines && (isNew || !spec.lines.isOnlyFirst) && (
+        <LinesEditor
+          spec={spec.lines}
+          lines={draft.lines}
+          classes={classes}
+          problemOf={(index, key) => problemOf(key === undefined ? `${spec.lines?.key}` : `${spec.lines?.key}[${index}].${key}`)}
+          onInput={(lines) => set({ ...draft, lines })}
+        />
+      )}
+      {error !== undefined && <ErrorView error={error} />}
+      <p class="actions form-end">
+        <button type="button" onClick={onCancel}>
+          {t('cancel')}
+        </button>
+        <Button kind="main" onPress={submit}>
+          {t('form.next')}
+        </Button>
+      </p>
+    </form>
+  )
+}
+
+/** `sources[0].tags[1].register` is at `sources[0].tags`. */
+const isAt = (path: string, key: string) => path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`)
+
+function withClass(draft: Draft, classes: readonly string[]): Draft {
+  const usual = classes.find((it) => it === 'process') ?? classes[0] ?? 'default'
+  return { ...draft, lines: draft.lines.map((it) => (it['class'] === '' ? { ...it, class: usual } : it)) }
+}
+
+/** Tags that begin with the name go along while it is typed. */
+function renamed(draft: Draft, name: string): Draft {
+  const old = `${draft.name || 'source'}/`
+  const lines = draft.lines.map((it) =>
+    it['tag']?.startsWith(old) ? { ...it, tag: `${name || 'source'}/${it['tag'].slice(old.length)}` } : it,
+  )
+  return { ...draft, name, lines }
+}
+
+/** Into the box's store, apart from the settings, under the source's name; the settings name them. */
+async function storeSecrets(draft: Draft): Promise<Record<string, string>> {
+  const names: Record<string, string> = {}
+  for (const [key, text] of Object.entries(draft.secrets)) {
+    if (text === '') continue
+    const secret = draft.name.trim()
+    await call('secrets set', { name: secret, text })
+    names[key] = secret
+  }
+  return names
+}
+
+interface FieldProps {
+  readonly spec: FieldSpec
+  readonly draft: Draft
+  readonly error: string | undefined
+  readonly isStored: boolean
+  readonly onInput: (value: string) => void
+}
+
+function Field({ spec, draft, error, isStored, onInput }: FieldProps) {
+  const value = draft.values[spec.key] ?? ''
+  const hint = spec.hint && t(spec.hint)
+  const usual = spec.otherwise === undefined ? undefined : t('form.otherwise', { value: spec.otherwise })
+  if (spec.kind === 'select') {
+    const choices = (spec.choices ?? []).map((it) => ({ value: it, text: it === '' ? (usual ?? '—') : it }))
+    return <SelectField label={t(spec.label)} value={value} choices={choices} hint={hint} error={error} onInput={onInput} />
+  }
+  if (spec.kind === 'secret') {
+    const text = draft.secrets[spec.key] ?? ''
+    const about = t(isStored ? 'form.secretStays' : 'form.secretHint')
+    return (
+      <TextField
+        label={t(spec.label)}
+        type="password"
+        autocomplete="new-password"
+        value={text}
+        hint={about}
+        error={error}
+        onInput={onInput}
+      />
+    )
+  }
+  const numeric = spec.kind === 'number' ? ({ inputMode: 'numeric' } as const) : {}
+  const placeholder = usual === undefined ? {} : { placeholder: usual }
+  return (
+    <TextField label={t(spec.label)} value={value} hint={hint} error={error} onInput={onInput} {...numeric} {...placeholder} />
+  )
+}

@@ -1,0 +1,1 @@
+export const pathOf = (name: string, view = '') => `/sources/${encodeURIComponent(name)}${view && `/${view}`}`

@@ -1,0 +1,100 @@
+// What is kept and what goes out, in a real browser: retention, uplinks, the manual.
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Box } from './box.ts'
+import { openAt, startBox } from './box.ts'
+import { lookedAt } from './axe.ts'
+
+let box: Box
+
+beforeAll(async () => {
+  box = await startBox()
+})
+afterAll(() => box?.close())
+
+describe('the manual', () => {
+  test('opens at the entry of a code, is searched, and shows nothing grave to axe', async () => {
+    const page = await openAt(box.context, box.url, '/about/manual?code=uplink-waiting')
+    await page.getByRole('heading', { name: 'uplink-waiting' }).waitFor()
+    await page.getByRole('searchbox').fill('terminating resistor')
+    await page.getByRole('link', { name: 'Serial lines (RS-485)' }).click()
+    await page.getByRole('heading', { name: 'Wiring the network' }).waitFor()
+    expect(await lookedAt(page, 'manual')).toEqual([])
+    expect(page.faults).toEqual([])
+    await page.close()
+  })
+})
+
+describe('retention', () => {
+  test('a step is moved with the keyboard, the picture and the forecast follow, and it is applied after its difference', async () => {
+    const page = await openAt(box.context, box.url, '/retention')
+    const handle = page.getByRole('slider', { name: /Begin of the step “every 10 s”/ })
+    await handle.waitFor()
+    expect(await handle.getAttribute('aria-valuetext')).toBe('7 d')
+    await page.getByRole('table', { name: 'What is left of each class' }).waitFor()
+    expect(await lookedAt(page, 'retention')).toEqual([])
+    await handle.press('ArrowRight')
+    await handle.press('ArrowRight')
+    expect(await handle.getAttribute('aria-valuetext')).toBe('14 d')
+    await page.getByText('Not applied yet').waitFor()
+    expect(await lookedAt(page, 'retention-changed')).toEqual([])
+    await page.getByRole('button', { name: 'Show the difference' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('classes[process].ladder').first().waitFor()
+    await dialog.getByText('14d').first().waitFor()
+    await dialog.getByRole('button', { name: 'Apply' }).click()
+    await dialog.waitFor({ state: 'detached' })
+    const { text } = await box.api.settings()
+    expect(text).toContain('offlineFor: 14d')
+    expect(text).toContain('# of the hall')
+    expect(page.faults).toEqual([])
+    await page.close()
+  })
+})
+
+describe('uplinks', () => {
+  test('says what is sent and why not, and tests step by step with what to do', async () => {
+    const page = await openAt(box.context, box.url, '/uplinks')
+    await page.getByRole('heading', { name: /cloud/ }).waitFor()
+    await page.getByText('22:00-06:00').first().waitFor()
+    await page.getByRole('button', { name: 'Test' }).click()
+    const steps = page.getByRole('region', { name: 'Test of cloud' })
+    await steps.getByText('Failed').first().waitFor()
+    await steps.getByText('Running').waitFor({ state: 'detached' })
+    expect(await steps.locator('.remedy').count()).toBeGreaterThan(0)
+    expect(await lookedAt(page, 'uplinks')).toEqual([])
+    await page.getByRole('button', { name: 'Edit' }).click()
+    await page.getByLabel('Share of the live lane').fill('40%')
+    expect(await lookedAt(page, 'uplinks-form')).toEqual([])
+    await page.getByRole('button', { name: 'Show the difference' }).click()
+    await page.getByText('uplinks[cloud].lanes').first().waitFor()
+    await page.getByRole('dialog').getByRole('button', { name: 'Apply' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    expect((await box.api.settings()).text).toContain('liveShare: 40%')
+    expect(page.faults).toEqual([])
+    await page.close()
+  })
+})
+
+describe('the log', () => {
+  test('shows fill, days and what was given up, draws readings, gives them out as CSV, and is checked', async () => {
+    const page = await openAt(box.context, box.url, '/log')
+    await page.getByRole('table', { name: 'Held by class' }).waitFor()
+    await page
+      .getByRole('button', { name: /readings, 0 lost/ })
+      .first()
+      .waitFor()
+    await page.getByLabel('Tag', { exact: true }).fill('*')
+    await page.getByRole('button', { name: 'Show', exact: true }).click()
+    await page.locator('.chart canvas').first().waitFor()
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'CSV' }).click()])
+    const csv = readFileSync(await download.path(), 'utf8')
+    expect(csv.split('\r\n')[0]).toBe('tag,time,value,quality,status,unit,class,count,min,max')
+    expect(csv.split('\r\n').length).toBeGreaterThan(10)
+    await page.getByRole('button', { name: 'Check', exact: true }).click()
+    await page.getByText('Whole', { exact: true }).waitFor()
+    expect(await lookedAt(page, 'log')).toEqual([])
+    expect(page.faults).toEqual([])
+    await page.close()
+  })
+})
