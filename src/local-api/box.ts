@@ -55,7 +55,7 @@ export function connectBox(box: Box): AgentApi {
     settings: () => one('settings show'),
     settingsCheck: (text) => one('settings check', { text }),
     // Who it was by, the box knows from the token.
-    settingsApply: ({ by: _, ...input }) => one('settings apply', input),
+    settingsApply: ({ text, base, confirmWithinMs, note }) => one('settings apply', { text, base, confirmWithinMs, note }),
     settingsConfirm: (revision) => one('settings confirm', { revision }),
     settingsRevert: (revision) => one('settings revert', { revision }),
     settingsHistory: () => one('settings history'),
