@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vite'
+import { licencePages } from './vite.licences.ts'
 import { manualPages } from './vite.manual.ts'
 
 const FIRST_VIEW_BYTES_MAX = 60_000
@@ -58,5 +59,9 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
   },
-  plugins: [manualPages(join(import.meta.dirname, 'rootfs/usr/share/doc/holdfast/manual')), firstViewSize()],
+  plugins: [
+    manualPages(join(import.meta.dirname, 'rootfs/usr/share/doc/holdfast/manual')),
+    licencePages(join(import.meta.dirname, 'package-lock.json')),
+    firstViewSize(),
+  ],
 })

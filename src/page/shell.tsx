@@ -6,6 +6,7 @@ import { PAGES } from './pages.ts'
 import { Badge } from './parts/badge.tsx'
 import { Icon } from './parts/icon.tsx'
 import { Lazy } from './parts/lazy.tsx'
+import { PendingBanner } from './parts/pending.tsx'
 import { Empty } from './parts/states.tsx'
 import { ProposalDialog } from './parts/proposal.tsx'
 import { Toast } from './parts/toast.tsx'
@@ -25,6 +26,7 @@ export function Shell() {
       <Head />
       <Side current={page} />
       <main id="content" tabIndex={-1}>
+        <PendingBanner />
         <Toast />
         {page ? <Content key={page.path} page={page} /> : <Empty title={t('noSuchPage')} />}
       </main>

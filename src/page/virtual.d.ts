@@ -3,3 +3,7 @@ declare module 'virtual:manual/*' {
   const pages: readonly import('./pages/manual/manual.ts').ManualPage[]
   export default pages
 }
+declare module 'virtual:licences' {
+  const all: readonly import('./pages/about/licences.ts').Licence[]
+  export default all
+}

@@ -1,4 +1,5 @@
 // What is kept and what goes out, in a real browser: retention, uplinks, the manual.
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Box } from './box.ts'
 import { openAt, startBox } from './box.ts'
@@ -70,6 +71,29 @@ describe('uplinks', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Apply' }).click()
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     expect((await box.api.settings()).text).toContain('liveShare: 40%')
+    expect(page.faults).toEqual([])
+    await page.close()
+  })
+})
+
+describe('the log', () => {
+  test('shows fill, days and what was given up, draws readings, gives them out as CSV, and is checked', async () => {
+    const page = await openAt(box.context, box.url, '/log')
+    await page.getByRole('table', { name: 'Held by class' }).waitFor()
+    await page
+      .getByRole('button', { name: /readings, 0 lost/ })
+      .first()
+      .waitFor()
+    await page.getByLabel('Tag', { exact: true }).fill('*')
+    await page.getByRole('button', { name: 'Show', exact: true }).click()
+    await page.locator('.chart canvas').first().waitFor()
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'CSV' }).click()])
+    const csv = readFileSync(await download.path(), 'utf8')
+    expect(csv.split('\r\n')[0]).toBe('tag,time,value,quality,status,unit,class,count,min,max')
+    expect(csv.split('\r\n').length).toBeGreaterThan(10)
+    await page.getByRole('button', { name: 'Check', exact: true }).click()
+    await page.getByText('Whole', { exact: true }).waitFor()
+    expect(await lookedAt(page, 'log')).toEqual([])
     expect(page.faults).toEqual([])
     await page.close()
   })

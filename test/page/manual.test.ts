@@ -1,6 +1,8 @@
 // The manual as the page shows it.
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { licencesOf } from '../../vite.licences.ts'
 import { manualOf } from '../../vite.manual.ts'
 import { pageOfCode, plainText, search } from '../../src/page/pages/manual/manual.ts'
 
@@ -31,4 +33,11 @@ describe('the manual', () => {
     expect(search(english, 'xyzzy')).toEqual([])
     expect(search(english, '  ')).toEqual([])
   })
+})
+
+test('the packages that the box carries have licences, and none is one that only builds it', () => {
+  const all = licencesOf(readFileSync(join(import.meta.dirname, '../../package-lock.json'), 'utf8'))
+  expect(all.map((it) => it.name)).toEqual(expect.arrayContaining(['fastify', 'preact', 'zod']))
+  expect(all.map((it) => it.name)).not.toContain('vitest')
+  expect(all.filter((it) => it.licence === 'not named')).toEqual([])
 })

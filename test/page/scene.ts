@@ -58,7 +58,7 @@ export async function openScene({ settings, isClaimed = true, env = {} }: SceneO
   }
   try {
     const broker = await mosquitto(dir)
-    endings.push(() => broker[Symbol.asyncDispose]())
+    endings.push(async () => broker[Symbol.asyncDispose]())
     const [opcuaPort, modbusPort] = [await freePort(), await freePort()]
     const plant = startPlant(dir, opcuaPort, modbusPort, broker.url)
     endings.push(() => plant.end())

@@ -1,11 +1,14 @@
 // The operations of `src/commands` by name, with what goes in and comes out. Rows are those that answer with many.
 import type { BrowseSourceRequest, QueryRequest, QueryRow, TrustSourceRequest } from '../../core/agent-api.ts'
+import type { AccessIssue, ApiToken, AuditPage, CertificateView, SessionView, User } from '../../core/access.ts'
+import type { CheckStep } from '../../core/log-files.ts'
 import type { UplinkView } from '../../core/links.ts'
 import type {
   LedgerLine,
   LedgerRequest,
   LiveRequest,
   LiveValue,
+  OperatorRole,
   LogDay,
   SecretEntry,
   SettingsCheck,
@@ -46,6 +49,21 @@ export interface Answers {
   'secrets list': Call<Nothing, readonly SecretEntry[]>
   'secrets set': Call<{ readonly name: string; readonly text: string }, Nothing>
   'secrets remove': Call<Named, Nothing>
+  'users list': Call<Nothing, readonly User[]>
+  'users add': Call<Named & { readonly role: OperatorRole; readonly password: string }, Nothing>
+  'users role': Call<Named & { readonly role: OperatorRole }, Nothing>
+  'users password': Call<Named & { readonly password: string }, Nothing>
+  'users remove': Call<Named, Nothing>
+  'password change': Call<{ readonly current: string; readonly password: string }, Nothing>
+  'sessions list': Call<Nothing, readonly SessionView[]>
+  'sessions end': Call<{ readonly id: string }, Nothing>
+  'tokens list': Call<Nothing, readonly ApiToken[]>
+  'tokens add': Call<Named & { readonly role: OperatorRole; readonly until: number }, { readonly token: string }>
+  'tokens remove': Call<Named, Nothing>
+  'audit list': Call<{ readonly limit: number; readonly from?: number }, AuditPage>
+  'access issues': Call<Nothing, readonly AccessIssue[]>
+  'access acknowledge': Call<{ readonly code: string }, Nothing>
+  'certificate show': Call<Nothing, CertificateView>
 }
 
 export interface Rows {
@@ -57,4 +75,6 @@ export interface Rows {
   query: Call<QueryRequest, QueryRow>
   live: Call<LiveRequest, LiveValue>
   'log ledger': Call<LedgerRequest, LedgerLine>
+  'log check': Call<Nothing, CheckStep>
+  diagnostics: Call<Nothing, { readonly bytes: Uint8Array }>
 }

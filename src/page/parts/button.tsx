@@ -6,12 +6,14 @@ interface Props {
   /** Its own errors are its caller's to show. */
   readonly onPress: () => unknown
   readonly kind?: 'main' | 'plain' | 'danger'
+  /** Of a form: Enter presses it too. */
+  readonly type?: 'button' | 'submit'
   readonly disabled?: boolean
   readonly label?: string
   readonly children: ComponentChildren
 }
 
-export function Button({ onPress, kind, disabled = false, label, children }: Props) {
+export function Button({ onPress, kind, type = 'button', disabled = false, label, children }: Props) {
   const [isBusy, setBusy] = useState(false)
   const press = async () => {
     setBusy(true)
@@ -22,7 +24,7 @@ export function Button({ onPress, kind, disabled = false, label, children }: Pro
     }
   }
   return (
-    <button type="button" class={kind ?? ''} disabled={disabled || isBusy} aria-busy={isBusy} aria-label={label} onClick={press}>
+    <button type={type} class={kind ?? ''} disabled={disabled || isBusy} aria-busy={isBusy} aria-label={label} onClick={press}>
       {children}
     </button>
   )

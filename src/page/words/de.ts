@@ -62,6 +62,12 @@ export const de: Words = {
   'proposal.agent': 'der ganze Agent (kein Messwert geht verloren)',
 
   // Namen der Seiten
+  'pending.title': 'Zu bestätigen',
+  'pending.text': 'Eine Änderung der Einstellungen von {by} geht von selbst zurück in',
+  'pending.keep': 'Behalten',
+  'pending.takeBack': 'Zurücknehmen',
+  'pending.kept': 'Die Änderung gilt.',
+  'pending.takenBack': 'Die Änderung wurde zurückgenommen.',
   overview: 'Übersicht',
   sources: 'Quellen',
   tags: 'Tags',

@@ -60,6 +60,12 @@ export const en = {
   'proposal.agent': 'the whole agent (no reading is lost)',
 
   // Names of pages
+  'pending.title': 'To be kept',
+  'pending.text': 'A change of the settings by {by} goes back by itself in',
+  'pending.keep': 'Keep',
+  'pending.takeBack': 'Take back',
+  'pending.kept': 'The change stands.',
+  'pending.takenBack': 'The change was taken back.',
   overview: 'Overview',
   sources: 'Sources',
   tags: 'Tags',

@@ -1,0 +1,112 @@
+// Who may do what, who is here, what was done, and what is not protected.
+import '../../more.css'
+import { Badge } from '../../parts/badge.tsx'
+import { Button } from '../../parts/button.tsx'
+import { Card, PageHead } from '../../parts/card.tsx'
+import { CopyButton } from '../../parts/copy.tsx'
+import { useCall } from '../../parts/hooks.ts'
+import { Empty, ErrorView, Waiting } from '../../parts/states.tsx'
+import { Time } from '../../parts/time.tsx'
+import { call } from '../../api/client.ts'
+import { may } from '../../state/session.ts'
+import { status } from '../../state/status.ts'
+import { t } from '../../words/index.ts'
+import { Audit } from './audit.tsx'
+import { OwnPassword } from './own-password.tsx'
+import { Sessions } from './sessions.tsx'
+import { Tokens } from './tokens.tsx'
+import { Users } from './users.tsx'
+
+export function Security() {
+  return (
+    <>
+      <PageHead title={t('security')} text={t('security.about')} />
+      <AccessIssues />
+      <div class="cards">
+        <Certificate />
+        <OwnPassword />
+      </div>
+      <Unprotected />
+      {may('admin') && (
+        <>
+          <Users />
+          <Sessions />
+          <Tokens />
+          <Audit />
+        </>
+      )}
+    </>
+  )
+}
+
+/** What stands until an admin has seen it: a password that was reset at the console. */
+function AccessIssues() {
+  const { data, again } = useCall('access issues', {})
+  const seen = async (code: string) => {
+    await call('access acknowledge', { code })
+    again()
+  }
+  return (
+    <>
+      {data?.map((it) => (
+        <div key={it.code} class="notice">
+          <p>
+            <Badge tone="attention">{t('heed')}</Badge> {it.text} <Time micros={it.at} isWithDate />
+          </p>
+          <p class="remedy">{it.remedy}</p>
+          {may('admin') && <Button onPress={() => seen(it.code)}>{t('security.seen')}</Button>}
+        </div>
+      ))}
+    </>
+  )
+}
+
+function Certificate() {
+  const { data, error, again } = useCall('certificate show', {})
+  return (
+    <Card title={t('security.certificate')}>
+      {error !== undefined && <ErrorView error={error} retry={again} />}
+      {!data && error === undefined && <Waiting />}
+      {data && (
+        <>
+          <p>{data.isOwners ? t('security.ownersCertificate') : t('security.madeCertificate')}</p>
+          <p>
+            {t('security.fingerprint')}
+            <br />
+            <code class="fingerprint">{data.fingerprint}</code>
+          </p>
+          <div class="actions">
+            <CopyButton text={data.fingerprint} />
+            <span class="quiet">
+              {t('security.validTo')} <Time micros={Date.parse(data.validTo) * 1_000} isWithDate />
+            </span>
+          </div>
+        </>
+      )}
+    </Card>
+  )
+}
+
+/** Links that do without, with the reason that the settings give. */
+function Unprotected() {
+  const open = status.value?.issues.filter((it) => it.code.endsWith('-insecure')) ?? []
+  const without = status.value?.sources.filter((it) => /^(modbus|files)/.test(it.protocol)) ?? []
+  return (
+    <Card title={t('security.unprotected')}>
+      {open.length === 0 && without.length === 0 && <Empty title={t('security.allProtected')} />}
+      <ul class="lines">
+        {open.map((it) => (
+          <li key={it.text}>
+            <Badge tone="attention">{t('security.open')}</Badge> {it.text}
+            <p class="remedy">{it.remedy}</p>
+          </li>
+        ))}
+        {without.map((it) => (
+          <li key={it.name}>
+            <Badge tone="info">{it.protocol}</Badge> {t('security.noProtection', { name: it.name })}
+          </li>
+        ))}
+      </ul>
+    </Card>
+  )
+}

@@ -1,0 +1,138 @@
+// Tokens for scripts: the text of one is shown once, when it is made.
+import { useState } from 'preact/hooks'
+import type { ApiToken } from '../../../core/access.ts'
+import type { OperatorRole } from '../../../core/operator.ts'
+import { call } from '../../api/client.ts'
+import { Badge } from '../../parts/badge.tsx'
+import { Button } from '../../parts/button.tsx'
+import { Card } from '../../parts/card.tsx'
+import { CopyButton } from '../../parts/copy.tsx'
+import { Dialog } from '../../parts/dialog.tsx'
+import { SelectField, TextField } from '../../parts/field.tsx'
+import { useCall } from '../../parts/hooks.ts'
+import { Empty, ErrorView, Waiting } from '../../parts/states.tsx'
+import type { Column } from '../../parts/table.tsx'
+import { Table } from '../../parts/table.tsx'
+import { Time } from '../../parts/time.tsx'
+import { t } from '../../words/index.ts'
+import { RoleField } from './users.tsx'
+
+const DAYS = [1, 30, 90, 365] as const
+const DAY_US = 86_400_000_000
+
+export function Tokens() {
+  const { data, error, again } = useCall('tokens list', {})
+  const [isMaking, setMaking] = useState(false)
+  const [failed, setFailed] = useState<unknown>()
+  const revoke = async (name: string) => {
+    await call('tokens remove', { name }).catch(setFailed)
+    again()
+  }
+  const columns: Column<ApiToken>[] = [
+    { key: 'name', title: t('name'), isName: true, cell: (it) => it.name },
+    { key: 'role', title: t('security.role'), cell: (it) => t(`role.${it.role}`) },
+    {
+      key: 'until',
+      title: t('security.validTo'),
+      cell: (it) => (
+        <>
+          <Time micros={it.until} isWithDate /> {it.until < Date.now() * 1_000 && <Badge tone="off">{t('security.over')}</Badge>}
+        </>
+      ),
+    },
+    {
+      key: 'used',
+      title: t('security.lastUsed'),
+      cell: (it) => (it.used === null ? t('security.never') : <Time micros={it.used} />),
+    },
+    { key: 'by', title: t('security.by'), cell: (it) => it.by },
+    {
+      key: 'revoke',
+      title: <span class="unseen">{t('security.revoke')}</span>,
+      cell: (it) => (
+        <Button onPress={() => revoke(it.name)} label={t('security.revokeOf', { name: it.name })}>
+          {t('security.revoke')}
+        </Button>
+      ),
+    },
+  ]
+  const close = () => {
+    setMaking(false)
+    again()
+  }
+  return (
+    <Card
+      title={t('security.tokens')}
+      actions={
+        <button type="button" onClick={() => setMaking(true)}>
+          {t('security.addToken')}
+        </button>
+      }
+    >
+      <p class="quiet">{t('security.tokensAbout')}</p>
+      {[error, failed].map((it) => it !== undefined && <ErrorView key={String(it)} error={it} retry={again} />)}
+      {!data && error === undefined && <Waiting />}
+      {data?.length === 0 && <Empty title={t('security.noTokens')} />}
+      {data && data.length > 0 && <Table caption={t('security.tokens')} columns={columns} rows={data} keyOf={(it) => it.name} />}
+      {isMaking && <NewToken onClose={close} />}
+    </Card>
+  )
+}
+
+function NewToken({ onClose }: { readonly onClose: () => void }) {
+  const [name, setName] = useState('')
+  const [role, setRole] = useState<OperatorRole>('viewer')
+  const [days, setDays] = useState('90')
+  const [token, setToken] = useState<string | undefined>()
+  const [error, setError] = useState<unknown>()
+  const add = async () => {
+    try {
+      const made = await call('tokens add', { name, role, until: Date.now() * 1_000 + Number(days) * DAY_US })
+      setToken(made.token)
+    } catch (it) {
+      setError(it)
+    }
+  }
+  const actions =
+    token === undefined ? (
+      <>
+        <button type="button" onClick={onClose}>
+          {t('cancel')}
+        </button>
+        <Button kind="main" onPress={add} disabled={name === ''}>
+          {t('security.addToken')}
+        </Button>
+      </>
+    ) : (
+      <button type="button" class="main" onClick={onClose}>
+        {t('close')}
+      </button>
+    )
+  return (
+    <Dialog title={t('security.addToken')} onClose={onClose} actions={actions}>
+      {error !== undefined && <ErrorView error={error} />}
+      {token === undefined ? (
+        <>
+          <TextField label={t('name')} value={name} autocomplete="off" onInput={(it) => setName(it.trim())} />
+          <RoleField value={role} onInput={setRole} />
+          <SelectField
+            label={t('security.validFor')}
+            value={days}
+            choices={DAYS.map((it) => ({ value: String(it), text: t('security.days', { n: it }) }))}
+            onInput={setDays}
+          />
+        </>
+      ) : (
+        <>
+          <p>
+            <Badge tone="attention">{t('heed')}</Badge> {t('security.shownOnce')}
+          </p>
+          <p>
+            <code class="fingerprint">{token}</code>
+          </p>
+          <CopyButton text={token} />
+        </>
+      )}
+    </Dialog>
+  )
+}
