@@ -25,11 +25,6 @@ export async function send(name: string, input: unknown, signal?: AbortSignal): 
   return parse(await response.text(), response.status)
 }
 
-/** What is asked for without changing anything, and no operation: who is signed in. */
-export async function look(path: string): Promise<unknown> {
-  return answerOf(fetch(`/api/v1/${path}`, { headers: { accept: 'application/json' } }))
-}
-
 /** Rows as they come; ends when they end, or when the signal aborts. */
 export async function* rows<Name extends keyof Rows>(
   name: Name,
@@ -49,7 +44,7 @@ export async function* rows<Name extends keyof Rows>(
 
 async function post(name: string, input: unknown, accept: string, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { accept, 'content-type': 'application/json' }
-  if (access.csrf !== undefined) headers['x-holdfast-csrf'] = access.csrf
+  if (access.csrf !== undefined) headers['x-csrf-token'] = access.csrf
   const request = { method: 'POST', headers, body: toJson(input), ...(signal && { signal }) }
   const response = await fetch(pathOf(name), request).catch((error: unknown) => {
     if (signal?.aborted) throw error
@@ -57,13 +52,6 @@ async function post(name: string, input: unknown, accept: string, signal?: Abort
   })
   if (response.ok) return response
   return refused(response)
-}
-
-async function answerOf(asked: Promise<Response>): Promise<unknown> {
-  const response = await asked.catch((error: unknown) => {
-    throw errorOf(error)
-  })
-  return response.ok ? parse(await response.text(), response.status) : refused(response)
 }
 
 async function refused(response: Response): Promise<never> {

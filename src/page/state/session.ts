@@ -2,7 +2,7 @@
 import { computed, signal } from '@preact/signals'
 import type { OperatorRole } from '../../core/operator.ts'
 import { OPERATOR_ROLES } from '../../core/operator.ts'
-import { access, look, send } from '../api/client.ts'
+import { access, send } from '../api/client.ts'
 import type { ApiError } from '../api/errors.ts'
 import { errorOf } from '../api/errors.ts'
 
@@ -31,39 +31,37 @@ access.ended = () => {
   if (session.value.state === 'in') session.value = { state: 'out', hasEnded: true }
 }
 
-/** As /me, /claim and /log-in answer. */
+/** As session, claim and login answer. */
 interface Answer {
-  readonly user: string
-  readonly role: OperatorRole
-  readonly csrf: string
+  readonly claimed: boolean
+  readonly user: User | null
+  readonly csrf?: string
 }
 
 function take(answer: unknown): void {
-  const { user: name, role, csrf } = answer as Answer
+  const { claimed, user: own, csrf } = answer as Answer
   access.csrf = csrf
-  session.value = { state: 'in', user: { name, role } }
+  if (own) session.value = { state: 'in', user: own }
+  else session.value = claimed ? { state: 'out', hasEnded: false } : { state: 'unclaimed' }
 }
 
 export async function askSession(): Promise<void> {
   try {
-    take(await look('me'))
-  } catch (thrown) {
-    const error = errorOf(thrown)
-    if (error.code === 'unclaimed') session.value = { state: 'unclaimed' }
-    else session.value = error.status === 401 ? { state: 'out', hasEnded: false } : { state: 'failed', error }
+    take(await send('session', {}))
+  } catch (error) {
+    session.value = { state: 'failed', error: errorOf(error) }
   }
 }
 
 export async function logIn(name: string, password: string): Promise<void> {
-  take(await send('log-in', { user: name, password }))
+  take(await send('login', { name, password }))
 }
 
 export async function claim(code: string, name: string, password: string): Promise<void> {
-  take(await send('claim', { code, user: name, password }))
+  take(await send('claim', { code, name, password }))
 }
 
 export async function logOut(): Promise<void> {
-  await send('log-out', {}).catch(() => {})
-  access.csrf = undefined
+  await send('logout', {}).catch(() => {})
   await askSession()
 }
