@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { openAccess } from './access/index.ts'
 import { localName } from './core/device-name.ts'
 import { connectAgent } from './local-api/client.ts'
+import { connectHost } from './machine/host/client.ts'
 import { openLogger } from './machine/logger.ts'
 import { deviceIdentity } from './settings/identity.ts'
 import { openCertificate } from './web/certificate.ts'
@@ -43,6 +44,7 @@ export async function runPanel(
     certificate,
     access,
     agent: connectAgent(dir),
+    helper: connectHost(dir),
     log,
     version,
   })

@@ -10,7 +10,7 @@ const WORDS = [
   .join(' ')
   .split(' ')
 
-const COMMON = new Set(WORDS)
+const COMMON: ReadonlySet<string> = new Set(WORDS.map(plain))
 
 /** Words with digits, signs and years at their ends; runs and repetitions; the user's own name; the like. */
 export function isCommon(password: string, user: string): boolean {

@@ -2,6 +2,7 @@
 import { agent } from './agent.ts'
 import { check } from './check.ts'
 import type { Command } from './command.ts'
+import { clockSet } from './clock-set.ts'
 import { console } from './console.ts'
 import { diagnostics } from './diagnostics.ts'
 import { exportKey } from './export-key.ts'
@@ -17,12 +18,17 @@ import { logInspect } from './log-inspect.ts'
 import { logLedger } from './log-ledger.ts'
 import { logRepair } from './log-repair.ts'
 import { metrics } from './metrics.ts'
+import { networkConfirm } from './network-confirm.ts'
+import { networkRevert } from './network-revert.ts'
+import { networkSet } from './network-set.ts'
+import { networkShow } from './network-show.ts'
 import type { Operation } from './operation.ts'
 import { panel } from './panel.ts'
 import { plant } from './plant.ts'
 import { probeCommand } from './probe.ts'
 import { query } from './query.ts'
 import { replay } from './replay.ts'
+import { restart } from './restart.ts'
 import { schema } from './schema.ts'
 import { secretsList } from './secrets-list.ts'
 import { secretsRemove } from './secrets-remove.ts'
@@ -74,6 +80,12 @@ export const COMMANDS: readonly Command[] = [
   exportCommand,
   exportKey,
   importCommand,
+  networkShow,
+  networkSet,
+  networkConfirm,
+  networkRevert,
+  clockSet,
+  restart,
   probeCommand,
   metrics,
   diagnostics,

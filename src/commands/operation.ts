@@ -4,6 +4,7 @@
 //   'sources browse' → POST /api/v1/sources/browse  { name, … } → 200 answer, or rows as NDJSON (or server-sent events, by Accept)
 import type { z } from 'zod'
 import type { AgentApi } from '../core/agent-api.ts'
+import type { HostApi } from '../core/host.ts'
 import type { OperatorRole } from '../core/operator.ts'
 
 export interface Operation<In extends z.ZodType = z.ZodType, Out extends z.ZodType = z.ZodType> {
@@ -24,6 +25,8 @@ export interface Operation<In extends z.ZodType = z.ZodType, Out extends z.ZodTy
 
 export interface OperationContext {
   readonly agent: AgentApi
+  /** Rejects with Unreachable where no helper of root runs. */
+  readonly host: HostApi
   readonly signal: AbortSignal
   /** Who asks: a user's name, `token NAME`, `console`, `cli`. */
   readonly by: string

@@ -92,13 +92,15 @@ async function runItem(here: Session, choice: number): Promise<void> {
     if (missing === undefined) await item.run(here)
     else await terminal.print([`not on this system: ${missing}`])
   } catch (error) {
-    if (error instanceof Left && error.how === 'back') return
-    if (error instanceof Left) throw error
-    await terminal.flow(errorLines(error))
+    if (error instanceof Left) return backOnly(error)
+    await terminal.print(errorLines(error)).catch(backOnly)
   }
-  await terminal.ask('Enter: menu ').catch((left: unknown) => {
-    if (!(left instanceof Left && left.how === 'back')) throw left
-  })
+  await terminal.ask('Enter: menu ').catch(backOnly)
+}
+
+/** Back to the menu is where we are going anyway. */
+function backOnly(left: unknown): void {
+  if (!(left instanceof Left && left.how === 'back')) throw left
 }
 
 /** What went wrong, and what to do; of a bug its first line. */

@@ -27,11 +27,11 @@ export function Shell() {
       <Side current={page} />
       <main id="content" tabIndex={-1}>
         <PendingBanner />
+        <Toast />
         {page ? <Content key={page.path} page={page} /> : <Empty title={t('noSuchPage')} />}
       </main>
       <Bar current={page} />
       <ProposalDialog />
-      <Toast />
     </div>
   )
 }

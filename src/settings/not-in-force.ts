@@ -19,7 +19,10 @@ interface Rule {
 }
 
 const RULES: readonly Rule[] = [
-  { at: ['network'], text: 'the network of the system stays as it is' },
+  {
+    at: ['network'],
+    text: 'addresses stand here and are put in force by network apply; Wi-Fi, modem and service port stay as they are',
+  },
   { at: ['time'], text: 'the clock of the system stays as it is' },
   { at: ['update'], text: 'no updates are fetched' },
 ]

@@ -11,7 +11,7 @@ export interface Bounds {
   readonly perSecond: number
 }
 
-export const BOUNDS: Bounds = { connectionsMax: 256, ofAddressMax: 64, burst: 128, perSecond: 40 }
+const BOUNDS: Bounds = { connectionsMax: 256, ofAddressMax: 64, burst: 128, perSecond: 40 }
 /** Addresses that are remembered. */
 const ADDRESSES_MAX = 4_096
 

@@ -5,6 +5,7 @@ import type { Operation } from '../commands/operation.ts'
 import type { Access } from '../access/index.ts'
 import type { CertificateView } from '../core/access.ts'
 import type { AgentApi } from '../core/agent-api.ts'
+import type { HostApi } from '../core/host.ts'
 import type { Logger } from '../core/source.ts'
 import { toJson } from '../core/json.ts'
 import { BODY_BYTES_MAX, checked, LARGE_BODY_BYTES_MAX } from './bodies.ts'
@@ -21,6 +22,7 @@ export interface OperationParts {
   readonly certificate: CertificateView
   readonly version: string
   readonly agent: AgentApi
+  readonly helper: HostApi
   readonly access: Access
   readonly log: Logger
 }
@@ -60,14 +62,14 @@ async function perform(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
-  const { agent, access, log } = parts
+  const { agent, helper, access, log } = parts
   const who = request.who as Who
   const input = checked(operation.input, request.body)
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
   if (operation.audited)
     access.audit({ what: operation.name, by: who.by, address: who.address, detail: detailOf(operation.audited, input) })
-  const result = operation.run(input, { agent, signal: gone.signal, by: who.by })
+  const result = operation.run(input, { agent, host: helper, signal: gone.signal, by: who.by })
   if (Symbol.asyncIterator in result) {
     const mayStill = () => who.session === undefined || access.isAlive(who.session.id)
     await sendRows(request, reply, { rows: result, gone, mayStill, log })

@@ -14,6 +14,7 @@ import { groupOf } from '../access/guesses.ts'
 import type { Access } from '../access/index.ts'
 import { Refused } from '../access/refused.ts'
 import type { AgentApi } from '../core/agent-api.ts'
+import type { HostApi } from '../core/host.ts'
 import type { Logger } from '../core/source.ts'
 import { toJson } from '../core/json.ts'
 import { BODY_BYTES_MAX, takeJsonOnly } from './bodies.ts'
@@ -36,6 +37,8 @@ export interface PanelOptions {
   readonly pageDir: string
   readonly certificate: ServedCertificate
   readonly agent: AgentApi
+  /** Of root: fixed verbs. */
+  readonly helper: HostApi
   readonly access: Access
   readonly log: Logger
   readonly version: string
@@ -93,7 +96,15 @@ export async function servePanel(options: PanelOptions): Promise<Panel> {
   return { url, fingerprint, redirectPort: redirect?.port, close }
 }
 
-async function buildServer({ certificate, access, agent, log, pageDir, version }: PanelOptions): Promise<FastifyInstance> {
+async function buildServer({
+  certificate,
+  access,
+  agent,
+  helper,
+  log,
+  pageDir,
+  version,
+}: PanelOptions): Promise<FastifyInstance> {
   const server = fastify({
     https: {
       key: certificate.key,
@@ -141,7 +152,7 @@ async function buildServer({ certificate, access, agent, log, pageDir, version }
   takeJsonOnly(server)
   addLogIn(server, access)
   const { fingerprint, subject, validTo, isOwners } = certificate
-  const parts = { agent, access, log, version, certificate: { fingerprint, subject, validTo, isOwners } }
+  const parts = { agent, helper, access, log, version, certificate: { fingerprint, subject, validTo, isOwners } }
   addOperations(server, parts)
   addAccessOperations(server, parts)
   addOpenApi(server, parts)

@@ -7,7 +7,7 @@ import { ascii, folded } from '../../src/console/ascii.ts'
 import { bannerLines } from '../../src/console/banner.ts'
 import { timeOf } from '../../src/console/items/clock.ts'
 import { codeLines, urlsOf } from '../../src/console/items/web-access.ts'
-import { withPort } from '../../src/console/network-settings.ts'
+import { withPort } from '../../src/commands/network-settings.ts'
 import { BadInput } from '../../src/core/errors.ts'
 import { statusNow } from '../local-api/hand-made-agent.ts'
 

@@ -58,6 +58,7 @@ find_missing_packages() {
     need libmodbus-dev 'a Modbus device for tests' test -e /usr/include/modbus/modbus.h
     need socat 'serial lines to test Modbus RTU on' has socat
     need openssl 'certificates for tests' has openssl
+    need chromium 'the browser in which the page is tested' has chromium
     need 'gcc libc6-dev' 'builds a library that fails disks in tests' has_c
     need e2fsprogs 'makes small partitions that tests fill' has mkfs.ext4
     need mount 'mounts them' has mount

@@ -11,6 +11,7 @@ import type { AgentApi } from '../../src/core/agent-api.ts'
 import { openCertificate } from '../../src/web/certificate.ts'
 import { servePanel } from '../../src/web/server.ts'
 import { handMadeAgent, silent } from '../local-api/hand-made-agent.ts'
+import { handMadeHost } from '../machine/hand-made-host.ts'
 
 export const PASSWORD = 'four words by chance'
 
@@ -36,6 +37,7 @@ export async function startPanel(
     certificate,
     access,
     agent: options.agent ?? handMadeAgent(),
+    helper: handMadeHost(),
     log: silent,
     version: '0.1.0',
   })

@@ -1,7 +1,9 @@
 // Secrets out of texts that leave the box. What the settings name is never in a text of ours; this is for what slipped into an address, a log line, a pasted key.
 const REMOVED = '[removed]'
 const SECRET_CHARS_MIN = 4
-const KEY = String.raw`(?:pass(?:word|wd|phrase)?|secret|token|pin|api[-_]?key|private[-_]?key|authorization|cookie)`
+const KEY = String.raw`(?:pass(?:word|wd|phrase)?|token|pin|api[-_]?key|private[-_]?key|client[-_]?secret|authorization|cookie)`
+/** In the settings `{ secret: NAME }` is a name, and is wanted. */
+const SECRET = String.raw`(?<!\{\s*)secret`
 
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)/g, REMOVED],
@@ -10,10 +12,10 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']+@/gi, `$1${REMOVED}@`],
   [/\b(Basic|Bearer)\s+[A-Za-z0-9+/_.~=-]{6,}/gi, `$1 ${REMOVED}`],
   // "password": "…", password=…, password: … ; what says only a name ({ secret: NAME }) stays.
-  [new RegExp(String.raw`("[\w.-]*${KEY}[\w.-]*"\s*:\s*)"(?:[^"\\]|\\.)*"`, 'gi'), `$1"${REMOVED}"`],
+  [new RegExp(String.raw`("[\w.-]*(?:${KEY}|secret)[\w.-]*"\s*:\s*)"(?:[^"\\]|\\.)*"`, 'gi'), `$1"${REMOVED}"`],
   [
     new RegExp(
-      String.raw`(\b[\w.-]*${KEY}\b\s*[=:]\s*)(?!\{|\[removed\]|"?\s*$|[|>]|&|\*)("[^"\n]*"|'[^'\n]*'|[^\s,;}]+)`,
+      String.raw`(\b(?:[\w.-]*${KEY}|${SECRET})\b\s*[=:]\s*)(?!\{|\[removed\]|"?\s*$|[|>]|&|\*)("[^"\n]*"|'[^'\n]*'|[^\s,;}]+)`,
       'gim',
     ),
     `$1${REMOVED}`,

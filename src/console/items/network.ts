@@ -3,7 +3,7 @@ import { BadInput, Unreachable } from '../../core/errors.ts'
 import type { NetworkPort } from '../../core/host.ts'
 import type { Item, Session } from '../parts.ts'
 import { choice, yes } from '../questions.ts'
-import { withPort } from '../network-settings.ts'
+import { intoSettings as throughAgent, withPort } from '../../commands/network-settings.ts'
 import { readFile } from 'node:fs/promises'
 
 const CONFIRM_MS = 120_000
@@ -72,9 +72,7 @@ async function decide(session: Session, what: string): Promise<void> {
 async function intoSettings(session: Session, ports: readonly NetworkPort[]): Promise<void> {
   const { terminal, parts, person, verbs } = session
   try {
-    const now = await parts.agent.settings()
-    const text = ports.reduce(withPort, now.text)
-    await parts.agent.settingsApply({ text, base: now.revision, by: person.name, note: 'network, at the console' })
+    await throughAgent(parts.agent, ports, person.name)
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error
     if (error.code !== 'agent-unreachable' || !verbs.includes('settingsWrite')) {

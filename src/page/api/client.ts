@@ -103,14 +103,8 @@ function readLines(status: number): ReadLine {
   }
 }
 
+/** The same lines, each as the data of an event. */
 function readEvents(status: number): ReadLine {
-  let event = ''
-  return (line) => {
-    if (line.startsWith('event:')) event = line.slice(6).trim()
-    if (!line.startsWith('data:')) return undefined
-    if (event === 'done') return DONE
-    const data = parse(line.slice(5), status)
-    if (event === 'failed') throw unpackError(data, status)
-    return data
-  }
+  const read = readLines(status)
+  return (line) => (line.startsWith('data:') ? read(line.slice(5)) : undefined)
 }

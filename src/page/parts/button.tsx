@@ -6,13 +6,14 @@ interface Props {
   /** Its own errors are its caller's to show. */
   readonly onPress: () => unknown
   readonly kind?: 'main' | 'plain' | 'danger'
-  readonly disabled?: boolean
+  /** Of a form: Enter presses it too. */
   readonly type?: 'button' | 'submit'
+  readonly disabled?: boolean
   readonly label?: string
   readonly children: ComponentChildren
 }
 
-export function Button({ onPress, kind, disabled = false, type = 'button', label, children }: Props) {
+export function Button({ onPress, kind, type = 'button', disabled = false, label, children }: Props) {
   const [isBusy, setBusy] = useState(false)
   const press = async () => {
     setBusy(true)

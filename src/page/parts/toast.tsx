@@ -1,4 +1,4 @@
-// Said once at the foot of the page, with what can be done about it (undo).
+// Said once at the head of the page, with what can be done about it (undo).
 import { signal } from '@preact/signals'
 import { t } from '../words/index.ts'
 import { Button } from './button.tsx'

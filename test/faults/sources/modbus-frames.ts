@@ -51,6 +51,8 @@ export function rightAnswer(frames: Frames, asked: Asked): Buffer {
   return frameOf(frames, asked, Buffer.concat([Buffer.from([asked.code, data.length]), data]))
 }
 
+/** More than the registers that are asked for besides, so that answers differ. */
+const LENGTHS_APART = 12
 const EDGES = [0, 1, 2, 3, 4, 5, 8, 9, 127, 128, 250, 252, 253, 254, 255]
 
 type Mutator = (frames: Frames, asked: Asked, dice: Dice) => Buffer
@@ -67,9 +69,12 @@ const withField = (change: (asked: Asked, dice: Dice) => Partial<Asked>): Mutato
 const MUTATORS: Readonly<Record<string, Mutator>> = {
   unit: withField((asked, dice) => ({ unit: (asked.unit + 1 + dice.below(255)) & 255 })),
   function: withField((asked, dice) => ({ code: (asked.code + 1 + dice.below(255)) & 255 })),
-  count: withField((asked, dice) => ({
-    count: asked.count + (dice.once(2) ? -1 - dice.below(asked.count) : 1 + dice.below(20)),
-  })),
+  // On a line an answer that comes too late is told from the next one by its length alone: no lie is as long as what is asked for next.
+  count: (frames, asked, dice) => {
+    const less = -1 - dice.below(asked.count)
+    const count = frames === 'rtu' ? LENGTHS_APART + dice.below(10) : dice.once(2) ? less : 1 + dice.below(20)
+    return rightAnswer(frames, { ...asked, count: asked.count + count, from: 40_000 })
+  },
   byteCount: (frames, asked, dice) => {
     const data = dataOf({ ...asked, from: 40_000 })
     const lie = dice.oneOf(EDGES.filter((it) => it !== data.length))

@@ -2,7 +2,6 @@
 import { useLocation } from 'preact-iso'
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { Button } from '../../parts/button.tsx'
 import { TextField } from '../../parts/field.tsx'
 import { ErrorView } from '../../parts/states.tsx'
 import { claim, logIn, session } from '../../state/session.ts'
@@ -32,10 +31,13 @@ interface FormProps {
 
 function EntryForm({ title, text, action, problem, onSend, children }: FormProps) {
   const [error, setError] = useState<unknown>()
+  const [isBusy, setBusy] = useState(false)
   const send = async () => {
-    if (problem !== undefined) return
+    if (problem !== undefined || isBusy) return
     setError(undefined)
+    setBusy(true)
     await onSend().catch(setError)
+    setBusy(false)
   }
   return (
     <form
@@ -49,9 +51,9 @@ function EntryForm({ title, text, action, problem, onSend, children }: FormProps
       {text !== undefined && <p class="quiet">{text}</p>}
       {children}
       {error !== undefined && <ErrorView error={error} />}
-      <Button kind="main" type="submit" disabled={problem !== undefined} onPress={() => undefined}>
+      <button type="submit" class="main" disabled={problem !== undefined || isBusy} aria-busy={isBusy}>
         {action}
-      </Button>
+      </button>
     </form>
   )
 }

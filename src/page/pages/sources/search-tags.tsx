@@ -32,7 +32,7 @@ export function SearchTags({ picking }: { readonly picking: Picking }) {
         }}
       >
         <TextField label={t('browser.search')} type="search" value={words} hint={t('browser.searchHint')} onInput={setWords} />
-        <Button onPress={search} type="button">
+        <Button onPress={search}>
           <Icon name="search" /> {t('search')}
         </Button>
       </form>

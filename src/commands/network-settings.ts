@@ -1,5 +1,6 @@
-// A port of the network in the text of the settings: comments and all else stay.
+// The network in the text of the settings: what is in force stands there too; comments and all else stay.
 import { isMap, isSeq, parseDocument } from 'yaml'
+import type { AgentApi } from '../core/agent-api.ts'
 import type { NetworkPort } from '../core/host.ts'
 
 const FROM_PORT = ['address', 'gateway', 'dns'] as const
@@ -21,4 +22,21 @@ export function withPort(text: string, port: NetworkPort): string {
 
 function entryOf({ interface: name, zone = 'uplink', address, gateway, dns }: NetworkPort) {
   return { interface: name, zone, address, ...(gateway && { gateway }), ...(dns && { dns }) }
+}
+
+/** Ports of a text whose addresses can be set: modems and Wi-Fi without one are left out. */
+export function portsOf(text: string): NetworkPort[] {
+  const { network } = (parseDocument(text).toJS() ?? {}) as { network?: { ports?: Partial<NetworkPort>[] } }
+  return (network?.ports ?? []).flatMap(({ interface: name, zone, address, gateway, dns }) =>
+    name === undefined || address === undefined
+      ? []
+      : [{ interface: name, address, ...(zone && { zone }), ...(gateway && { gateway }), ...(dns && { dns }) }],
+  )
+}
+
+/** The settings say what is in force: a change with its own line in the history. */
+export async function intoSettings(agent: AgentApi, ports: readonly NetworkPort[], by: string): Promise<void> {
+  const now = await agent.settings()
+  const text = ports.reduce(withPort, now.text)
+  if (text !== now.text) await agent.settingsApply({ text, base: now.revision, by, note: 'network' })
 }

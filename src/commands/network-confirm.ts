@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import type { AgentApi } from '../core/agent-api.ts'
+import { Unreachable } from '../core/errors.ts'
+import type { HostApi, NetworkNow } from '../core/host.ts'
+import type { Command } from './command.ts'
+import { DONE } from './command.ts'
+import { networkPage } from './network-show.ts'
+import { intoSettings } from './network-settings.ts'
+import { operation } from './operation.ts'
+import { networkNow } from './shapes/network.ts'
+import { document, lines } from './text.ts'
+
+const confirm = operation({
+  name: 'network confirm',
+  access: 'technician',
+  summary: 'the change of addresses stays, and the settings say so',
+  input: z.strictObject({}),
+  output: networkNow,
+  audited: [],
+  run: (_, { agent, host, by }) => confirmed(agent, host, by),
+})
+
+export const networkConfirm: Command = {
+  name: 'network confirm',
+  role: 'operate',
+  summary: confirm.summary,
+  arguments: [],
+  options: {},
+  operation: confirm,
+  async run({ agent, parts, dir, json, out }) {
+    const now = await confirmed(agent, await parts.connectHost(dir), 'cli')
+    if (json) await document({ out }, now)
+    else await lines(out, networkPage(now))
+    return DONE
+  },
+}
+
+/** Where no agent runs the settings stay as they are: who starts it next sees them. */
+async function confirmed(agent: AgentApi, host: HostApi, by: string): Promise<NetworkNow> {
+  const { pending } = await host.networkShow()
+  const now = await host.networkConfirm()
+  await intoSettings(agent, pending?.ports ?? [], by).catch((error: unknown) => {
+    if (!(error instanceof Unreachable && error.code === 'agent-unreachable')) throw error
+  })
+  return now
+}
