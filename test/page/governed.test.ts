@@ -2,12 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Box } from './box.ts'
 import { openAt, startBox } from './box.ts'
 import { lookedAt } from './axe.ts'
 
 const SECRET = 'canary-71b2d9'
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 let box: Box
 
