@@ -19,9 +19,8 @@ import { socketPath, unpackError } from './wire.ts'
 const { request } = process.getBuiltinModule('node:http')
 
 const ANSWER_MS_MAX = 10_000
-/** What begins sources and uplinks anew: on a box with much to do that takes its time, and it is done even if nobody waits for it. */
-const SLOW_CALLS: ReadonlySet<Call> = new Set(['settingsApply', 'settingsConfirm', 'settingsRevert'])
-const SLOW_ANSWER_MS_MAX = 60_000
+/** New settings are in force when all that they touch has begun anew: on a small box under load that takes a while. */
+const SETTINGS_MS_MAX = 120_000
 
 /** The code of an Unreachable that says: there is no agent to talk to. */
 const AGENT_UNREACHABLE = 'agent-unreachable'
@@ -50,11 +49,11 @@ export function connectAgent(dir: string): AgentApi {
     ledger: (input, signal) => stream<LedgerLine>(dir, 'ledger', input, signal),
     logDays: () => ask<readonly LogDay[]>(dir, 'logDays', {}),
     settings: () => ask<SettingsNow>(dir, 'settings', {}),
-    settingsCheck: (text) => ask<SettingsCheck>(dir, 'settingsCheck', { text }),
-    settingsApply: (input) => ask<SettingsNow>(dir, 'settingsApply', input),
-    settingsConfirm: (revision) => ask<SettingsNow>(dir, 'settingsConfirm', { revision }),
+    settingsCheck: (text) => ask<SettingsCheck>(dir, 'settingsCheck', { text }, SETTINGS_MS_MAX),
+    settingsApply: (input) => ask<SettingsNow>(dir, 'settingsApply', input, SETTINGS_MS_MAX),
+    settingsConfirm: (revision) => ask<SettingsNow>(dir, 'settingsConfirm', { revision }, SETTINGS_MS_MAX),
     settingsRevert: (revision, by) =>
-      ask<SettingsNow>(dir, 'settingsRevert', { by, ...(revision !== undefined && { revision }) }),
+      ask<SettingsNow>(dir, 'settingsRevert', { by, ...(revision !== undefined && { revision }) }, SETTINGS_MS_MAX),
     settingsHistory: () => ask<readonly SettingsEntry[]>(dir, 'settingsHistory', {}),
     settingsText: (revision) => ask<string>(dir, 'settingsText', { revision }),
     secrets: () => ask<readonly SecretEntry[]>(dir, 'secrets', {}),
@@ -63,8 +62,8 @@ export function connectAgent(dir: string): AgentApi {
   }
 }
 
-async function ask<T>(dir: string, call: Call, input: object): Promise<T> {
-  const response = await post(dir, call, input, AbortSignal.timeout(SLOW_CALLS.has(call) ? SLOW_ANSWER_MS_MAX : ANSWER_MS_MAX))
+async function ask<T>(dir: string, call: Call, input: object, msMax = ANSWER_MS_MAX): Promise<T> {
+  const response = await post(dir, call, input, AbortSignal.timeout(msMax))
   const answer = await wholeAnswer(response)
   if ('error' in answer) throw unpackError(answer.error)
   return answer.result as T
