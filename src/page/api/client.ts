@@ -33,9 +33,8 @@ export async function* rows<Name extends keyof Rows>(
 ): AsyncGenerator<Rows[Name]['out']> {
   const isEndless = name === 'live'
   const response = await post(name, input, isEndless ? 'text/event-stream' : 'application/x-ndjson', signal)
-  const read = isEndless ? readEvents(response.status) : readLines(response.status)
   for await (const line of linesOf(response)) {
-    const row = read(line)
+    const row = rowOf(line, response.status)
     if (row === DONE) return
     if (row !== undefined) yield row as Rows[Name]['out']
   }
@@ -91,20 +90,11 @@ async function* linesOf(response: Response): AsyncGenerator<string> {
 
 const DONE = Symbol('done')
 
-/** Undefined: the line says nothing. */
-type ReadLine = (line: string) => unknown
-
-function readLines(status: number): ReadLine {
-  return (line) => {
-    if (line.trim() === '') return undefined
-    const packed = parse(line, status) as { row?: unknown; done?: boolean; error?: unknown }
-    if (packed.error !== undefined) throw unpackError(packed, status)
-    return packed.done === true ? DONE : packed.row
-  }
-}
-
-/** The same lines, each as the data of an event. */
-function readEvents(status: number): ReadLine {
-  const read = readLines(status)
-  return (line) => (line.startsWith('data:') ? read(line.slice(5)) : undefined)
+/** A line of NDJSON, or the data of an event; undefined: it says nothing. */
+function rowOf(line: string, status: number): unknown {
+  const text = line.startsWith('data:') ? line.slice(5) : line
+  if (!text.trimStart().startsWith('{')) return undefined
+  const packed = parse(text, status) as { row?: unknown; done?: boolean; error?: unknown }
+  if (packed.error !== undefined) throw unpackError(packed, status)
+  return packed.done === true ? DONE : packed.row
 }

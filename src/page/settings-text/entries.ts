@@ -50,7 +50,7 @@ export function putValues(text: string, values: readonly (readonly [path: readon
   const doc = parse(text)
   for (const [path, value] of values) {
     if (value === undefined) doc.deleteIn(path)
-    else doc.setIn(path, doc.createNode(value))
+    else doc.setIn(path, typeof value === 'object' ? doc.createNode(value) : value)
   }
   return print(doc)
 }
@@ -71,7 +71,8 @@ function putKeys(doc: Doc, map: YAMLMap, entry: Entry): void {
     if (value === undefined || same(before[key], value)) continue
     const inner = map.get(key)
     if (isMap(inner) && isPlain(value)) putKeys(doc, inner as YAMLMap, value)
-    else map.set(key, doc.createNode(value) as Node)
+    // A plain value goes into the node that is there, so that the comment beside it stays.
+    else map.set(key, typeof value === 'object' ? (doc.createNode(value) as Node) : value)
   }
 }
 
