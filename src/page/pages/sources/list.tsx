@@ -42,7 +42,7 @@ export function List() {
       {sources?.length === 0 && <Empty title={t('sources.none')} />}
       {sources !== undefined && sources.length > 0 && (
         <Card>
-          <Table class="dense" caption={t('sources')} columns={columns()} rows={sources} keyOf={(it) => it.name} />
+          <Table caption={t('sources')} columns={columns()} rows={sources} keyOf={(it) => it.name} />
         </Card>
       )}
     </>
