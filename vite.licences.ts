@@ -19,12 +19,17 @@ interface Locked {
   readonly dev?: boolean
 }
 
+/** Where the package's own description says nothing: what its files say. */
+const SAID_ELSEWHERE: Readonly<Record<string, string>> = { precond: 'MIT' }
+
 /** Those of development stay where the box is built. */
 export function licencesOf(lock: string): Licence[] {
   const { packages } = JSON.parse(lock) as { packages: Readonly<Record<string, Locked>> }
   const all = Object.entries(packages).flatMap(([path, { version, license, dev }]): Licence[] => {
     const name = path.split('node_modules/').at(-1) ?? ''
-    return name === '' || dev === true || version === undefined ? [] : [{ name, version, licence: license ?? 'not named' }]
+    return name === '' || dev === true || version === undefined
+      ? []
+      : [{ name, version, licence: license ?? SAID_ELSEWHERE[name] ?? 'not named' }]
   })
   const known = new Map(all.map((it) => [`${it.name} ${it.version}`, it]))
   return [...known.values()].toSorted((a, b) => a.name.localeCompare(b.name))

@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import type { Output, Parts, UnpackRequest, VerifiedUplink } from './commands/command.ts'
 import { dispatch } from './commands/dispatch.ts'
+import { connectBox } from './local-api/box.ts'
 import { connectAgent } from './local-api/client.ts'
 import type { KafkaSettings } from './uplinks/kafka/settings.ts'
 import type { VerifiedCluster } from './uplinks/kafka/verify/index.ts'
@@ -145,7 +146,7 @@ const status = await dispatch(process.argv.slice(2), {
   signal,
   parts,
   version,
-  agent: connectAgent,
+  agent: (dir, box) => (box ? connectBox(box) : connectAgent(dir)),
 })
 // Who was told to end waits for no reader.
 if (!signal.aborted) await new Promise((resolve) => process.stdout.write('', resolve))

@@ -3,7 +3,9 @@ import { parseArgs } from 'node:util'
 import type { AgentApi } from '../core/agent-api.ts'
 import { BadInput, Blocked, Unreachable } from '../core/errors.ts'
 import { nearest } from '../settings/nearest.ts'
+import type { BoxPlace } from './box.ts'
 import type { Command, CommandContext, Option, Output, Parts } from './command.ts'
+import { boxOf } from './box.ts'
 import { DONE, FAILED, NO_AGENT, WRONG_USAGE } from './command.ts'
 import { COMMON_OPTIONS, helpLines, helpLinesOf, usageOf } from './help.ts'
 import { COMMANDS, NOT_BUILT } from './index.ts'
@@ -18,7 +20,8 @@ export interface Surroundings {
   readonly signal: AbortSignal
   readonly parts: Parts
   readonly version: string
-  agent(dir: string): AgentApi
+  /** That of a data directory, or of another box. */
+  agent(dir: string, box?: BoxPlace): AgentApi
 }
 
 /** Resolves with the exit status. What is no error of the outside world (a bug) rejects. */
@@ -85,7 +88,10 @@ async function runParsed(command: Command, rest: readonly string[], around: Surr
     throw usage(command.name, `${missing.replace('…', '')} is missing`, usageOf(command))
   const extra = command.arguments.at(-1)?.endsWith('…') ? undefined : positionals[command.arguments.length]
   if (extra !== undefined) throw usage(command.name, `"${extra}" is one argument too many`, usageOf(command))
-  return command.run(contextOf(positionals, values, around))
+  const context = contextOf(positionals, values, around)
+  if (command.role === 'local' && values.box !== undefined)
+    throw usage(command.name, 'runs on this machine only: --box is not for it')
+  return command.run(context)
 }
 
 type Values = CommandContext['options']
@@ -121,7 +127,6 @@ function joined(rest: readonly string[], known: readonly (readonly [string, Opti
 function whatIsWrong(error: Error, known: readonly string[]): string {
   const unknown = /Unknown option '-{1,2}([^']+)'/.exec(error.message)?.[1]
   if (unknown === undefined) return error.message.split('. To specify')[0] ?? error.message
-  if (unknown === 'box') return '--box is not built yet'
   const like = nearest(unknown, known)
   return `unknown option --${unknown}${like === undefined ? '' : `; did you mean --${like}?`}`
 }
@@ -140,7 +145,7 @@ function contextOf(args: readonly string[], values: Values, around: Surroundings
     env,
     signal,
     parts,
-    agent: around.agent(dir),
+    agent: around.agent(dir, boxOf(values, env)),
   }
 }
 

@@ -8,6 +8,9 @@ const HEAD_WIDTH_MAX = 17
 
 export const COMMON_OPTIONS = {
   data: { value: 'DIR', summary: 'the data directory, /data where it is missing' },
+  box: { value: 'URL', summary: 'another box, by its page: https://HOST; its token in HOLDFAST_TOKEN' },
+  fingerprint: { value: 'SHA256', summary: 'of the certificate that it shows' },
+  ca: { value: 'FILE', summary: 'instead: the authority that vouches for it, PEM' },
   json: { summary: 'one JSON document on standard output' },
   help: { summary: 'how a command is used' },
 } as const

@@ -6,7 +6,7 @@ import { progressOn } from './progress.ts'
 import { shortCount, table } from './text.ts'
 
 export async function withLog<T>(context: CommandContext, use: (log: LogApi) => Promise<T>): Promise<T> {
-  if (await answers(context)) return await use(context.agent)
+  if (context.options.box !== undefined || (await answers(context))) return await use(context.agent)
   const log = await context.parts.log(context.dir)
   try {
     return await use(log)

@@ -8,7 +8,6 @@ import type { ConsoleParts } from './parts.ts'
 import { WIDTH } from './terminal.ts'
 
 const INTERFACES_MAX = 4
-const ISSUES_MAX = 2
 const ANSWER_MS_MAX = 3_000
 
 export interface BannerView {
@@ -50,10 +49,14 @@ function healthText(status: Status | undefined): string {
   return healthOf(status).toUpperCase()
 }
 
-/** What is wrong, and nothing of what is in the data. */
+/** By their codes: what they say in full (addresses, reasons) is for who is logged in. */
 function issueLines(status: Status | undefined): string[] {
-  const found = (status?.issues ?? []).filter((it) => it.severity !== 'info').slice(0, ISSUES_MAX)
-  return found.map((it) => ` ! ${it.text}`)
+  const codes = (status?.issues ?? []).filter((it) => it.severity !== 'info').map((it) => it.code)
+  const counted = [...new Set(codes)].map((code) => {
+    const count = codes.filter((it) => it === code).length
+    return count > 1 ? `${code} x ${count}` : code
+  })
+  return counted.length > 0 ? [` ! ${counted.join(', ')}`] : []
 }
 
 function interfaceLines(interfaces: readonly InterfaceNow[]): string[] {

@@ -74,5 +74,6 @@ export interface Item {
   readonly title: string
   /** What this system lacks for it; undefined: nothing. */
   missing?(session: Session): string | undefined
-  run(session: Session): Promise<void>
+  /** `menu`: back to it at once, nothing is left to be read. */
+  run(session: Session): Promise<void | 'menu'>
 }

@@ -89,8 +89,9 @@ async function runItem(here: Session, choice: number): Promise<void> {
     if (!item) return
     const missing = item.missing?.(here)
     await terminal.print(['', `${item.number}) ${item.title}`])
-    if (missing === undefined) await item.run(here)
-    else await terminal.print([`not on this system: ${missing}`])
+    if (missing === undefined) {
+      if ((await item.run(here)) === 'menu') return
+    } else await terminal.print([`not on this system: ${missing}`])
   } catch (error) {
     if (error instanceof Left) return backOnly(error)
     await terminal.print(errorLines(error)).catch(backOnly)

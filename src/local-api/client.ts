@@ -19,6 +19,8 @@ import { socketPath, unpackError } from './wire.ts'
 const { request } = process.getBuiltinModule('node:http')
 
 const ANSWER_MS_MAX = 10_000
+/** New settings are in force when all that they touch has begun anew: on a small box under load that takes a while. */
+const SETTINGS_MS_MAX = 120_000
 
 /** The code of an Unreachable that says: there is no agent to talk to. */
 const AGENT_UNREACHABLE = 'agent-unreachable'
@@ -47,11 +49,11 @@ export function connectAgent(dir: string): AgentApi {
     ledger: (input, signal) => stream<LedgerLine>(dir, 'ledger', input, signal),
     logDays: () => ask<readonly LogDay[]>(dir, 'logDays', {}),
     settings: () => ask<SettingsNow>(dir, 'settings', {}),
-    settingsCheck: (text) => ask<SettingsCheck>(dir, 'settingsCheck', { text }),
-    settingsApply: (input) => ask<SettingsNow>(dir, 'settingsApply', input),
-    settingsConfirm: (revision) => ask<SettingsNow>(dir, 'settingsConfirm', { revision }),
+    settingsCheck: (text) => ask<SettingsCheck>(dir, 'settingsCheck', { text }, SETTINGS_MS_MAX),
+    settingsApply: (input) => ask<SettingsNow>(dir, 'settingsApply', input, SETTINGS_MS_MAX),
+    settingsConfirm: (revision) => ask<SettingsNow>(dir, 'settingsConfirm', { revision }, SETTINGS_MS_MAX),
     settingsRevert: (revision, by) =>
-      ask<SettingsNow>(dir, 'settingsRevert', { by, ...(revision !== undefined && { revision }) }),
+      ask<SettingsNow>(dir, 'settingsRevert', { by, ...(revision !== undefined && { revision }) }, SETTINGS_MS_MAX),
     settingsHistory: () => ask<readonly SettingsEntry[]>(dir, 'settingsHistory', {}),
     settingsText: (revision) => ask<string>(dir, 'settingsText', { revision }),
     secrets: () => ask<readonly SecretEntry[]>(dir, 'secrets', {}),
@@ -60,8 +62,8 @@ export function connectAgent(dir: string): AgentApi {
   }
 }
 
-async function ask<T>(dir: string, call: Call, input: object): Promise<T> {
-  const response = await post(dir, call, input, AbortSignal.timeout(ANSWER_MS_MAX))
+async function ask<T>(dir: string, call: Call, input: object, msMax = ANSWER_MS_MAX): Promise<T> {
+  const response = await post(dir, call, input, AbortSignal.timeout(msMax))
   const answer = await wholeAnswer(response)
   if ('error' in answer) throw unpackError(answer.error)
   return answer.result as T

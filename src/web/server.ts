@@ -6,7 +6,6 @@ import { mkdir, rename, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import cookie from '@fastify/cookie'
-import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import { fastify } from 'fastify'
@@ -21,6 +20,7 @@ import { BODY_BYTES_MAX, takeJsonOnly } from './bodies.ts'
 import type { ServedCertificate } from './certificate.ts'
 import { boundConnections } from './bounds.ts'
 import { guard } from './gate.ts'
+import { HEADERS, INSISTING } from './headers.ts'
 import { addLogIn } from './log-in.ts'
 import { addAccessOperations, addOpenApi, addOperations } from './operations.ts'
 import { addPage } from './page.ts'
@@ -61,25 +61,9 @@ const KEEP_ALIVE_MS = 15_000
 const IDLE_MS_MAX = 120_000
 const REQUESTS_OF_CONNECTION_MAX = 1_000
 
-const CONTENT = {
-  defaultSrc: ["'none'"],
-  scriptSrc: ["'self'"],
-  styleSrc: ["'self'"],
-  imgSrc: ["'self'", 'data:'],
-  fontSrc: ["'self'"],
-  connectSrc: ["'self'"],
-  manifestSrc: ["'self'"],
-  workerSrc: ["'self'"],
-  baseUri: ["'none'"],
-  formAction: ["'self'"],
-  frameAncestors: ["'none'"],
-}
-const PERMISSIONS =
-  'accelerometer=(), camera=(self), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), payment=(), usb=()'
 /** Of one address: a page that opens asks some forty times. */
 const REQUESTS_MAX = 600
 const REQUESTS_WINDOW_MS = 10_000
-const HSTS_S = 31_536_000
 
 export async function servePanel(options: PanelOptions): Promise<Panel> {
   const server = await buildServer(options)
@@ -122,21 +106,15 @@ async function buildServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
-    frameworkErrors: (error, _, reply) => void fail(reply, error, log),
+    frameworkErrors: (error, _, reply) => void fail(reply.headers(HEADERS), error, log),
   }) as unknown as FastifyInstance
   server.setErrorHandler((error, _, reply) => fail(reply, error, log))
   server.setSerializerCompiler(() => toJson)
   server.setReplySerializer(toJson)
   await server.register(cookie)
-  await server.register(helmet, {
-    contentSecurityPolicy: { useDefaults: false, directives: CONTENT },
-    strictTransportSecurity: certificate.isOwners && { maxAge: HSTS_S, includeSubDomains: false },
-    crossOriginEmbedderPolicy: { policy: 'require-corp' },
-    referrerPolicy: { policy: 'no-referrer' },
-    frameguard: { action: 'deny' },
-  })
   server.addHook('onRequest', async (request, reply) => {
-    reply.header('permissions-policy', PERMISSIONS)
+    reply.headers(HEADERS)
+    if (certificate.isOwners) reply.headers(INSISTING)
     if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
   })
   await server.register(rateLimit, {

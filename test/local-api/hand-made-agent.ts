@@ -137,7 +137,7 @@ const STEPS: Readonly<Record<string, readonly TestStep[]>> = {
 }
 
 async function* stepsOf(name: string): AsyncIterable<TestStep> {
-  const steps = STEPS[name]
+  const steps = Object.hasOwn(STEPS, name) ? STEPS[name] : undefined
   if (!steps) throw new BadInput([{ where: name, text: 'there is none of that name' }])
   yield* steps
 }
@@ -164,7 +164,7 @@ const ENTRIES: readonly BrowseEntry[] = [
 ]
 
 async function* entriesOf({ name, search, limit }: BrowseSourceRequest): AsyncIterable<BrowseEntry> {
-  if (!STEPS[name]) throw new BadInput([{ where: name, text: 'there is none of that name' }])
+  if (!Object.hasOwn(STEPS, name)) throw new BadInput([{ where: name, text: 'there is none of that name' }])
   yield* ENTRIES.filter((it) => search === undefined || it.name.includes(search)).slice(0, limit)
 }
 

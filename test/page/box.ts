@@ -122,7 +122,8 @@ async function contextOf(
       return { name, value, url, secure: true, httpOnly: true, sameSite: 'Strict' as const }
     }),
   )
-  context.setDefaultTimeout(20_000)
+  // A machine that others load too.
+  context.setDefaultTimeout(60_000)
   return context
 }
 

@@ -2,12 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Box } from './box.ts'
 import { openAt, startBox } from './box.ts'
 import { lookedAt } from './axe.ts'
 
 const SECRET = 'canary-71b2d9'
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 let box: Box
 
@@ -47,10 +49,10 @@ describe('settings', () => {
     const editor = page.getByRole('textbox', { name: 'File' })
     await editor.waitFor()
     const before = await box.api.settings()
-    await editor.fill(fileOf(before.text, 'site: hall-1', 'site: hall-2'))
+    await editor.fill(fileOf(before.text, 'offlineFor: 30d', 'offlineFor: 31d'))
     await page.getByLabel('When it is applied').selectOption('5')
     await page.getByRole('button', { name: 'Show the difference' }).click()
-    await page.getByRole('dialog').getByText('hall-2').first().waitFor()
+    await page.getByRole('dialog').getByText('31d').first().waitFor()
     await page.getByRole('dialog').getByRole('button', { name: 'Apply' }).click()
     const banner = page.getByRole('region', { name: 'To be kept' })
     await banner.waitFor()
@@ -66,7 +68,7 @@ describe('settings', () => {
   test('history shows the difference of each version and goes back to it', async () => {
     const before = await box.api.settings()
     await box.api.settingsApply({
-      text: fileOf(before.text, 'site: hall-1', 'site: hall-3'),
+      text: fileOf(before.text, 'offlineFor: 30d', 'offlineFor: 32d'),
       base: before.revision,
       by: 'script',
       note: 'moved',
@@ -78,7 +80,7 @@ describe('settings', () => {
       .getByRole('button', { name: `Difference to ${before.revision.slice(0, 12)}` })
       .first()
       .click()
-    await page.getByRole('dialog').getByText('hall-1').first().waitFor()
+    await page.getByRole('dialog').getByText('32d').first().waitFor()
     await page.getByRole('dialog').getByRole('button', { name: 'Go back to this' }).click()
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     expect((await box.api.settings()).text).toBe(before.text)
@@ -91,19 +93,19 @@ describe('settings', () => {
     const editor = page.getByRole('textbox', { name: 'File' })
     await editor.waitFor()
     const before = await box.api.settings()
-    await editor.fill(fileOf(before.text, 'site: hall-1', 'site: hall-5'))
+    await editor.fill(fileOf(before.text, 'offlineFor: 30d', 'offlineFor: 33d'))
     await page.getByLabel('When it is applied').selectOption('0')
     await page.getByRole('button', { name: 'Show the difference' }).click()
     const dialog = page.getByRole('dialog')
-    await dialog.getByText('hall-5').first().waitFor()
+    await dialog.getByText('33d').first().waitFor()
     await box.api.settingsApply({
-      text: fileOf(before.text, 'offlineFor: 30d', 'offlineFor: 60d'),
+      text: fileOf(before.text, 'filledTo: 80%', 'filledTo: 70%'),
       base: before.revision,
       by: 'ben',
     })
     await dialog.getByRole('button', { name: 'Apply' }).click()
     await page.getByRole('dialog').getByText('Changed meanwhile').waitFor()
-    expect((await box.api.settings()).text).toContain('60d')
+    expect((await box.api.settings()).text).toContain('70%')
     await box.api.settingsRevert(before.revision, 'ben')
     await page.close()
   })
@@ -137,7 +139,7 @@ describe('security', () => {
     await page.getByLabel('First password').fill('a hall full of presses')
     await page.getByRole('dialog').getByRole('button', { name: 'Add a user' }).click()
     await page.getByRole('dialog').waitFor({ state: 'detached' })
-    await page.getByRole('button', { name: 'Change tom' }).waitFor()
+    await page.getByRole('button', { name: 'Edit tom' }).waitFor()
     const tom = await box.logIn('tom', 'a hall full of presses')
     const his = await openAt(tom, box.url, '/security')
     await his.getByText('SHA-256 fingerprint').waitFor()
@@ -151,6 +153,7 @@ describe('security', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Close' }).last().click()
     await page.getByRole('button', { name: 'Revoke scada' }).waitFor()
     expect(await page.content()).not.toContain(token)
+    await page.locator('.card', { hasText: 'What was done' }).getByRole('button', { name: 'Refresh' }).click()
     await page.getByRole('table', { name: 'What was done' }).getByText('tom').first().waitFor()
     expect(await lookedAt(page, 'security')).toEqual([])
     await page.getByRole('button', { name: 'Revoke scada' }).click()
@@ -182,12 +185,12 @@ describe('the box itself', () => {
     const text = readFileSync(await download.path(), 'utf8')
     expect(text).toBe((await box.api.settings()).text)
     const file = join(box.dir, 'another.yaml')
-    writeFileSync(file, fileOf(text, 'site: hall-1', 'site: hall-9'))
+    writeFileSync(file, fileOf(text, 'offlineFor: 30d', 'offlineFor: 34d'))
     await page.getByLabel('Choose a file').setInputFiles(file)
-    await page.getByRole('dialog').getByText('hall-9').first().waitFor()
+    await page.getByRole('dialog').getByText('34d').first().waitFor()
     await page.getByRole('dialog').getByRole('button', { name: 'Apply' }).click()
     await page.getByRole('dialog').waitFor({ state: 'detached' })
-    expect((await box.api.settings()).text).toContain('site: hall-9')
+    expect((await box.api.settings()).text).toContain('34d')
     expect(await lookedAt(page, 'backup')).toEqual([])
     expect(page.faults).toEqual([])
     await page.close()

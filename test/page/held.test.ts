@@ -1,9 +1,11 @@
 // What is kept and what goes out, in a real browser: retention, uplinks, the manual.
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Box } from './box.ts'
 import { openAt, startBox } from './box.ts'
 import { lookedAt } from './axe.ts'
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 let box: Box
 

@@ -112,7 +112,7 @@ describe('an uplink of the file', () => {
       links: [],
       liveShare: '40%',
     })
-    expect(text).not.toMatch(/tls|sasl|links/)
+    expect(text).not.toMatch(/tls|sasl|wwan0/)
     expect(uplinkDraft(text, 'cloud')).toMatchObject({
       tls: false,
       mechanism: '',

@@ -14,8 +14,9 @@ export const clock: Item = {
     ]
     if (ways.length === 0) return terminal.print(['setting it is not on this system: no helper offers a verb for it'])
     const what = await terminal.ask(`${ways.join(', ')}, Enter: menu `)
-    if (what === 's' && verbs.includes('clockSet')) await setTime(session)
-    if (what === 'n' && verbs.includes('clockServers')) await setServers(session)
+    if (what === 's' && verbs.includes('clockSet')) return setTime(session)
+    if (what === 'n' && verbs.includes('clockServers')) return setServers(session)
+    return 'menu'
   },
 }
 

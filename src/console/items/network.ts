@@ -3,10 +3,13 @@ import { BadInput, Unreachable } from '../../core/errors.ts'
 import type { NetworkPort } from '../../core/host.ts'
 import type { Item, Session } from '../parts.ts'
 import { choice, yes } from '../questions.ts'
+import { agentAway } from './status.ts'
 import { intoSettings as throughAgent, withPort } from '../../commands/network-settings.ts'
 import { readFile } from 'node:fs/promises'
 
 const CONFIRM_MS = 120_000
+const TRIES_MAX = 3
+const SAID = 'The settings say so too.'
 
 export const network: Item = {
   number: 2,
@@ -24,13 +27,13 @@ export const network: Item = {
     if (!isOffered) return terminal.print(['changing them is not on this system: no helper offers a verb for it'])
     const { pending } = await parts.host.networkShow()
     if (pending) return decide(session, `A change by ${pending.by} waits for its confirmation.`)
-    if ((await terminal.ask('s: set an address, Enter: menu ')) !== 's') return
+    if ((await terminal.ask('s: set an address, Enter: menu ')) !== 's') return 'menu'
     const name = await choice(
       terminal,
       interfaces.map((it) => it.name),
       'Which',
     )
-    if (name === undefined) return
+    if (name === undefined) return 'menu'
     const port = await portOf(session, name)
     if (!port || !(await yes(terminal, `${name}: ${portText(port)}. Apply it now?`))) return
     parts.access.audit('network', session.person.name, { interface: name, address: port.address })
@@ -71,16 +74,20 @@ async function decide(session: Session, what: string): Promise<void> {
 /** The settings say what is in force, wherever that can be written now. */
 async function intoSettings(session: Session, ports: readonly NetworkPort[]): Promise<void> {
   const { terminal, parts, person, verbs } = session
-  try {
-    await throughAgent(parts.agent, ports, person.name)
-  } catch (error) {
-    if (!(error instanceof Unreachable)) throw error
-    if (error.code !== 'agent-unreachable' || !verbs.includes('settingsWrite')) {
-      return terminal.print([`The settings file does not say so yet: ${error.message}`])
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    try {
+      await throughAgent(parts.agent, ports, person.name)
+      return terminal.print([SAID])
+    } catch (error) {
+      if (!(error instanceof Unreachable && error.code === 'agent-unreachable')) throw error
+      // A box with much to do may answer late: what it did meanwhile is seen, and not done twice.
+      if ((await agentAway(session)) !== undefined) break
     }
-    await parts.host.settingsWrite(ports.reduce(withPort, await settingsText(session)), person.name)
   }
-  await terminal.print(['The settings say so too.'])
+  if (!verbs.includes('settingsWrite'))
+    return terminal.print(['The settings file does not say so yet: the agent does not answer.'])
+  await parts.host.settingsWrite(ports.reduce(withPort, await settingsText(session)), person.name)
+  await terminal.print([SAID])
 }
 
 async function settingsText({ parts }: Session): Promise<string> {

@@ -44,7 +44,8 @@ export const power: Item = {
     await terminal.print(ways.map((it) => ` ${it.key}) ${it.title}`))
     const typed = await terminal.ask('Which (Enter: none): ')
     const way = ways.find((it) => it.key === typed)
-    if (!way || !(await nameTyped(session, way.what))) return
+    if (!way) return 'menu'
+    if (!(await nameTyped(session, way.what))) return
     parts.access.audit('power', person.name, { what: way.what })
     await terminal.during(() => way.run(session))
     await terminal.print(['done'])

@@ -7,11 +7,11 @@ export const probe: Item = {
   title: 'Ping / DNS / TLS test',
   async run({ terminal, parts }) {
     const kind = KINDS[await terminal.ask('p: ping, d: DNS, c: port, t: TLS and certificate (Enter: none) ')]
-    if (kind === undefined) return
+    if (kind === undefined) return 'menu'
     const [host = '', port] = (await terminal.ask(kind === 'tcp' || kind === 'tls' ? 'Host and port: ' : 'Host: ')).split(
       /[\s]+|:(?=\d+$)/,
     )
-    if (host === '') return
+    if (host === '') return 'menu'
     await terminal.during((signal) => parts.run(['probe', kind, host, ...(port ? ['--port', port] : [])], terminal.out, signal))
   },
 }

@@ -22,9 +22,10 @@ export const takeAlong: Item = {
       ' e) export readings that Kafka does not have',
     ])
     const what = await terminal.ask('Which (Enter: none): ')
-    if (what === 'b') await withStick(session, true, (path) => backUp(session, path))
-    if (what === 'r') await restore(session)
-    if (what === 'e') await withStick(session, true, (path) => exportTo(session, path))
+    if (what === 'b') return withStick(session, true, (path) => backUp(session, path))
+    if (what === 'r') return restore(session)
+    if (what === 'e') return withStick(session, true, (path) => exportTo(session, path))
+    return 'menu'
   },
 }
 

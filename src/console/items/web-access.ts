@@ -26,7 +26,8 @@ export const webAccess: Item = {
             ` ${fingerprint.slice(48)}`,
           ]),
     ])
-    for (const url of urls) if (!(await showCode(terminal, url))) return
+    for (const url of urls) if (!(await showCode(terminal, url))) break
+    return urls.length > 0 ? 'menu' : undefined
   },
 }
 

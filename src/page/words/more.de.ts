@@ -296,7 +296,7 @@ export const moreDe: MoreWords = {
   'security.role': 'Rolle',
   'security.since': 'Seit',
   'security.by': 'Von',
-  'security.changeUser': '{name} ändern',
+  'security.changeUser': '{name} bearbeiten',
   'security.may.viewer': 'Sieht alles außer Geheimnissen; Abfragen und Vorschau',
   'security.may.technician': 'Und testet, durchsucht, vertraut, exportiert, holt Diagnosen',
   'security.may.admin': 'Und ändert Einstellungen, Geheimnisse, Benutzer und Tokens',

@@ -301,7 +301,7 @@ export const moreEn = {
   'security.role': 'Role',
   'security.since': 'Since',
   'security.by': 'By',
-  'security.changeUser': 'Change {name}',
+  'security.changeUser': 'Edit {name}',
   'security.may.viewer': 'Sees all but secrets; queries and forecasts',
   'security.may.technician': 'And tests, browses, trusts, exports, takes diagnostics',
   'security.may.admin': 'And changes settings, secrets, users and tokens',

@@ -1,0 +1,91 @@
+// What has been tried against devices of this kind, in our own words: by the patterns of published incidents, none of it copied.
+
+/** Towards files that nobody should get. */
+export const TRAVERSALS: readonly string[] = [
+  '/../../../../etc/passwd',
+  '/..%2f..%2f..%2fetc%2fpasswd',
+  '/%2e%2e/%2e%2e/%2e%2e/etc/passwd',
+  '/%252e%252e%252fetc%252fpasswd',
+  '/..\\..\\..\\etc\\passwd',
+  '/..%5c..%5cetc%5cpasswd',
+  '/....//....//etc/passwd',
+  '/assets/../../access/access.db',
+  '/assets/..%2f..%2faccess%2fclaim-code',
+  '/access/claim-code',
+  '/access/tls/own-key.pem',
+  '/run/panel.json',
+  '/index.html%00.js',
+  '/%c0%ae%c0%ae/%c0%ae%c0%ae/etc/passwd',
+  '//etc/passwd',
+  '/.git/config',
+  '/.env',
+  '/lang/log/httpd.log',
+  '/log/system.log',
+  '/cgi-bin/luci/;stok=/locale?form=country',
+  '/api/v1/../../access/access.db',
+  '/api/v1/%2e%2e/%2e%2e/access/access.db',
+]
+
+/** Where a name is expected: words that a shell, a database, a template, a file system or a page would take for more. */
+export const INJECTIONS: readonly string[] = [
+  '; id',
+  '| id',
+  '`id`',
+  '$(id)',
+  '&& reboot',
+  '\n/bin/sh -c id',
+  "' OR '1'='1",
+  "'; DROP TABLE users; --",
+  '" OR ""="',
+  '../../../../etc/passwd',
+  '/dev/null',
+  'a\u0000b',
+  '{{7*7}}',
+  '${7*7}',
+  '<script>alert(1)</script>',
+  '"><img src=x onerror=alert(1)>',
+  '%s%s%s%n',
+  '__proto__',
+  'constructor',
+  '\u202egnp.exe',
+  'x'.repeat(60_000),
+]
+
+/** Bodies that are no input of any operation. */
+export const BODIES: readonly string[] = [
+  '',
+  ' ',
+  'null',
+  '[]',
+  '0',
+  '"text"',
+  '{',
+  '{"name":',
+  '{"__proto__":{"role":"admin"}}',
+  '{"constructor":{"prototype":{"role":"admin"}}}',
+  '{"name":{"$bytes":"////"}}',
+  '{"name":{"$nonsense":1}}',
+  '{"name":{"$bigint":"x"}}',
+  `${'['.repeat(20_000)}${']'.repeat(20_000)}`,
+  `${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}`,
+  '{"name":1e999}',
+  '\ufeff{}',
+  '{"name":"\ud800"}',
+]
+
+/** Said to be JSON, or not, and never taken. */
+export const TYPES: readonly string[] = [
+  'text/plain',
+  'text/plain; application/json',
+  'application/x-www-form-urlencoded',
+  'multipart/form-data; boundary=x',
+  'application/jsonx',
+  'application/json garbage',
+  'application/json\tgarbage',
+  'application/json; charset=utf-7',
+  'application/json; charset=utf-8; x=y',
+  'application/json,text/plain',
+  'APPLICATION/JSON;',
+  'application/xml',
+  '',
+]

@@ -1,0 +1,45 @@
+// Someone who wants to be in the way: junk as fast as this process sends it, and connections that say one byte a second.
+// Arguments: host, port, address to come from, `junk` or a number of slow connections. Says what it did on every line of its output.
+import { randomBytes } from 'node:crypto'
+import { createConnection } from 'node:net'
+
+const [host = '', port = '', localAddress = '', what = ''] = process.argv.slice(2)
+const AT_ONCE = 32
+const JUNK = [
+  randomBytes(16_384),
+  Buffer.from(`GET / HTTP/1.1\r\nhost: x\r\n\r\n`.repeat(200)),
+  // The beginning of a handshake of TLS, and what is none.
+  Buffer.concat([Buffer.from('16030100ff010000fb0303', 'hex'), randomBytes(240)]),
+]
+const count = { opened: 0, sent: 0, ended: 0 }
+
+const open = () => createConnection({ host, port: Number(port), localAddress }).on('error', () => {})
+
+function junk(): void {
+  const socket = open()
+  count.opened++
+  const bytes = JUNK[count.opened % JUNK.length] as Buffer
+  const send = () => {
+    while (!socket.destroyed && socket.write(bytes)) count.sent += bytes.length
+  }
+  socket.on('connect', send).on('drain', send)
+  socket.once('close', () => {
+    count.ended++
+    setImmediate(junk)
+  })
+}
+
+function slow(): void {
+  const socket = open()
+  count.opened++
+  const timer = setInterval(() => socket.write('G'), 1_000)
+  socket.once('close', () => {
+    clearInterval(timer)
+    count.ended++
+    setTimeout(slow, 1_000)
+  })
+}
+
+if (what === 'junk') for (let at = 0; at < AT_ONCE; at++) junk()
+else for (let at = 0; at < Number(what); at++) slow()
+setInterval(() => process.stdout.write(`${JSON.stringify(count)}\n`), 500)
