@@ -170,7 +170,7 @@ export const de: Words = {
   // Inbesitznahme, Anmeldung, Ersteinrichtung
   logIn: 'Anmelden',
   'logIn.user': 'Benutzer',
-  'logIn.ended': 'Die Sitzung ist beendet. Ihre Arbeit ist noch da; bitte erneut anmelden.',
+  'logIn.ended': 'Die Sitzung ist beendet; was übernommen wurde, gilt. Bitte erneut anmelden.',
   claim: 'Gerät in Besitz nehmen',
   'claim.text': 'Noch hat niemand dieses Gerät eingerichtet. Mit dem Besitzcode wird es Ihres.',
   'claim.do': 'In Besitz nehmen',

@@ -168,7 +168,7 @@ export const en = {
   // Claim, log-in, first run
   logIn: 'Log in',
   'logIn.user': 'User',
-  'logIn.ended': 'The session has ended. What you were doing is still there; log in again.',
+  'logIn.ended': 'The session has ended; what was applied stands. Log in again.',
   claim: 'Claim this box',
   'claim.text': 'Nobody has set it up yet. With the claim code it becomes yours.',
   'claim.do': 'Claim',
