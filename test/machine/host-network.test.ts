@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { runHere } from '../commands/surroundings.ts'
 import { until } from '../route/until.ts'
 import type { Child } from '../run/child.ts'
 import type { HostSite } from './host-process.ts'
@@ -103,6 +104,19 @@ describe.skipIf(!can)('changes of addresses', () => {
     await expect(apply(LONG_MS, { ...NEW, gateway: '10.99.0.1' })).rejects.toThrow(/gateway/)
     expect(isBack()).toBe(true)
     expect((await site.host.networkShow()).pending).toBeNull()
+  })
+
+  test('by commands: set, shown with what is left, confirmed; taken back', async () => {
+    const run = (words: string) => runHere(`${words} --data ${site.data}`, { connectHost: async () => site.host })
+    const set = await run('network set pa 10.88.0.5/24 --gateway 10.88.0.1 --within 10m')
+    expect(set).toMatchObject({ status: 0, out: expect.stringMatching(/pa +up +10\.88\.0\.5\/24 +10\.88\.0\.1/) })
+    expect((await run('network show')).out).toContain('a change of pa by cli is taken back in')
+    expect((await run('network revert')).out).not.toContain('is taken back in')
+    expect(isBack()).toBe(true)
+    await run('network set pa 10.88.0.5/24')
+    expect((await run('network confirm')).status).toBe(0)
+    expect(JSON.parse((await run('network show --json')).out)).toMatchObject({ pending: null, ports: [{ interface: 'pa' }] })
+    expect((await run('network set pa 10.88.0.5')).status).toBe(2)
   })
 
   test('one change at a time; what is not there, what is no address and dhcp without networkd are refused', async () => {
