@@ -33,7 +33,7 @@ export const PAGES: readonly Page[] = [
     icon: 'sources',
     role: 'viewer',
     isInBar: true,
-    load: async () => (await import('./pages/sources/sources.tsx')).Sources,
+    load: later(async () => (await import('./pages/sources/sources.tsx')).Sources),
   },
   {
     path: '/tags',
@@ -41,7 +41,7 @@ export const PAGES: readonly Page[] = [
     icon: 'tags',
     role: 'viewer',
     isInBar: true,
-    load: async () => (await import('./pages/tags/tags.tsx')).Tags,
+    load: later(async () => (await import('./pages/tags/tags.tsx')).Tags),
   },
   {
     path: '/setup',
@@ -49,7 +49,7 @@ export const PAGES: readonly Page[] = [
     icon: 'check',
     role: 'admin',
     isHidden: true,
-    load: async () => (await import('./pages/setup/setup.tsx')).SetUp,
+    load: later(async () => (await import('./pages/setup/setup.tsx')).SetUp),
   },
   {
     path: '/retention',

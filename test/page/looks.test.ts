@@ -1,12 +1,11 @@
 // What holds on every page: an accessibility checker finds nothing serious, nothing is wider than a phone, the keyboard reaches everything and
 // shows where it is, nothing comes from outside, and the first view is small and quick.
-import { createRequire } from 'node:module'
+import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Scene, Visit } from './scene.ts'
 import { logIn, openScene } from './scene.ts'
 
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 const FIRST_VIEW_BYTES_MAX = 60_000
 const TEN_MBIT_BYTES = 1_250_000
 
@@ -37,7 +36,7 @@ interface Finding {
 
 /** The page's policy lets no script in by the way of a tag: it is evaluated. */
 async function seriousFindings(page: Page): Promise<string[]> {
-  await page.evaluate((await import('node:fs')).readFileSync(AXE, 'utf8'))
+  await page.evaluate(axe.source)
   const { violations } = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as { violations: Finding[] }
   return violations
     .filter((it) => it.impact === 'serious' || it.impact === 'critical')

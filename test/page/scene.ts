@@ -125,7 +125,7 @@ async function openVisit(browser: Browser, url: string, options: Parameters<Brow
 }
 
 /** Through the page, as everybody does. */
-export async function claimIn(scene: Scene): Promise<void> {
+async function claimIn(scene: Scene): Promise<void> {
   const { page, context } = await scene.open()
   await page.goto('/')
   await page.getByLabel('Claim code').fill(scene.claimCode())

@@ -65,15 +65,15 @@ export function useTagList(): TagList {
     const stop = new AbortController()
     let timer = 0
     const ask = async (): Promise<void> => {
+      const found: LiveValue[] = []
       try {
-        const found: LiveValue[] = []
         for await (const it of rows('live', { limit: TAGS_MAX, everyMs: 0 }, stop.signal)) found.push(it)
         set({ values: found.toSorted((a, b) => (a.tag < b.tag ? -1 : 1)), error: undefined, isThere: true })
       } catch (error) {
         if (stop.signal.aborted) return
         set((it) => ({ ...it, error }))
       }
-      timer = window.setTimeout(() => void ask(), list.values.length === 0 ? AGAIN_MS : LIST_EVERY_MS)
+      timer = window.setTimeout(() => void ask(), found.length === 0 ? AGAIN_MS : LIST_EVERY_MS)
     }
     void ask()
     return () => {

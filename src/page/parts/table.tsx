@@ -27,7 +27,7 @@ export function Table<Row>({ caption, columns, rows, keyOf, class: more = '' }: 
       <thead>
         <tr>
           {columns.map((it) => (
-            <th key={it.key} scope="col" class={it.isNumber ? 'number' : ''}>
+            <th key={it.key} scope="col" class={`${it.isNumber ? 'number ' : ''}c-${it.key}`}>
               {it.title}
             </th>
           ))}
@@ -47,7 +47,7 @@ export function Table<Row>({ caption, columns, rows, keyOf, class: more = '' }: 
 }
 
 function Cell<Row>({ column, row }: { column: Column<Row>; row: Row }) {
-  const kind = [column.isNumber && 'number', column.isName && 'name'].filter(Boolean).join(' ')
+  const kind = [column.isNumber && 'number', column.isName && 'name', `c-${column.key}`].filter(Boolean).join(' ')
   const label = typeof column.title === 'string' ? column.title : undefined
   return (
     <td class={kind} data-label={label}>

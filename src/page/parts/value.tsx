@@ -27,7 +27,7 @@ export function QualityBadge({ quality }: { readonly quality: Quality }) {
 
 const BYTES_SHOWN_MAX = 16
 
-export function textOf(value: Value | null): string {
+function textOf(value: Value | null): string {
   if (value === null) return '—'
   if (typeof value === 'number' || typeof value === 'bigint') return measured(value)
   if (typeof value === 'boolean') return value ? t('value.true') : t('value.false')

@@ -5,10 +5,12 @@ import { language, locale } from '../state/preferences.ts'
 import { number } from '../format/number.ts'
 import type { en } from './en.ts'
 import type { moreEn } from './more.en.ts'
+import type { sourcesEn } from './sources.en.ts'
 
-export type WordKey = keyof typeof en | keyof typeof moreEn
+export type WordKey = keyof typeof en | keyof typeof moreEn | keyof typeof sourcesEn
 export type Words = Readonly<Record<keyof typeof en, string>>
 export type MoreWords = Readonly<Record<keyof typeof moreEn, string>>
+export type SourcesWords = Readonly<Record<keyof typeof sourcesEn, string>>
 type Parameters = Readonly<Record<string, string | number>>
 type Load = Record<Language, () => Promise<Partial<Record<WordKey, string>>>>
 
@@ -20,6 +22,12 @@ const FIRST: Load = {
 const MORE: Load = {
   en: async () => (await import('./more.en.ts')).moreEn,
   de: async () => (await import('./more.de.ts')).moreDe,
+}
+
+/** Of sources, tags and the first run. */
+const SOURCES: Load = {
+  en: async () => (await import('./sources.en.ts')).sourcesEn,
+  de: async () => (await import('./sources.de.ts')).sourcesDe,
 }
 
 const words = signal<Partial<Record<WordKey, string>>>({})
@@ -44,7 +52,7 @@ export async function loadWords(): Promise<void> {
 /** Those of the later pages too. */
 export async function loadMoreWords(): Promise<void> {
   if (loads.includes(MORE)) return
-  loads.push(MORE)
+  loads.push(MORE, SOURCES)
   await load()
 }
 

@@ -48,11 +48,11 @@ function Line({ it, of }: { readonly it: ClassReport; readonly of: ForecastClass
   return (
     <div class="line">
       <span class="line-name">{it.name}</span>
-      <span class="figure quiet">
-        {number(it.stored)} <span class="unit">{t('overview.waiting')}</span>
-      </span>
-      <span class="left" title={t('overview.leftTitle')}>
-        {of ? leftOf(of) : '…'}
+      <span class="kept">
+        <span title={t('overview.leftTitle')}>{of ? leftOf(of) : '…'}</span>
+        <span class="figure quiet">
+          {number(it.stored)} {t('overview.waiting')}
+        </span>
       </span>
     </div>
   )

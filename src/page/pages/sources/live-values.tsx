@@ -30,6 +30,7 @@ export function LiveValues({ source }: { readonly source: string }) {
       {own.length === 0 && error === undefined && <Empty title={t('sources.noValues')} />}
       {own.length > 0 && (
         <Table
+          class="dense"
           caption={t('sources.liveValues')}
           columns={columns()}
           rows={shown.map((it) => live.values.get(it.tag) ?? it)}

@@ -62,7 +62,7 @@ export function Grid({ rows, live, picked, onPick, isEditable }: Props) {
     { key: 'class', title: t('class'), cell: (it) => it.class },
     { key: 'source', title: t('tags.source'), cell: (it) => it.source },
   ]
-  return <Table class="grid" caption={t('tags')} columns={columns} rows={rows} keyOf={rowKey} />
+  return <Table class="grid dense" caption={t('tags')} columns={columns} rows={rows} keyOf={rowKey} />
 }
 
 type OfLive = { readonly it: LiveValue | undefined }
