@@ -36,7 +36,8 @@ export async function runPanel(
   setPriority(NICENESS)
   const log = await openLogger('panel', env['LOG_LEVEL'] ?? 'info')
   const access = await openAccess(dir)
-  const certificate = await openCertificate(dir, localName(await deviceIdentity(dir)))
+  const name = localName(await deviceIdentity(dir))
+  const certificate = await openCertificate(dir, name)
   const panel = await servePanel({
     dir,
     host,
@@ -44,6 +45,7 @@ export async function runPanel(
     redirect,
     pageDir: PAGE,
     certificate,
+    localName: name,
     access,
     agent: connectAgent(dir),
     helper: connectHost(dir),

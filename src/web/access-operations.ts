@@ -13,6 +13,8 @@ export interface AccessContext {
   readonly access: Access
   readonly who: Who
   readonly certificate: CertificateView
+  /** With null: back to the device's own. */
+  install(pair: { readonly key: string; readonly cert: string } | null): Promise<CertificateView>
 }
 
 export interface AccessOperation {
@@ -42,6 +44,7 @@ const done = z.object({})
 const role = z.enum(OPERATOR_ROLES)
 const name = text.min(1).max(256)
 const password = text.min(1).max(1_000)
+const pem = text.min(1).max(32_768)
 const list = <T>(shape: z.ZodType<T>) => z.array(shape).readonly()
 
 const user = shapeOf<User>()(z.object({ name: text, role, at: micros, by: text }))
@@ -144,6 +147,19 @@ export const ACCESS_OPERATIONS: readonly AccessOperation[] = [
     nothing,
     certificateView,
     (_, { certificate }) => certificate,
+  ),
+  on(
+    'certificate install',
+    'technician',
+    'serve this page with a certificate of one’s own authority; without one: with the device’s own again',
+    z.strictObject({ pair: z.strictObject({ key: pem, cert: pem }).nullable() }),
+    certificateView,
+    async ({ pair }, context) => {
+      const made = await context.install(pair)
+      const { by, address } = doer(context)
+      context.access.audit({ what: 'certificate install', by, address, detail: { fingerprint: made.fingerprint } })
+      return made
+    },
   ),
 ]
 

@@ -1,9 +1,10 @@
 // The certificate that the page is served with: the owner's where one is installed, else the device's own, made at the first start. The own one is
 // made anew before it ends, for the same key. Its life is short enough for every browser to take it at all.
 import { createPrivateKey, createPublicKey, webcrypto, X509Certificate } from 'node:crypto'
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { BadInput } from '../core/errors.ts'
 
 export interface ServedCertificate {
   readonly key: string
@@ -36,7 +37,34 @@ export async function openCertificate(dataDir: string, localName: string, now = 
   return served(made, false)
 }
 
-interface Pair {
+/** The owner's own takes the place of the device's. Throws BadInput, and changes nothing, where it cannot be used. */
+export async function installCertificate(dataDir: string, pair: Pair, now = Date.now()): Promise<ServedCertificate> {
+  const wrong = (text: string, remedy: string) => new BadInput([{ where: 'certificate', text, remedy }])
+  const cert = parsed(() => new X509Certificate(pair.cert))
+  const key = parsed(() => createPrivateKey(pair.key))
+  if (!cert) throw wrong('is none', 'PEM, the certificate of this box first, then those between it and the authority')
+  if (!key) throw wrong('its private key is none', 'PEM, without a password')
+  if (!cert.checkPrivateKey(key)) throw wrong('the private key is of another certificate', 'give the two that belong together')
+  if (Date.parse(cert.validTo) <= now) throw wrong(`has ended: ${cert.validTo}`, 'ask the authority for a new one')
+  await writePair(join(dataDir, 'access', 'tls'), 'owner', pair)
+  return served(pair, true)
+}
+
+/** Back to the device's own. */
+export async function removeCertificate(dataDir: string, localName: string): Promise<ServedCertificate> {
+  for (const it of ['cert', 'key']) await rm(join(dataDir, 'access', 'tls', `owner-${it}.pem`), { force: true })
+  return openCertificate(dataDir, localName)
+}
+
+function parsed<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
+
+export interface Pair {
   readonly key: string
   readonly cert: string
 }

@@ -9,6 +9,7 @@ import type { HostApi } from '../core/host.ts'
 import type { Logger } from '../core/source.ts'
 import { toJson } from '../core/json.ts'
 import { BODY_BYTES_MAX, checked, LARGE_BODY_BYTES_MAX } from './bodies.ts'
+import type { AccessContext } from './access-operations.ts'
 import { ACCESS_OPERATIONS } from './access-operations.ts'
 import type { Who } from './gate.ts'
 import { openApi } from './openapi.ts'
@@ -19,7 +20,9 @@ const LARGE = new Set(['settings apply', 'settings check'])
 const pathOf = (operation: { readonly name: string }): string => `/api/v1/${operation.name.replaceAll(' ', '/')}`
 
 export interface OperationParts {
-  readonly certificate: CertificateView
+  /** The one that is served now. */
+  certificate(): CertificateView
+  readonly install: AccessContext['install']
   readonly version: string
   readonly agent: AgentApi
   readonly helper: HostApi
@@ -38,11 +41,11 @@ export function addOperations(server: FastifyInstance, parts: OperationParts): v
 }
 
 /** Those on the panel's own store. */
-export function addAccessOperations(server: FastifyInstance, { access, certificate }: OperationParts): void {
+export function addAccessOperations(server: FastifyInstance, { access, certificate, install }: OperationParts): void {
   for (const it of ACCESS_OPERATIONS) {
     server.post(pathOf(it), { config: { allow: it.access } }, async (request, reply) => {
       const input = checked(it.input, request.body) as never
-      const result = await it.run(input, { access, who: request.who as Who, certificate })
+      const result = await it.run(input, { access, who: request.who as Who, certificate: certificate(), install })
       return reply.type('application/json').send(toJson(result))
     })
   }

@@ -2,7 +2,8 @@
 // whatever comes in here is bounded, and the data path does not notice.
 //
 //   connection ─► bounds ─► TLS ─► origin, role, CSRF (gate) ─► type, size, schema (bodies) ─► operation ─► agent's sockets
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import type { Server as HttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import cookie from '@fastify/cookie'
@@ -17,7 +18,8 @@ import type { HostApi } from '../core/host.ts'
 import type { Logger } from '../core/source.ts'
 import { toJson } from '../core/json.ts'
 import { BODY_BYTES_MAX, takeJsonOnly } from './bodies.ts'
-import type { ServedCertificate } from './certificate.ts'
+import type { Pair, ServedCertificate } from './certificate.ts'
+import { installCertificate, removeCertificate } from './certificate.ts'
 import { boundConnections } from './bounds.ts'
 import { guard } from './gate.ts'
 import { HEADERS, INSISTING } from './headers.ts'
@@ -37,6 +39,8 @@ export interface PanelOptions {
   /** Of the built page. */
   readonly pageDir: string
   readonly certificate: ServedCertificate
+  /** `holdfast-7f3a.local` */
+  readonly localName: string
   readonly agent: AgentApi
   /** Of root: fixed verbs. */
   readonly helper: HostApi
@@ -82,6 +86,8 @@ export async function servePanel(options: PanelOptions): Promise<Panel> {
 }
 
 async function buildServer({
+  localName,
+  dir,
   certificate,
   access,
   agent,
@@ -90,6 +96,7 @@ async function buildServer({
   pageDir,
   version,
 }: PanelOptions): Promise<FastifyInstance> {
+  let served = certificate
   const server = fastify({
     https: {
       key: certificate.key,
@@ -115,7 +122,7 @@ async function buildServer({
   await server.register(cookie)
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(HEADERS)
-    if (certificate.isOwners) reply.headers(INSISTING)
+    if (served.isOwners) reply.headers(INSISTING)
     if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
   })
   await server.register(rateLimit, {
@@ -130,8 +137,21 @@ async function buildServer({
   guard(server, access, (request) => connections.keep(request.raw.socket))
   takeJsonOnly(server)
   addLogIn(server, access)
-  const { fingerprint, subject, validTo, isOwners } = certificate
-  const parts = { agent, helper, access, log, version, certificate: { fingerprint, subject, validTo, isOwners } }
+  const parts = {
+    agent,
+    access,
+    helper,
+    log,
+    version,
+    certificate: () => viewOf(served),
+    async install(pair: Pair | null) {
+      served = pair ? await installCertificate(dir, pair) : await removeCertificate(dir, localName)
+      // Connections that are open go on with the one that they began with.
+      ;(server.server as unknown as HttpsServer).setSecureContext({ key: served.key, cert: served.cert, minVersion: 'TLSv1.2' })
+      await say(dir, { ...(await saidIn(dir)), fingerprint: served.fingerprint })
+      return viewOf(served)
+    },
+  }
   addOperations(server, parts)
   addAccessOperations(server, parts)
   addOpenApi(server, parts)
@@ -141,6 +161,10 @@ async function buildServer({
 }
 
 const nameOf = (host: string) => (host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host)
+
+const viewOf = ({ fingerprint, subject, validTo, isOwners }: ServedCertificate) => ({ fingerprint, subject, validTo, isOwners })
+
+const saidIn = async (dir: string) => JSON.parse(await readFile(join(dir, 'run', 'panel.json'), 'utf8')) as { url: string }
 
 /** Where the page is, for the console and for whoever started it. */
 async function say(dir: string, where: { readonly url: string; readonly fingerprint: string }): Promise<void> {

@@ -35,6 +35,7 @@ export async function startPanel(
     port: 0,
     pageDir: options.pageDir ?? join(dir, 'no-page'),
     certificate,
+    localName: 'holdfast-7f3a.local',
     access,
     agent: options.agent ?? handMadeAgent(),
     helper: handMadeHost(),

@@ -170,12 +170,15 @@ describe('what has been tried elsewhere', () => {
   test('what is too large, or compressed, is not taken', async () => {
     // Who sends on after the answer finds the connection closed.
     const outcome = (asked: Promise<{ status: number }>) => asked.then((it) => it.status).catch(() => 'cut')
-    expect([413, 'cut']).toContain(await outcome(anna.call('secrets set', { name: 'a', text: 'x'.repeat(70_000) })))
+    const connection = { connection: 'close' }
+    const large = anna.call('secrets set', { name: 'a', text: 'x'.repeat(70_000) }, { headers: connection })
+    expect([413, 'cut']).toContain(await outcome(large))
+    expect([431, 'cut']).toContain(await outcome(anna.ask('/', { headers: { ...connection, x: 'y'.repeat(20_000) } })))
+    const packed = anna.call('status', {}, { headers: { ...connection, 'content-encoding': 'gzip' } })
+    expect([415, 'cut']).toContain(await outcome(packed))
     expect(stored).toEqual([])
-    const reply = await anna.call('status', {}, { headers: { 'content-encoding': 'gzip' } })
-    expect(reply.status).toBe(415)
-    expect([431, 'cut']).toContain(await outcome(anna.ask('/', { headers: { x: 'y'.repeat(20_000) } })))
-    expect((await anna.call('settings check', { text: 'x'.repeat(2_000_000) })).status).toBe(200)
+    const settings = await anna.call('settings check', { text: 'x'.repeat(2_000_000) }, { headers: connection })
+    expect(settings.status).toBe(200)
   })
 
   test('no method but those that are needed', async () => {
@@ -220,6 +223,39 @@ describe('TLS', () => {
     const dir = join(panel.dir, 'access', 'tls')
     for (const it of readdirSync(dir)) expect(statSync(join(dir, it)).mode & 0o777).toBe(0o600)
   })
+})
+
+test('a certificate of the owner is served at once, and a browser is told to insist on HTTPS; one that cannot be is refused', async () => {
+  const other = await startPanel()
+  const [key, cert] = ['key', 'cert'].map((it) => readFileSync(join(other.dir, 'access', 'tls', `own-${it}.pem`), 'utf8')) as [
+    string,
+    string,
+  ]
+  await other.close()
+  const own = readFileSync(join(panel.dir, 'access', 'tls', 'own-key.pem'), 'utf8')
+  for (const pair of [
+    { key: own, cert },
+    { key, cert: 'x' },
+    { key: 'x', cert },
+  ])
+    expect((await anna.call('certificate install', { pair })).status).toBe(400)
+  const shown = async () => {
+    const { hostname: host, port } = new URL(panel.url)
+    const socket = connect({ host, port: Number(port), rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    const { fingerprint256 } = socket.getPeerX509Certificate() as { fingerprint256: string }
+    socket.destroy()
+    return fingerprint256
+  }
+  expect((await anna.call('certificate install', { pair: { key, cert } })).json()).toMatchObject({
+    fingerprint: other.fingerprint,
+    isOwners: true,
+  })
+  expect(await shown()).toBe(other.fingerprint)
+  expect((await anna.ask('/')).headers['strict-transport-security']).toBe('max-age=31536000')
+  await anna.call('certificate install', { pair: null })
+  expect(await shown()).toBe(panel.fingerprint)
+  expect((await anna.ask('/')).headers['strict-transport-security']).toBeUndefined()
 })
 
 describe('plain HTTP', () => {
