@@ -19,6 +19,8 @@ import type { CheckedSettings, SettingsProblem } from './settings/read.ts'
 import { changeSecret, openSecrets } from './settings/secrets.ts'
 import type { CheckedApart } from './workers/read-settings.ts'
 
+const NOT_CONFIRMED = 'not confirmed in time'
+
 export interface SettingsParts {
   readonly file: string
   /** DIR. */
@@ -73,7 +75,7 @@ export function settingsService(parts: SettingsParts): SettingsService {
     const { revision, by } = pending
     const late = () => {
       logger.warn({ revision, by }, 'the settings were not confirmed in time and are taken back')
-      void inTurn(() => takeBack(revision)).catch((error: Error) =>
+      void inTurn(() => takeBack(revision, 'holdfast', NOT_CONFIRMED)).catch((error: Error) =>
         logger.error({}, `settings cannot be taken back: ${error.message}`),
       )
     }
@@ -82,13 +84,13 @@ export function settingsService(parts: SettingsParts): SettingsService {
   }
 
   /** To the text before the change that waits, unless that one was confirmed or replaced meanwhile. */
-  async function takeBack(revision: string): Promise<void> {
+  async function takeBack(revision: string, by: string, note: string): Promise<void> {
     if (pending?.revision !== revision) return
     const text =
       (await history.text(pending.previous)) ?? refuse('settings', 'the text before the change is not in the history any more')
     await putInForce(text)
     await history.mark(revision, 'reverted')
-    await record(text, 'holdfast', 'not confirmed in time')
+    await record(text, by, note)
     await settle(undefined)
   }
 
@@ -164,7 +166,7 @@ export function settingsService(parts: SettingsParts): SettingsService {
 
   async function revert(revision: string | undefined, by: string): Promise<SettingsNow> {
     if (pending && revision === undefined) {
-      await takeBack(pending.revision)
+      await takeBack(pending.revision, by, 'taken back')
       return now()
     }
     const current = revisionOf(await read())
@@ -266,7 +268,7 @@ export function settingsService(parts: SettingsParts): SettingsService {
     logger.warn({ revision: found.revision }, 'the settings were not confirmed in time and are taken back')
     await writeWhole(file, text)
     await history.mark(found.revision, 'reverted')
-    await record(text, 'holdfast', 'not confirmed in time')
+    await record(text, 'holdfast', NOT_CONFIRMED)
     await history.setPending(undefined)
   }
 }

@@ -183,6 +183,11 @@ test('a change that nobody confirms is taken back, also over a kill of the agent
   expect((await api.settingsHistory()).map((it) => it.outcome)).toEqual(['current', 'reverted', 'replaced'])
   expect((await api.settings()).pending).toBeNull()
 
+  await apply(next, { confirmWithinMs: 60_000 })
+  await api.settingsRevert(undefined, 'berta')
+  expect((await api.settingsHistory())[0]).toMatchObject({ by: 'berta', note: 'taken back', outcome: 'current' })
+  expect((await api.settings()).text).toBe(before)
+
   const again = await apply(next, { confirmWithinMs: 2_000 })
   await api.settingsConfirm(again.revision)
   await sleep(2_500)

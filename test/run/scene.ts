@@ -25,7 +25,7 @@ const TOPICS = ['holdfast.telemetry.v1', 'holdfast.aggregates.v1', 'holdfast.eve
 const PARTITIONS = 4
 /** What the plant calls the gateway in the settings that it writes. */
 const DEVICE = 'hf-plant'
-const READY_MS_MAX = 60_000
+const READY_MS_MAX = 180_000
 const PORT_COUNT = 10
 /** The one that a person looks at. */
 const PAGE_SCENE = 'demo'
