@@ -21,12 +21,3 @@ export function locale(): string {
   const own = navigator.languages.find((it) => it.startsWith(language.value))
   return own ?? (language.value === 'de' ? 'de-DE' : 'en-GB')
 }
-
-export function applyTheme(): void {
-  effect(() => {
-    document.documentElement.dataset['theme'] = theme.value
-  })
-  effect(() => {
-    document.documentElement.lang = language.value
-  })
-}
