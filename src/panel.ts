@@ -9,6 +9,7 @@ import { localName } from './core/device-name.ts'
 import { connectAgent } from './local-api/client.ts'
 import { connectHost } from './machine/host/client.ts'
 import { openLogger } from './machine/logger.ts'
+import { keepHeapsSmall } from './machine/memory.ts'
 import { deviceIdentity } from './settings/identity.ts'
 import { openCertificate } from './web/certificate.ts'
 import { servePanel } from './web/server.ts'
@@ -31,6 +32,7 @@ export async function runPanel(
   { dir, host, port, redirect, env, version }: PanelProcessOptions,
   signal: AbortSignal,
 ): Promise<number> {
+  keepHeapsSmall()
   setPriority(NICENESS)
   const log = await openLogger('panel', env['LOG_LEVEL'] ?? 'info')
   const access = await openAccess(dir)

@@ -131,7 +131,7 @@ function tcpStep(host: string, port: number, signal: AbortSignal): Promise<TestS
       socket.destroy()
       resolve({ step, ok: true, detail: `open, ${(performance.now() - begun).toFixed(1)} ms` })
     })
-    socket.once('error', (error) => resolve({ step, ok: false, detail: codeOf(error), remedy: portRemedy(codeOf(error)) }))
+    socket.on('error', (error) => resolve({ step, ok: false, detail: codeOf(error), remedy: portRemedy(codeOf(error)) }))
   })
 }
 
@@ -149,7 +149,8 @@ async function* tlsSteps(host: string, port: number, signal: AbortSignal): Async
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once('secureConnect', resolve)
-      socket.once('error', reject)
+      // Not once: a far end that has gone may say so twice.
+      socket.on('error', reject)
       socket.setTimeout(STEP_MS_MAX, () => reject(new Error('no answer to the hand-shake')))
     })
     const ms = (performance.now() - begun).toFixed(0)

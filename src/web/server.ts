@@ -23,6 +23,7 @@ import { guard } from './gate.ts'
 import { HEADERS, INSISTING } from './headers.ts'
 import { addLogIn } from './log-in.ts'
 import { addAccessOperations, addOpenApi, addOperations } from './operations.ts'
+import { addMetrics } from './metrics.ts'
 import { addPage } from './page.ts'
 import { serveRedirect } from './redirect.ts'
 import { fail } from './refuse.ts'
@@ -134,6 +135,7 @@ async function buildServer({
   addOperations(server, parts)
   addAccessOperations(server, parts)
   addOpenApi(server, parts)
+  addMetrics(server, parts.agent)
   addPage(server, pageDir)
   return server
 }

@@ -144,3 +144,13 @@ test('log-out ends the session, log-in begins another', async () => {
   expect(anna.cookies.get('__Host-holdfast')).not.toBe(before.get('__Host-holdfast'))
   expect((await anna.call('status')).status).toBe(200)
 })
+
+test('figures for Prometheus, for whoever has a token', async () => {
+  const { token } = (
+    await anna.call('tokens add', { name: 'prometheus', role: 'viewer', until: (Date.now() + 60_000) * 1_000 })
+  ).json<{ token: string }>()
+  const reply = await askHttps(`${panel.url}/metrics`, { headers: { authorization: `Bearer ${token}` } })
+  expect(reply.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8')
+  expect(reply.text).toMatch(/^# HELP holdfast_\w+ .+\n# TYPE holdfast_\w+ (?:gauge|counter)\nholdfast_\w+/)
+  expect((await askHttps(`${panel.url}/metrics`, {})).status).toBe(401)
+})

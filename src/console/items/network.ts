@@ -79,9 +79,10 @@ async function intoSettings(session: Session, ports: readonly NetworkPort[]): Pr
       await throughAgent(parts.agent, ports, person.name)
       return terminal.print([SAID])
     } catch (error) {
-      if (!(error instanceof Unreachable && error.code === 'agent-unreachable')) throw error
       // A box with much to do may answer late: what it did meanwhile is seen, and not done twice.
-      if ((await agentAway(session)) !== undefined) break
+      const isAway = error instanceof Unreachable && error.code === 'agent-unreachable'
+      if (!isAway && (tries === 0 || !(error instanceof BadInput))) throw error
+      if (isAway && (await agentAway(session)) !== undefined) break
     }
   }
   if (!verbs.includes('settingsWrite'))

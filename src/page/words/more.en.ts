@@ -195,7 +195,7 @@ export const moreEn = {
   'log.action.overflowed': 'overflowed',
   'log.action.elsewhere': 'delivered elsewhere',
   'log.lines': 'Lines of the ledger',
-  'log.moreLines': '{n} more lines',
+  'log.moreLines': '{n} more {n|line|lines}',
   'log.when': 'Given up',
   'log.sequences': 'Sequences',
   'log.form': 'Form',
@@ -213,7 +213,7 @@ export const moreEn = {
   'log.csvCut': 'The file has the first {n} readings; choose a shorter range for the rest.',
   'log.noReadings': 'No readings.',
   'log.noReadingsText': 'What is delivered and not kept is in Kafka alone (log.keepDelivered).',
-  'log.moreTags': '{n} more tags fit; give a narrower name.',
+  'log.moreTags': '{n} more {n|tag fits|tags fit}; give a narrower name.',
   'log.noNumbers': 'no numbers to draw',
   'log.chartText': 'last {last}, least {least}, greatest {greatest}',
   'log.badRows': '{n} bad',
@@ -226,7 +226,7 @@ export const moreEn = {
   'log.check': 'Check',
   'log.whole': 'Whole',
   'log.damaged': '{n} damaged',
-  'log.checked': '{files} files, {bytes}, {readings} readings',
+  'log.checked': '{files} {files|file|files}, {bytes}, {readings} readings',
   'log.repair':
     'holdfast log repair gives up what is damaged, names it in the ledger, and keeps the rest. Save the settings first; a disk that has lost data once may do it again.',
   // Settings

@@ -1,10 +1,10 @@
 // One series over time: the mean as a line, smallest and greatest as a band, so that no peak vanishes.
 import 'uplot/dist/uPlot.min.css'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import uPlot from 'uplot'
 import { measured } from '../../format/number.ts'
 import { time } from '../../format/time.ts'
-import { language, theme } from '../../state/preferences.ts'
+import { language, locale, theme } from '../../state/preferences.ts'
 import { t } from '../../words/index.ts'
 import type { Series } from './series.ts'
 
@@ -12,18 +12,19 @@ const HEIGHT = 220
 
 export function Chart({ series }: { readonly series: Series }) {
   const place = useRef<HTMLDivElement>(null)
+  const scheme = useScheme()
   useEffect(() => {
     const it = place.current
     if (!it) return
     const { times, values, least, greatest } = series
-    const plot = new uPlot(optionsOf(series, it), [[...times], [...values], [...least], [...greatest]] as uPlot.AlignedData, it)
+    const plot = new uPlot(optionsOf(series, it), [[...times], [...greatest], [...least], [...values]] as uPlot.AlignedData, it)
     const size = new ResizeObserver(() => plot.setSize({ width: it.clientWidth, height: HEIGHT }))
     size.observe(it)
     return () => {
       size.disconnect()
       plot.destroy()
     }
-  }, [series, theme.value, language.value])
+  }, [series, scheme, theme.value, language.value])
   return (
     <figure class="chart">
       <figcaption>
@@ -32,6 +33,19 @@ export function Chart({ series }: { readonly series: Series }) {
       <div ref={place} role="img" aria-label={`${series.tag}: ${textOf(series)}`} />
     </figure>
   )
+}
+
+/** Changes with the system between light and dark: a canvas does not by itself. */
+function useScheme(): boolean {
+  const [isDark, setDark] = useState(false)
+  useEffect(() => {
+    const query = matchMedia('(prefers-color-scheme: dark)')
+    const look = () => setDark(query.matches)
+    look()
+    query.addEventListener('change', look)
+    return () => query.removeEventListener('change', look)
+  }, [])
+  return isDark
 }
 
 function textOf({ values, least, greatest, unit = '', bad }: Series): string {
@@ -55,37 +69,42 @@ function optionsOf({ unit = '' }: Series, place: HTMLElement): uPlot.Options {
     grid: { stroke: colour('--line'), width: 1 },
     ticks: { stroke: colour('--line'), width: 1 },
   }
-  const none = () => ''
+  const text = (_: uPlot, it: number | null) => (it === null ? '—' : measured(it))
   return {
     width: place.clientWidth,
     height: HEIGHT,
     scales: { x: { time: true } },
     legend: { show: true },
-    axes: [axis, { ...axis, size: 64, values: (_, marks) => marks.map((it) => measured(it)) }],
+    axes: [
+      { ...axis, values: (_, marks) => marks.map((it, at) => timeMark(it, marks[at - 1])) },
+      { ...axis, size: 64, values: (_, marks) => marks.map((it) => measured(it)) },
+    ],
+    // The band first: the line stands on it.
     series: [
       { label: t('log.time'), value: (_, it) => (it === null ? '—' : time(it * 1e6, true)) },
+      { label: t('log.greatest'), stroke: 'transparent', value: text, points: { show: false } },
+      { label: t('log.least'), stroke: 'transparent', value: text, points: { show: false } },
       {
         label: t('log.value'),
         stroke: colour('--main'),
         width: 2,
         value: (_, it) => (it === null ? '—' : `${measured(it)} ${unit}`),
       },
-      {
-        label: t('log.least'),
-        stroke: 'transparent',
-        value: (_, it) => (it === null ? '—' : measured(it)),
-        points: { show: false },
-      },
-      {
-        label: t('log.greatest'),
-        stroke: 'transparent',
-        value: (_, it) => (it === null ? '—' : measured(it)),
-        points: { show: false },
-      },
     ],
-    bands: [{ series: [3, 2], fill: colour('--raw-ground') }],
-    hooks: { setSeries: [none] },
+    bands: [{ series: [1, 2], fill: colour('--raw-ground') }],
   }
+}
+
+/** The hour of each mark; the date where it is another one than before. */
+function timeMark(seconds: number, before: number | undefined): string {
+  const at = new Date(seconds * 1_000)
+  const day = (it: Date) => it.toLocaleDateString(locale(), { day: 'numeric', month: 'short' })
+  const hour = at.toLocaleTimeString(locale(), {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: at.getSeconds() === 0 ? undefined : '2-digit',
+  } as Intl.DateTimeFormatOptions)
+  return before !== undefined && day(new Date(before * 1_000)) === day(at) ? hour : `${hour}\n${day(at)}`
 }
 
 function resolved(place: HTMLElement, name: string): string {

@@ -46,6 +46,9 @@ export function Audit() {
 const textOf = ({ what, by, address, detail }: AuditEvent) =>
   [what, by, address, ...Object.entries(detail).flat()].join(' ').toLowerCase()
 
+/** A revision is known by its first digits. */
+const shortened = (value: string) => (/^[0-9a-f]{64}$/.test(value) ? value.slice(0, 12) : value)
+
 function columns(): Column<AuditEvent>[] {
   return [
     { key: 'at', title: t('log.time'), isName: true, cell: (it) => <Time micros={it.at} isWithDate /> },
@@ -57,7 +60,7 @@ function columns(): Column<AuditEvent>[] {
       title: t('security.detail'),
       cell: (it) =>
         Object.entries(it.detail)
-          .map(([key, value]) => `${key}: ${value}`)
+          .map(([key, value]) => `${key}: ${shortened(value)}`)
           .join(', '),
     },
   ]
