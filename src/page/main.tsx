@@ -2,7 +2,7 @@ import { render } from 'preact'
 import { App } from './app.tsx'
 import { askSession } from './state/session.ts'
 import { loadWords } from './words/index.ts'
-import { applyTheme } from './state/apply-theme.ts'
+import { applyTheme } from './state/theme.ts'
 
 applyTheme()
 const session = askSession()

@@ -77,6 +77,11 @@ describe('lines of tags', () => {
   })
 })
 
+test('no word stands in two files: the one that is loaded later would win', () => {
+  const keys = [en, moreEn, sourcesEn].flatMap((it) => Object.keys(it))
+  expect(keys.filter((it, at) => keys.indexOf(it) !== at)).toEqual([])
+})
+
 test('both languages fill in the same places', () => {
   const places = (text: string) => [...new Set([...text.matchAll(/\{(\w+)/g)].map((it) => it[1]))].toSorted()
   const pairs = [

@@ -1,10 +1,8 @@
 import type { MoreWords } from './index.ts'
 
 export const moreDe: MoreWords = {
-  class: 'Klasse',
   discard: 'Verwerfen',
   mustBe: 'Muss sein: {allowed}',
-  name: 'Name',
   removeName: '{name} entfernen',
   showDifference: 'Unterschied zeigen',
   'manual.pages': 'Seiten des Handbuchs',
@@ -67,10 +65,7 @@ export const moreDe: MoreWords = {
   'retention.choose.nothing': 'nichts',
   'retention.window': 'von je',
   allClasses: 'alle Klassen',
-  edit: 'Bearbeiten',
-  perSecond: '/s',
   readingsUnit: 'Messwerte',
-  remove: 'Entfernen',
   removeNumber: 'Zeile {n} entfernen',
   test: 'Testen',
   until: 'bis',
@@ -161,7 +156,6 @@ export const moreDe: MoreWords = {
   'uplinks.at': 'Wann',
   'uplinks.zone': 'Zeitzone',
   'uplinks.noZone': 'Muss eine Zone wie Europe/Berlin sein',
-  refresh: 'Neu laden',
   'log.about': 'Was das Gerät hält, was es aufgab und warum, und was die Messwerte waren.',
   'log.held': 'Bestand nach Klasse',
   'log.fill': 'Füllung des Logs',

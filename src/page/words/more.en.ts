@@ -1,10 +1,8 @@
 // Words of the pages that come after the first view.
 export const moreEn = {
   // Everywhere in these pages
-  class: 'Class',
   discard: 'Discard',
   mustBe: 'Must be {allowed}',
-  name: 'Name',
   removeName: 'Remove {name}',
   showDifference: 'Show the difference',
   // Manual
@@ -70,10 +68,7 @@ export const moreEn = {
   'retention.window': 'of each',
   // More, everywhere
   allClasses: 'all classes',
-  edit: 'Edit',
-  perSecond: '/s',
   readingsUnit: 'readings',
-  remove: 'Remove',
   removeNumber: 'Remove line {n}',
   test: 'Test',
   until: 'until',
@@ -165,7 +160,6 @@ export const moreEn = {
   'uplinks.at': 'When',
   'uplinks.zone': 'Time zone',
   'uplinks.noZone': 'Must be a zone as Europe/Berlin',
-  refresh: 'Refresh',
   // Log
   'log.about': 'What the box holds, what it gave up and why, and what the readings were.',
   'log.held': 'Held by class',

@@ -146,7 +146,7 @@ function Statistics({ it }: { readonly it: SourceReport }) {
         {Object.entries(it.details ?? {}).map(([key, value]) => (
           <>
             <dt>{key}</dt>
-            <dd>{typeof value === 'number' ? number(value) : value}</dd>
+            <dd>{String(value)}</dd>
           </>
         ))}
       </dl>

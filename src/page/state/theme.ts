@@ -1,4 +1,4 @@
-// The document follows the choices of its reader.
+// The document looks and speaks as this browser remembers.
 import { effect } from '@preact/signals'
 import { language, theme } from './preferences.ts'
 
