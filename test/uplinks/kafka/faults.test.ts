@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { Unreachable } from '../../../src/core/errors.ts'
 import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../../kafka/broker.ts'
@@ -12,6 +12,9 @@ import { NEVER, openFor, PROTOCOLS } from './cluster.ts'
 import type { Freezer } from './freezer.ts'
 import { freezer } from './freezer.ts'
 import { batchOf, doubles, positionOf, rawStream } from './slices.ts'
+
+/** A broker alone (Kafka 4.4) that was killed leaves reads of positions unanswered for minutes in about one of ten times, then answers again by itself. */
+const STALLED_MS_MAX = 720_000
 
 describe.each(PROTOCOLS)('$name', ({ client, features }) => {
   let broker: Broker
@@ -68,9 +71,12 @@ describe.each(PROTOCOLS)('$name', ({ client, features }) => {
     expect(report.ok, `seed ${seed}`).toBe(true)
   })
 
-  test('the broker is killed -9 in the midst of it and comes back: every sequence once', { timeout: 240_000 }, async () => {
+  test('the broker is killed -9 in the midst of it and comes back: every sequence once', {
+    timeout: STALLED_MS_MAX,
+  }, async () => {
     const [transactions, readings] = [100, 400]
     const { child, committed } = sender('survivor', transactions, readings)
+    onTestFinished(() => void child.kill('SIGKILL'))
     await expect.poll(committed, { timeout: 60_000, interval: 20 }).toBeGreaterThan(20)
     await broker.kill()
     await broker.start()
