@@ -26,10 +26,28 @@ export async function runSessions(terminal: Terminal, parts: ConsoleParts, idleM
   }
 }
 
+/** A disk that fails must neither keep anybody out nor fill the line without end: what cannot be told is said, and the prompt comes. */
+async function banner(parts: ConsoleParts): Promise<string[]> {
+  try {
+    return bannerLines(await bannerView(parts), Date.now() * 1000)
+  } catch (error) {
+    return ['HOLDFAST  PROBLEM: this box cannot say how it is', ...errorLines(error)]
+  }
+}
+
+/** Where nobody can say, the prompt is that of every day: what is typed there is checked anyway. */
+function claimed(access: ConsoleParts['access']): boolean {
+  try {
+    return access.isClaimed()
+  } catch {
+    return true
+  }
+}
+
 async function logIn(terminal: Terminal, parts: ConsoleParts): Promise<Person | undefined> {
   const { access } = parts
-  await terminal.flow(['', ...bannerLines(await bannerView(parts), Date.now() * 1000), ''])
-  const isClaimed = access.isClaimed()
+  await terminal.flow(['', ...(await banner(parts)), ''])
+  const isClaimed = claimed(access)
   const hint = isClaimed ? 'Name (or: reset, with the claim code): ' : 'Name (or: claim): '
   const name = await terminal.ask(hint)
   if (name === '') return undefined
@@ -58,7 +76,7 @@ async function session(here: Session): Promise<void> {
   const { terminal, parts, person } = here
   try {
     for (;;) {
-      await terminal.print(['', ...bannerLines(await bannerView(parts), Date.now() * 1000), ...menuLines(here)])
+      await terminal.print(['', ...(await banner(parts)), ...menuLines(here)])
       const choice = await choose(here)
       // Ended elsewhere: by an admin, by a new password of his.
       if (choice === 0 || !person.isAlive()) break

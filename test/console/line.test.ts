@@ -1,5 +1,5 @@
 // What a serial line does to a console: silence, hang-ups, Ctrl-C and Ctrl-D, noise, guesses, and texts that would steer the terminal.
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -104,6 +104,19 @@ test('who has forgotten the only password sets a new one with the claim code, wi
   await logIn(line, 'anna', 'another four words')
   await line.see(CHOICE)
   expect(line.written()).not.toContain(code)
+})
+
+test('a box that cannot say who it is still has a prompt, and lets its people in', async () => {
+  await claim()
+  mkdirSync(join(dir, 'identity.json'))
+  const line = open()
+  expect(await line.see(NAME)).toContain('PROBLEM')
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  expect(line.written().split(NAME)).toHaveLength(2)
+  line.enter('anna')
+  await line.see('Password: ')
+  line.enter(PASSWORD)
+  await line.see(CHOICE)
 })
 
 test('nobody types: logged out; the log-in prompt itself waits for ever', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { VERBS } from '../../src/machine/host/verbs/index.ts'
 import { hostSocket } from '../../src/machine/host/wire.ts'
+import { until } from '../route/until.ts'
 import type { Child } from '../run/child.ts'
 import type { HostSite } from './host-process.ts'
 import { hostSite } from './host-process.ts'
@@ -96,6 +97,23 @@ describe.skipIf(!can)('a panel that was taken over', () => {
     expect(await send('x'.repeat(6_000_000))).toBe('')
     expect((await site.host.networkShow()).by).toBe('ip')
     expect(helper.isRunning()).toBe(true)
+  })
+
+  test('who takes every place and drips, or leaves an answer lying, does not keep the console out', {
+    timeout: 60_000,
+  }, async () => {
+    const sockets = Array.from({ length: 16 }, () => connect({ path: hostSocket(site.data), allowHalfOpen: true }))
+    for (const [at, socket] of sockets.entries()) {
+      socket.on('error', () => undefined).pause()
+      socket.write(at % 2 === 0 ? '{' : '{"verb":"verbs","input":{}}\n')
+    }
+    const drip = setInterval(() => sockets.forEach((it, at) => at % 2 === 0 && it.writable && it.write(' ')), 1_000)
+    try {
+      await until('the console is let in', () => site.host.networkShow().catch(() => undefined), 30_000)
+    } finally {
+      clearInterval(drip)
+      for (const it of sockets) it.destroy()
+    }
   })
 
   test('settings are written only when they are right, and only over the settings file', async () => {

@@ -12,7 +12,8 @@ import { VERBS } from './verbs/index.ts'
 import { packHostError, REQUEST_CHARS_MAX } from './wire.ts'
 
 const CONNECTIONS_MAX = 16
-const REQUEST_MS_MAX = 10_000
+/** For all of a request to come, and for its answer to be taken: not from piece to piece, or one that drips would hold its place for ever. */
+const TRANSFER_MS_MAX = 10_000
 
 const request = z.strictObject({ verb: z.string().max(32), input: z.record(z.string(), z.unknown()) })
 
@@ -53,16 +54,23 @@ function answers(path: string): Promise<boolean> {
 function serve(socket: Socket, host: HostParts, said: (text: string) => void): void {
   let text = ''
   let isAsked = false
+  const limited = () => setTimeout(() => socket.destroy(), TRANSFER_MS_MAX)
+  let limit = limited()
   socket.setEncoding('utf8')
-  socket.setTimeout(REQUEST_MS_MAX, () => !isAsked && socket.destroy())
   socket.on('error', () => socket.destroy())
+  socket.on('close', () => clearTimeout(limit))
   socket.on('data', (part: string) => {
     if (isAsked) return
     text += part
     if (text.length > REQUEST_CHARS_MAX) socket.destroy()
     else if (text.includes('\n')) {
       isAsked = true
-      void answer(text.slice(0, text.indexOf('\n')), host, said).then((it) => socket.end(`${JSON.stringify(it)}\n`))
+      clearTimeout(limit)
+      void answer(text.slice(0, text.indexOf('\n')), host, said).then((it) => {
+        if (socket.destroyed) return
+        limit = limited()
+        socket.end(`${JSON.stringify(it)}\n`)
+      })
     }
   })
 }

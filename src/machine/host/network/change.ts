@@ -69,16 +69,19 @@ export function createNetwork(parts: NetworkParts): Network {
   }
   const undo = async ({ files, had, bootId: of }: Pending): Promise<void> => {
     await writeFiles(filesDir, files)
-    if (by === 'networkd') await reload(Object.keys(files))
+    // A port that was unplugged meanwhile has nothing to put back, and must not hold up the others.
+    const there = new Set((await interfacesNow(programs)).map((it) => it.name))
+    if (by === 'networkd') await reload(Object.keys(files).filter((it) => there.has(it)))
     // Of another boot nothing is left in the kernel.
-    else if (of === bootId) for (const it of had) await putBack(programs, it)
+    else if (of === bootId) for (const it of had) if (there.has(it.name)) await putBack(programs, it)
   }
+  /** Where it fails the clock goes on: it is tried again when the time is over. */
   const takeBack = async (why: string): Promise<void> => {
-    clearTimeout(timer)
     const { ports, pending } = await readState(dir)
     if (!pending) return
     await undo(pending)
     await writeState(dir, { ports, pending: null })
+    clearTimeout(timer)
     parts.said(`the change of ${pending.ports.map((it) => it.interface).join(', ')} is taken back: ${why}`)
   }
   const show = async (): Promise<NetworkNow> => {
@@ -86,8 +89,9 @@ export function createNetwork(parts: NetworkParts): Network {
     const left = pending && { ports: pending.ports, by: pending.by, revertsInMs: Math.max(0, pending.until - parts.uptimeMs()) }
     return { interfaces: await interfacesNow(programs), ports, pending: left, by }
   }
-  const apply = async ({ ports: wanted, confirmWithinMs, by: who }: NetworkChange): Promise<void> => {
+  const apply = async ({ ports: asked, confirmWithinMs, by: who }: NetworkChange): Promise<void> => {
     const { ports, pending } = await readState(dir)
+    const wanted = asked.map((it) => zoned(it, ports))
     if (pending) {
       const remedy = 'confirm it or take it back first'
       throw new BadInput([{ where: 'network', text: `a change by ${pending.by} waits for its confirmation`, remedy }])
@@ -123,8 +127,8 @@ export function createNetwork(parts: NetworkParts): Network {
       inTurn(async () => {
         const { ports, pending } = await readState(dir)
         if (!pending) throw nothingWaits()
-        clearTimeout(timer)
         await writeState(dir, { ports: joined(ports, pending.ports), pending: null })
+        clearTimeout(timer)
         return show()
       }),
     revert: () =>
@@ -136,6 +140,12 @@ export function createNetwork(parts: NetworkParts): Network {
       }),
     close: () => clearTimeout(timer),
   }
+}
+
+/** Who sets an address alone leaves the port in the zone that it had: a plant's router must not become the way to the world by it. */
+function zoned(port: NetworkPort, standing: readonly NetworkPort[]): NetworkPort {
+  const zone = port.zone ?? standing.find((it) => it.interface === port.interface)?.zone
+  return zone ? { ...port, zone } : port
 }
 
 /** Arrays of state may be written to. */
