@@ -120,7 +120,9 @@ export function openLogIn(parts: LogInParts): LogIn {
     },
     async resetAdmin(typed, password, user) {
       if (parts.isResetOff())
-        throw new Refused('reset-off', 'an admin has switched this off', { remedy: 'only a factory reset is left' })
+        throw new Refused('reset-off', 'an admin has switched this off', {
+          remedy: 'another admin can set a new password, under Security',
+        })
       if (!code.isClaimed()) throw new Refused('unclaimed', 'nobody has claimed this box yet', { remedy: 'claim it first' })
       const admins = users
         .list()

@@ -148,7 +148,7 @@ describe.skipIf(!can)("a technician's job", () => {
     expect(await item(line, 13, ['b'])).toContain('settings.yaml')
     expect(await item(line, 10)).toMatch(/diagnostics-\d{8}T\d{6}\.tar\.gz/)
     // What this system does not have is said.
-    for (const it of [11, 12, 15]) expect(await item(line, it)).toContain('not on this system')
+    for (const it of [11, 12, 15]) expect(await item(line, it)).toContain('not on this system: this version cannot')
     // The admin has forgotten his password.
     line.enter('6')
     await line.see('Name: ')
@@ -197,5 +197,7 @@ async function outcome({ site }: Box, net: Namespace, address: string, password:
   const access = await openAccess(site.data)
   await access.confirmPassword(ADMIN, password, { address: 'test' })
   expect(access.issues().map((it) => it.code)).toContain('admin-reset')
+  const done = access.auditLatest(100).events.filter((it) => it.by === TECHNICIAN)
+  for (const what of ['network revert', 'network confirm']) expect(done.map((it) => it.what)).toContain(what)
   access.close()
 }

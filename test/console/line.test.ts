@@ -59,6 +59,15 @@ async function logIn(line: Line, user = 'anna', password = PASSWORD): Promise<vo
   line.enter(password)
 }
 
+/** A box that is claimed, and an admin at its menu. */
+async function atMenu(more: readonly string[] = []): Promise<Line> {
+  await claim()
+  const line = open(more)
+  await logIn(line)
+  await line.see(CHOICE)
+  return line
+}
+
 test('until the box is claimed its code stands there, and claims it; then it is gone', async () => {
   const line = open()
   const banner = await line.see('Name (or: claim): ')
@@ -133,10 +142,7 @@ test('nobody types: logged out; the log-in prompt itself waits for ever', async 
 })
 
 test('a hang-up ends the session and the process', async () => {
-  await claim()
-  const line = open()
-  await logIn(line)
-  await line.see(CHOICE)
+  const line = await atMenu()
   expect(await sessionsHere()).toEqual(['anna'])
   line.hangUp()
   await until('the console has ended', () => !line.isRunning())
@@ -144,10 +150,7 @@ test('a hang-up ends the session and the process', async () => {
 })
 
 test('Ctrl-C leads back to the menu, Ctrl-D logs out', async () => {
-  await claim()
-  const line = open()
-  await logIn(line)
-  await line.see(CHOICE)
+  const line = await atMenu()
   line.enter('8')
   await line.see('p: ping')
   line.type('\x03')
@@ -191,12 +194,9 @@ test('noise on the line, arrow keys and half characters do nothing', async () =>
 })
 
 test('what a log says cannot steer the terminal, and any key ends it', async () => {
-  await claim()
   const log = join(dir, 'agent.log')
   writeFileSync(log, 'first \x1b[2J\x1b]0;owned\x07 line\n')
-  const line = open(['--agent-log', log])
-  await logIn(line)
-  await line.see(CHOICE)
+  const line = await atMenu(['--agent-log', log])
   line.enter('9')
   await line.see('first  [2J ]0;owned  line')
   appendFileSync(log, 'second: 21 °C, größer\u202e\n')
@@ -207,16 +207,13 @@ test('what a log says cannot steer the terminal, and any key ends it', async () 
 })
 
 test('a long page stops before it runs off the screen; q leads back', async () => {
-  await claim()
   const sources = Array.from(
     { length: 40 },
     (_, at) =>
       `  - { name: s${at}, protocol: modbus-tcp, host: 127.0.0.1, port: 1, unit: 1, every: 1s, tags: [{ tag: t${at}, register: "coil:0", type: bool, class: process }] }`,
   )
   writeFileSync(join(dir, 'settings.yaml'), `version: 1\nclasses: [{ name: process }]\nsources:\n${sources.join('\n')}\n`)
-  const line = open()
-  await logIn(line)
-  await line.see(CHOICE)
+  const line = await atMenu()
   line.enter('4')
   await line.see('-- more')
   line.type('q')
@@ -225,10 +222,7 @@ test('a long page stops before it runs off the screen; q leads back', async () =
 })
 
 test('what was done stands in the list of events', async () => {
-  await claim()
-  const line = open(['--stick', dir])
-  await logIn(line)
-  await line.see(CHOICE)
+  const line = await atMenu(['--stick', dir])
   line.enter('10')
   await line.see('Enter: menu ')
   line.hangUp()

@@ -2,6 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { COMMON_OPTIONS } from '../../src/commands/help.ts'
+import { COMMANDS } from '../../src/commands/index.ts'
 import { codesIn, codesOf, wordsOf } from './codes.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -64,6 +66,22 @@ describe('codes', () => {
     expect(german.filter((it) => !codes.has(it))).toEqual([])
   })
 })
+
+test('a command that the manual names exists, with the options that stand behind it', () => {
+  const named = (Object.keys(PARTS) as Language[]).flatMap((language) =>
+    pagesOf(language).flatMap((page) => [...textOf(language, page).matchAll(/`holdfast ([^`]+)`/g)].map((it) => it[1] as string)),
+  )
+  expect(named.length).toBeGreaterThan(10)
+  expect(named.filter((it) => !isCommand(it))).toEqual([])
+  expect(isCommand('log mend')).toBe(false)
+  expect(isCommand('forecast --online 30d')).toBe(false)
+})
+
+function isCommand(text: string): boolean {
+  const found = COMMANDS.filter((it) => `${text} `.startsWith(`${it.name} `)).toSorted((a, b) => b.name.length - a.name.length)[0]
+  if (!found || (found.arguments.length === 0 && /^ [a-z]/.test(text.slice(found.name.length)))) return false
+  return [...text.matchAll(/--([a-z-]+)/g)].every(([, it = '']) => it in found.options || it in COMMON_OPTIONS)
+}
 
 test('every reason of the ledger and every note of a source is explained', () => {
   const words = textOf('en', 'words.md')

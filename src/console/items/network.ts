@@ -1,6 +1,6 @@
 import { parseDocument } from 'yaml'
 import { BadInput, Unreachable } from '../../core/errors.ts'
-import type { NetworkPort } from '../../core/host.ts'
+import type { NetworkPort, PendingNetwork } from '../../core/host.ts'
 import type { Item, Session } from '../parts.ts'
 import { choice, yes } from '../questions.ts'
 import { agentAway } from './status.ts'
@@ -17,16 +17,16 @@ export const network: Item = {
   async run(session) {
     const { terminal, parts, verbs } = session
     const isOffered = verbs.includes('networkApply')
-    const interfaces = isOffered ? (await parts.host.networkShow()).interfaces : parts.box.interfaces()
+    const now = isOffered ? await parts.host.networkShow() : undefined
+    const interfaces = now?.interfaces ?? parts.box.interfaces()
     await terminal.print(
       interfaces.flatMap((it) => [
         ` ${it.name.padEnd(12)} ${it.up ? 'up  ' : 'down'}  ${it.mac}  ${it.addresses.join(' ') || 'no address'}`,
         ...(it.gateway ? [`${' '.repeat(20)}gateway ${it.gateway}`] : []),
       ]),
     )
-    if (!isOffered) return terminal.print(['changing them is not on this system: no helper offers a verb for it'])
-    const { pending } = await parts.host.networkShow()
-    if (pending) return decide(session, `A change by ${pending.by} waits for its confirmation.`)
+    if (!now) return terminal.print(['changing them is not on this system: no helper offers a verb for it'])
+    if (now.pending) return decide(session, `A change by ${now.pending.by} waits for its confirmation.`, now.pending)
     if ((await terminal.ask('s: set an address, Enter: menu ')) !== 's') return 'menu'
     const name = await choice(
       terminal,
@@ -37,8 +37,9 @@ export const network: Item = {
     const port = await portOf(session, name)
     if (!port || !(await yes(terminal, `${name}: ${portText(port)}. Apply it now?`))) return
     parts.access.audit('network', session.person.name, { interface: name, address: port.address })
-    await terminal.during(() => parts.host.networkApply({ ports: [port], confirmWithinMs: CONFIRM_MS, by: session.person.name }))
-    await decide(session, `${name} has ${port.address} now.`)
+    const change = { ports: [port], confirmWithinMs: CONFIRM_MS, by: session.person.name }
+    const { pending } = await terminal.during(() => parts.host.networkApply(change))
+    if (pending) await decide(session, `${name} has ${port.address} now.`, pending)
   },
 }
 
@@ -55,20 +56,22 @@ function portText({ address, gateway, dns }: NetworkPort): string {
   return [address, gateway ? `gateway ${gateway}` : 'no gateway', ...(dns ? [`names by ${dns.join(' ')}`] : [])].join(', ')
 }
 
-async function decide(session: Session, what: string): Promise<void> {
-  const { terminal, parts } = session
-  const { pending } = await parts.host.networkShow()
-  const left = pending ? Math.ceil(pending.revertsInMs / 1000) : 0
+async function decide(session: Session, what: string, { ports, revertsInMs }: PendingNetwork): Promise<void> {
+  const { terminal, parts, person } = session
+  const left = Math.ceil(revertsInMs / 1000)
+  const names = { interfaces: ports.map((it) => it.interface).join(' ') }
   await terminal.print([what, `It is taken back in ${left} s unless you confirm it: also when this line goes down.`])
   const answer = await terminal.ask('k: keep it, r: take it back now, Enter: leave it to the clock ')
   if (answer === 'r') {
+    parts.access.audit('network revert', person.name, names)
     await parts.host.networkRevert()
     return terminal.print(['taken back'])
   }
   if (answer !== 'k') return
+  parts.access.audit('network confirm', person.name, names)
   await parts.host.networkConfirm()
   await terminal.print(['kept'])
-  if (pending) await intoSettings(session, pending.ports)
+  await intoSettings(session, ports)
 }
 
 /** The settings say what is in force, wherever that can be written now. */

@@ -1,10 +1,10 @@
-// What an image with two slots brings with it: the helper of this system has no such verb, and what it does not have is not pretended.
+// What comes with an image that has two slots. Nothing of it is built yet, whatever system this is: that is said, and nobody looks for a setting.
 import type { Item } from '../parts.ts'
 
 function notHere(number: number, title: string, missing: string): Item {
   return { number, title, missing: () => missing, run: () => Promise.resolve() }
 }
 
-export const update = notHere(11, 'Update from USB / check server', 'the helper offers no verb that installs an update')
-export const bootOtherSlot = notHere(12, 'Boot other slot', 'the helper offers no verb that changes the slot')
-export const factoryReset = notHere(15, 'Factory reset', 'the helper offers no verb that resets the box')
+export const update = notHere(11, 'Update from USB / check server', 'this version cannot install updates yet')
+export const bootOtherSlot = notHere(12, 'Boot other slot', 'this version cannot change the slot yet')
+export const factoryReset = notHere(15, 'Factory reset', 'this version cannot reset the box yet; nothing was erased')

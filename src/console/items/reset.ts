@@ -8,7 +8,7 @@ export const resetPassword: Item = {
     const { terminal, parts } = session
     const { access } = parts
     await terminal.print([
-      'The claim code of this box (label, or the file of it) sets a new password.',
+      'The claim code of this box sets a new password: on its label, where one was printed.',
       'All sessions end, and it stands as an issue until an admin has seen it.',
     ])
     if (!(await nameTyped(session, "sets the admin's password anew"))) return
