@@ -20,6 +20,8 @@ import { changeSecret, openSecrets } from './settings/secrets.ts'
 import type { CheckedApart } from './workers/read-settings.ts'
 
 const NOT_CONFIRMED = 'not confirmed in time'
+/** Taken back again where it failed: so long after. */
+const AGAIN_MS = 5_000
 
 export interface SettingsParts {
   readonly file: string
@@ -69,17 +71,19 @@ export function settingsService(parts: SettingsParts): SettingsService {
     await history.add({ revision: revisionOf(text), at: parts.now(), by, ...(note !== undefined && { note }) }, text)
   }
 
-  function arm(): void {
+  /** Not before `leastMs`. */
+  function arm(leastMs = 0): void {
     clearTimeout(timer)
     if (!pending) return
     const { revision, by } = pending
     const late = () => {
       logger.warn({ revision, by }, 'the settings were not confirmed in time and are taken back')
-      void inTurn(() => takeBack(revision, 'holdfast', NOT_CONFIRMED)).catch((error: Error) =>
-        logger.error({}, `settings cannot be taken back: ${error.message}`),
-      )
+      void inTurn(() => takeBack(revision, 'holdfast', NOT_CONFIRMED)).catch((error: Error) => {
+        logger.error({}, `settings cannot be taken back yet: ${error.message}`)
+        arm(AGAIN_MS)
+      })
     }
-    timer = setTimeout(late, Math.max(0, pending.deadlineMs - parts.monotonic()))
+    timer = setTimeout(late, Math.max(leastMs, pending.deadlineMs - parts.monotonic()))
     timer.unref()
   }
 

@@ -5,7 +5,7 @@
 // It knows no secret and starts no shell. Changes of addresses take themselves back unless they are confirmed; that state is on disk.
 import { join } from 'node:path'
 import type { HostRequest } from './commands/command.ts'
-import { BadInput } from './core/errors.ts'
+import { BadInput, Unreachable } from './core/errors.ts'
 import { connectAgent } from './local-api/client.ts'
 import { bootId } from './machine/clock-boot.ts'
 import { createNetwork } from './machine/host/network/change.ts'
@@ -64,12 +64,13 @@ function networkBy({ has, hasSystemd }: Programs): 'networkd' | 'ip' {
   return hasSystemd && has('networkctl') && existsSync('/run/systemd/netif/links') ? 'networkd' : 'ip'
 }
 
+/** One that fails or begins anew runs too: what it has in force must not be written over. */
 async function agentRuns(dir: string): Promise<boolean> {
   return connectAgent(dir)
     .status()
     .then(
       () => true,
-      () => false,
+      (error: unknown) => !(error instanceof Unreachable && error.code === 'agent-unreachable'),
     )
 }
 

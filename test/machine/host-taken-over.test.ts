@@ -3,8 +3,11 @@ import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSy
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Unreachable } from '../../src/core/errors.ts'
+import { serveLocalApi } from '../../src/local-api/server.ts'
 import { VERBS } from '../../src/machine/host/verbs/index.ts'
 import { hostSocket } from '../../src/machine/host/wire.ts'
+import { handMadeAgent, silent } from '../local-api/hand-made-agent.ts'
 import { until } from '../route/until.ts'
 import type { Child } from '../run/child.ts'
 import type { HostSite } from './host-process.ts'
@@ -123,6 +126,15 @@ describe.skipIf(!can)('a panel that was taken over', () => {
       'version: 1\nuplinks:\n  - name: cloud\n    kafka: { brokers: ["a:9093"], tls: {}, sasl: { mechanism: plain, user: u, password: { secret: cloud } } }\n'
     await site.host.settingsWrite(more, 'x')
     expect(text()).toBe(more)
+  })
+
+  test('settings are not written over an agent that is just putting others in force', async () => {
+    const status = () => Promise.reject(new Unreachable('agent-restarting', 'new settings are being put in force'))
+    const agent = await serveLocalApi(site.data, handMadeAgent({ status }), silent)
+    const before = text()
+    await expect(site.host.settingsWrite('version: 1\n# another\n', 'x')).rejects.toThrow('an agent runs')
+    expect(text()).toBe(before)
+    await agent.close()
   })
 
   test('a link that somebody laid where root writes is not followed', async () => {
