@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { AgentApi } from '../core/agent-api.ts'
-import { Unreachable } from '../core/errors.ts'
+import { BadInput, Unreachable } from '../core/errors.ts'
 import type { HostApi, NetworkNow } from '../core/host.ts'
 import type { Command } from './command.ts'
 import { DONE } from './command.ts'
@@ -40,7 +40,21 @@ async function confirmed(agent: AgentApi, host: HostApi, by: string): Promise<Ne
   const { pending } = await host.networkShow()
   const now = await host.networkConfirm()
   await intoSettings(agent, pending?.ports ?? [], by).catch((error: unknown) => {
-    if (!(error instanceof Unreachable && error.code === 'agent-unreachable')) throw error
+    if (!(error instanceof Unreachable && error.code === 'agent-unreachable')) throw keptOnly(error)
   })
   return now
+}
+
+/** Nobody must believe that the addresses are not kept. */
+function keptOnly(error: unknown): unknown {
+  if (!(error instanceof BadInput)) return error
+  const said = 'the addresses are kept, and the settings do not say so yet'
+  const remedy = 'write them into the settings (network.ports) when that is done'
+  return new BadInput(
+    error.problems.map((it) => ({
+      ...it,
+      text: `${said}: ${it.text}`,
+      remedy: it.remedy ? `${it.remedy}; then ${remedy}` : remedy,
+    })),
+  )
 }

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { onTestFinished, test } from 'vitest'
 import { settingsService } from '../../src/agent-settings.ts'
 import type { Settings } from '../../src/core/settings.ts'
 import { silent } from '../local-api/hand-made-agent.ts'
