@@ -7,7 +7,7 @@
 // What must hold: the file on disk is the one in force, or the next start makes it so. A change that waits for its confirmation is taken
 // back by the boot it was made in when its time is up, by any other at once.
 import { readFile } from 'node:fs/promises'
-import { BadInput } from './core/errors.ts'
+import { BadInput, Unreachable } from './core/errors.ts'
 import type { PendingChange, SettingsApi, SettingsApply, SettingsNow } from './core/operator.ts'
 import type { Logger } from './core/source.ts'
 import type { Issue } from './core/status.ts'
@@ -19,6 +19,7 @@ import type { CheckedSettings, SettingsProblem } from './settings/read.ts'
 import { changeSecret, openSecrets } from './settings/secrets.ts'
 import type { CheckedApart } from './workers/read-settings.ts'
 
+const CHECKS_WAITING_MAX = 8
 const NOT_CONFIRMED = 'not confirmed in time'
 const WAITS = 'a change waits for its confirmation'
 const WAITS_REMEDY = 'confirm it, or take it back'
@@ -62,12 +63,24 @@ export function settingsService(parts: SettingsParts): SettingsService {
   let change: (next: CheckedSettings) => Promise<void> = async () => {}
   let restarts: (next: CheckedSettings) => string[] = () => ['agent']
   let turn: Promise<unknown> = Promise.resolve()
+  let checks: Promise<unknown> = Promise.resolve()
+  let checksWaiting = 0
 
   /** One change after the other. */
   function inTurn<T>(what: () => Promise<T>): Promise<T> {
     const result = turn.then(what)
     turn = result.catch(() => {})
     return result
+  }
+
+  /** A check takes a core for a second: what people only ask goes one after the other, and changes do not wait for it. */
+  async function checkInTurn(text: string): Promise<CheckedApart> {
+    if (checksWaiting >= CHECKS_WAITING_MAX)
+      throw new Unreachable('checks-busy', 'too many settings are being checked', { remedy: 'Try again in a few seconds.' })
+    checksWaiting++
+    const mine = checks.then(() => parts.check(text)).finally(() => checksWaiting--)
+    checks = mine.catch(() => {})
+    return mine
   }
 
   const read = () =>
@@ -191,7 +204,7 @@ export function settingsService(parts: SettingsParts): SettingsService {
   const api: SettingsApi = {
     settings: now,
     settingsCheck: async (text) => {
-      const { checked: found, changes } = await parts.check(text)
+      const { checked: found, changes } = await checkInTurn(text)
       if ('error' in found) return { problems: problemsOf(found.error), changes, restarts: [], warnings: [] }
       const { issues, notInForce } = found.settings
       const warnings = [...issues.map((it) => it.text), ...notInForce.map((it) => `${it.path}: ${it.text}`)]

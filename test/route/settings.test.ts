@@ -266,7 +266,7 @@ test('live: the last value of each tag, then what changes', async () => {
   const stop = new AbortController()
   const seen: unknown[] = []
   const watching = (async () => {
-    for await (const it of api.live({ tag: 'hall/a', limit: 10, everyMs: 50 }, stop.signal)) seen.push(it.value)
+    for await (const it of api.live({ tag: 'hall/a', limit: 10, everyMs: 100 }, stop.signal)) seen.push(it.value)
   })().catch(() => {})
   await until('the first value', () => seen.length === 1)
   await publish('hall/b', 'hall/b', 'open')
