@@ -24,6 +24,7 @@ test('it is tried again until the text before is in force', { timeout: 30_000 },
     logger: silent,
     now: () => Date.now() * 1000,
     monotonic: () => performance.now(),
+    stuck: () => undefined,
     check: () => Promise.resolve({ checked: { settings }, changes: [] }),
   })
   onTestFinished(() => {
