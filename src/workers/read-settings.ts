@@ -6,8 +6,8 @@ import type { SettingsChange } from '../core/operator.ts'
 import type { CheckedSettings } from '../settings/read.ts'
 import { unpacked } from './port.ts'
 
-/** Enough for a million entries; a text that was made to take more ends this thread and nothing else. */
-const HEAP_MB = 768
+/** Enough for eighty thousand tags; a text that was made to take more ends this thread and nothing else. */
+const HEAP_MB_MAX = 1_024
 
 export interface SettingsRequest {
   readonly file: string
@@ -43,19 +43,19 @@ export interface CheckedApart {
 }
 
 /** The same, with what is wrong as a part of the answer. */
-export async function checkSettingsApart({ env, ...request }: SettingsRequest): Promise<CheckedApart> {
+export async function checkSettingsApart({ env, ...request }: SettingsRequest, heapMb = HEAP_MB_MAX): Promise<CheckedApart> {
   const thread = new Worker(new URL('./settings.ts', import.meta.url), {
     workerData: request,
     name: 'settings',
     env: { ...env },
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    resourceLimits: { maxOldGenerationSizeMb: heapMb },
   })
   try {
     const [{ checked, error, changes }] = (await once(thread, 'message')) as [SettingsAnswer]
     return { checked: checked ? { settings: checked } : { error: unpacked(error) }, changes }
   } catch (cause) {
     if ((cause as { code?: string }).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw cause
-    const text = `takes more than ${HEAP_MB} MB of memory to check`
+    const text = `takes more than ${heapMb} MB of memory to check`
     return { checked: { error: new BadInput([{ where: request.file, text, remedy: 'make it smaller' }]) }, changes: [] }
   } finally {
     await thread.terminate()

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import mqtt from 'mqtt'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import type { LedgerLine } from '../../src/core/operator.ts'
+import { connectAgent } from '../../src/local-api/client.ts'
 import type { Broker } from '../kafka/broker.ts'
 import { createTopics, startBroker, TOPICS } from '../kafka/broker.ts'
 import type { Mosquitto } from '../sources/mqtt/mosquitto.ts'
@@ -113,6 +115,14 @@ test('full: it keeps accepting within its bound, and all is delivered or named',
   expect(named(records)).toBe(empty.lost)
   for (const { value } of records.filter(isGap))
     expect(value).toMatchObject({ class: 'bulk', action: 'dropped', reason: 'full', exact: true })
+  const lines: LedgerLine[] = []
+  for await (const it of connectAgent(site.data).ledger({ limit: 1_000 }, AbortSignal.timeout(10_000))) lines.push(it)
+  expect(lines.reduce((sum, it) => sum + it.count, 0)).toBe(empty.lost)
+  for (const it of lines)
+    expect(it).toMatchObject({ class: 'bulk', form: 'raw', action: 'dropped', reason: 'full', count: it.to - it.from + 1 })
+  const days = await connectAgent(site.data).logDays()
+  expect(days.reduce((sum, it) => sum + (it.givenUp['dropped'] ?? 0), 0)).toBe(empty.lost)
+
   const sequences = [...sequencesOf(records.filter((it) => !isGap(it))).values()]
   for (const list of sequences) expect(new Set(list).size).toBe(list.length)
   expect(sequences.reduce((sum, list) => sum + list.length, 0)).toBe(empty.delivered)

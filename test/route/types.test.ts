@@ -1,14 +1,19 @@
-// Every type of OPC UA and Modbus, from servers that others wrote to Kafka: value, kind, quality and status exactly, each reading once.
-import { mkdtempSync, rmSync } from 'node:fs'
+// Every type of OPC UA, Modbus and Sparkplug, from what others wrote to Kafka: value, kind, quality and status exactly, each reading once.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Broker } from '../kafka/broker.ts'
 import { createTopics, startBroker, TOPICS } from '../kafka/broker.ts'
 import { startDevice } from '../sources/modbus/help.ts'
+import type { Mosquitto } from '../sources/mqtt/mosquitto.ts'
+import { startMosquitto } from '../sources/mqtt/mosquitto.ts'
 import type { ServerProcess } from '../sources/opcua/helpers.ts'
 import { freePort, milo } from '../sources/opcua/helpers.ts'
 import { EXPECTED, node, TIME } from '../sources/opcua/milo-types.ts'
+import type { Edge } from '../sources/sparkplug/help.ts'
+import { startEdge } from '../sources/sparkplug/help.ts'
+import { T, TYPES } from '../sources/sparkplug/types.ts'
 import type { Agent } from './agent.ts'
 import { drained, siteIn, startAgent, sumsOf, verify } from './agent.ts'
 import type { Kept } from './topic.ts'
@@ -67,22 +72,43 @@ let dir: string
 let kafka: Broker
 let line: ServerProcess
 let device: Awaited<ReturnType<typeof startDevice>>
-let agent: Agent
+let mosquitto: Mosquitto
+let edge: Edge
+let agent: Agent | undefined
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'hf-types-'))
   kafka = await startBroker({ portFrom: PORT })
   await createTopics(kafka.bootstrap, 2)
+  mosquitto = await startMosquitto({ lines: ['allow_anonymous true', 'max_queued_messages 0'] })
   line = await milo({ port: await freePort(), perCall: 10 })
 }, 180_000)
 
-afterAll(async () => {
+afterEach(async () => {
   await agent?.end()
+  agent = undefined
+})
+
+afterAll(async () => {
+  await edge?.stop()
+  await mosquitto?.remove()
   await device?.stop()
   await line?.kill()
   await kafka?.down()
   rmSync(dir, { recursive: true, force: true })
 })
+
+function folder(name: string): string {
+  const path = join(dir, name)
+  mkdirSync(path)
+  return path
+}
+
+/** What the table of Sparkplug has as a batch does: a bool as 0 or 1, bytes in hex. */
+function asSent(kind: string, expected: unknown): unknown {
+  if (kind === 'bool') return expected === 1
+  return kind === 'bytes' ? Buffer.from(expected as string, 'hex') : expected
+}
 
 /** As JSON in Kafka has it: what no double holds exactly is a text, bytes are base64. */
 function inKafka(value: unknown): unknown {
@@ -107,22 +133,21 @@ uplinks:
   - { name: cloud, kafka: { brokers: ["${kafka.bootstrap}"], insecure: loopback } }
 `
 
-test('each value arrives as it was, with its quality and status', { timeout: 180_000 }, async () => {
+test('OPC UA and Modbus: each value arrives as it was, with its quality and status', { timeout: 180_000 }, async () => {
   const port = await freePort()
   const holding = words(Buffer.concat(CASES.map(([, order, bytes]) => inOrder(bytes, order))))
   device = await startDevice(
     { tcp: port },
     { 1: { holding: [[0, holding]], coil: [[0, [true]]], discrete: [[0, [true]]], input: [[0, [0xfffe]]] } },
   )
-  const site = siteIn(dir, settings(port))
-  agent = await startAgent(site)
+  const site = siteIn(folder('plant'), settings(port))
+  const started = (agent = await startAgent(site))
   const names = Object.keys(EXPECTED)
   await until('all are in the log', async () => {
-    const status = await agent.status()
+    const status = await started.status()
     const of = (name: string) => status?.sources.find((it) => it.name === name)?.readings ?? 0
     return status && sumsOf(status).lost === 0 && of('line') === names.length + 2 && of('press') >= CASES.length + 3
   })
-  await drained(agent).catch(() => {})
   const count = names.length + 2 + CASES.length + 3
   const records = await readTopics(
     kafka.bootstrap,
@@ -147,4 +172,49 @@ test('each value arrives as it was, with its quality and status', { timeout: 180
   expect(of(records, 'press/discrete')[0]).toMatchObject({ value_bool: true })
   expect(of(records, 'press/input')[0]).toMatchObject({ value_long: -2 })
   expect(await verify(site)).toMatchObject({ totals: { missing: 0, doubled: 0 } })
+})
+
+test('Sparkplug: each arrives exactly, with quality and time, once, and the end of its node as a bad reading', {
+  timeout: 180_000,
+}, async () => {
+  edge = await startEdge(mosquitto.port)
+  const site = siteIn(
+    folder('sparkplug'),
+    `version: 1
+device: { id: hf-spark }
+log: { bytesMax: 32MB }
+classes: [{ name: process }]
+sources:
+  - { name: plant, protocol: sparkplug, url: "mqtt://127.0.0.1:${mosquitto.port}", insecure: loopback, groups: [types], class: process }
+uplinks:
+  - { name: cloud, kafka: { brokers: ["${kafka.bootstrap}"], insecure: loopback } }
+`,
+  )
+  const started = (agent = await startAgent(site))
+  await until('the source is up', async () => (await started.status())?.sources.some((it) => it.state === 'up'))
+  const metrics = TYPES.map(([type, value], n) => ({ name: `m${n}`, type, value }))
+  await edge.do({ do: 'connect', group: 'types', node: 'n', metrics })
+  await until('all are in the log', async () => {
+    const status = await started.status()
+    return status && sumsOf(status).accepted >= TYPES.length
+  })
+  await edge.do({ do: 'disconnect', node: 'n' })
+  await until('the end is in the log', async () => {
+    const status = await started.status()
+    return status && sumsOf(status).accepted === 2 * TYPES.length
+  })
+  await drained(started)
+  const mine = (all: readonly Kept[]) => all.filter((it) => it.value['device'] === 'hf-spark')
+  const found = await readTopics(kafka.bootstrap, [TOPICS.telemetry], (all) => mine(all).length >= 2 * TYPES.length)
+  const records = mine(found)
+  expect(records).toHaveLength(2 * TYPES.length)
+  for (const [n, [type, , kind, expected]] of TYPES.entries()) {
+    const [born, dead, ...more] = records.filter((it) => it.value.tag === `types/n/m${n}`).map((it) => it.value)
+    expect(more).toEqual([])
+    expect([type, born?.[`value_${kind}`]]).toEqual([type, inKafka(asSent(kind, expected))])
+    expect(born).toMatchObject({ quality: 'good', ts: T * 1000, class: 'process', device: 'hf-spark' })
+    expect(dead?.quality).toBe('bad')
+    expect(Object.keys(dead ?? {}).filter((it) => it.startsWith('value_') && dead?.[it] !== null)).toEqual([])
+  }
+  expect(await verify(site)).toMatchObject({ exit: 0 })
 })
