@@ -23,7 +23,7 @@ const apply = operation({
     confirmWithinMs: z.number().int().min(1_000).max(CONFIRM_MS_MAX).default(CONFIRM_MS),
   }),
   output: networkNow,
-  audited: ['confirmWithinMs'],
+  audited: ['ports', 'confirmWithinMs'],
   async run({ ports, confirmWithinMs }, { agent, host, by }) {
     const wanted = ports ?? portsOf((await agent.settings()).text)
     if (wanted.length > 0) return host.networkApply({ ports: wanted, confirmWithinMs, by })
