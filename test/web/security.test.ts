@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openCertificate } from '../../src/web/certificate.ts'
+import { insisting } from '../../src/web/headers.ts'
 import type { Redirect } from '../../src/web/redirect.ts'
 import { serveRedirect } from '../../src/web/redirect.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
@@ -276,6 +277,13 @@ test('a certificate of the owner that TLS does not take, on disk already, does n
   const other = await startPanel({ dir })
   expect((await browser(other.url).ask('/')).status).toBe(200)
   await other.close()
+})
+
+test('no browser insists on HTTPS for longer than the certificate is valid', () => {
+  const now = Date.parse('2026-11-29T12:00:00Z')
+  expect(insisting('2028-11-29T12:00:00Z', now)).toEqual({ 'strict-transport-security': 'max-age=31536000' })
+  expect(insisting('2026-11-29T12:01:00Z', now)).toEqual({ 'strict-transport-security': 'max-age=60' })
+  expect(insisting('2026-11-29T12:00:00Z', now)).toEqual({})
 })
 
 describe('plain HTTP', () => {
