@@ -6,6 +6,7 @@ import {
   CONFIRM_MS_MIN,
   EXPORT_FILE_BYTES_MAX,
   LEDGER_LINES_MAX,
+  LIVE_EVERY_MS_MIN,
   LIVE_TAGS_MAX,
   OFFLINE_MS_MAX,
   QUERY_POINTS_MAX,
@@ -71,7 +72,7 @@ const tags = z.union([tag, z.array(tag).min(1).max(QUERY_TAGS_MAX)])
 const live = z.strictObject({
   tag: tags.optional(),
   limit: z.int().min(1).max(LIVE_TAGS_MAX),
-  everyMs: z.int().min(0).max(60_000),
+  everyMs: z.union([z.literal(0), z.int().min(LIVE_EVERY_MS_MIN).max(60_000)]),
 })
 const ledger = z.strictObject({
   class: z.string().min(1).max(256).optional(),
