@@ -105,10 +105,12 @@ export async function openAccess(dataDir: string, time: MachineTime = machineTim
         users.add({ name: checked, role, password: hash, at: clock.wall(), by: doer.by }),
       )
     },
-    setRole: (name, role, doer) => done('role set', doer, { user: name, role }, () => users.setRole(name, role)),
+    setRole(typed, role, doer) {
+      const { name } = users.known(typed)
+      done('role set', doer, { user: name, role }, () => users.setRole(name, role))
+    },
     async setPassword(name, password, doer, exceptSession) {
-      const user = users.find(name)
-      if (!user) throw new BadInput([{ where: 'user', text: `there is no user "${name}"`, remedy: 'see the list of users' }])
+      const user = users.known(name)
       checkPassword(password, user.name)
       const hash = await hashPassword(password)
       done('password set', doer, { user: user.name }, () => {
@@ -117,12 +119,15 @@ export async function openAccess(dataDir: string, time: MachineTime = machineTim
         sessions.endAll({ user: user.name, ...(exceptSession !== undefined && { except: exceptSession }) })
       })
     },
-    removeUser: (name, doer) =>
+    removeUser(typed, doer) {
+      // As it is kept: sessions and devices go by that name, and would be those of the next user who is called so.
+      const { name } = users.known(typed)
       done('user removed', doer, { user: name }, () => {
         users.remove(name)
         devices.forget(name)
         sessions.endAll({ user: name })
-      }),
+      })
+    },
     token: tokens.find,
     tokens: tokens.list,
     addToken: ({ name, role, until }, doer) =>

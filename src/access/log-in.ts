@@ -78,7 +78,7 @@ export function openLogIn(parts: LogInParts): LogIn {
     if ((await evaluate(account, by, isShort ? password : '', found?.password ?? NOBODY)) && found) return found
     // A name that nobody has may be a password that was typed into the wrong field.
     failed(what, found?.name ?? 'nobody', from)
-    throw new Refused('wrong-password', 'user or password is wrong', { remedy: 'mind upper and lower case' })
+    throw wrongPassword()
   }
   const checkCode = async (typed: string, from: From, what: string): Promise<void> => {
     const read = readCode(typed)
@@ -112,8 +112,13 @@ export function openLogIn(parts: LogInParts): LogIn {
     async logIn({ user, password }, from) {
       if (!code.isClaimed()) throw new Refused('unclaimed', 'nobody has claimed this box yet', { remedy: 'claim it first' })
       const found = await evaluateUser(user, password, from, 'log-in-failed')
-      if (isOutdated(found.password)) users.setPassword(found.name, await turn(() => hashPassword(password)))
-      return begin(found.name, from, 'log-in')
+      const renewed = isOutdated(found.password) ? await turn(() => hashPassword(password)) : undefined
+      return store.write(() => {
+        // Looking at a password takes its time: meanwhile it may have become another, or nobody's.
+        if (users.find(found.name)?.password !== found.password) throw wrongPassword()
+        if (renewed !== undefined) users.setPassword(found.name, renewed)
+        return begin(found.name, from, 'log-in')
+      })
     },
     async confirmPassword(user, password, from) {
       await evaluateUser(user, password, from, 'password-failed')
@@ -150,6 +155,8 @@ export function openLogIn(parts: LogInParts): LogIn {
     },
   }
 }
+
+const wrongPassword = () => new Refused('wrong-password', 'user or password is wrong', { remedy: 'mind upper and lower case' })
 
 const claimed = () =>
   new Refused('claimed', 'this box is claimed already', {

@@ -60,6 +60,8 @@ export function openSessions(store: Store, clock: AccessClock): Sessions {
   )
   const seen = db.prepare('UPDATE sessions SET seen = ? WHERE id = ?')
   const remove = db.prepare('DELETE FROM sessions WHERE id = ?')
+  // Not by way of the users: one who is removed is none any more, and his sessions would wait for the next of that name.
+  const removeAll = db.prepare('DELETE FROM sessions WHERE (@user IS NULL OR user = @user) AND id IS NOT @except')
   const isOver = (it: Row) => clock.now() - it.seen > IDLE_MS_MAX || clock.now() - it.begun > AGE_MS_MAX
   const living = () => all.all().filter((it) => !isOver(it))
   const endRows = (rows: readonly Row[]) => {
@@ -98,7 +100,7 @@ export function openSessions(store: Store, clock: AccessClock): Sessions {
       living().map(({ id, user, address, at, seen }) => ({ id, user, address, at, idleMs: Math.round(clock.now() - seen) })),
     end: (id) => remove.run(id).changes > 0,
     endAll({ user, except } = {}) {
-      endRows(all.all().filter((it) => (user === undefined || it.user === user) && it.id !== except))
+      removeAll.run({ user: user ?? null, except: except ?? null })
     },
   }
 }

@@ -17,6 +17,8 @@ export interface UserRow extends User {
 export interface Users {
   list(): readonly User[]
   find(name: string): UserRow | undefined
+  /** Throws BadInput where there is none of this name. */
+  known(name: string): UserRow
   /** Throws BadInput: taken, no name, too many. */
   add(user: UserRow): void
   setPassword(name: string, hash: string): void
@@ -61,6 +63,7 @@ export function openUsers({ db }: Store): Users {
   return {
     list: () => all.all(),
     find,
+    known,
     add(user) {
       const taken = all.all()
       if (taken.some((it) => it.name.toLowerCase() === user.name.toLowerCase()))

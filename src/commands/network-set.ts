@@ -1,5 +1,6 @@
 // An address of a port, in force at once and taken back by itself: whoever cuts the branch that he sits on is let down again.
 import { z } from 'zod'
+import { CONFIRM_MS_MAX, CONFIRM_MS_MIN } from '../core/bounds.ts'
 import type { NetworkPort } from '../core/host.ts'
 import { BadInput } from '../core/errors.ts'
 import { DURATION_ALLOWED, parseDurationMs } from '../core/units.ts'
@@ -12,7 +13,6 @@ import { networkNow, networkPort } from './shapes/network.ts'
 import { document, lines } from './text.ts'
 
 const CONFIRM_MS = 120_000
-const CONFIRM_MS_MAX = 3_600_000
 
 const apply = operation({
   name: 'network apply',
@@ -20,10 +20,10 @@ const apply = operation({
   summary: 'addresses in force, taken back unless they are confirmed in time; without ports those of the settings',
   input: z.strictObject({
     ports: z.array(networkPort).min(1).max(16).optional(),
-    confirmWithinMs: z.number().int().min(1_000).max(CONFIRM_MS_MAX).default(CONFIRM_MS),
+    confirmWithinMs: z.number().int().min(CONFIRM_MS_MIN).max(CONFIRM_MS_MAX).default(CONFIRM_MS),
   }),
   output: networkNow,
-  audited: ['confirmWithinMs'],
+  audited: ['ports', 'confirmWithinMs'],
   async run({ ports, confirmWithinMs }, { agent, host, by }) {
     const wanted = ports ?? portsOf((await agent.settings()).text)
     if (wanted.length > 0) return host.networkApply({ ports: wanted, confirmWithinMs, by })
@@ -65,6 +65,6 @@ function portOf({ args, options }: CommandContext): NetworkPort {
 function withinOf({ options: { within } }: CommandContext): number {
   if (typeof within !== 'string') return CONFIRM_MS
   const ms = parseDurationMs(within)
-  if (ms !== undefined && ms >= 1_000 && ms <= CONFIRM_MS_MAX) return ms
+  if (ms !== undefined && ms >= CONFIRM_MS_MIN && ms <= CONFIRM_MS_MAX) return ms
   throw new BadInput([{ where: '--within', text: `must be ${DURATION_ALLOWED}, from 1s to 1h` }])
 }

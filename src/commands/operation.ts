@@ -18,7 +18,7 @@ export interface Operation<In extends z.ZodType = z.ZodType, Out extends z.ZodTy
   readonly output: Out
   /** Rows until there are no more. */
   readonly many?: boolean
-  /** An audit event for each call, with these keys of the input in it (never a secret). */
+  /** An audit event for each call: how it ended (that it began, where there are many rows), with these keys of the input in it (never a secret). */
   readonly audited?: readonly string[]
   run(input: z.output<In>, context: OperationContext): Promise<z.input<Out>> | AsyncIterable<z.input<Out>>
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { SECRET_CHARS_MAX } from '../core/bounds.ts'
 import { BadInput } from '../core/errors.ts'
 import type { Command, CommandContext } from './command.ts'
 import { DONE } from './command.ts'
 import { operation } from './operation.ts'
-import { SECRET_CHARS_MAX, secretName, secretText } from './shapes/operator.ts'
+import { secretName, secretText } from './shapes/operator.ts'
 import { document, lines } from './text.ts'
 
 const set = operation({

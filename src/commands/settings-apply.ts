@@ -1,3 +1,4 @@
+import { CONFIRM_MS_MAX, CONFIRM_MS_MIN } from '../core/bounds.ts'
 import { BadInput } from '../core/errors.ts'
 import { DURATION_ALLOWED, formatDuration, parseDurationMs } from '../core/units.ts'
 import type { Command, CommandContext } from './command.ts'
@@ -6,9 +7,6 @@ import { operation } from './operation.ts'
 import { checkLines, settingsFile } from './settings-diff.ts'
 import { applyInput, settingsNow } from './shapes/operator.ts'
 import { document, lines, wrap } from './text.ts'
-
-const CONFIRM_MS_MIN = 1_000
-const CONFIRM_MS_MAX = 3_600_000
 
 const apply = operation({
   name: 'settings apply',

@@ -53,3 +53,15 @@ export const LEDGER_LINES_MAX = 100_000
 export const SETTINGS_CHARS_MAX = 8_000_000
 /** Settings files that the history keeps. */
 export const SETTINGS_REVISIONS_MAX = 200
+/** Rows, tags and points of one query; who wants more asks in parts. */
+export const QUERY_ROWS_MAX = 100_000_000
+export const QUERY_TAGS_MAX = 256
+export const QUERY_POINTS_MAX = 100_000
+/** Ten years: of what a forecast is asked. */
+export const OFFLINE_MS_MAX = 3_660 * 86_400_000
+export const WHAT_IF_CLASSES_MAX = 1_000
+/** How long a change may wait for its confirmation. */
+export const CONFIRM_MS_MIN = 1_000
+export const CONFIRM_MS_MAX = 3_600_000
+/** Text of a secret: a chain of certificates, at most. */
+export const SECRET_CHARS_MAX = 65_536

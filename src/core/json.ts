@@ -48,13 +48,21 @@ function unpack(value: unknown): unknown {
 }
 
 function unpackMarked(key: string, value: unknown): unknown {
-  if (key === '$bigint' && typeof value === 'string') return BigInt(value)
+  if (key === '$bigint' && typeof value === 'string') return bigintOf(value)
   if (key === '$bytes' && typeof value === 'string') return bytesOf(value)
   if (key === '$number' && typeof value === 'string') return Number(value)
   if (key === '$map' && typeof value === 'object' && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([name, it]) => [name, unpack(it)]))
   }
   throw new SyntaxError(`${key} is no marker`)
+}
+
+/** Millions of digits take seconds, and whoever reads does nothing else meanwhile. */
+const BIGINT_CHARS_MAX = 64
+
+function bigintOf(text: string): bigint {
+  if (text.length > BIGINT_CHARS_MAX) throw new SyntaxError(`$bigint is longer than ${BIGINT_CHARS_MAX} characters`)
+  return BigInt(text)
 }
 
 // A browser has no Buffer, and Node 24 no Uint8Array.toBase64. Pieces: a call takes so many arguments and no more.

@@ -2,20 +2,21 @@
 import { z } from 'zod'
 import {
   BROWSE_ENTRIES_MAX,
+  CONFIRM_MS_MAX,
+  CONFIRM_MS_MIN,
   EXPORT_FILE_BYTES_MAX,
   LEDGER_LINES_MAX,
   LIVE_EVERY_MS_MIN,
   LIVE_TAGS_MAX,
+  OFFLINE_MS_MAX,
+  QUERY_POINTS_MAX,
+  QUERY_ROWS_MAX,
+  QUERY_TAGS_MAX,
+  SECRET_CHARS_MAX,
   SETTINGS_CHARS_MAX,
+  WHAT_IF_CLASSES_MAX,
 } from '../core/bounds.ts'
 import type { Call } from './wire.ts'
-
-/** Rows of one query; who wants more asks in parts. */
-const QUERY_ROWS_MAX = 100_000_000
-const QUERY_TAGS_MAX = 256
-const QUERY_POINTS_MAX = 100_000
-/** Ten years. */
-const OFFLINE_MS_MAX = 3_660 * 86_400_000
 
 const named = z.strictObject({ name: z.string().min(1).max(256) })
 const micros = z.int()
@@ -38,7 +39,6 @@ const browseSource = named.extend({
 const trustSource = named.extend({ fingerprint: z.string().min(1).max(256).optional() })
 const scan = z.strictObject({ address: z.string().min(1).max(256), protocol: z.string().min(1).max(64).optional() })
 
-const WHAT_IF_CLASSES_MAX = 1_000
 const keep = z.union([z.enum(['raw', 'nothing']), z.strictObject({ windowMs: z.int().min(1_000).max(OFFLINE_MS_MAX) })])
 const step = z
   .strictObject({
@@ -87,7 +87,7 @@ const settingsApply = z.strictObject({
   text: settingsText,
   base: revision,
   by,
-  confirmWithinMs: z.int().min(1_000).max(3_600_000).optional(),
+  confirmWithinMs: z.int().min(CONFIRM_MS_MIN).max(CONFIRM_MS_MAX).optional(),
   note: z.string().max(1_000).optional(),
 })
 const secretName = z.string().min(1).max(63)
@@ -121,6 +121,6 @@ export const INPUTS = {
   settingsHistory: z.strictObject({}),
   settingsText: z.strictObject({ revision }),
   secrets: z.strictObject({}),
-  setSecret: z.strictObject({ name: secretName, text: z.string().min(1).max(65_536) }),
+  setSecret: z.strictObject({ name: secretName, text: z.string().min(1).max(SECRET_CHARS_MAX) }),
   removeSecret: z.strictObject({ name: secretName }),
 } as const satisfies Record<Call, z.ZodType>

@@ -4,6 +4,7 @@ import { createPrivateKey, createPublicKey, webcrypto, X509Certificate } from 'n
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import { BadInput } from '../core/errors.ts'
 
 export interface ServedCertificate {
@@ -46,6 +47,9 @@ export async function installCertificate(dataDir: string, pair: Pair, now = Date
   if (!key) throw wrong('its private key is none', 'PEM, without a password')
   if (!cert.checkPrivateKey(key)) throw wrong('the private key is of another certificate', 'give the two that belong together')
   if (Date.parse(cert.validTo) <= now) throw wrong(`has ended: ${cert.validTo}`, 'ask the authority for a new one')
+  const refusal = refusalOf(pair)
+  if (refusal !== undefined)
+    throw wrong(`TLS does not take it: ${refusal}`, 'a key of 2048 bits of RSA or 256 of EC at least, and a chain that is whole')
   await writePair(join(dataDir, 'access', 'tls'), 'owner', pair)
   return served(pair, true)
 }
@@ -54,6 +58,16 @@ export async function installCertificate(dataDir: string, pair: Pair, now = Date
 export async function removeCertificate(dataDir: string, localName: string): Promise<ServedCertificate> {
   for (const it of ['cert', 'key']) await rm(join(dataDir, 'access', 'tls', `owner-${it}.pem`), { force: true })
   return openCertificate(dataDir, localName)
+}
+
+/** What TLS says against it, all of its chain and the strength of its keys looked at; undefined: nothing. */
+function refusalOf({ key, cert }: Pair): string | undefined {
+  try {
+    createSecureContext({ key, cert, minVersion: 'TLSv1.2' })
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
 }
 
 function parsed<T>(read: () => T): T | undefined {
@@ -73,9 +87,10 @@ async function readPair(dir: string, name: string): Promise<Pair | undefined> {
   try {
     const [key, cert] = await Promise.all(['key', 'cert'].map((it) => readFile(join(dir, `${name}-${it}.pem`), 'utf8')))
     const pair = { key: key as string, cert: cert as string }
-    return new X509Certificate(pair.cert).checkPrivateKey(createPrivateKey(pair.key)) ? pair : undefined
+    const isWhole = new X509Certificate(pair.cert).checkPrivateKey(createPrivateKey(pair.key))
+    return isWhole && refusalOf(pair) === undefined ? pair : undefined
   } catch {
-    // Missing, cut or of another key: another is made.
+    // Missing, cut or of another key: the page must come up all the same.
     return undefined
   }
 }

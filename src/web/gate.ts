@@ -78,12 +78,13 @@ export function whoIs(request: FastifyRequest, access: Access): Who | undefined 
 }
 
 /** A browser says where a request comes from: other pages may not even try. */
-function checkOrigin({ headers }: FastifyRequest): void {
+function checkOrigin({ method, headers }: FastifyRequest): void {
   const { origin, host } = headers
   const site = headers['sec-fetch-site']
   const isOther = (origin !== undefined && origin !== `https://${host}`) || site === 'cross-site' || site === 'same-site'
-  // Following a link to the page is no request of the other page's scripts.
-  if (isOther && headers['sec-fetch-mode'] !== 'navigate')
+  // Following a link to the page is no request of the other page's scripts; a form that the other page sends here is one.
+  const isLink = headers['sec-fetch-mode'] === 'navigate' && (method === 'GET' || method === 'HEAD')
+  if (isOther && !isLink)
     throw new HttpRefused(403, 'other-origin', 'this comes from a page of another site', 'open the page of this box itself')
 }
 

@@ -12,7 +12,7 @@ const CONTENT = [
   "form-action 'self'",
   "frame-ancestors 'none'",
 ].join(';')
-const HSTS_S = 31_536_000
+const HSTS_S_MAX = 31_536_000
 
 export const HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': CONTENT,
@@ -27,5 +27,11 @@ export const HEADERS: Readonly<Record<string, string>> = {
   'x-permitted-cross-domain-policies': 'none',
 }
 
-/** Only with a certificate that the owner installed: a browser that insists on one that nobody vouches for locks its user out. */
-export const INSISTING = { 'strict-transport-security': `max-age=${HSTS_S}` } as const
+/**
+ * Only with a certificate that the owner installed, and only as long as that is valid: a browser that insists on one that nobody vouches for, or
+ * that has ended, locks its user out.
+ */
+export function insisting(validTo: string, nowMs: number): Readonly<Record<string, string>> {
+  const leftS = Math.floor((Date.parse(validTo) - nowMs) / 1000)
+  return leftS > 0 ? { 'strict-transport-security': `max-age=${Math.min(HSTS_S_MAX, leftS)}` } : {}
+}

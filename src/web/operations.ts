@@ -12,7 +12,9 @@ import { BODY_BYTES_MAX, checked, LARGE_BODY_BYTES_MAX } from './bodies.ts'
 import type { AccessContext } from './access-operations.ts'
 import { ACCESS_OPERATIONS } from './access-operations.ts'
 import type { Who } from './gate.ts'
+import { whoIs } from './gate.ts'
 import { openApi } from './openapi.ts'
+import { errorOf } from './refuse.ts'
 import { sendRows } from './rows.ts'
 
 const LARGE = new Set(['settings apply', 'settings check'])
@@ -31,11 +33,12 @@ export interface OperationParts {
 }
 
 export function addOperations(server: FastifyInstance, parts: OperationParts): void {
+  const begin = eventsOf(server, parts)
   for (const it of OPERATIONS) {
     server.post(
       pathOf(it),
       { config: { allow: it.access }, bodyLimit: LARGE.has(it.name) ? LARGE_BODY_BYTES_MAX : BODY_BYTES_MAX },
-      (request, reply) => perform(it, parts, request, reply),
+      (request, reply) => perform(it, parts, begin, request, reply),
     )
   }
 }
@@ -62,6 +65,7 @@ export function addOpenApi(server: FastifyInstance, { version }: OperationParts)
 async function perform(
   operation: Operation,
   parts: OperationParts,
+  begin: BeginEvent,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
@@ -70,19 +74,53 @@ async function perform(
   const input = checked(operation.input, request.body)
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
-  if (operation.audited)
-    access.audit({ what: operation.name, by: who.by, address: who.address, detail: detailOf(operation.audited, input) })
+  const end = begin(operation, who, input)
   const result = operation.run(input, { agent, host: helper, signal: gone.signal, by: who.by })
   if (Symbol.asyncIterator in result) {
-    const mayStill = () => who.session === undefined || access.isAlive(who.session.id)
+    end('begun')
+    const mayStill = () => (who.session ? access.isAlive(who.session.id) : whoIs(request, access) !== undefined)
     await sendRows(request, reply, { rows: result, gone, mayStill, log })
     return reply
   }
-  return reply.type('application/json').send(toJson((await result) ?? null))
+  try {
+    const answer = (await result) ?? null
+    end('done')
+    return reply.type('application/json').send(toJson(answer))
+  } catch (error) {
+    const { code, name } = errorOf(error)
+    end(`failed: ${code ?? name}`)
+    throw error
+  }
+}
+
+/** What comes back is told how it ended: the first that is said counts. */
+type BeginEvent = (operation: Operation, who: Who, input: unknown) => (outcome: string) => void
+
+/** One event for each call of what is audited: when it is over, so that it says how. Where the panel ends first (it can be told to start anew), then. */
+function eventsOf(server: FastifyInstance, { access, log }: OperationParts): BeginEvent {
+  const open = new Set<(outcome: string) => void>()
+  server.addHook('preClose', async () => {
+    for (const end of open) end('unknown: the panel ended first')
+  })
+  return ({ name, audited }, { by, address }, input) => {
+    if (!audited) return () => {}
+    const end = (outcome: string): void => {
+      if (!open.delete(end)) return
+      try {
+        access.audit({ what: name, by, address, detail: { outcome, ...detailOf(audited, input) } })
+      } catch (error) {
+        // What was done is done: its answer goes out all the same.
+        log.error({ err: error, what: name, by }, 'an event could not be written')
+      }
+    }
+    open.add(end)
+    return end
+  }
 }
 
 /** Of the input, the keys that an event may name. */
 function detailOf(keys: readonly string[], input: unknown): Record<string, string> {
   const given = input as Readonly<Record<string, unknown>>
-  return Object.fromEntries(keys.flatMap((key) => (given[key] === undefined ? [] : [[key, String(given[key])]])))
+  const textOf = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value))
+  return Object.fromEntries(keys.flatMap((key) => (given[key] === undefined ? [] : [[key, textOf(given[key])]])))
 }

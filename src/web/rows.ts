@@ -93,7 +93,7 @@ export async function sendRows(request: FastifyRequest, reply: FastifyReply, str
   } catch (error) {
     if (gone.signal.aborted) return
     if (!raw.headersSent && pending === '') return void fail(reply, error, stream.log)
-    if (statusOf(error) === 500) stream.log.error({ err: error, url: request.url }, 'a request failed')
+    if (statusOf(error) === 500) stream.log.error({ err: error, url: request.url.split('?')[0] }, 'a request failed')
     pending += form.failed(error)
   } finally {
     clearInterval(beat)

@@ -22,7 +22,7 @@ import type { Pair, ServedCertificate } from './certificate.ts'
 import { installCertificate, removeCertificate } from './certificate.ts'
 import { boundConnections } from './bounds.ts'
 import { guard } from './gate.ts'
-import { HEADERS, INSISTING } from './headers.ts'
+import { HEADERS, insisting } from './headers.ts'
 import { addLogIn } from './log-in.ts'
 import { addAccessOperations, addOpenApi, addOperations } from './operations.ts'
 import { addMetrics } from './metrics.ts'
@@ -122,7 +122,7 @@ async function buildServer({
   await server.register(cookie)
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(HEADERS)
-    if (served.isOwners) reply.headers(INSISTING)
+    if (served.isOwners) reply.headers(insisting(served.validTo, Date.now()))
     if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
   })
   await server.register(rateLimit, {

@@ -171,6 +171,30 @@ describe('sessions', () => {
     expect(access.session(token)).toBeUndefined()
   })
 
+  test('of a user who was removed are not those of the next one of that name, however the name was typed', async () => {
+    await claim()
+    await access.addUser({ name: 'bert', role: 'admin', password: PASSWORD }, doer)
+    const { token } = await logIn('bert')
+    access.removeUser(' bert ', doer)
+    await access.addUser({ name: 'bert', role: 'viewer', password: PASSWORD }, doer)
+    expect(access.session(token)).toBeUndefined()
+    expect(access.auditLatest(2).events[1]).toMatchObject({ what: 'user removed', detail: { user: 'bert' } })
+  })
+
+  test('do not begin with a password that became another, or nobody’s, while it was looked at', async () => {
+    await claim()
+    await access.addUser({ name: 'bert', role: 'viewer', password: PASSWORD }, doer)
+    const other = await hashPassword('four other words now')
+    const [annas, berts] = [logIn(), logIn('bert')]
+    const store = openStore(dir)
+    store.db.prepare('UPDATE users SET password = ? WHERE name = ?').run(other, 'anna')
+    store.close()
+    access.removeUser('bert', doer)
+    await expect(annas).rejects.toMatchObject({ code: 'wrong-password' })
+    await expect(berts).rejects.toMatchObject({ code: 'wrong-password' })
+    expect(access.sessions().filter((it) => it.user === 'bert')).toEqual([])
+  })
+
   test('follow the role of their user, and end with him and with his password', async () => {
     await claim()
     await access.addUser({ name: 'bert', role: 'technician', password: PASSWORD }, doer)

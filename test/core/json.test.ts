@@ -15,4 +15,11 @@ describe('JSON with what JSON has no word for', () => {
   test('text that is no base64 is refused', () => {
     expect(() => fromJson('{"$bytes":"?"}')).toThrow(SyntaxError)
   })
+
+  test('integers of 64 bits go round; one of millions of digits is refused before anything is made of it', () => {
+    for (const it of [2n ** 64n - 1n, -(2n ** 63n), 0n]) expect(fromJson(toJson({ it }))).toEqual({ it })
+    const begun = performance.now()
+    expect(() => fromJson(`{"$bigint":"${'9'.repeat(4_000_000)}"}`)).toThrow(SyntaxError)
+    expect(performance.now() - begun).toBeLessThan(500)
+  })
 })

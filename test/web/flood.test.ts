@@ -18,5 +18,5 @@ test('junk as fast as one process sends and 500 slow connections: no reading is 
   expect(junk.sent).toBeGreaterThan(1e6)
   expect(slow.opened).toBeGreaterThanOrEqual(500)
   expect(logInMs.length).toBeGreaterThan(0)
-  for (const ms of logInMs) expect(ms).toBeLessThan(30_000)
+  for (const ms of logInMs) expect(ms).toBeLessThan(10_000)
 })

@@ -2,9 +2,8 @@
 // its commits take, and whether the owner still gets in.
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -172,15 +171,19 @@ async function startPanelProcess(dir: string, data: string): Promise<Place> {
   return { port: Number(new URL(url).port), url, pid: child.pid, end: () => child.end() }
 }
 
-/** Takes connections and does nothing with them. */
+/** Takes connections and does nothing with them: a process of its own, as the panel is one. */
 async function idleListener(): Promise<Place> {
-  const server = createServer((socket) => socket.on('error', () => {}).resume())
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'idle.main.ts')], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const gone = once(child, 'exit')
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
   return {
-    port: (server.address() as AddressInfo).port,
+    port: Number(String(line)),
     url: undefined,
     pid: undefined,
-    end: async () => void server.close(),
+    async end() {
+      child.kill('SIGKILL')
+      await gone
+    },
   }
 }
 

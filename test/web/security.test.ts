@@ -1,10 +1,13 @@
 // What stands in the way of whoever is not let in: headers, cookies, forged and replayed requests, and everything that has been tried elsewhere.
 import { once } from 'node:events'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openCertificate } from '../../src/web/certificate.ts'
+import { insisting } from '../../src/web/headers.ts'
 import type { Redirect } from '../../src/web/redirect.ts'
 import { serveRedirect } from '../../src/web/redirect.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
@@ -76,10 +79,13 @@ describe('forged requests', () => {
       { origin: `http://${host}` },
       { 'sec-fetch-site': 'cross-site' },
       { 'sec-fetch-site': 'same-site' },
+      { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' },
     ])
       for (const path of ['secrets set', 'login', 'claim', 'session'])
         expect((await anna.call(path, inputFor(path), { headers })).json()).toMatchObject({ error: { code: 'other-origin' } })
     expect((await anna.call('status', {}, { headers: { origin: panel.url, 'sec-fetch-site': 'same-origin' } })).status).toBe(200)
+    const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }
+    expect((await anna.ask('/', { headers: link })).status).toBe(200)
   })
 
   test('with the cookie alone do nothing', async () => {
@@ -237,6 +243,8 @@ test('a certificate of the owner is served at once, and a browser is told to ins
     { key: own, cert },
     { key, cert: 'x' },
     { key: 'x', cert },
+    // Its first certificate is well, and TLS takes none of it: a panel that kept this would not come up again.
+    { key, cert: `${cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n` },
   ])
     expect((await anna.call('certificate install', { pair })).status).toBe(400)
   const shown = async () => {
@@ -256,6 +264,26 @@ test('a certificate of the owner is served at once, and a browser is told to ins
   await anna.call('certificate install', { pair: null })
   expect(await shown()).toBe(panel.fingerprint)
   expect((await anna.ask('/')).headers['strict-transport-security']).toBeUndefined()
+})
+
+test('a certificate of the owner that TLS does not take, on disk already, does not keep the page from coming up', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'hf-panel-'))
+  const { key, cert } = await openCertificate(dir, 'holdfast-7f3a.local')
+  writeFileSync(join(dir, 'access', 'tls', 'owner-key.pem'), key)
+  writeFileSync(
+    join(dir, 'access', 'tls', 'owner-cert.pem'),
+    `${cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`,
+  )
+  const other = await startPanel({ dir })
+  expect((await browser(other.url).ask('/')).status).toBe(200)
+  await other.close()
+})
+
+test('no browser insists on HTTPS for longer than the certificate is valid', () => {
+  const now = Date.parse('2026-11-29T12:00:00Z')
+  expect(insisting('2028-11-29T12:00:00Z', now)).toEqual({ 'strict-transport-security': 'max-age=31536000' })
+  expect(insisting('2026-11-29T12:01:00Z', now)).toEqual({ 'strict-transport-security': 'max-age=60' })
+  expect(insisting('2026-11-29T12:00:00Z', now)).toEqual({})
 })
 
 describe('plain HTTP', () => {

@@ -5,17 +5,18 @@ const KEY = String.raw`(?:pass(?:word|wd|phrase)?|token|pin|api[-_]?key|private[
 /** In the settings `{ secret: NAME }` is a name, and is wanted. */
 const SECRET = String.raw`(?<!\{\s*)secret`
 
+// No pattern may look at a long text again from each of its places: what a device says stands in these texts, and the panel does nothing else meanwhile.
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)/g, REMOVED],
   [/AGE-SECRET-KEY-1[0-9A-Z]+/gi, REMOVED],
   // scheme://user:password@host
-  [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']+@/gi, `$1${REMOVED}@`],
+  [/\b([a-z][a-z0-9+.-]{0,31}:\/\/)[^\s/@"']+@/gi, `$1${REMOVED}@`],
   [/\b(Basic|Bearer)\s+[A-Za-z0-9+/_.~=-]{6,}/gi, `$1 ${REMOVED}`],
   // "password": "…", password=…, password: … ; what says only a name ({ secret: NAME }) stays.
-  [new RegExp(String.raw`("[\w.-]*(?:${KEY}|secret)[\w.-]*"\s*:\s*)"(?:[^"\\]|\\.)*"`, 'gi'), `$1"${REMOVED}"`],
+  [new RegExp(String.raw`("[\w.-]{0,64}(?:${KEY}|secret)[\w.-]{0,64}"\s*:\s*)"(?:[^"\\]|\\.)*"`, 'gi'), `$1"${REMOVED}"`],
   [
     new RegExp(
-      String.raw`(\b(?:[\w.-]*${KEY}|${SECRET})\b\s*[=:]\s*)(?!\{|\[removed\]|"?\s*$|[|>]|&|\*)("[^"\n]*"|'[^'\n]*'|[^\s,;}]+)`,
+      String.raw`((?:${KEY}|\b${SECRET})\b\s{0,64}[=:]\s{0,64})(?!\{|\[removed\]|"?\s*$|[|>]|&|\*)("[^"\n]*"|'[^'\n]*'|[^\s,;}]+)`,
       'gim',
     ),
     `$1${REMOVED}`,

@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import type { QueryRequest, QueryRow } from '../../core/agent-api.ts'
-import { LEDGER_LINES_MAX } from '../../core/bounds.ts'
+import {
+  LEDGER_LINES_MAX,
+  OFFLINE_MS_MAX,
+  QUERY_POINTS_MAX,
+  QUERY_ROWS_MAX,
+  QUERY_TAGS_MAX,
+  WHAT_IF_CLASSES_MAX,
+} from '../../core/bounds.ts'
 import type { CheckStep, LogInspection } from '../../core/log-files.ts'
 import type { LedgerLine, LedgerRequest, LogDay } from '../../core/operator.ts'
 import type { ClassWhatIf, Forecast } from '../../core/retention.ts'
@@ -8,11 +15,6 @@ import { quality, valueKind } from './common.ts'
 import { bigint, bytes, count, maybe, micros, shapeOf } from './shape.ts'
 
 const text = z.string()
-const QUERY_ROWS_MAX = 100_000_000
-const QUERY_TAGS_MAX = 256
-const QUERY_POINTS_MAX = 100_000
-const WHAT_IF_CLASSES_MAX = 1_000
-const OFFLINE_MS_MAX = 3_660 * 86_400_000
 
 const tagInput = text.min(1).max(4_096)
 export const tagsInput = z.union([tagInput, z.array(tagInput).min(1).max(QUERY_TAGS_MAX)])

@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { LIVE_EVERY_MS_MIN, LIVE_TAGS_MAX, SETTINGS_CHARS_MAX } from '../../core/bounds.ts'
+import {
+  CONFIRM_MS_MAX,
+  CONFIRM_MS_MIN,
+  LIVE_EVERY_MS_MIN,
+  LIVE_TAGS_MAX,
+  SECRET_CHARS_MAX,
+  SETTINGS_CHARS_MAX,
+} from '../../core/bounds.ts'
 import type {
   LiveRequest,
   LiveValue,
@@ -15,9 +22,6 @@ import { count, maybe, micros, shapeOf } from './shape.ts'
 
 const text = z.string()
 const EVERY_MS_MAX = 60_000
-const CONFIRM_MS_MIN = 1_000
-const CONFIRM_MS_MAX = 3_600_000
-export const SECRET_CHARS_MAX = 65_536
 
 export const liveInput = shapeOf<LiveRequest>()(
   z.strictObject({
