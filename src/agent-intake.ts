@@ -3,6 +3,7 @@
 //   protocol thread ─batch─► source ─► ingest ─append─► log
 //
 // A change of the settings ends the sources that are no more or are another now, and begins the new ones; the others do not notice.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogWriter } from './core/log.ts'
 import type { Settings, SourceSettings } from './core/settings.ts'
 import type { Logger, Source } from './core/source.ts'
@@ -46,6 +47,8 @@ interface RunningHost {
   readonly ended: Promise<void>
 }
 
+const ENDS_MS_MAX = 2_000
+
 const workerOf = (protocol: string) => (protocols[protocol] as NonNullable<(typeof protocols)[string]>).worker
 const byWorkerOf = (sources: readonly SourceSettings[]) => Map.groupBy(sources, (it) => workerOf(it.protocol))
 
@@ -77,7 +80,8 @@ export function openIntake(settings: Settings, { log, clock, live, dir, logger }
   async function follow(): Promise<void> {
     const gone = [...ingests].filter(([name, it]) => !wanted.some((one) => one.name === name && sourceOf(one) === it.source))
     for (const [name, it] of gone) {
-      await it.end
+      // What waits for room in a log that gives nothing up goes in when there is room: nobody waits for that.
+      await Promise.race([it.end, sleep(ENDS_MS_MAX, undefined, { ref: false })])
       ingests.delete(name)
       live.forget(name)
     }

@@ -80,7 +80,11 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
 
   function ratesOf(settings: Settings, of: OpenLog) {
     const made = classRates(settings, clock.monotonic)
-    void of.figures().then((it) => made(it.classes))
+    // A log that is closed at once has none.
+    of.figures().then(
+      (it) => made(it.classes),
+      () => {},
+    )
     return made
   }
 
@@ -99,6 +103,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
 
   async function begin(next: Checked): Promise<void> {
     log = await open(next.settings)
+    for (const it of now.settings.sources) live.forget(it.name)
     now = next
     intake = openIntake(next.settings, { log: log.writer, clock, live, dir, logger })
     delivery = openDelivery(next.settings, log, clock, dir, logger)

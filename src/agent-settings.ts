@@ -7,7 +7,7 @@
 // What must hold: the file on disk is the one in force, or the next start makes it so. A change that waits for its confirmation is taken
 // back by the boot it was made in when its time is up, by any other at once.
 import { readFile } from 'node:fs/promises'
-import { BadInput } from './core/errors.ts'
+import { BadInput, Unreachable } from './core/errors.ts'
 import type { PendingChange, SettingsApi, SettingsApply, SettingsNow } from './core/operator.ts'
 import type { Logger } from './core/source.ts'
 import type { Issue } from './core/status.ts'
@@ -19,7 +19,10 @@ import type { CheckedSettings, SettingsProblem } from './settings/read.ts'
 import { changeSecret, openSecrets } from './settings/secrets.ts'
 import type { CheckedApart } from './workers/read-settings.ts'
 
+const CHECKS_WAITING_MAX = 8
 const NOT_CONFIRMED = 'not confirmed in time'
+const WAITS = 'a change waits for its confirmation'
+const WAITS_REMEDY = 'confirm it, or take it back'
 
 export interface SettingsParts {
   readonly file: string
@@ -34,6 +37,8 @@ export interface SettingsParts {
   monotonic(): number
   /** As if `text` stood in the file; absent: what stands there. */
   check(text?: string): Promise<CheckedApart>
+  /** Neither new settings nor those before can be run: the process must end, its next start finds those before. */
+  stuck(error: Error): void
 }
 
 export interface SettingsService {
@@ -51,15 +56,31 @@ export function settingsService(parts: SettingsParts): SettingsService {
   let pending: Pending | undefined
   let timer: NodeJS.Timeout | undefined
   let inForce: { readonly revision: string; readonly checked: CheckedSettings } | undefined
+  const running = () => {
+    if (!inForce) throw new Error('what to begin with is not known yet')
+    return inForce
+  }
   let change: (next: CheckedSettings) => Promise<void> = async () => {}
   let restarts: (next: CheckedSettings) => string[] = () => ['agent']
   let turn: Promise<unknown> = Promise.resolve()
+  let checks: Promise<unknown> = Promise.resolve()
+  let checksWaiting = 0
 
   /** One change after the other. */
   function inTurn<T>(what: () => Promise<T>): Promise<T> {
     const result = turn.then(what)
     turn = result.catch(() => {})
     return result
+  }
+
+  /** A check takes a core for a second: what people only ask goes one after the other, and changes do not wait for it. */
+  async function checkInTurn(text: string): Promise<CheckedApart> {
+    if (checksWaiting >= CHECKS_WAITING_MAX)
+      throw new Unreachable('checks-busy', 'too many settings are being checked', { remedy: 'Try again in a few seconds.' })
+    checksWaiting++
+    const mine = checks.then(() => parts.check(text)).finally(() => checksWaiting--)
+    checks = mine.catch(() => {})
+    return mine
   }
 
   const read = () =>
@@ -88,9 +109,8 @@ export function settingsService(parts: SettingsParts): SettingsService {
     if (pending?.revision !== revision) return
     const text =
       (await history.text(pending.previous)) ?? refuse('settings', 'the text before the change is not in the history any more')
-    await putInForce(text)
+    await putInForce(text, by, note)
     await history.mark(revision, 'reverted')
-    await record(text, by, note)
     await settle(undefined)
   }
 
@@ -106,18 +126,21 @@ export function settingsService(parts: SettingsParts): SettingsService {
     return found.settings
   }
 
-  /** The file, then what runs. What cannot be run leaves everything as it was. */
-  async function putInForce(text: string): Promise<void> {
+  /** The history, the file, then what runs. What cannot be run leaves everything as it was, and stands in the history as taken back. */
+  async function putInForce(text: string, by: string, note?: string): Promise<void> {
     const next = await checked(text)
-    const before = { text: await read(), inForce }
+    const before = { text: await read(), running: running() }
+    const revision = revisionOf(text)
+    await record(text, by, note)
     await writeWhole(file, text)
     try {
       await change(next)
-      inForce = { revision: revisionOf(text), checked: next }
+      inForce = { revision, checked: next }
     } catch (error) {
       logger.error({ stack: (error as Error).stack }, `the new settings cannot be put in force: ${(error as Error).message}`)
       await writeWhole(file, before.text)
-      if (before.inForce) await change(before.inForce.checked)
+      await history.mark(revision, 'reverted')
+      await change(before.running.checked).catch(parts.stuck)
       throw error
     }
   }
@@ -128,7 +151,7 @@ export function settingsService(parts: SettingsParts): SettingsService {
       text,
       revision: revisionOf(text),
       pending: pendingNow(pending, parts.monotonic()),
-      notInForce: inForce?.checked.notInForce ?? [],
+      notInForce: running().checked.notInForce,
     }
   }
 
@@ -136,7 +159,7 @@ export function settingsService(parts: SettingsParts): SettingsService {
     const old = await read()
     const previous = revisionOf(old)
     if (base !== previous) await changedMeanwhile()
-    if (pending) refuse('settings', 'a change waits for its confirmation', 'confirm it, or take it back')
+    if (pending) refuse('settings', WAITS, WAITS_REMEDY)
     const revision = revisionOf(text)
     if (revision === previous) return now()
     await checked(text)
@@ -144,12 +167,11 @@ export function settingsService(parts: SettingsParts): SettingsService {
     if (confirmWithinMs !== undefined)
       await settle({ revision, previous, by, boot, deadlineMs: parts.monotonic() + confirmWithinMs })
     try {
-      await putInForce(text)
+      await putInForce(text, by, note)
     } catch (error) {
       await settle(undefined)
       throw error
     }
-    await record(text, by, note)
     return now()
   }
 
@@ -174,16 +196,15 @@ export function settingsService(parts: SettingsParts): SettingsService {
       revision ?? (await history.entries()).findLast((it) => it.revision !== current && it.outcome === undefined)?.revision
     if (to === undefined) refuse('settings', 'there are no settings before these')
     const text = (await history.text(to)) ?? refuse(to, 'the history has no settings of this revision')
-    await putInForce(text)
+    await putInForce(text, by, `back to ${to.slice(0, 8)}`)
     await settle(undefined)
-    await record(text, by, `back to ${to.slice(0, 8)}`)
     return now()
   }
 
   const api: SettingsApi = {
     settings: now,
     settingsCheck: async (text) => {
-      const { checked: found, changes } = await parts.check(text)
+      const { checked: found, changes } = await checkInTurn(text)
       if ('error' in found) return { problems: problemsOf(found.error), changes, restarts: [], warnings: [] }
       const { issues, notInForce } = found.settings
       const warnings = [...issues.map((it) => it.text), ...notInForce.map((it) => `${it.path}: ${it.text}`)]
@@ -203,7 +224,7 @@ export function settingsService(parts: SettingsParts): SettingsService {
     settingsText: async (revision) =>
       (await history.text(revision)) ?? refuse(revision, 'the history has no settings of this revision'),
     async secrets() {
-      const used = inForce?.checked.secrets ?? []
+      const used = running().checked.secrets
       const store = await openSecrets(dir, parts.env)
       const names = [...new Set([...store.stored, ...used.map((it) => it.name)])].toSorted()
       return names.map((name) => ({
@@ -224,7 +245,9 @@ export function settingsService(parts: SettingsParts): SettingsService {
       }),
     removeSecret: (name) =>
       inTurn(async () => {
-        const where = inForce?.checked.secrets.filter((it) => it.name === name) ?? []
+        // The text before it may use the secret, and must stay possible.
+        if (pending) refuse(name, WAITS, WAITS_REMEDY)
+        const where = running().checked.secrets.filter((it) => it.name === name)
         if (where.length > 0)
           refuse(name, `the settings use it: ${where.map((it) => it.path).join(', ')}`, 'take it out of the settings first')
         await changeSecret(dir, name, undefined, writeWhole)
@@ -233,10 +256,12 @@ export function settingsService(parts: SettingsParts): SettingsService {
 
   /** What uses it begins anew with the new text. */
   async function useSecrets(name: string): Promise<void> {
-    if (!inForce?.checked.secrets.some((it) => it.name === name)) return
-    const next = await checked()
+    const { revision, checked: before } = running()
+    if (!before.secrets.some((it) => it.name === name)) return
+    // Not what somebody has written into the file meanwhile.
+    const next = await checked(await history.text(revision))
     await change(next)
-    inForce = { ...inForce, checked: next }
+    inForce = { revision, checked: next }
   }
 
   return {

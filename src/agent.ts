@@ -55,7 +55,14 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     (step) => parts?.clockStepped(step),
   )
   const { dir, version } = options
-  const running = await openParts(checked, { dir, version, clock, logger, logFailed: endWith(logger), issues: settings.issues })
+  const running = await openParts(checked, {
+    dir,
+    version,
+    clock,
+    logger,
+    logFailed: endWith(logger, 'the log failed'),
+    issues: settings.issues,
+  })
   parts = running
   let inForce = checked.settings
   const settingsApi = settings.serve(
@@ -102,13 +109,14 @@ async function settingsParts({ settings: file, dir, values, env }: AgentOptions,
     now: () => Date.now() * 1000,
     // CLOCK_MONOTONIC, which counts from the boot.
     monotonic: () => Number(process.hrtime.bigint() / 1_000_000n),
+    stuck: endWith(logger, 'neither the new settings nor those before can be put in force'),
     check: (text?: string) => checkSettingsApart({ ...request, ...(text === undefined ? {} : { text }) }),
   }
 }
 
-function endWith(logger: Logger) {
+function endWith(logger: Logger, what: string) {
   return (error: Error): void => {
-    logger.error({ stack: error.stack, code: (error as { code?: string }).code }, `the log failed: ${error.message}`)
+    logger.error({ stack: error.stack, code: (error as { code?: string }).code }, `${what}: ${error.message}`)
     process.exit(EXIT_LOG_FAILED)
   }
 }

@@ -11,7 +11,7 @@ import { document, lines, painter, printable, remedyLines, wrap } from './text.t
 
 const check = operation({
   name: 'settings check',
-  access: 'viewer',
+  access: 'technician',
   summary: 'what a settings text would change and what starts anew, or why it cannot be',
   input: z.strictObject({ text: settingsText }),
   output: settingsCheck,

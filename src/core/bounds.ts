@@ -45,6 +45,8 @@ export const BROWSE_ENTRIES_MAX = 100_000
 export const ACKNOWLEDGEMENTS_HELD_MAX = 65_536
 /** Tags whose last values one asker sees at a time. */
 export const LIVE_TAGS_MAX = 20_000
+/** Oftener than so many milliseconds nobody is told of them. */
+export const LIVE_EVERY_MS_MIN = 100
 /** Lines of the ledger in one answer. */
 export const LEDGER_LINES_MAX = 100_000
 /** Of a settings file. */

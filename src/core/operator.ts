@@ -28,7 +28,7 @@ export interface LiveRequest {
   readonly tag?: string | readonly string[]
   /** At most so many tags; the first ones by name. */
   readonly limit: number
-  /** Those that changed are said again so often; 0: once, and no more. */
+  /** Those that changed are said again so often (LIVE_EVERY_MS_MIN at least); 0: once, and no more. */
   readonly everyMs: number
 }
 

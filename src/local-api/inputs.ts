@@ -1,6 +1,13 @@
 // What each call takes, checked before anything is called. Apart from wire.ts, so that a client need not load zod.
 import { z } from 'zod'
-import { BROWSE_ENTRIES_MAX, EXPORT_FILE_BYTES_MAX, LEDGER_LINES_MAX, LIVE_TAGS_MAX, SETTINGS_CHARS_MAX } from '../core/bounds.ts'
+import {
+  BROWSE_ENTRIES_MAX,
+  EXPORT_FILE_BYTES_MAX,
+  LEDGER_LINES_MAX,
+  LIVE_EVERY_MS_MIN,
+  LIVE_TAGS_MAX,
+  SETTINGS_CHARS_MAX,
+} from '../core/bounds.ts'
 import type { Call } from './wire.ts'
 
 /** Rows of one query; who wants more asks in parts. */
@@ -65,7 +72,7 @@ const tags = z.union([tag, z.array(tag).min(1).max(QUERY_TAGS_MAX)])
 const live = z.strictObject({
   tag: tags.optional(),
   limit: z.int().min(1).max(LIVE_TAGS_MAX),
-  everyMs: z.int().min(0).max(60_000),
+  everyMs: z.union([z.literal(0), z.int().min(LIVE_EVERY_MS_MIN).max(60_000)]),
 })
 const ledger = z.strictObject({
   class: z.string().min(1).max(256).optional(),

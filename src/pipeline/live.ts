@@ -34,6 +34,12 @@ interface SourceTags {
 export function createLive(): Live {
   const sources = new Map<string, SourceTags>()
   let changes = 0
+  /** By name; made anew when a tag has come or gone: many may watch, and each second all of this is looked at. */
+  let sorted: readonly Tag[] | undefined
+  const byName = () =>
+    (sorted ??= [...sources.values()]
+      .flatMap((it) => [...it.tags.values()])
+      .toSorted((a, b) => compare(a.value.tag, b.value.tag)))
   /** Of each series of a batch: the place of its last reading, and one more; 0: none. */
   let places = new Uint32Array(1_024)
 
@@ -57,20 +63,24 @@ export function createLive(): Live {
         if (places[of] === 0) continue
         places[of] = 0
         const described = known.series[of]
-        if (described) put(known.tags, valueAt(source, described, batch, i), ++changes)
+        if (described && put(known.tags, valueAt(source, described, batch, i), ++changes)) sorted = undefined
       }
     },
-    forget: (source) => void sources.delete(source),
+    forget(source) {
+      if (sources.delete(source)) sorted = undefined
+    },
     async *watch({ tag, limit, everyMs }, signal) {
       const fits = matcherOf(tag)
-      const chosen = () => [...sources.values()].flatMap((it) => [...it.tags.values()].filter(({ value }) => fits(value.tag)))
+      let of: readonly Tag[] | undefined
+      let first: readonly Tag[] = []
       for (let seen = -1; ; ) {
         const before = seen
         seen = changes
         // The first ones by name, also when more tags came meanwhile.
-        const first = chosen()
-          .toSorted((a, b) => compare(a.value.tag, b.value.tag))
-          .slice(0, limit)
+        if (of !== byName()) {
+          of = byName()
+          first = of.filter(({ value }) => fits(value.tag)).slice(0, limit)
+        }
         for (const it of first) if (it.change > before) yield it.value
         if (everyMs === 0) return
         await sleep(everyMs, signal)
@@ -82,10 +92,13 @@ export function createLive(): Live {
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
-function put(tags: Map<string, Tag>, value: LiveValue, change: number): void {
+/** True: it is a new tag, and there is room for it. */
+function put(tags: Map<string, Tag>, value: LiveValue, change: number): boolean {
   const known = tags.get(value.tag)
   if (known) Object.assign(known, { value, change })
-  else if (tags.size < LIVE_TAGS_MAX) tags.set(value.tag, { value, change })
+  if (known || tags.size >= LIVE_TAGS_MAX) return false
+  tags.set(value.tag, { value, change })
+  return true
 }
 
 function valueAt(source: string, { tag, kind, unit, class: name }: SeriesDescriptor, batch: ReadingBatch, i: number): LiveValue {

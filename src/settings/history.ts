@@ -4,7 +4,8 @@
 //   DIR/settings/<revision>.yaml   each text, named by its SHA-256: never changed
 //   DIR/settings/pending.json      a change that is taken back unless it is confirmed; of another boot of the machine: it is taken back
 //
-// The settings file itself stands where the agent was told. It is written last, so that what is in force is always in the history.
+// The settings file itself stands where the agent was told. It is written after its entry, so that what is in force is always in the history;
+// an entry behind the one in force never came into force.
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -98,6 +99,7 @@ export function outcomes(entries: readonly Recorded[], current: string, pending:
   return entries
     .map(({ outcome, ...it }, at): SettingsEntry => {
       const now = it.revision === pending?.revision ? 'pending' : 'current'
+      if (at > last) return { ...it, outcome: outcome ?? 'reverted' }
       return { ...it, outcome: outcome ?? (at === last ? now : 'replaced') }
     })
     .toReversed()

@@ -1,9 +1,13 @@
 // Settings are read in a thread of their own: what only that needs (zod, yaml, the protocols' schemas) ends with it.
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { BadInput } from '../core/errors.ts'
 import type { SettingsChange } from '../core/operator.ts'
 import type { CheckedSettings } from '../settings/read.ts'
 import { unpacked } from './port.ts'
+
+/** Enough for a million entries; a text that was made to take more ends this thread and nothing else. */
+const HEAP_MB = 768
 
 export interface SettingsRequest {
   readonly file: string
@@ -40,10 +44,19 @@ export interface CheckedApart {
 
 /** The same, with what is wrong as a part of the answer. */
 export async function checkSettingsApart({ env, ...request }: SettingsRequest): Promise<CheckedApart> {
-  const thread = new Worker(new URL('./settings.ts', import.meta.url), { workerData: request, name: 'settings', env: { ...env } })
+  const thread = new Worker(new URL('./settings.ts', import.meta.url), {
+    workerData: request,
+    name: 'settings',
+    env: { ...env },
+    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+  })
   try {
     const [{ checked, error, changes }] = (await once(thread, 'message')) as [SettingsAnswer]
     return { checked: checked ? { settings: checked } : { error: unpacked(error) }, changes }
+  } catch (cause) {
+    if ((cause as { code?: string }).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw cause
+    const text = `takes more than ${HEAP_MB} MB of memory to check`
+    return { checked: { error: new BadInput([{ where: request.file, text, remedy: 'make it smaller' }]) }, changes: [] }
   } finally {
     await thread.terminate()
   }

@@ -1,4 +1,5 @@
 // Changes of the settings of a running agent: what they touch, what they do not, and what takes them back.
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -229,6 +230,27 @@ test('secrets: set, used, named and never shown; one that is in use stays', asyn
   expect(readFileSync(agent.logFile, 'utf8')).not.toContain(SECRET)
 })
 
+test('a class that waits is full: its source can still be taken out', { timeout: 120_000 }, async () => {
+  const sale = source('till', 'till').replace('qos: 0, class: process', 'qos: 1, class: sale')
+  const classes = '[{ name: sale, whenFull: wait }, { name: process }]'
+  const full = (sources: string) => textOf({ classes, sources }).replace('64MB', '32MB')
+  await apply(full(sale + source('hall', 'hall')))
+  await isUp('till')
+  const isFull = async () => (await agent.status())?.issues.some((it) => it.code === 'class-waits')
+  for (let n = 0; n < 6_000 && !(n % 100 === 0 && (await isFull())); n++)
+    await publisher.publishAsync('till/x', JSON.stringify({ tag: 'till/x', v: randomBytes(6_000).toString('base64') }), {
+      qos: 1,
+    })
+  await until('the class is full', isFull)
+  const began = performance.now()
+  await apply(full(source('hall', 'hall')))
+  expect(performance.now() - began).toBeLessThan(60_000)
+  expect((await agent.status())?.sources.map((it) => it.name)).toEqual(['hall'])
+  await isUp('hall')
+  await publish('hall/x', 'hall/x', 1)
+  await until('hall is read', async () => (await liveNow()).has('hall/x'))
+})
+
 test('live: the last value of each tag, then what changes', async () => {
   await isUp('hall')
   await publish('hall/a', 'hall/a', 1.5)
@@ -244,7 +266,7 @@ test('live: the last value of each tag, then what changes', async () => {
   const stop = new AbortController()
   const seen: unknown[] = []
   const watching = (async () => {
-    for await (const it of api.live({ tag: 'hall/a', limit: 10, everyMs: 50 }, stop.signal)) seen.push(it.value)
+    for await (const it of api.live({ tag: 'hall/a', limit: 10, everyMs: 100 }, stop.signal)) seen.push(it.value)
   })().catch(() => {})
   await until('the first value', () => seen.length === 1)
   await publish('hall/b', 'hall/b', 'open')

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { LIVE_TAGS_MAX, SETTINGS_CHARS_MAX } from '../../core/bounds.ts'
+import { LIVE_EVERY_MS_MIN, LIVE_TAGS_MAX, SETTINGS_CHARS_MAX } from '../../core/bounds.ts'
 import type {
   LiveRequest,
   LiveValue,
@@ -23,7 +23,7 @@ export const liveInput = shapeOf<LiveRequest>()(
   z.strictObject({
     tag: maybe(tagsInput),
     limit: z.int().min(1).max(LIVE_TAGS_MAX),
-    everyMs: z.int().min(0).max(EVERY_MS_MAX),
+    everyMs: z.union([z.literal(0), z.int().min(LIVE_EVERY_MS_MIN).max(EVERY_MS_MAX)]),
   }),
 )
 
