@@ -3,6 +3,7 @@ import { useLocation } from 'preact-iso'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Page } from './pages.ts'
 import { PAGES } from './pages.ts'
+import { AccessIssues } from './parts/access-issues.tsx'
 import { Badge } from './parts/badge.tsx'
 import { Icon } from './parts/icon.tsx'
 import { Lazy } from './parts/lazy.tsx'
@@ -27,6 +28,7 @@ export function Shell() {
       <Side current={page} />
       <main id="content" tabIndex={-1}>
         <PendingBanner />
+        <AccessIssues />
         <Toast />
         {page ? <Content key={page.path} page={page} /> : <Empty title={t('noSuchPage')} />}
       </main>

@@ -36,7 +36,7 @@ test('claim, site, uplink, source, tags, live values, first record acknowledged'
   await page.getByLabel('The password again').fill(PASSWORD)
   await press('Claim')
   await page.getByText('this is not the claim code of this box').waitFor()
-  await page.getByLabel('Claim code').fill(scene.claimCode())
+  await page.getByLabel('Claim code').fill(scene.claimCode)
   await press('Claim')
 
   await page.getByRole('heading', { name: 'Step 1 of 5' }).waitFor()

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Box } from './box.ts'
 import { openAt, startBox } from './box.ts'
 import { lookedAt } from './axe.ts'
+import { ADMIN, logIn } from './scene.ts'
 
 const SECRET = 'canary-71b2d9'
 
@@ -56,7 +57,7 @@ describe('settings', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Apply' }).click()
     const banner = page.getByRole('region', { name: 'To be kept' })
     await banner.waitFor()
-    expect((await box.api.settings()).pending?.by).toBe('anna')
+    expect((await box.api.settings()).pending?.by).toBe(ADMIN.name)
     const other = await openAt(box.context, box.url, '/about')
     await other.getByRole('region', { name: 'To be kept' }).getByRole('button', { name: 'Take back' }).click()
     await other.getByRole('region', { name: 'To be kept' }).waitFor({ state: 'detached' })
@@ -140,7 +141,7 @@ describe('security', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Add a user' }).click()
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     await page.getByRole('button', { name: 'Edit tom' }).waitFor()
-    const tom = await box.logIn('tom', 'a hall full of presses')
+    const { context: tom } = await logIn(box, {}, { name: 'tom', password: 'a hall full of presses' })
     const his = await openAt(tom, box.url, '/security')
     await his.getByText('SHA-256 fingerprint').waitFor()
     expect(await his.getByRole('heading', { name: 'Users' }).count()).toBe(0)
@@ -184,7 +185,7 @@ describe('the box itself', () => {
     ])
     const text = readFileSync(await download.path(), 'utf8')
     expect(text).toBe((await box.api.settings()).text)
-    const file = join(box.dir, 'another.yaml')
+    const file = join(box.site.dir, 'another.yaml')
     writeFileSync(file, fileOf(text, 'offlineFor: 30d', 'offlineFor: 34d'))
     await page.getByLabel('Choose a file').setInputFiles(file)
     await page.getByRole('dialog').getByText('34d').first().waitFor()

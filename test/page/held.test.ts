@@ -93,6 +93,14 @@ describe('the log', () => {
     const csv = readFileSync(await download.path(), 'utf8')
     expect(csv.split('\r\n')[0]).toBe('tag,time,value,quality,status,unit,class,count,min,max')
     expect(csv.split('\r\n').length).toBeGreaterThan(10)
+    // A part of an answer is no file.
+    const files: unknown[] = []
+    page.on('download', (it) => files.push(it))
+    await page.route('**/api/v1/query', (route) => route.fulfill({ body: '{"row":{"tag":"a","time":1,"value":1}}\n' }))
+    await page.getByRole('button', { name: 'CSV' }).click()
+    await page.getByText('The answer ended early.').waitFor()
+    expect(files).toEqual([])
+    await page.unroute('**/api/v1/query')
     await page.getByRole('button', { name: 'Check', exact: true }).click()
     await page.getByText('Whole', { exact: true }).waitFor()
     expect(await lookedAt(page, 'log')).toEqual([])

@@ -1,8 +1,8 @@
 // What holds on every page: an accessibility checker finds nothing serious, nothing is wider than a phone, the keyboard reaches everything and
 // shows where it is, nothing comes from outside, and the first view is small and quick.
-import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { graveFindings } from './axe.ts'
 import type { Scene, Visit } from './scene.ts'
 import { logIn, openScene } from './scene.ts'
 
@@ -28,21 +28,6 @@ beforeAll(async () => {
 })
 afterAll(() => scene?.close())
 
-interface Finding {
-  readonly id: string
-  readonly impact: string | null
-  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[]
-}
-
-/** The page's policy lets no script in by the way of a tag: it is evaluated. */
-async function seriousFindings(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
-  const { violations } = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as { violations: Finding[] }
-  return violations
-    .filter((it) => it.impact === 'serious' || it.impact === 'critical')
-    .flatMap((it) => it.nodes.map((node) => `${it.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`))
-}
-
 const wider = (page: Page) => page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
 
 async function goTo({ page }: Visit, path: string, seen: string): Promise<void> {
@@ -64,7 +49,7 @@ describe.each([
 
   test.each(PLACES)('%s', async (path, seen) => {
     await goTo(visit, path, seen)
-    expect(await seriousFindings(visit.page)).toEqual([])
+    expect(await graveFindings(visit.page)).toEqual([])
     expect(await wider(visit.page)).toBe(0)
     expect({ complaints: visit.complaints, outside: visit.outside }).toEqual({ complaints: [], outside: [] })
   })
@@ -88,7 +73,7 @@ test('log-in has no serious finding, and the first view is small', async () => {
   expect(bytes).toBeLessThan(FIRST_VIEW_BYTES_MAX)
   const ms = await page.evaluate('performance.now()')
   console.log(`log-in: ${(bytes / 1000).toFixed(1)} kB, there after ${Math.round(ms as number)} ms at 10 Mbit/s`)
-  expect(await seriousFindings(page)).toEqual([])
+  expect(await graveFindings(page)).toEqual([])
   await context.close()
 })
 

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openAccess } from '../../src/access/index.ts'
+import { lookedAt } from './axe.ts'
 import type { Scene } from './scene.ts'
-import { logIn, openScene } from './scene.ts'
+import { ADMIN, logIn, openScene } from './scene.ts'
 
 let scene: Scene
 
@@ -57,6 +59,42 @@ test('in German, with German numbers', async () => {
     .getByText(/Werte\/s/)
     .first()
     .waitFor()
+  // English has no space before the sign.
+  const kept = page.locator('.stage').filter({ has: page.getByRole('heading', { name: 'Speicher' }) })
+  expect(await kept.locator('.headline .figure').innerText()).toMatch(/^\d+(,\d)?\s%$/)
   expect(await page.locator('html').getAttribute('lang')).toBe('de')
   await context.close()
+})
+
+test('words that did not come are fetched again', async () => {
+  const { page, context } = await logIn(scene)
+  await page.route('**/more.en-*.js', (route) => route.abort())
+  await page.goto('/backup')
+  await page.getByRole('button', { name: 'Try again' }).waitFor()
+  await page.unroute('**/more.en-*.js')
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await page.getByRole('button', { name: 'Download the settings' }).waitFor()
+  await context.close()
+})
+
+test('a password that was set anew at the console stands on every page until an admin has seen it', async () => {
+  const access = await openAccess(scene.site.data)
+  try {
+    const password = 'four other words by chance'
+    await access.resetAdmin(scene.claimCode, password)
+    const { page, complaints, context } = await logIn(scene, { viewport: { width: 360, height: 740 } }, { ...ADMIN, password })
+    const issue = page.getByRole('region', { name: 'Access to this box' })
+    for (const path of ['/', '/tags', '/security']) {
+      await page.goto(path)
+      await issue.getByText('the password of admin was set anew at the console').waitFor()
+    }
+    expect(await lookedAt(page, 'access-issue')).toEqual([])
+    await issue.getByRole('button', { name: 'I have seen it' }).click()
+    await issue.waitFor({ state: 'detached' })
+    expect(access.issues()).toEqual([])
+    expect(complaints).toEqual([])
+    await context.close()
+  } finally {
+    access.close()
+  }
 })

@@ -16,6 +16,13 @@ const CHROMIUM = '/usr/bin/chromium'
 const BUILT = join(import.meta.dirname, '../../build/page/index.html')
 export const PASSWORD = 'four words by chance'
 
+interface Who {
+  readonly name: string
+  readonly password: string
+}
+
+export const ADMIN: Who = { name: 'admin', password: PASSWORD }
+
 export interface Scene {
   readonly site: Site
   readonly agent: Agent
@@ -25,7 +32,7 @@ export interface Scene {
   readonly modbusPort: number
   readonly browser: Browser
   /** What stands on label and console. */
-  claimCode(): string
+  readonly claimCode: string
   /** A browser of its own: cookies and all. Its errors, and what the page's policy forbids, come into `complaints`. */
   open(options?: Parameters<Browser['newContext']>[0]): Promise<Visit>
   close(): Promise<void>
@@ -72,6 +79,8 @@ export async function openScene({ settings, isClaimed = true, env = {} }: SceneO
     const url = await until('the panel answers', () => running(panel) && urlIn(site.data))
     const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
     endings.push(() => browser.close())
+    // Its plain text is gone once the box is claimed.
+    const code = readFileSync(join(site.data, 'access', 'claim-code'), 'utf8').trim()
     const scene: Scene = {
       site,
       agent,
@@ -79,7 +88,7 @@ export async function openScene({ settings, isClaimed = true, env = {} }: SceneO
       browser,
       opcua: `opc.tcp://127.0.0.1:${opcuaPort}`,
       modbusPort,
-      claimCode: () => readFileSync(join(site.data, 'access', 'claim-code'), 'utf8').trim(),
+      claimCode: code,
       open: (options) => openVisit(browser, url, options),
       close,
     }
@@ -128,7 +137,7 @@ async function openVisit(browser: Browser, url: string, options: Parameters<Brow
 async function claimIn(scene: Scene): Promise<void> {
   const { page, context } = await scene.open()
   await page.goto('/')
-  await page.getByLabel('Claim code').fill(scene.claimCode())
+  await page.getByLabel('Claim code').fill(scene.claimCode)
   await page.getByLabel('New password').fill(PASSWORD)
   await page.getByLabel('The password again').fill(PASSWORD)
   await page.getByRole('button', { name: 'Claim' }).click()
@@ -136,13 +145,13 @@ async function claimIn(scene: Scene): Promise<void> {
   await context.close()
 }
 
-/** A browser in which the admin is logged in. */
-export async function logIn(scene: Scene, options?: Parameters<Scene['open']>[0]): Promise<Visit> {
+/** A browser in which somebody is logged in: the admin, unless another is named. */
+export async function logIn(scene: Scene, options?: Parameters<Scene['open']>[0], who: Who = ADMIN): Promise<Visit> {
   const visit = await scene.open(options)
   const { page } = visit
   await page.goto('/')
-  await page.locator('input[name=user]').fill('admin')
-  await page.locator('input[name=password]').fill(PASSWORD)
+  await page.locator('input[name=user]').fill(who.name)
+  await page.locator('input[name=password]').fill(who.password)
   await page.locator('button[type=submit]').click()
   await page.locator('.shell').waitFor()
   return visit

@@ -69,6 +69,30 @@ test('a wrong field says so beside it; the right one shows its difference, is ap
   expect(settingsNow()).toBe(before)
 })
 
+test('a certificate is called trusted only where the box has trusted it', async () => {
+  const waiting = { subject: 'CN=plant', fingerprint: 'AB:CD', state: 'rejected', validFrom: '2026-01-01', validTo: '2027-01-01' }
+  await page.route('**/api/v1/sources/trust', (route) => {
+    const { fingerprint } = route.request().postDataJSON() as { fingerprint?: string }
+    if (fingerprint === undefined) return route.fulfill({ body: `${JSON.stringify({ row: waiting })}\n{"done":true}\n` })
+    const error = { name: 'NotNow', code: 'no-source', text: 'the source does not run' }
+    return route.fulfill({ status: 409, body: JSON.stringify({ error }) })
+  })
+  await page.goto('/sources/line-1')
+  await press('Trust it')
+  await page.getByText('the source does not run').waitFor()
+  await page.getByText('Waiting for you').waitFor()
+  expect(await page.getByText('is trusted now').count()).toBe(0)
+  await page.unroute('**/api/v1/sources/trust')
+})
+
+test('what a source tells of its far end has words; a port is no quantity', async () => {
+  await page.goto('/sources/press-3')
+  const statistics = page.locator('.card').filter({ has: page.getByRole('heading', { name: 'Statistics' }) })
+  await statistics.getByText('Tags that the device refuses').waitFor()
+  expect(await statistics.locator('dt').allInnerTexts()).not.toContain('refusedTags')
+  expect(await statistics.locator('dd').allInnerTexts()).toContain(String(scene.modbusPort))
+})
+
 test('whoever was slower is told what the other one changed, and loses nothing', async () => {
   await page.goto('/sources/press-3/edit')
   await page.getByLabel('Poll every').fill('400ms')

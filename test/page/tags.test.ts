@@ -95,6 +95,22 @@ test('many are given another class at once', async () => {
   await page.locator('.grid tbody tr').first().getByText('debug').waitFor()
 })
 
+test('what was picked is edited, also where a filter hides some of it', async () => {
+  await page.goto('/tags?source=furnace')
+  await row('hall-1/furnace/temperature').waitFor()
+  await page.getByLabel('Pick all on this page').check()
+  const all = await page.locator('.grid tbody tr').count()
+  await page.getByLabel('Filter').fill('reactive')
+  await row('hall-1/furnace/temperature').waitFor({ state: 'detached' })
+  await page.getByText(`${all} picked`).waitFor()
+  await page.getByRole('button', { name: 'Edit …' }).click()
+  await page
+    .getByRole('dialog')
+    .getByRole('heading', { name: `Edit ${all} lines` })
+    .waitFor()
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+})
+
 test('CSV goes out as it came in', async () => {
   await page.goto('/tags?source=press-3')
   await row('hall-1/press-3/pressure').waitFor()

@@ -26,35 +26,46 @@ export function useCall<Name extends keyof Answers>(name: Name, input: Answers[N
   return { data: state.data, error: state.error, isRunning: state.isRunning, again: () => setTurn((it) => it + 1) }
 }
 
-export interface Gathered<Row> {
+interface Gathered<Row> {
   readonly rows: readonly Row[]
   readonly error: unknown
   readonly isRunning: boolean
+  /** All rows of the last question are here. */
+  readonly isAnswered: boolean
 }
 
-/** Rows gathered as they come, once `start` is called; starting anew, or leaving the page, ends what runs. */
-export function useRows<Name extends keyof Rows>(name: Name) {
+const NOTHING = { rows: [], error: undefined, isRunning: false, isAnswered: false }
+
+/**
+ * Rows once `start` is called, shown as they come; starting anew, or leaving the page, ends what runs.
+ * `isAtOnce`: of an answer that nobody wants to see grow; those of before stay until all are here.
+ */
+export function useRows<Name extends keyof Rows>(name: Name, isAtOnce = false) {
   type Row = Rows[Name]['out']
-  const [state, set] = useState<Gathered<Row>>({ rows: [], error: undefined, isRunning: false })
+  const [state, set] = useState<Gathered<Row>>(NOTHING)
   const running = useRef<AbortController>(undefined)
   useEffect(() => () => running.current?.abort(), [])
   const stop = () => running.current?.abort()
-  const start = async (input: Rows[Name]['in']): Promise<readonly Row[]> => {
+  /** Resolves with all rows; undefined: they did not all come, and `error` says why. */
+  const start = async (input: Rows[Name]['in']): Promise<readonly Row[] | undefined> => {
     stop()
     const own = new AbortController()
     running.current = own
     const found: Row[] = []
-    set({ rows: [], error: undefined, isRunning: true })
+    set((it) => ({ ...NOTHING, ...(isAtOnce && { rows: it.rows, isAnswered: it.isAnswered }), isRunning: true }))
     try {
       for await (const row of rows(name, input, own.signal)) {
         found.push(row)
-        set({ rows: [...found], error: undefined, isRunning: true })
+        if (!isAtOnce) set({ ...NOTHING, rows: [...found], isRunning: true })
       }
-      if (running.current === own) set({ rows: found, error: undefined, isRunning: false })
+      // What was stopped ends without an error.
+      own.signal.throwIfAborted()
+      set({ ...NOTHING, rows: found, isAnswered: true })
+      return found
     } catch (error) {
-      if (running.current === own) set({ rows: found, error: isAbort(error) ? undefined : error, isRunning: false })
+      if (running.current === own) set({ ...NOTHING, rows: found, error: isAbort(error) ? undefined : error })
+      return undefined
     }
-    return found
   }
   return { ...state, start, stop }
 }

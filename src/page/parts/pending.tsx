@@ -20,19 +20,21 @@ interface Known {
 }
 
 export function PendingBanner() {
-  const isPending = status.value?.issues.some((it) => it.code === CODE) ?? false
+  const now = status.value
+  const isPending = now?.issues.some((it) => it.code === CODE) ?? false
   const [known, setKnown] = useState<Known | undefined>()
   useEffect(() => {
     if (!isPending) return setKnown(undefined)
     let isOver = false
     call('settings show', {}).then(
       ({ pending }) => !isOver && setKnown(pending ? { change: pending, until: Date.now() + pending.revertsInMs } : undefined),
+      // Asked again with the next status.
       () => {},
     )
     return () => {
       isOver = true
     }
-  }, [isPending])
+  }, [isPending, known === undefined && now])
   return known ? <Banner known={known} /> : null
 }
 

@@ -61,13 +61,15 @@ export const de: Words = {
   'proposal.restarts': 'Startet neu:',
   'proposal.agent': 'der ganze Agent (kein Messwert geht verloren)',
 
-  // Namen der Seiten
+  'access.title': 'Zugang zum Gerät',
+  'access.seen': 'Gesehen',
   'pending.title': 'Zu bestätigen',
   'pending.text': 'Eine Änderung der Einstellungen von {by} geht von selbst zurück in',
   'pending.keep': 'Behalten',
   'pending.takeBack': 'Zurücknehmen',
   'pending.kept': 'Die Änderung gilt.',
   'pending.takenBack': 'Die Änderung wurde zurückgenommen.',
+  // Namen der Seiten
   overview: 'Übersicht',
   sources: 'Quellen',
   tags: 'Tags',

@@ -59,13 +59,15 @@ export const en = {
   'proposal.restarts': 'Starts anew:',
   'proposal.agent': 'the whole agent (no reading is lost)',
 
-  // Names of pages
+  'access.title': 'Access to this box',
+  'access.seen': 'I have seen it',
   'pending.title': 'To be kept',
   'pending.text': 'A change of the settings by {by} goes back by itself in',
   'pending.keep': 'Keep',
   'pending.takeBack': 'Take back',
   'pending.kept': 'The change stands.',
   'pending.takenBack': 'The change was taken back.',
+  // Names of pages
   overview: 'Overview',
   sources: 'Sources',
   tags: 'Tags',

@@ -33,9 +33,12 @@ const SOURCES: Load = {
 const words = signal<Partial<Record<WordKey, string>>>({})
 const loads = [FIRST]
 
-async function load(): Promise<void> {
-  const all = await Promise.all(loads.map((it) => it[language.value]()))
-  words.value = Object.assign({}, ...all)
+async function load(which: readonly Load[] = loads): Promise<void> {
+  const asked = language.value
+  const all = await Promise.all(which.map((it) => it[asked]()))
+  // Another language may have been chosen meanwhile.
+  if (language.value !== asked) return load(which)
+  words.value = Object.assign({}, words.value, ...all)
 }
 
 /** The words of the language, and again whenever it changes. */
@@ -52,8 +55,9 @@ export async function loadWords(): Promise<void> {
 /** Those of the later pages too. */
 export async function loadMoreWords(): Promise<void> {
   if (loads.includes(MORE)) return
-  loads.push(MORE, SOURCES)
-  await load()
+  // Only what has come is known: where it fails, the next try fetches it again.
+  await load([MORE, SOURCES])
+  if (!loads.includes(MORE)) loads.push(MORE, SOURCES)
 }
 
 export function t(key: WordKey, parameters: Parameters = {}): string {

@@ -1,15 +1,13 @@
 // The settings as one file, out and in again.
 import '../../more.css'
-import { useState } from 'preact/hooks'
-import { call } from '../../api/client.ts'
+import { useAttempt } from '../../parts/attempt.ts'
 import { Button } from '../../parts/button.tsx'
 import { Card, PageHead } from '../../parts/card.tsx'
 import { Icon } from '../../parts/icon.tsx'
-import { save } from '../../parts/save.ts'
+import { saveSettings } from '../../parts/save-settings.ts'
 import { ErrorView } from '../../parts/states.tsx'
 import { propose } from '../../state/proposal.ts'
 import { may } from '../../state/session.ts'
-import { status } from '../../state/status.ts'
 import { t } from '../../words/index.ts'
 
 /** Of a settings file: more is none. */
@@ -28,23 +26,11 @@ export function Backup() {
 }
 
 function Out() {
-  const [error, setError] = useState<unknown>()
-  const download = async () => {
-    try {
-      const { text } = await call('settings show', {})
-      save(
-        `${status.value?.device ?? 'holdfast'}-settings-${new Date().toISOString().slice(0, 10)}.yaml`,
-        text,
-        'application/yaml',
-      )
-    } catch (it) {
-      setError(it)
-    }
-  }
+  const { error, attempt } = useAttempt()
   return (
     <Card title={t('backup.save')}>
       <p>{t('backup.saveText')}</p>
-      <Button kind="main" onPress={download}>
+      <Button kind="main" onPress={() => attempt(saveSettings)}>
         <Icon name="download" />
         {t('backup.download')}
       </Button>
@@ -54,18 +40,14 @@ function Out() {
 }
 
 function In() {
-  const [error, setError] = useState<unknown>()
-  const take = async (file: File | undefined) => {
-    setError(undefined)
-    if (!file) return
-    try {
+  const { error, attempt } = useAttempt()
+  const take = (file: File | undefined) =>
+    attempt(async () => {
+      if (!file) return
       if (file.size > FILE_BYTES_MAX) throw new Error(t('backup.tooLarge'))
       const text = await file.text()
       await propose({ title: t('backup.restoreOf', { name: file.name }), edit: () => text })
-    } catch (it) {
-      setError(it)
-    }
-  }
+    })
   return (
     <Card title={t('backup.restore')}>
       <p>{t('backup.restoreText')}</p>

@@ -38,7 +38,8 @@ export function Check() {
         />
       )}
       {check.error !== undefined && <ErrorView error={check.error} retry={start} />}
-      {!check.isRunning && last && check.error === undefined && <Result steps={check.rows} />}
+      {/* Of a check that was cancelled nobody can say that all is whole. */}
+      {check.isAnswered && <Result steps={check.rows} />}
     </Card>
   )
 }

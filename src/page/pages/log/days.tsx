@@ -1,8 +1,8 @@
 // A bar for each day of UTC: what of it is still here, and what was given up.
 import { useState } from 'preact/hooks'
-import { Card } from '../../parts/card.tsx'
+import { AnswerCard } from '../../parts/answer-card.tsx'
 import { useCall } from '../../parts/hooks.ts'
-import { Empty, ErrorView, Waiting } from '../../parts/states.tsx'
+import { Empty } from '../../parts/states.tsx'
 import { bytes, number } from '../../format/number.ts'
 import { locale } from '../../state/preferences.ts'
 import { t } from '../../words/index.ts'
@@ -12,32 +12,29 @@ import { daysOf } from './bars.ts'
 const DAYS_MAX = 31
 
 export function Days() {
-  const { data, error, again } = useCall('log days', {})
-  const days = data ? daysOf(data, DAYS_MAX) : []
+  const asked = useCall('log days', {})
   const [picked, setPicked] = useState<number | undefined>()
-  const shown = days.find((it) => it.day === picked) ?? days.at(-1)
   return (
-    <Card
-      title={t('log.days')}
-      actions={
-        <button type="button" onClick={again}>
-          {t('refresh')}
-        </button>
-      }
-    >
-      {error !== undefined && <ErrorView error={error} retry={again} />}
-      {!data && error === undefined && <Waiting />}
-      {data && days.length === 0 && <Empty title={t('log.noDays')} />}
-      {days.length > 0 && <Bars days={days} shown={shown} pick={setPicked} />}
-      {shown && <DayText day={shown} />}
-    </Card>
+    <AnswerCard title={t('log.days')} asked={asked}>
+      {(data) => {
+        const days = daysOf(data, DAYS_MAX)
+        const shown = days.find((it) => it.day === picked) ?? days.at(-1)
+        if (!shown) return <Empty title={t('log.noDays')} />
+        return (
+          <>
+            <Bars days={days} shown={shown} pick={setPicked} />
+            <DayText day={shown} />
+          </>
+        )
+      }}
+    </AnswerCard>
   )
 }
 
 const dayName = (day: number, weekday: 'short' | 'long') =>
   new Date(day / 1_000).toLocaleDateString(locale(), { weekday, day: 'numeric', month: 'short', timeZone: 'UTC' })
 
-function Bars({ days, shown, pick }: { days: readonly DayBar[]; shown: DayBar | undefined; pick: (day: number) => void }) {
+function Bars({ days, shown, pick }: { days: readonly DayBar[]; shown: DayBar; pick: (day: number) => void }) {
   const most = days.reduce((max, it) => Math.max(max, it.readings + it.aggregated + it.lost), 1)
   const part = (count: number) => `${(count / most) * 100}%`
   return (

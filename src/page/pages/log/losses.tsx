@@ -2,7 +2,7 @@
 import { useEffect } from 'preact/hooks'
 import type { LedgerLine } from '../../../core/operator.ts'
 import { Card } from '../../parts/card.tsx'
-import { useGathered } from '../../parts/gather.ts'
+import { useRows } from '../../parts/hooks.ts'
 import { Empty, ErrorView, Waiting } from '../../parts/states.tsx'
 import type { Column } from '../../parts/table.tsx'
 import { Table } from '../../parts/table.tsx'
@@ -16,7 +16,7 @@ const LINES_MAX = 2_000
 const LINES_SHOWN_MAX = 100
 
 export function Losses() {
-  const ledger = useGathered('log ledger')
+  const ledger = useRows('log ledger', true)
   const ask = () => ledger.start({ limit: LINES_MAX })
   useEffect(() => void ask(), [])
   const groups = groupsOf(ledger.rows)

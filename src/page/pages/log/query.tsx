@@ -3,10 +3,11 @@ import { useMemo, useState } from 'preact/hooks'
 import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
 import { SelectField, TextField } from '../../parts/field.tsx'
-import { useGathered } from '../../parts/gather.ts'
+import { useRows } from '../../parts/hooks.ts'
 import { Icon } from '../../parts/icon.tsx'
 import { Empty, ErrorView, Waiting } from '../../parts/states.tsx'
 import { number } from '../../format/number.ts'
+import { say } from '../../parts/toast.tsx'
 import type { WordKey } from '../../words/index.ts'
 import { t } from '../../words/index.ts'
 import { save } from '../../parts/save.ts'
@@ -25,8 +26,8 @@ const CSV_ROWS_MAX = 200_000
 export function Query() {
   const [tag, setTag] = useState('')
   const [hours, setHours] = useState(String(RANGES[0]))
-  const answer = useGathered('query')
-  const raw = useGathered('query')
+  const answer = useRows('query', true)
+  const raw = useRows('query', true)
   const range = () => {
     const to = Date.now() * 1_000
     return { from: to - Number(hours) * HOUR_US, to }
@@ -34,7 +35,10 @@ export function Query() {
   const ask = () => answer.start({ tag: tag.trim(), ...range(), points: POINTS, limit: ROWS_MAX })
   const download = async () => {
     const rows = await raw.start({ tag: tag.trim(), ...range(), limit: CSV_ROWS_MAX })
-    if (rows.length > 0) save(`${tag.trim().replaceAll(/[^\w.-]+/g, '_')}.csv`, csvOf(rows), 'text/csv')
+    // A part of an answer would pass for all of it.
+    if (rows === undefined) return
+    if (rows.length === 0) say(t('log.noReadings'))
+    else save(`${tag.trim().replaceAll(/[^\w.-]+/g, '_')}.csv`, csvOf(rows), 'text/csv')
   }
   const all = useMemo(() => seriesOf(answer.rows), [answer.rows])
   return (

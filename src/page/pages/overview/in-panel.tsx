@@ -4,6 +4,7 @@ import { Card } from '../../parts/card.tsx'
 import { Spark } from '../../parts/spark.tsx'
 import { Empty } from '../../parts/states.tsx'
 import { SourceBadge } from '../../parts/state-badges.tsx'
+import { may } from '../../state/session.ts'
 import { trend } from '../../state/trend.ts'
 import { t } from '../../words/index.ts'
 
@@ -15,9 +16,11 @@ export function InPanel({ it: { sources } }: { readonly it: Status }) {
       <Spark values={trend.value.map((it) => it.in)} label={t('overview.inTrend', { rate: rate(total) })} />
       {sources.length === 0 ? (
         <Empty title={t('sources.none')}>
-          <a class="button main" href="/sources/new">
-            {t('sources.add')}
-          </a>
+          {may('admin') && (
+            <a class="button main" href="/sources/new">
+              {t('sources.add')}
+            </a>
+          )}
         </Empty>
       ) : (
         <ul class="lines">

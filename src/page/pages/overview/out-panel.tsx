@@ -5,6 +5,7 @@ import { Card } from '../../parts/card.tsx'
 import { Spark } from '../../parts/spark.tsx'
 import { Empty } from '../../parts/states.tsx'
 import { UplinkBadge } from '../../parts/state-badges.tsx'
+import { may } from '../../state/session.ts'
 import { trend } from '../../state/trend.ts'
 import { t } from '../../words/index.ts'
 import { Headline } from './in-panel.tsx'
@@ -17,9 +18,11 @@ export function OutPanel({ it: { uplinks } }: { readonly it: Status }) {
       <Spark values={trend.value.map((it) => it.out)} label={t('overview.outTrend', { rate: rate(total) })} />
       {uplinks.length === 0 ? (
         <Empty title={t('overview.noUplinks')}>
-          <a class="button main" href="/setup">
-            {t('overview.setUp')}
-          </a>
+          {may('admin') && (
+            <a class="button main" href="/setup">
+              {t('overview.setUp')}
+            </a>
+          )}
         </Empty>
       ) : (
         <ul class="lines">

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks'
 import type { AuditEvent } from '../../../core/access.ts'
-import { Card } from '../../parts/card.tsx'
+import { AnswerCard } from '../../parts/answer-card.tsx'
 import { TextField } from '../../parts/field.tsx'
 import { useCall } from '../../parts/hooks.ts'
-import { Empty, ErrorView, Waiting } from '../../parts/states.tsx'
+import { Empty } from '../../parts/states.tsx'
 import type { Column } from '../../parts/table.tsx'
 import { Table } from '../../parts/table.tsx'
 import { Time } from '../../parts/time.tsx'
@@ -15,31 +15,29 @@ const EVENTS_MAX = 1_000
 export function Audit() {
   const [limit, setLimit] = useState(STEP)
   const [words, setWords] = useState('')
-  const { data, error, again } = useCall('audit list', { limit })
-  const shown = data?.events.filter((it) => textOf(it).includes(words.trim().toLowerCase())) ?? []
+  const asked = useCall('audit list', { limit })
   return (
-    <Card
-      title={t('security.audit')}
-      actions={
-        <button type="button" onClick={again}>
-          {t('refresh')}
-        </button>
-      }
-    >
-      {error !== undefined && <ErrorView error={error} retry={again} />}
-      {!data && error === undefined && <Waiting />}
-      <TextField label={t('security.filter')} type="search" value={words} onInput={setWords} />
-      {data && shown.length === 0 && <Empty title={t('security.noEvents')} />}
-      {shown.length > 0 && (
-        <Table caption={t('security.audit')} columns={columns()} rows={shown} keyOf={(it) => String(it.position)} />
-      )}
-      {data && data.events.length >= limit && limit < EVENTS_MAX && (
-        <button type="button" onClick={() => setLimit(Math.min(EVENTS_MAX, limit + STEP * 4))}>
-          {t('security.more')}
-        </button>
-      )}
-      {data !== undefined && data.cut > 0 && <p class="quiet">{t('security.cut', { n: data.cut })}</p>}
-    </Card>
+    <AnswerCard title={t('security.audit')} asked={asked}>
+      {({ events, cut }) => {
+        const shown = events.filter((it) => textOf(it).includes(words.trim().toLowerCase()))
+        return (
+          <>
+            <TextField label={t('security.filter')} type="search" value={words} onInput={setWords} />
+            {shown.length === 0 ? (
+              <Empty title={t('security.noEvents')} />
+            ) : (
+              <Table caption={t('security.audit')} columns={columns()} rows={shown} keyOf={(it) => String(it.position)} />
+            )}
+            {events.length >= limit && limit < EVENTS_MAX && (
+              <button type="button" onClick={() => setLimit(Math.min(EVENTS_MAX, limit + STEP * 4))}>
+                {t('security.more')}
+              </button>
+            )}
+            {cut > 0 && <p class="quiet">{t('security.cut', { n: cut })}</p>}
+          </>
+        )
+      }}
+    </AnswerCard>
   )
 }
 

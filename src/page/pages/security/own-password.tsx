@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { call } from '../../api/client.ts'
+import { useAttempt } from '../../parts/attempt.ts'
 import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
 import { TextField } from '../../parts/field.tsx'
@@ -7,22 +8,19 @@ import { ErrorView } from '../../parts/states.tsx'
 import { say } from '../../parts/toast.tsx'
 import { user } from '../../state/session.ts'
 import { t } from '../../words/index.ts'
+import { NewPasswordField } from './new-password-field.tsx'
 
 export function OwnPassword() {
   const [current, setCurrent] = useState('')
   const [password, setPassword] = useState('')
-  const [error, setError] = useState<unknown>()
-  const change = async () => {
-    setError(undefined)
-    try {
+  const { error, attempt } = useAttempt()
+  const change = () =>
+    attempt(async () => {
       await call('password change', { current, password })
       setCurrent('')
       setPassword('')
       say(t('security.passwordChanged'))
-    } catch (it) {
-      setError(it)
-    }
-  }
+    })
   return (
     <Card title={t('security.ownPassword')}>
       <form onSubmit={(event) => event.preventDefault()}>
@@ -42,14 +40,7 @@ export function OwnPassword() {
           value={current}
           onInput={setCurrent}
         />
-        <TextField
-          label={t('security.newPassword')}
-          hint={t('security.passwordHint')}
-          type="password"
-          autocomplete="new-password"
-          value={password}
-          onInput={setPassword}
-        />
+        <NewPasswordField label={t('security.newPassword')} value={password} onInput={setPassword} />
         {error !== undefined && <ErrorView error={error} />}
         <Button type="submit" onPress={change} disabled={current === '' || password === ''}>
           {t('security.changePassword')}

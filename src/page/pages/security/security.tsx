@@ -1,13 +1,11 @@
 // Who may do what, who is here, what was done, and what is not protected.
 import '../../more.css'
 import { Badge } from '../../parts/badge.tsx'
-import { Button } from '../../parts/button.tsx'
 import { Card, PageHead } from '../../parts/card.tsx'
 import { CopyButton } from '../../parts/copy.tsx'
 import { useCall } from '../../parts/hooks.ts'
 import { Empty, ErrorView, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
-import { call } from '../../api/client.ts'
 import { may } from '../../state/session.ts'
 import { status } from '../../state/status.ts'
 import { t } from '../../words/index.ts'
@@ -21,7 +19,6 @@ export function Security() {
   return (
     <>
       <PageHead title={t('security')} text={t('security.about')} />
-      <AccessIssues />
       <div class="cards">
         <Certificate />
         <OwnPassword />
@@ -35,28 +32,6 @@ export function Security() {
           <Audit />
         </>
       )}
-    </>
-  )
-}
-
-/** What stands until an admin has seen it: a password that was reset at the console. */
-function AccessIssues() {
-  const { data, again } = useCall('access issues', {})
-  const seen = async (code: string) => {
-    await call('access acknowledge', { code })
-    again()
-  }
-  return (
-    <>
-      {data?.map((it) => (
-        <div key={it.code} class="notice">
-          <p>
-            <Badge tone="attention">{t('heed')}</Badge> {it.text} <Time micros={it.at} isWithDate />
-          </p>
-          <p class="remedy">{it.remedy}</p>
-          {may('admin') && <Button onPress={() => seen(it.code)}>{t('security.seen')}</Button>}
-        </div>
-      ))}
     </>
   )
 }

@@ -1,6 +1,6 @@
-import { useState } from 'preact/hooks'
 import type { SessionView } from '../../../core/access.ts'
 import { call } from '../../api/client.ts'
+import { useAttempt } from '../../parts/attempt.ts'
 import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
 import { useCall } from '../../parts/hooks.ts'
@@ -13,11 +13,8 @@ import { t } from '../../words/index.ts'
 
 export function Sessions() {
   const { data, error, again } = useCall('sessions list', {})
-  const [failed, setFailed] = useState<unknown>()
-  const end = async (id: string) => {
-    await call('sessions end', { id }).catch(setFailed)
-    again()
-  }
+  const { error: failed, attempt } = useAttempt()
+  const end = (id: string) => attempt(() => call('sessions end', { id })).then(again)
   const columns: Column<SessionView>[] = [
     { key: 'user', title: t('name'), isName: true, cell: (it) => it.user },
     { key: 'address', title: t('security.address'), cell: (it) => <code>{it.address}</code> },

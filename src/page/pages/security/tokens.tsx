@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import type { ApiToken } from '../../../core/access.ts'
 import type { OperatorRole } from '../../../core/operator.ts'
 import { call } from '../../api/client.ts'
+import { useAttempt } from '../../parts/attempt.ts'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
@@ -23,11 +24,8 @@ const DAY_US = 86_400_000_000
 export function Tokens() {
   const { data, error, again } = useCall('tokens list', {})
   const [isMaking, setMaking] = useState(false)
-  const [failed, setFailed] = useState<unknown>()
-  const revoke = async (name: string) => {
-    await call('tokens remove', { name }).catch(setFailed)
-    again()
-  }
+  const { error: failed, attempt } = useAttempt()
+  const revoke = (name: string) => attempt(() => call('tokens remove', { name })).then(again)
   const columns: Column<ApiToken>[] = [
     { key: 'name', title: t('name'), isName: true, cell: (it) => it.name },
     { key: 'role', title: t('security.role'), cell: (it) => t(`role.${it.role}`) },
@@ -84,15 +82,12 @@ function NewToken({ onClose }: { readonly onClose: () => void }) {
   const [role, setRole] = useState<OperatorRole>('viewer')
   const [days, setDays] = useState('90')
   const [token, setToken] = useState<string | undefined>()
-  const [error, setError] = useState<unknown>()
-  const add = async () => {
-    try {
+  const { error, attempt } = useAttempt()
+  const add = () =>
+    attempt(async () => {
       const made = await call('tokens add', { name, role, until: Date.now() * 1_000 + Number(days) * DAY_US })
       setToken(made.token)
-    } catch (it) {
-      setError(it)
-    }
-  }
+    })
   const actions =
     token === undefined ? (
       <>

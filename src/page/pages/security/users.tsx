@@ -3,10 +3,9 @@ import type { User } from '../../../core/access.ts'
 import type { OperatorRole } from '../../../core/operator.ts'
 import { OPERATOR_ROLES } from '../../../core/operator.ts'
 import { call } from '../../api/client.ts'
+import { ActionDialog } from '../../parts/action-dialog.tsx'
 import { Badge } from '../../parts/badge.tsx'
-import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
-import { Dialog } from '../../parts/dialog.tsx'
 import { SelectField, TextField } from '../../parts/field.tsx'
 import { useCall } from '../../parts/hooks.ts'
 import { ErrorView, Waiting } from '../../parts/states.tsx'
@@ -16,6 +15,7 @@ import { Time } from '../../parts/time.tsx'
 import { say } from '../../parts/toast.tsx'
 import { user as me } from '../../state/session.ts'
 import { t } from '../../words/index.ts'
+import { NewPasswordField } from './new-password-field.tsx'
 
 /** What is being done: a new user, or one that is changed. */
 type Shown = 'new' | User
@@ -94,89 +94,51 @@ function NewUser({ onClose, done }: DialogProps) {
   const [name, setName] = useState('')
   const [role, setRole] = useState<OperatorRole>('technician')
   const [password, setPassword] = useState('')
-  const [error, setError] = useState<unknown>()
   const add = async () => {
-    try {
-      await call('users add', { name, role, password })
-      done()
-    } catch (it) {
-      setError(it)
-    }
+    await call('users add', { name, role, password })
+    done()
   }
-  const actions = (
-    <>
-      <button type="button" onClick={onClose}>
-        {t('cancel')}
-      </button>
-      <Button kind="main" onPress={add} disabled={name === '' || password === ''}>
-        {t('security.addUser')}
-      </Button>
-    </>
-  )
   return (
-    <Dialog title={t('security.addUser')} onClose={onClose} actions={actions}>
-      {error !== undefined && <ErrorView error={error} />}
+    <ActionDialog
+      title={t('security.addUser')}
+      onClose={onClose}
+      action={{ text: t('security.addUser'), work: add, disabled: name === '' || password === '' }}
+    >
       <TextField label={t('name')} value={name} autocomplete="off" onInput={(it) => setName(it.trim())} />
       <RoleField value={role} onInput={setRole} />
-      <TextField
-        label={t('security.firstPassword')}
-        hint={t('security.passwordHint')}
-        type="password"
-        autocomplete="new-password"
-        value={password}
-        onInput={setPassword}
-      />
-    </Dialog>
+      <NewPasswordField label={t('security.firstPassword')} value={password} onInput={setPassword} />
+    </ActionDialog>
   )
 }
 
 function ChangeUser({ user, onClose, done }: DialogProps & { readonly user: User }) {
   const [role, setRole] = useState(user.role)
   const [password, setPassword] = useState('')
-  const [error, setError] = useState<unknown>()
-  const doIt = async (work: () => Promise<unknown>, text: string) => {
-    try {
-      await work()
-      say(text)
-      done()
-    } catch (it) {
-      setError(it)
-    }
+  const save = async () => {
+    if (role !== user.role) await call('users role', { name: user.name, role })
+    if (password !== '') await call('users password', { name: user.name, password })
+    say(t('security.userChanged', { name: user.name }))
+    done()
   }
-  const save = () =>
-    doIt(
-      async () => {
-        if (role !== user.role) await call('users role', { name: user.name, role })
-        if (password !== '') await call('users password', { name: user.name, password })
-      },
-      t('security.userChanged', { name: user.name }),
-    )
-  const remove = () => doIt(() => call('users remove', { name: user.name }), t('security.userRemoved', { name: user.name }))
-  const actions = (
-    <>
-      <Button kind="danger" onPress={remove}>
-        {t('remove')}
-      </Button>
-      <button type="button" onClick={onClose}>
-        {t('cancel')}
-      </button>
-      <Button kind="main" onPress={save} disabled={role === user.role && password === ''}>
-        {t('security.save')}
-      </Button>
-    </>
-  )
+  const remove = async () => {
+    await call('users remove', { name: user.name })
+    say(t('security.userRemoved', { name: user.name }))
+    done()
+  }
   return (
-    <Dialog title={user.name} onClose={onClose} actions={actions}>
-      {error !== undefined && <ErrorView error={error} />}
+    <ActionDialog
+      title={user.name}
+      onClose={onClose}
+      action={{ text: t('security.save'), work: save, disabled: role === user.role && password === '' }}
+      other={{ text: t('remove'), kind: 'danger', work: remove }}
+    >
       <RoleField value={role} onInput={setRole} />
-      <TextField
+      <NewPasswordField
         label={t('security.newPassword')}
         hint={t('security.endsSessions')}
-        type="password"
-        autocomplete="new-password"
         value={password}
         onInput={setPassword}
       />
-    </Dialog>
+    </ActionDialog>
   )
 }

@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks'
 import type { SettingsCheck, SettingsEntry } from '../../../core/operator.ts'
 import { call } from '../../api/client.ts'
+import { useAttempt } from '../../parts/attempt.ts'
 import type { Tone } from '../../parts/badge.tsx'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
@@ -71,17 +72,14 @@ interface BackProps {
 
 function Back({ entry, onClose, done }: BackProps) {
   const text = useCall('settings text', { revision: entry.revision })
-  const [error, setError] = useState<unknown>()
-  const back = async () => {
-    try {
+  const { error, attempt } = useAttempt()
+  const back = () =>
+    attempt(async () => {
       await call('settings revert', { revision: entry.revision })
       await askStatus()
       say(t('settings.wentBack'))
       done()
-    } catch (it) {
-      setError(it)
-    }
-  }
+    })
   const actions = (
     <>
       {text.data && <CopyButton text={text.data.text} label={t('settings.copyText')} />}

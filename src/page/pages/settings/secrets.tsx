@@ -2,11 +2,10 @@
 import { useState } from 'preact/hooks'
 import type { SecretEntry } from '../../../core/operator.ts'
 import { call } from '../../api/client.ts'
+import { ActionDialog } from '../../parts/action-dialog.tsx'
 import type { Tone } from '../../parts/badge.tsx'
 import { Badge } from '../../parts/badge.tsx'
-import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
-import { Dialog } from '../../parts/dialog.tsx'
 import { Field, TextField } from '../../parts/field.tsx'
 import { useCall } from '../../parts/hooks.ts'
 import { Empty, ErrorView, Waiting } from '../../parts/states.tsx'
@@ -87,29 +86,17 @@ function SetSecret({ name: given, onClose, done }: DialogProps) {
   const [name, setName] = useState(given)
   const [text, setText] = useState('')
   const [isSeen, setSeen] = useState(false)
-  const [error, setError] = useState<unknown>()
   const set = async () => {
-    try {
-      await call('secrets set', { name, text })
-      say(t('secrets.wasSet', { name }))
-      done()
-    } catch (it) {
-      setError(it)
-    }
+    await call('secrets set', { name, text })
+    say(t('secrets.wasSet', { name }))
+    done()
   }
-  const actions = (
-    <>
-      <button type="button" onClick={onClose}>
-        {t('cancel')}
-      </button>
-      <Button kind="main" onPress={set} disabled={name === '' || text === ''}>
-        {t('secrets.set')}
-      </Button>
-    </>
-  )
   return (
-    <Dialog title={given === '' ? t('secrets.add') : t('secrets.setOf', { name: given })} onClose={onClose} actions={actions}>
-      {error !== undefined && <ErrorView error={error} />}
+    <ActionDialog
+      title={given === '' ? t('secrets.add') : t('secrets.setOf', { name: given })}
+      onClose={onClose}
+      action={{ text: t('secrets.set'), work: set, disabled: name === '' || text === '' }}
+    >
       {given === '' && <TextField label={t('name')} value={name} autocomplete="off" onInput={(it) => setName(it.trim())} />}
       <Field label={t('secrets.text')} hint={t('secrets.textHint')}>
         {(ties) => (
@@ -128,34 +115,22 @@ function SetSecret({ name: given, onClose, done }: DialogProps) {
         <input type="checkbox" checked={isSeen} onChange={(event) => setSeen(event.currentTarget.checked)} />
         <span>{t('secrets.see')}</span>
       </label>
-    </Dialog>
+    </ActionDialog>
   )
 }
 
 function RemoveSecret({ entry, name, onClose, done }: DialogProps & { readonly entry: SecretEntry | undefined }) {
-  const [error, setError] = useState<unknown>()
   const remove = async () => {
-    try {
-      await call('secrets remove', { name })
-      done()
-    } catch (it) {
-      setError(it)
-    }
+    await call('secrets remove', { name })
+    done()
   }
-  const actions = (
-    <>
-      <button type="button" onClick={onClose}>
-        {t('cancel')}
-      </button>
-      <Button kind="danger" onPress={remove}>
-        {t('remove')}
-      </Button>
-    </>
-  )
   return (
-    <Dialog title={t('removeName', { name })} onClose={onClose} actions={actions}>
-      {error !== undefined && <ErrorView error={error} />}
+    <ActionDialog
+      title={t('removeName', { name })}
+      onClose={onClose}
+      action={{ text: t('remove'), kind: 'danger', work: remove }}
+    >
       <p>{entry && entry.usedBy.length > 0 ? t('secrets.isUsed', { by: entry.usedBy.join(', ') }) : t('secrets.notUsed')}</p>
-    </Dialog>
+    </ActionDialog>
   )
 }

@@ -1,10 +1,12 @@
 // The end of the first run: values as they come, and the tick that Kafka has acknowledged the first record.
 import { useLocation } from 'preact-iso'
 import { number } from '../../format/number.ts'
-import { call } from '../../api/client.ts'
+import { useAttempt } from '../../parts/attempt.ts'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
+import { ErrorView } from '../../parts/states.tsx'
+import { saveSettings } from '../../parts/save-settings.ts'
 import { UplinkBadge } from '../../parts/state-badges.tsx'
 import { status } from '../../state/status.ts'
 import { t } from '../../words/index.ts'
@@ -13,6 +15,7 @@ import { finish, firstRun, goTo } from './progress.ts'
 
 export function LiveStep() {
   const { route } = useLocation()
+  const { error, attempt } = useAttempt()
   const source = firstRun.value.source || status.value?.sources[0]?.name || ''
   const end = () => {
     finish()
@@ -22,11 +25,12 @@ export function LiveStep() {
     <>
       <Acknowledged />
       {source !== '' && <LiveValues source={source} />}
+      {error !== undefined && <ErrorView error={error} />}
       <p class="actions form-end">
         <button type="button" onClick={() => goTo('tags')}>
           {t('setup.back')}
         </button>
-        <Button onPress={saveSettings}>{t('setup.save')}</Button>
+        <Button onPress={() => attempt(saveSettings)}>{t('setup.save')}</Button>
         <button type="button" class="main" onClick={end}>
           {t('setup.finish')}
         </button>
@@ -56,14 +60,4 @@ function Acknowledged() {
       ))}
     </Card>
   )
-}
-
-async function saveSettings(): Promise<void> {
-  const { text } = await call('settings show', {})
-  const url = URL.createObjectURL(new Blob([text], { type: 'application/yaml' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = `${status.value?.device ?? 'holdfast'}.yaml`
-  link.click()
-  URL.revokeObjectURL(url)
 }

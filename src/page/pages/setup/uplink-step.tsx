@@ -1,7 +1,7 @@
 // Where readings go: typed in, applied as one checked change together with the site, then tested step by step.
 import { useState } from 'preact/hooks'
-import type { SettingsCheck } from '../../../core/operator.ts'
 import { call } from '../../api/client.ts'
+import { useAttempt } from '../../parts/attempt.ts'
 import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
 import { Field, SelectField, TextField } from '../../parts/field.tsx'
@@ -10,7 +10,8 @@ import { Problems } from '../../parts/proposal.tsx'
 import { ErrorView } from '../../parts/states.tsx'
 import { StepList } from '../../parts/steps.tsx'
 import type { Entry } from '../../settings-text/entries.ts'
-import { entriesOf, putEntry, putValues } from '../../settings-text/entries.ts'
+import { putEntry, putValues } from '../../settings-text/entries.ts'
+import { NO_PROBLEMS, otherProblems, problemAt, problemsOf } from '../../settings-text/problems.ts'
 import { prepare, show } from '../../state/proposal.ts'
 import { status } from '../../state/status.ts'
 import { t } from '../../words/index.ts'
@@ -18,41 +19,31 @@ import type { UplinkDraft, UplinkSecurity } from './progress.ts'
 import { firstRun, keep, SECURITIES } from './progress.ts'
 import { Turn } from './turn.tsx'
 
-type ProblemList = SettingsCheck['problems']
-
 export function UplinkStep() {
   const it = firstRun.value.uplink
   const [password, setPassword] = useState('')
-  const [problems, setProblems] = useState<{ list: ProblemList; at: string }>({ list: [], at: '' })
-  const [error, setError] = useState<unknown>()
+  const [found, setFound] = useState(NO_PROBLEMS)
+  const { error, attempt } = useAttempt()
   const test = useRows('uplinks test')
   const change = (key: keyof UplinkDraft) => (value: string) => keep({ uplink: { ...firstRun.value.uplink, [key]: value } })
   const isThere = status.value?.uplinks.some((one) => one.name === it.name) === true
 
-  const submit = async () => {
-    setError(undefined)
-    try {
+  const submit = () =>
+    attempt(async () => {
       if (password !== '') await call('secrets set', { name: it.name, text: password })
-      const edit = (text: string) => withUplink(text, it, firstRun.value.site)
       const made = await prepare({
         title: t('setup.uplinkTitle', { name: it.name }),
-        edit,
+        edit: (text) => withUplink(text, it, firstRun.value.site),
         applied: () => void test.start({ name: it.name }),
       })
-      const index = entriesOf(made.text, 'uplinks').findIndex((one) => one['name'] === it.name)
-      setProblems({ list: made.check.problems, at: `uplinks[${index}]` })
+      setFound(problemsOf(made, 'uplinks', it.name.trim()))
       if (made.check.problems.length > 0) return
       if (made.check.changes.length === 0) await test.start({ name: it.name })
       else show(made)
-    } catch (thrown) {
-      setError(thrown)
-    }
-  }
-  const problemOf = (...keys: readonly string[]) =>
-    problems.list.find((one) => keys.some((key) => one.path.startsWith(`${problems.at}.${key}`)))?.text
+    })
+  const problemOf = (key: string) => problemAt(found, key)
   const isOpen = it.security === 'none'
-  const known = ['name', 'kafka.brokers', 'kafka.sasl', 'kafka.tls', 'kafka.insecure']
-  const others = problems.list.filter((one) => !known.some((key) => one.path.startsWith(`${problems.at}.${key}`)))
+  const others = otherProblems(found, ['name', 'kafka.brokers', 'kafka.sasl', 'kafka.tls', 'kafka.insecure'])
   const isTested = test.rows.length > 0 || test.isRunning || test.error !== undefined
   return (
     <form

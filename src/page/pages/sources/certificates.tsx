@@ -16,8 +16,7 @@ export function Certificates({ source }: { readonly source: string }) {
   const ask = () => list.start({ name: source })
   useEffect(() => void ask(), [source])
   const accept = async (it: Certificate) => {
-    await trust.start({ name: source, fingerprint: it.fingerprint })
-    say(t('certificates.accepted', { subject: it.subject }))
+    if (await trust.start({ name: source, fingerprint: it.fingerprint })) say(t('certificates.accepted', { subject: it.subject }))
     await ask()
   }
   return (

@@ -1,8 +1,7 @@
 import { useLocation } from 'preact-iso'
 import { useEffect, useState } from 'preact/hooks'
 import type { SourceReport } from '../../../core/status.ts'
-import { number, rate } from '../../format/number.ts'
-import { Badge } from '../../parts/badge.tsx'
+import { rate } from '../../format/number.ts'
 import { Button } from '../../parts/button.tsx'
 import { Card, PageHead } from '../../parts/card.tsx'
 import { useRows } from '../../parts/hooks.ts'
@@ -19,6 +18,7 @@ import { Certificates } from './certificates.tsx'
 import { LiveValues } from './live-values.tsx'
 import { pathOf } from './paths.ts'
 import { protocolName } from './protocol-name.ts'
+import { Statistics } from './statistics.tsx'
 
 export function Detail({ name }: { readonly name: string }) {
   const it = status.value?.sources.find((one) => one.name === name)
@@ -118,38 +118,6 @@ function Test({ name }: { readonly name: string }) {
     >
       {hasRun ? <StepList steps={test.rows} isRunning={test.isRunning} /> : <p class="quiet">{t('sources.testText')}</p>}
       {test.error !== undefined && <ErrorView error={test.error} retry={() => test.start({ name })} />}
-    </Card>
-  )
-}
-
-function Statistics({ it }: { readonly it: SourceReport }) {
-  const notes = Object.entries(it.notes ?? {}).filter(([, count]) => count > 0)
-  return (
-    <Card title={t('sources.statistics')}>
-      <dl class="pairs">
-        <dt>{t('sources.readings')}</dt>
-        <dd>{number(it.readings)}</dd>
-        {it.withheld !== undefined && (
-          <>
-            <dt>{t('sources.withheld')}</dt>
-            <dd>{number(it.withheld)}</dd>
-          </>
-        )}
-        {notes.map(([reason, count]) => (
-          <>
-            <dt>
-              <Badge tone="attention">{t('sources.lostBefore', { reason })}</Badge>
-            </dt>
-            <dd>{number(count)}</dd>
-          </>
-        ))}
-        {Object.entries(it.details ?? {}).map(([key, value]) => (
-          <>
-            <dt>{key}</dt>
-            <dd>{String(value)}</dd>
-          </>
-        ))}
-      </dl>
     </Card>
   )
 }

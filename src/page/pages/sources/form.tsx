@@ -1,15 +1,16 @@
 // The form of a source: fields of its protocol with what is wrong beside each, then the difference.
 import { useLocation } from 'preact-iso'
 import { useState } from 'preact/hooks'
-import type { SettingsCheck } from '../../../core/operator.ts'
 import { call } from '../../api/client.ts'
+import { useAttempt } from '../../parts/attempt.ts'
 import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
 import { SelectField, TextField } from '../../parts/field.tsx'
 import { Problems } from '../../parts/proposal.tsx'
 import { ErrorView } from '../../parts/states.tsx'
 import type { Entry } from '../../settings-text/entries.ts'
-import { entriesOf, putEntry } from '../../settings-text/entries.ts'
+import { putEntry } from '../../settings-text/entries.ts'
+import { NO_PROBLEMS, otherProblems, problemAt, problemsOf } from '../../settings-text/problems.ts'
 import { prepare, show } from '../../state/proposal.ts'
 import { t } from '../../words/index.ts'
 import type { Draft } from './draft.ts'
@@ -29,34 +30,27 @@ interface Props {
   readonly onApplied?: (name: string) => void
 }
 
-type ProblemList = SettingsCheck['problems']
-
 export function SourceForm({ spec, entry, name, classes, onCancel, onApplied }: Props) {
   const { route } = useLocation()
   const isNew = name === undefined
   const [draft, set] = useState<Draft>(() => withClass(draftOf(entry, spec, isNew), classes))
-  const [found, setFound] = useState<{ problems: ProblemList; at: string }>({ problems: [], at: '' })
-  const [error, setError] = useState<unknown>()
+  const [found, setFound] = useState(NO_PROBLEMS)
+  const { error, attempt } = useAttempt()
   const change = (key: string, value: string) => set((it) => ({ ...it, values: { ...it.values, [key]: value } }))
 
-  const submit = async () => {
-    setError(undefined)
-    try {
+  const submit = () =>
+    attempt(async () => {
+      const given = draft.name.trim()
       const made = entryFrom(draft, spec, entry, await storeSecrets(draft))
-      const applied = () => (onApplied ? onApplied(draft.name.trim()) : route(pathOf(draft.name.trim())))
-      const title = t(isNew ? 'sources.addTitle' : 'sources.editTitle', { name: draft.name.trim() })
+      const applied = () => (onApplied ? onApplied(given) : route(pathOf(given)))
+      const title = t(isNew ? 'sources.addTitle' : 'sources.editTitle', { name: given })
       const it = await prepare({ title, edit: (text) => putEntry(text, 'sources', name, made), applied })
-      const index = entriesOf(it.text, 'sources').findIndex((one) => one['name'] === draft.name.trim())
-      setFound({ problems: it.check.problems, at: `sources[${index}]` })
+      setFound(problemsOf(it, 'sources', given))
       if (it.check.problems.length === 0) show(it)
-    } catch (thrown) {
-      setError(thrown)
-    }
-  }
+    })
 
-  const problemOf = (key: string) => found.problems.find((it) => isAt(it.path, `${found.at}.${key}`))?.text
-  const shown = new Set([...spec.fields.map((it) => it.key), 'name', ...(spec.lines ? [spec.lines.key] : [])])
-  const others = found.problems.filter((it) => ![...shown].some((key) => isAt(it.path, `${found.at}.${key}`)))
+  const problemOf = (key: string) => problemAt(found, key)
+  const others = otherProblems(found, [...spec.fields.map((it) => it.key), 'name', ...(spec.lines ? [spec.lines.key] : [])])
   const [main, more] = [spec.fields.filter((it) => !it.isMore), spec.fields.filter((it) => it.isMore)]
   const field = (it: FieldSpec) => (
     <Field
@@ -118,9 +112,6 @@ export function SourceForm({ spec, entry, name, classes, onCancel, onApplied }: 
     </form>
   )
 }
-
-/** `sources[0].tags[1].register` is at `sources[0].tags`. */
-const isAt = (path: string, key: string) => path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`)
 
 function withClass(draft: Draft, classes: readonly string[]): Draft {
   const usual = classes.find((it) => it === 'process') ?? classes[0] ?? 'default'

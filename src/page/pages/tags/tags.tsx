@@ -5,6 +5,7 @@ import { Card, PageHead } from '../../parts/card.tsx'
 import { useCall } from '../../parts/hooks.ts'
 import { Icon } from '../../parts/icon.tsx'
 import { useLive, useTagList } from '../../parts/live.ts'
+import { save } from '../../parts/save.ts'
 import { Empty, ErrorView, Waiting } from '../../parts/states.tsx'
 import { tagLines, tagsAsCsv } from '../../settings-text/tags.ts'
 import { may } from '../../state/session.ts'
@@ -23,13 +24,15 @@ export function Tags() {
   const settings = useCall('settings show', {})
   const list = useTagList()
   const [filter, setFilter] = useState<Filter>({ ...NO_FILTER, source: query['source'] ?? '' })
-  const [page, setPage] = useState(0)
+  const [asked, setPage] = useState(0)
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set())
   const [pasted, setPasted] = useState<string>()
   const text = settings.data?.text ?? ''
   const lines = useMemo(() => tagLines(text), [text])
   const all = useMemo(() => gridRows(lines, list.values), [lines, list.values])
   const shown = all.filter((it) => isShown(it, filter))
+  // Lines that are taken out may have been the last page.
+  const page = Math.min(asked, Math.max(0, Math.ceil(shown.length / PAGE_SIZE) - 1))
   const rows = shown.slice(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
   const live = useLive(rows.filter((it) => it.live).map((it) => it.tag))
   usePasted(setPasted)
@@ -47,7 +50,7 @@ export function Tags() {
   return (
     <>
       <PageHead title={t('tags')} text={t('tags.count', { n: all.length })}>
-        <button type="button" onClick={() => download(tagsAsCsv(csvLines()), filter.source || 'tags')}>
+        <button type="button" onClick={() => save(`${filter.source || 'tags'}.csv`, tagsAsCsv(csvLines()), 'text/csv')}>
           <Icon name="download" /> {t('tags.export')}
         </button>
         {may('admin') && (
@@ -61,7 +64,7 @@ export function Tags() {
         <Filters filter={filter} sources={sources} onInput={change} />
         {rows.length === 0 ? (
           <Empty title={all.length === 0 ? t('tags.none') : t('tags.noneFits')}>
-            {all.length === 0 && (
+            {all.length === 0 && may('admin') && (
               <a class="button main" href="/sources/new">
                 {t('sources.add')}
               </a>
@@ -72,7 +75,7 @@ export function Tags() {
         )}
         <Pages page={page} count={Math.ceil(shown.length / PAGE_SIZE)} onTurn={setPage} />
       </Card>
-      <BulkBar rows={shown} picked={picked} settings={text} onPick={setPicked} onApplied={redraw} />
+      <BulkBar rows={all} picked={picked} settings={text} onPick={setPicked} onApplied={redraw} />
       {pasted !== undefined && (
         <Import
           given={pasted}
@@ -104,15 +107,6 @@ function usePasted(take: (text: string) => void): void {
     document.addEventListener('paste', onPaste)
     return () => document.removeEventListener('paste', onPaste)
   }, [])
-}
-
-function download(text: string, name: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = `${name}.csv`
-  link.click()
-  URL.revokeObjectURL(url)
 }
 
 function Pages({ page, count, onTurn }: { page: number; count: number; onTurn: (page: number) => void }) {

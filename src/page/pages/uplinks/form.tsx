@@ -1,12 +1,11 @@
 // An uplink as a form. What it makes of the settings is shown as a difference before anything happens.
 import { useEffect, useState } from 'preact/hooks'
 import { call } from '../../api/client.ts'
-import { Button } from '../../parts/button.tsx'
-import { Dialog } from '../../parts/dialog.tsx'
+import { ActionDialog } from '../../parts/action-dialog.tsx'
 import { CheckField, Field, SelectField, TextField } from '../../parts/field.tsx'
 import { Problems } from '../../parts/proposal.tsx'
 import { ErrorView, Waiting } from '../../parts/states.tsx'
-import { prepare, propose, show } from '../../state/proposal.ts'
+import { prepare, show } from '../../state/proposal.ts'
 import type { SettingsCheck } from '../../../core/operator.ts'
 import { t } from '../../words/index.ts'
 import type { UplinkDraft } from './draft.ts'
@@ -30,43 +29,30 @@ export function UplinkForm({ name, onClose }: Props) {
   const [problems, setProblems] = useState<SettingsCheck['problems']>([])
   const next = async () => {
     if (!draft) return
-    setError(undefined)
-    try {
-      // The settings name it: without it they would be refused.
-      if (password !== '') await call('secrets set', { name: draft.secret, text: password })
-      const made = await prepare({
-        title: t('uplinks.change', { name: draft.name }),
-        edit: (text) => withUplink(text, name, draft),
-      })
-      setProblems(made.check.problems)
-      if (made.check.problems.length > 0) return
-      onClose()
-      show(made)
-    } catch (it) {
-      setError(it)
-    }
-  }
-  const remove = async () => {
+    // The settings name it: without it they would be refused.
+    if (password !== '') await call('secrets set', { name: draft.secret, text: password })
+    const made = await prepare({
+      title: t('uplinks.change', { name: draft.name }),
+      edit: (text) => withUplink(text, name, draft),
+    })
+    setProblems(made.check.problems)
+    if (made.check.problems.length > 0) return
     onClose()
-    await propose({ title: t('removeName', { name: name ?? '' }), edit: (text) => withoutUplink(text, name ?? '') })
+    show(made)
   }
-  const actions = (
-    <>
-      {name !== undefined && (
-        <Button kind="danger" onPress={remove}>
-          {t('remove')}
-        </Button>
-      )}
-      <button type="button" onClick={onClose}>
-        {t('cancel')}
-      </button>
-      <Button kind="main" onPress={next} disabled={!draft}>
-        {t('showDifference')}
-      </Button>
-    </>
-  )
+  const remove = async (known: string) => {
+    const made = await prepare({ title: t('removeName', { name: known }), edit: (text) => withoutUplink(text, known) })
+    onClose()
+    show(made)
+  }
   return (
-    <Dialog title={name ?? t('uplinks.add')} onClose={onClose} actions={actions} isWide>
+    <ActionDialog
+      title={name ?? t('uplinks.add')}
+      onClose={onClose}
+      action={{ text: t('showDifference'), work: next, disabled: !draft }}
+      other={name === undefined ? undefined : { text: t('remove'), kind: 'danger', work: () => remove(name) }}
+      isWide
+    >
       {error !== undefined && <ErrorView error={error} />}
       {problems.length > 0 && <Problems problems={problems} />}
       {draft ? (
@@ -80,7 +66,7 @@ export function UplinkForm({ name, onClose }: Props) {
       ) : (
         error === undefined && <Waiting />
       )}
-    </Dialog>
+    </ActionDialog>
   )
 }
 

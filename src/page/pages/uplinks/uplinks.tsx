@@ -2,13 +2,13 @@
 import '../../more.css'
 import { useState } from 'preact/hooks'
 import type { UplinkView } from '../../../core/links.ts'
-import type { UplinkReport, UplinkState } from '../../../core/status.ts'
-import type { Tone } from '../../parts/badge.tsx'
+import type { UplinkReport } from '../../../core/status.ts'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
 import { Card, PageHead } from '../../parts/card.tsx'
 import { useRows } from '../../parts/hooks.ts'
 import { useRepeated } from '../../parts/repeated.ts'
+import { UplinkBadge } from '../../parts/state-badges.tsx'
 import { Empty, ErrorView, Waiting } from '../../parts/states.tsx'
 import { StepList } from '../../parts/steps.tsx'
 import { Time } from '../../parts/time.tsx'
@@ -21,15 +21,6 @@ import { ClassesNow, Links, Windows } from './ways.tsx'
 import { UplinkForm } from './form.tsx'
 
 const EVERY_MS = 3_000
-const TONES: Record<UplinkState, Tone> = {
-  up: 'ok',
-  connecting: 'info',
-  waiting: 'attention',
-  blocked: 'problem',
-  fenced: 'problem',
-  stopped: 'off',
-}
-
 export function Uplinks() {
   const { data: views, error, again } = useRepeated('uplinks', {}, EVERY_MS)
   const [edited, setEdited] = useState<string | undefined>()
@@ -82,7 +73,7 @@ function UplinkCard({ view, report, edit }: CardProps) {
     <Card
       title={
         <>
-          {view.name} <Badge tone={TONES[view.state]}>{t(`uplinks.state.${view.state}`)}</Badge>
+          {view.name} <UplinkBadge state={view.state} />
         </>
       }
       actions={actions}
