@@ -53,6 +53,9 @@ const FAST = '/dev/shm'
 const FAST_BYTES_LEAST = 2e9
 const FAILURES_MAX = 5
 
+/** A line for each case that failed: told once more at the end, where one looks first. */
+export const toldAgain: string[] = []
+
 /** Memory where there is enough of it: a flush that is only recorded need not wear out a disk. */
 export function scratch(name: string): string {
   const free = existsSync(FAST) ? statfsSync(FAST) : { bavail: 0, bsize: 0 }
@@ -123,7 +126,9 @@ function tell({ id }: Campaign, { seed, number, dir }: Round, failures: readonly
   rmSync(kept, { recursive: true, force: true })
   cpSync(dir, kept, { recursive: true })
   writeFileSync(join(kept, 'failures.txt'), failures.join('\n\n'))
+  const again = `make prove PART=${id} SEED=${seed} ROUND=${number}`
   for (const it of failures) console.log(`${id} FAILED ${it}`)
-  console.log(`${id}: again with  make prove PART=${id} SEED=${seed} ROUND=${number}`)
+  console.log(`${id}: again with  ${again}`)
+  toldAgain.push(...failures.map((it) => `${id} FAILED ${it.split('\n').slice(0, 3).join(' ')} (${again})`))
   console.log(`${id}: from what was recorded, where the campaign records  … AGAIN=${kept}`)
 }

@@ -8,7 +8,7 @@ import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { Campaign, Tally } from './campaign.ts'
-import { prove } from './campaign.ts'
+import { prove, toldAgain } from './campaign.ts'
 import { PARTS } from './parts.ts'
 import { commitNow, placeOf, savePlace, writeRow } from './record.ts'
 
@@ -94,6 +94,7 @@ for (const [n, campaign] of parts.entries()) {
   total.passed += proven.passed
   total.failed += proven.failed
 }
+for (const it of toldAgain) console.log(it)
 console.log(`${total.passed} passed, ${total.failed} failed`)
 // Node 24 may abort where a thread is just beginning to work as the process ends: what campaigns left running has a moment.
 await sleep(1000)
