@@ -20,6 +20,7 @@ import type { ClassStatus, Issue } from './core/status.ts'
 import { spaceOf } from './log/space.ts'
 import type { AgentClock } from './machine/clock.ts'
 import { bytesWrittenPerDay, hostWatch } from './machine/host.ts'
+import { protocolCertificates } from './machine/protocol-certificates.ts'
 import type { ForecastParts } from './pipeline/forecast-request.ts'
 import { forecastRequest, withWhatIf } from './pipeline/forecast-request.ts'
 import { createLive } from './pipeline/live.ts'
@@ -153,6 +154,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     testSource: (name, signal) => sourceNamed(name).test(name, signal),
     browseSource: ({ name, ...request }, signal) => sourceNamed(name).browse(name, request, signal),
     trustSource: ({ name, ...request }, signal) => sourceNamed(name).trust(name, request, signal),
+    certificates: () => protocolCertificates(dir),
     scan: scanHost(() => now.settings.sources, logger),
     uplinks: async () => delivery.views(),
     testUplink: (name, signal) => delivery.test(name, signal) ?? noneNamed(name, 'uplink', now.settings.uplinks),

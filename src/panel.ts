@@ -4,6 +4,7 @@
 //                        └► access (who may what)
 import { setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { openCertificates } from './access/certificate.ts'
 import { openAccess } from './access/index.ts'
 import { localName } from './core/device-name.ts'
 import { connectAgent } from './local-api/client.ts'
@@ -11,7 +12,6 @@ import { connectHost } from './machine/host/client.ts'
 import { openLogger } from './machine/logger.ts'
 import { keepHeapsSmall } from './machine/memory.ts'
 import { deviceIdentity } from './settings/identity.ts'
-import { openCertificate } from './web/certificate.ts'
 import { servePanel } from './web/server.ts'
 
 export interface PanelProcessOptions {
@@ -36,16 +36,14 @@ export async function runPanel(
   setPriority(NICENESS)
   const log = await openLogger('panel', env['LOG_LEVEL'] ?? 'info')
   const access = await openAccess(dir)
-  const name = localName(await deviceIdentity(dir))
-  const certificate = await openCertificate(dir, name)
+  const certificates = openCertificates(dir, localName(await deviceIdentity(dir)))
   const panel = await servePanel({
     dir,
     host,
     port,
     redirect,
     pageDir: PAGE,
-    certificate,
-    localName: name,
+    certificates,
     access,
     agent: connectAgent(dir),
     helper: connectHost(dir),

@@ -98,6 +98,7 @@ export const INPUTS = {
   testSource: named,
   browseSource,
   trustSource,
+  certificates: z.strictObject({}),
   scan,
   testUplink: named,
   query,

@@ -175,6 +175,8 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return many(api.browseSource(input as Parameters<AgentApi['browseSource']>[0], signal), response, signal)
     case 'trustSource':
       return many(api.trustSource(input as Parameters<AgentApi['trustSource']>[0], signal), response, signal)
+    case 'certificates':
+      return one(api.certificates(), response)
     case 'scan':
       return many(api.scan(input as Parameters<AgentApi['scan']>[0], signal), response, signal)
     case 'testUplink':

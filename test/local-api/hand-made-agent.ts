@@ -378,6 +378,7 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
     testUplink: stepsOf,
     browseSource: entriesOf,
     trustSource: certificatesOf,
+    certificates: () => Promise.resolve([]),
     scan: scanOf,
     exportKey: () => Promise.resolve({ device: 'hf-7f3a', epoch: '3f2a', key: 'ed25519:x', uplink: 'cloud' }),
     async *exportFiles() {},
