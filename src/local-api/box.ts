@@ -65,6 +65,7 @@ export function connectBox(box: Box): AgentApi {
     secrets: () => one('secrets list'),
     setSecret: async (name, text) => void (await one('secrets set', { name, text })),
     removeSecret: async (name) => void (await one('secrets remove', { name })),
+    takeEvents: local,
     logExport: local,
     exportFiles: local,
     fileIsWhole: local,

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { ExportKey, ExportPiece, Received } from '../core/airgap.ts'
 import type { ProtocolCertificate } from '../core/certificates.ts'
+import type { EventsTaken } from '../core/events.ts'
 import type { AgentApi, QueryRow } from '../core/agent-api.ts'
 import { ROLES } from '../core/agent-api.ts'
 import { Unreachable } from '../core/errors.ts'
@@ -35,6 +36,7 @@ export function connectAgent(dir: string): AgentApi {
     browseSource: (input, signal) => stream<BrowseEntry>(dir, 'browseSource', input, signal),
     trustSource: (input, signal) => stream<Certificate>(dir, 'trustSource', input, signal),
     certificates: () => ask<readonly ProtocolCertificate[]>(dir, 'certificates', {}),
+    takeEvents: (offer) => ask<EventsTaken>(dir, 'takeEvents', offer),
     scan: (input, signal) => stream<ScanStep>(dir, 'scan', input, signal),
     testUplink: (name, signal) => stream<TestStep>(dir, 'testUplink', { name }, signal),
     query: (input, signal) => stream<QueryRow>(dir, 'query', input, signal),

@@ -14,6 +14,8 @@ export interface StreamRow extends Stream {
 export interface Streams {
   /** The stream of this device's present epoch; made when it is not there yet (its row is written by `save`). */
   current(className: string, form: Form): StreamRow
+  /** The stream of events of a list, which has no epoch of the log: the list's name stands in its place. */
+  ofList(list: string, className: string): StreamRow
   /** The stream of the same epoch and class in another form. */
   sibling(row: StreamRow, form: Form): StreamRow
   byId(id: number): StreamRow
@@ -67,6 +69,7 @@ export function loadStreams(db: Journal, device: string, presentEpoch: string): 
   const find = (stream: Stream): StreamRow => keys.get(streamKey(stream)) ?? remember(stream, nextId, 0, true)
   return {
     current: (className, form) => find({ device, epoch, class: className, form }),
+    ofList: (list, className) => find({ device, epoch: list, class: className, form: 'event' }),
     sibling: (row, form) => find({ device: row.device, epoch: row.epoch, class: row.class, form }),
     byId(id) {
       const row = rows.get(id)

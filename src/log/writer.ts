@@ -20,6 +20,8 @@ import { createEncoder } from '../columns/index.ts'
 import { loadAccounts, lose } from './accounts.ts'
 import type { LogFigures } from './figures.ts'
 import { figuresOf } from './figures.ts'
+import type { LogEvents } from '../core/events.ts'
+import { openEvents } from './events.ts'
 import { createExpiry } from './expiry.ts'
 import { emptyGather } from './gather.ts'
 import type { Given } from './given.ts'
@@ -86,6 +88,8 @@ export interface Writer {
   commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): void
   restart(uplink: string, position: Position | 'none', undecided?: readonly StreamRange[]): Resumed
   readonly given: Given
+  /** Takes events as far as there is room; says which number of the list is wanted next. */
+  takeEvents(offer: LogEvents): number
   /** Gives the ledger's oldest new lines their places in the gap streams; says how many still have none. */
   publish(): number
   /** A block that the keeper could not read. */
@@ -122,6 +126,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const accounts = loadAccounts(db, streams)
   const ledger = loadLedger(db, streams)
   const catalogue = loadCatalogue(db)
+  const events = openEvents(db, streams)
   tidySegments(options.dir, catalogue)
   // For a repair while no agent runs.
   writeMeta(db, 'options', JSON.stringify(options))
@@ -130,6 +135,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     streams,
     accounts,
     catalogue,
+    events,
     uplinks: options.uplinks,
     delivery: options.delivery,
     keepDelivered: options.keepDeliveredMs > 0,
@@ -377,6 +383,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       what()
       streams.saveForm('gap')
       streams.saveForm('aggregate')
+      streams.saveForm('event')
       accounts.save()
     })
   }
@@ -421,6 +428,14 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       return positions.resumed(uplink)
     },
     given,
+    takeEvents(offer) {
+      const room = pressure.journalRoom()
+      if (offer.events.length === 0 || !pressure.canWrite()) return events.next(offer.list)
+      change(() => events.take(offer, room, positions.delivered))
+      // Whoever waits for news may take them.
+      world.durable([], ledger.unpublished())
+      return events.next(offer.list)
+    },
     publish() {
       if (ledger.unpublished() > 0 && pressure.canWrite()) change(() => ledger.publish(PUBLISHED_ROWS_MAX))
       return ledger.unpublished()

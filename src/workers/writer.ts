@@ -71,6 +71,7 @@ serve(port, {
   give: writer.given.give,
   whole: writer.given.whole,
   receive: writer.given.receive,
+  takeEvents: writer.takeEvents,
   publish: writer.publish,
   damaged: writer.damaged,
   clockStepped: writer.clockStepped,
