@@ -86,6 +86,7 @@ export interface Writer {
   /** Says which of `ranges` hold nothing (any more). */
   offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): readonly StreamRange[]
   commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): void
+  told(uplink: string): number
   restart(uplink: string, position: Position | 'none', undecided?: readonly StreamRange[]): Resumed
   readonly given: Given
   /** Takes events as far as there is room; says which number of the list is wanted next. */
@@ -419,6 +420,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       positions.commit(uplink, ranges, transaction, refused)
       plan()
     },
+    told: positions.told,
     restart(uplink, position, undecided) {
       mustWrite()
       if (position !== 'none') meet(uplink, position)
