@@ -63,6 +63,27 @@ export function openEvents(db: Journal, streams: Streams): Events {
   }
 }
 
+export interface TakerParts {
+  readonly events: Events
+  readonly positions: { delivered(stream: StreamRow): Intervals }
+  readonly pressure: { journalRoom(): number; canWrite(): boolean }
+  /** A transaction of its own, with its fsync. */
+  change(what: () => void): void
+  /** Whoever waits for news may take them. */
+  told(): void
+}
+
+/** Says which number of the list is wanted next. */
+export function eventTaker({ events, positions, pressure, change, told }: TakerParts): (offer: LogEvents) => number {
+  return (offer) => {
+    const room = pressure.journalRoom()
+    if (offer.events.length === 0 || !pressure.canWrite()) return events.next(offer.list)
+    change(() => events.take(offer, room, positions.delivered))
+    told()
+    return events.next(offer.list)
+  }
+}
+
 export interface EventReader {
   /** Of [from, to), oldest first; where there are `limit`, more may follow. Rows that were changed on the disk are left out. */
   read(stream: number, from: number, to: number, limit: number): { readonly rows: readonly LogEvent[]; readonly end: number }

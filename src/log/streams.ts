@@ -30,8 +30,8 @@ export interface Streams {
   hasEnded(row: StreamRow): boolean
   /** Inside the commit's transaction. `nextOf`: the next number to be saved where it is not that in memory yet. */
   save(nextOf: (row: StreamRow) => number | undefined): void
-  /** The same for one form alone: numbers of raw streams whose blocks are not written yet stay in memory. */
-  saveForm(form: Form): void
+  /** The same for some forms: numbers of raw streams whose blocks are not written yet stay in memory. */
+  saveForms(forms: readonly Form[]): void
 }
 
 export function loadStreams(db: Journal, device: string, presentEpoch: string): Streams {
@@ -89,6 +89,6 @@ export function loadStreams(db: Journal, device: string, presentEpoch: string): 
     },
     hasEnded: (row) => ended.has(row.id),
     save: (nextOf) => saveAll(() => true, nextOf),
-    saveForm: (form) => saveAll((row) => row.form === form),
+    saveForms: (forms) => saveAll((row) => forms.includes(row.form)),
   }
 }

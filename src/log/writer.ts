@@ -20,8 +20,7 @@ import { createEncoder } from '../columns/index.ts'
 import { loadAccounts, lose } from './accounts.ts'
 import type { LogFigures } from './figures.ts'
 import { figuresOf } from './figures.ts'
-import type { LogEvents } from '../core/events.ts'
-import { openEvents } from './events.ts'
+import { eventTaker, openEvents } from './events.ts'
 import { createExpiry } from './expiry.ts'
 import { emptyGather } from './gather.ts'
 import type { Given } from './given.ts'
@@ -90,7 +89,7 @@ export interface Writer {
   restart(uplink: string, position: Position | 'none', undecided?: readonly StreamRange[]): Resumed
   readonly given: Given
   /** Takes events as far as there is room; says which number of the list is wanted next. */
-  takeEvents(offer: LogEvents): number
+  readonly takeEvents: ReturnType<typeof eventTaker>
   /** Gives the ledger's oldest new lines their places in the gap streams; says how many still have none. */
   publish(): number
   /** A block that the keeper could not read. */
@@ -131,17 +130,8 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   tidySegments(options.dir, catalogue)
   // For a repair while no agent runs.
   writeMeta(db, 'options', JSON.stringify(options))
-  const positions = loadPositions({
-    db,
-    streams,
-    accounts,
-    catalogue,
-    events,
-    uplinks: options.uplinks,
-    delivery: options.delivery,
-    keepDelivered: options.keepDeliveredMs > 0,
-  })
   const books = { db, streams, accounts, catalogue, ledger }
+  const positions = loadPositions({ ...options, ...books, events, keepDelivered: options.keepDeliveredMs > 0 })
   const changes = createChanges({ ...books, positions })
   let isTrusted = world.clock().trusted
   const offline = loadOffline(db, classes, accounts, { ...world, isTrusted: () => isTrusted })
@@ -382,9 +372,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       // What is delivered is no longer changed.
       positions.save(world.now())
       what()
-      streams.saveForm('gap')
-      streams.saveForm('aggregate')
-      streams.saveForm('event')
+      streams.saveForms(['gap', 'aggregate', 'event'])
       accounts.save()
     })
   }
@@ -430,14 +418,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       return positions.resumed(uplink)
     },
     given,
-    takeEvents(offer) {
-      const room = pressure.journalRoom()
-      if (offer.events.length === 0 || !pressure.canWrite()) return events.next(offer.list)
-      change(() => events.take(offer, room, positions.delivered))
-      // Whoever waits for news may take them.
-      world.durable([], ledger.unpublished())
-      return events.next(offer.list)
-    },
+    takeEvents: eventTaker({ events, positions, pressure, change, told: () => world.durable([], ledger.unpublished()) }),
     publish() {
       if (ledger.unpublished() > 0 && pressure.canWrite()) change(() => ledger.publish(PUBLISHED_ROWS_MAX))
       return ledger.unpublished()
@@ -508,7 +489,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     if (beyond.length === 0) return
     change(() => {
       marks.renumber(uplink, beyond, world.now())
-      streams.saveForm('raw')
+      streams.saveForms(['raw'])
     })
   }
 }
