@@ -43,7 +43,7 @@ test('the fingerprint stands on the claim page and on the log-in page, as the ha
   await page.getByRole('heading', { name: 'First run' }).waitFor()
   await context.clearCookies()
   await page.goto('/')
-  await page.getByText('Why did the browser warn?').click()
+  await page.getByText('Why did the browser warn me?').click()
   await page.locator('code.fingerprint').waitFor()
   expect(await stands()).toBe(expected)
   expect(await graveFindings(page)).toEqual([])

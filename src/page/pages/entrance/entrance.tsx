@@ -159,4 +159,4 @@ function Fingerprint({ isOpen }: { readonly isOpen: boolean }) {
 }
 
 /** Sixteen bytes a line are easier to compare. */
-const inLines = (text: string) => text.replace(/^(.{47}):/, '$1\n')
+const inLines = (text: string) => text.replace(/^(.{47}):/, '$1:\n')
