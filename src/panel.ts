@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { openAccess } from './access/index.ts'
 import { localName } from './core/device-name.ts'
 import { connectAgent } from './local-api/client.ts'
+import { hostOrSeen } from './machine/host-or-seen.ts'
 import { connectHost } from './machine/host/client.ts'
 import { openLogger } from './machine/logger.ts'
 import { keepHeapsSmall } from './machine/memory.ts'
@@ -48,7 +49,7 @@ export async function runPanel(
     localName: name,
     access,
     agent: connectAgent(dir),
-    helper: connectHost(dir),
+    helper: hostOrSeen(connectHost(dir)),
     log,
     version,
   })

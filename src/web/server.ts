@@ -136,7 +136,7 @@ async function buildServer({
   const connections = boundConnections(server.server)
   guard(server, access, (request) => connections.keep(request.raw.socket))
   takeJsonOnly(server)
-  addLogIn(server, access)
+  addLogIn(server, access, () => served.fingerprint)
   const parts = {
     agent,
     access,

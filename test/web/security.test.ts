@@ -260,6 +260,7 @@ test('a certificate of the owner is served at once, and a browser is told to ins
     isOwners: true,
   })
   expect(await shown()).toBe(other.fingerprint)
+  expect((await browser(panel.url).call('session')).json()).toMatchObject({ user: null, fingerprint: other.fingerprint })
   expect((await anna.ask('/')).headers['strict-transport-security']).toBe('max-age=31536000')
   await anna.call('certificate install', { pair: null })
   expect(await shown()).toBe(panel.fingerprint)
