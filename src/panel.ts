@@ -8,6 +8,7 @@ import { openCertificates } from './access/certificate.ts'
 import { openAccess } from './access/index.ts'
 import { localName } from './core/device-name.ts'
 import { connectAgent } from './local-api/client.ts'
+import { hostOrSeen } from './machine/host-or-seen.ts'
 import { connectHost } from './machine/host/client.ts'
 import { openLogger } from './machine/logger.ts'
 import { keepHeapsSmall } from './machine/memory.ts'
@@ -48,7 +49,7 @@ export async function runPanel(
     certificates,
     access,
     agent,
-    helper: connectHost(dir),
+    helper: hostOrSeen(connectHost(dir)),
     log,
     version,
   })

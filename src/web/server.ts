@@ -145,7 +145,7 @@ async function buildServer(
   const connections = boundConnections(server.server)
   guard(server, access, (request) => connections.keep(request.raw.socket))
   takeJsonOnly(server)
-  addLogIn(server, access)
+  addLogIn(server, access, () => certificate.now().fingerprint)
   const parts = { agent, access, helper, log, version, certificates: certificate.api }
   addOperations(server, parts)
   addAccessOperations(server, parts)

@@ -253,6 +253,7 @@ describe('another certificate', () => {
     const replaced = (await anna.call('certificate replace', pair)).json<{ fingerprint: string }>()
     expect(replaced).toMatchObject({ isOwners: true, names: ['box.plant.example'] })
     expect(await shown()).toBe(replaced.fingerprint)
+    expect((await browser(panel.url).call('session')).json()).toMatchObject({ user: null, fingerprint: replaced.fingerprint })
     expect((await anna.call('certificate show')).json()).toMatchObject({ ...replaced, protocols: [] })
     expect((await anna.ask('/')).headers['strict-transport-security']).toMatch(/^max-age=\d+$/)
     const renewed = (await anna.call('certificate renew')).json<{ fingerprint: string }>()
