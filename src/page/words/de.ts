@@ -96,6 +96,7 @@ export const de: Words = {
   'overview.waitsIn': 'Platz für {time}',
   'overview.leftTitle': 'Wenn ab jetzt nichts mehr zugestellt würde, bei gleichem Zulauf',
   'overview.lag': 'Rückstand',
+  'overview.lagOf': '{n} {n|Messwert|Messwerte} · {time}',
   'overview.noLag': 'keiner',
   'overview.caughtUp': 'Aufgeholt',
   'overview.isCaughtUp': 'ja',

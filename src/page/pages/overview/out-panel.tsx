@@ -49,7 +49,9 @@ function Uplink({ it }: { readonly it: UplinkReport }) {
       </a>
       <dl class="pairs">
         <dt>{t('overview.lag')}</dt>
-        <dd>{it.lagReadings === 0 ? t('overview.noLag') : `${number(it.lagReadings)} · ${duration(it.lagSeconds)}`}</dd>
+        <dd>
+          {it.lagReadings === 0 ? t('overview.noLag') : t('overview.lagOf', { n: it.lagReadings, time: duration(it.lagSeconds) })}
+        </dd>
         <dt>{t('overview.caughtUp')}</dt>
         <dd>{etaOf(it)}</dd>
       </dl>
