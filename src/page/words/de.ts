@@ -1,4 +1,5 @@
 import type { Words } from './index.ts'
+import { issuesDe } from './issues.de.ts'
 
 export const de: Words = {
   // Überall
@@ -196,4 +197,5 @@ export const de: Words = {
   'claim.warningText':
     'Das Gerät hat sein Zertifikat selbst erstellt, keine Stelle hat es unterschrieben. Vergleichen Sie den SHA-256-Fingerabdruck, den der Browser zeigt, mit dem auf dem Etikett oder an der Konsole: Stimmen sie überein, sprechen Sie mit diesem Gerät und niemand hört mit.',
   setup: 'Ersteinrichtung',
+  ...issuesDe,
 }

@@ -1,5 +1,5 @@
 import type { Status, UplinkReport } from '../../../core/status.ts'
-import { number, rate } from '../../format/number.ts'
+import { rate } from '../../format/number.ts'
 import { duration } from '../../format/time.ts'
 import { Card } from '../../parts/card.tsx'
 import { Spark } from '../../parts/spark.tsx'

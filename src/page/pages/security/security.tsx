@@ -3,6 +3,7 @@ import '../../more.css'
 import { Badge } from '../../parts/badge.tsx'
 import { Card, PageHead } from '../../parts/card.tsx'
 import { CopyButton } from '../../parts/copy.tsx'
+import { wordsOf } from '../../parts/issue-text.ts'
 import { useCall } from '../../parts/hooks.ts'
 import { Empty, ErrorView, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
@@ -72,8 +73,8 @@ function Unprotected() {
       <ul class="lines">
         {open.map((it) => (
           <li key={it.text}>
-            <Badge tone="attention">{t('security.open')}</Badge> {it.text}
-            <p class="remedy">{it.remedy}</p>
+            <Badge tone="attention">{t('security.open')}</Badge> {wordsOf(it).text}
+            <p class="remedy">{wordsOf(it).remedy}</p>
           </li>
         ))}
         {without.map((it) => (
