@@ -67,6 +67,14 @@ export const moreEn = {
   'retention.choose.nothing': 'nothing',
   'retention.window': 'of each',
   // More, everywhere
+  'retention.week': 'The last week',
+  'retention.weekAbout':
+    'Readings of the last seven days that the log knows of: those that it holds and those that it gave up. What is delivered and not kept does not count. The last two columns: had there been no link all week, by the rules below.',
+  'retention.weekKnown': 'readings',
+  'retention.weekLost': 'lost',
+  'retention.weekAggregated': 'aggregated',
+  'retention.weekWouldLose': 'these rules would lose',
+  'retention.weekWouldAggregate': 'these rules would aggregate',
   allClasses: 'all classes',
   readingsUnit: 'readings',
   removeNumber: 'Remove line {n}',
