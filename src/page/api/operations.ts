@@ -1,5 +1,6 @@
 // The operations of `src/commands` by name, with what goes in and comes out. Rows are those that answer with many.
 import type { BrowseSourceRequest, QueryRequest, QueryRow, TrustSourceRequest } from '../../core/agent-api.ts'
+import type { CertificateRequest, OwnersPair } from '../../core/certificates.ts'
 import type { AccessIssue, ApiToken, AuditPage, CertificateView, SessionView, User } from '../../core/access.ts'
 import type { NetworkNow, NetworkPort } from '../../core/host.ts'
 import type { CheckStep } from '../../core/log-files.ts'
@@ -69,6 +70,9 @@ export interface Answers {
   'access issues': Call<Nothing, readonly AccessIssue[]>
   'access acknowledge': Call<{ readonly code: string }, Nothing>
   'certificate show': Call<Nothing, CertificateView>
+  'certificate renew': Call<Nothing, CertificateView>
+  'certificate replace': Call<OwnersPair, CertificateView>
+  'certificate request': Call<Nothing, CertificateRequest>
 }
 
 export interface Rows {
