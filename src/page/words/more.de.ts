@@ -241,7 +241,7 @@ export const moreDe: MoreWords = {
   'settings.confirm': 'Nach dem Übernehmen',
   'settings.confirmHint': 'Geht von selbst zurück, auch wenn Sie die Verbindung verlieren oder den Browser schließen.',
   'settings.stands': 'gilt es sofort',
-  'settings.within': 'zurücknehmen, wenn ich es nicht in {n} min behalte',
+  'settings.within': 'zurück, falls nicht in {n} min behalten',
   'settings.outcome.current': 'in Kraft',
   'settings.outcome.pending': 'zu bestätigen',
   'settings.outcome.replaced': 'ersetzt',

@@ -246,7 +246,7 @@ export const moreEn = {
   'settings.confirm': 'When it is applied',
   'settings.confirmHint': 'Goes back by itself, even if you lose the connection or close the browser.',
   'settings.stands': 'it stands at once',
-  'settings.within': 'take it back unless I keep it within {n} min',
+  'settings.within': 'back if not kept in {n} min',
   'settings.outcome.current': 'in force',
   'settings.outcome.pending': 'to be kept',
   'settings.outcome.replaced': 'replaced',
