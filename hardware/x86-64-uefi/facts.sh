@@ -5,3 +5,7 @@ grub_target=x86_64-efi
 boot_file=BOOTX64.EFI
 # First the one that the kernel speaks on: the menu is on each.
 consoles='tty1 ttyS0,115200n8'
+qemu=qemu-system-x86_64
+qemu_machine='-machine q35 -cpu max -device VGA -device i6300esb -action watchdog=reset'
+firmware=/usr/share/OVMF/OVMF_CODE_4M.fd
+firmware_memory=/usr/share/OVMF/OVMF_VARS_4M.fd
