@@ -27,9 +27,9 @@ const root = join(import.meta.dirname, '..')
 /** As npm packages call the architectures of Debian. */
 const NPM_NAMES: Readonly<Record<string, string>> = { amd64: 'x64', arm64: 'arm64' }
 
-/** Not the sources of native parts, nor those of other systems. */
+/** Not the sources of native parts, nor what is for other systems or for tests. */
 function isNeeded(path: string, cpu: string): boolean {
-  if (/\.(md|ts|map|gyp|cpp|cc|h|c)$/.test(path)) return false
+  if (/\.(md|ts|map|gyp|cpp|cc|h|c)$/.test(path) || /\/(test|docs|benchmarks|examples|\.github)\//.test(path)) return false
   const native = /\/prebuilds\/(.+\.node)$/.exec(path)?.[1]
   return native === undefined || new RegExp(`^linux-${cpu}(\\.node|/.*glibc\\.node)$`).test(native)
 }

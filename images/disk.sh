@@ -9,7 +9,7 @@ export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 version=$(node -p "require('$made/root/usr/lib/holdfast/package.json').version")
 
 # The application last: a change of it leaves the blocks before it as they were.
-find "$made/root/usr/lib/holdfast" -type f -printf '%P -100\n' | sed 's#^#usr/lib/holdfast/#' > "$made/sort"
+echo 'usr/lib/holdfast -100' > "$made/sort"
 rm -rf "$made/input" "$made/temporary" "$made/bundle"
 mkdir -p "$made/input" "$made/temporary" "$made/esp/EFI/BOOT" "$made/bundle" "$made/out"
 in_tools mksquashfs "$work/root" "$work/input/rootfs.squashfs" -noappend -comp gzip -b 131072 -sort "$work/sort" -no-progress -quiet \

@@ -5,14 +5,13 @@ board=$1 kind=$2
 shift 2
 board_facts "$board"
 made=$cache/$board root=$cache/$board/root
-tar=$cache/root-$architecture-$(hash_of images/packages.txt images/root.sh "hardware/$board/facts.sh").tar
 version=$(node -p "require('./package.json').version")
 # A version that is not for production is called so wherever a version is shown.
 [ "$kind" = production ] || version=$version-$kind
 
 rm -rf --one-file-system "$root"
 mkdir -p "$root"
-tar -C "$root" --numeric-owner -xf "$tar"
+tar -C "$root" --numeric-owner -xf "$(root_tar)"
 # The boot loader's modules go into its one file, not into the root.
 rm -rf "$made/grub"
 mkdir -p "$made/grub"
