@@ -19,7 +19,7 @@ in_tools mksquashfs "$work/root" "$work/input/rootfs.squashfs" -noappend -comp g
 consoles_text=$(for it in $consoles; do printf 'console=%s ' "$it"; done)
 sed "s/@CONSOLES@/$consoles_text/" images/grub.cfg > "$made/grub.cfg"
 in_tools grub-script-check "$work/grub.cfg"
-modules='part_gpt fat squash4 gzio normal configfile test regexp eval loadenv echo linux reboot sleep minicmd'
+modules='part_gpt fat squash4 gzio normal configfile test regexp eval loadenv echo linux reboot sleep search search_fs_uuid'
 in_tools grub-mkstandalone -O "$grub_target" -d "$work/grub/$grub_target" -o "$work/esp/EFI/BOOT/$boot_file" --install-modules="$modules" \
   --modules="$modules" --fonts= --locales= --themes= "boot/grub/grub.cfg=$work/grub.cfg"
 in_tools grub-editenv "$work/esp/grubenv" create
