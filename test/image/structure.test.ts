@@ -8,7 +8,7 @@ import { settingsSchemas } from '../../src/schemas.ts'
 
 const root = join(import.meta.dirname, '../..')
 const text = (path: string) => readFileSync(join(root, path), 'utf8')
-const units = readdirSync(join(root, 'systemd')).filter((it) => /\.(service|timer|path)$/.test(it))
+const units = new Set(readdirSync(join(root, 'systemd')).filter((it) => /\.(service|timer|path)$/.test(it)))
 const filesOf = (folder: string) =>
   readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((it) => it.isFile())
@@ -32,8 +32,8 @@ describe('units', () => {
   })
 
   test('each unit of ours that one names is there', () => {
-    const named = units.flatMap((it) => text(`systemd/${it}`).match(/holdfast-[\w-]+\.(service|timer|path)/g) ?? [])
-    for (const it of named) expect(units, it).toContain(it)
+    const named = [...units].flatMap((it) => text(`systemd/${it}`).match(/holdfast-[\w-]+\.(service|timer|path)/g) ?? [])
+    for (const it of named) expect(units.has(it), it).toBe(true)
   })
 
   test('no log-in is left where a shell could be', () => {
