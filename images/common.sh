@@ -46,7 +46,7 @@ debootstrapped() { # ARCHITECTURE TO PACKAGES OPTION…
 
 listed() { sed 's/#.*//' "$1" | tr -s ' \n' '\n' | grep . | paste -sd,; }
 # The Debian part of a board's root; another list of packages is another file.
-root_tar() { echo "$cache/root-$architecture-$({ listed images/packages.txt; echo "$boot_packages"; cat images/root.sh; } | hash_of -).tar"; }
+root_tar() { echo "$cache/root-$architecture-$({ listed images/packages.txt; echo "$boot_packages"; cat images/root.sh images/modules.txt images/absent.txt; } | hash_of -).tar"; }
 hash_of() { cat "$@" | sha256sum | cut -c1-16; }
 
 # In the tools' root, which sees this folder's cache as /work; mounts and processes end with the command.

@@ -7,11 +7,14 @@ packages=$(listed images/packages.txt),$boot_packages
 tar=$(root_tar)
 [ -e "$tar" ] && exit 0
 
-# The root is a squashfs file system, which the initrd must be able to mount; laid before the kernel comes, so that it is made once.
+# Laid before the kernel comes, so that the initrd is made once, and small: a boot loader reads it slowly.
 initrd='mkdir -p "$1"/etc/initramfs-tools/conf.d "$1/usr/share/initramfs-tools/modules.d"
-  echo squashfs > "$1/usr/share/initramfs-tools/modules.d/holdfast"; echo COMPRESS=gzip > "$1/etc/initramfs-tools/conf.d/holdfast"'
+  grep -v "^#" images/modules.txt > "$1/usr/share/initramfs-tools/modules.d/holdfast"
+  printf "COMPRESS=gzip\nMODULES=list\n" > "$1/etc/initramfs-tools/conf.d/holdfast"'
+absent=()
+while IFS= read -r it; do absent+=(--dpkgopt="path-exclude=/usr/lib/modules/*/kernel/$it/*"); done < <(grep -v '^#' images/absent.txt)
 documents=(--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*'
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright')
-step "Debian for $architecture" debootstrapped "$architecture" "$tar.part.tar" "$packages" --variant=essential "${documents[@]}" \
+step "Debian for $architecture" debootstrapped "$architecture" "$tar.part.tar" "$packages" --variant=essential "${documents[@]}" "${absent[@]}" \
   --essential-hook="$initrd"
 mv "$tar.part.tar" "$tar"
