@@ -8,6 +8,9 @@ bad() { echo "secret in the image: $*" >&2; found=1; }
 while IFS=: read -r name hash _; do
   case $hash in '' | '$'*) bad "a password of $name in /etc/shadow" ;; esac
 done < "$root/etc/shadow"
+while IFS=: read -r name hash _; do
+  case $hash in x | '*' | '!'*) ;; *) bad "a password of $name in /etc/passwd" ;; esac
+done < "$root/etc/passwd"
 while IFS= read -r file; do bad "a private key: ${file#"$root"}"; done < <(
   grep -rlaIE --exclude-dir=proc -- '-----BEGIN ([A-Z]+ )?PRIVATE KEY-----' "$root" | while IFS= read -r file; do
     # A library names the line that a key begins with; a key has its text behind it.

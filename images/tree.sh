@@ -19,6 +19,9 @@ mv "$root/usr/lib/grub/$grub_target" "$made/grub/"
 rm -rf "$root"/{etc/ssh,etc/machine-id,etc/hostname,var/lib/dbus/machine-id,etc/resolv.conf,etc/motd,root/.bashrc,root/.profile} "$root"/var/{cache,log}/* \
   "$root"/var/lib/{apt,systemd}/* "$root"/etc/{shadow-,passwd-,group-,gshadow-}
 
+# The index made from it is there; fonts are for menus, which the boot loader does not have.
+rm -rf "$root"/usr/lib/udev/hwdb.d "$root"/usr/share/{grub,bash-completion}
+
 cp -a --no-preserve=ownership rootfs/. "$root/"
 find "$root/etc/systemd" -name .gitkeep -delete
 cp -a --no-preserve=ownership systemd/. "$root/usr/lib/systemd/system/"
@@ -39,8 +42,9 @@ printf '127.0.0.1 localhost\n::1 localhost\n' > "$root/etc/hosts"
 
 inside=/work/$board/root
 in_tools systemd-sysusers --root="$inside"
-# Nobody logs in by a password of the system.
+# Nobody logs in by a password of the system, and nothing starts root's shell.
 sed -i 's/^root:[^:]*:/root:!*:/' "$root/etc/shadow"
+sed -i 's#^root:[^:]*:\(.*\):[^:]*$#root:*:\1:/usr/sbin/nologin#' "$root/etc/passwd"
 in_tools systemctl --root="$inside" preset-all
 for it in $consoles; do
   case $it in tty[0-9]) in_tools systemctl --root="$inside" enable "getty@$it.service" ;; esac

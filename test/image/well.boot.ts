@@ -21,7 +21,8 @@ beforeAll(() => {
 })
 afterAll(async () => {
   await machine?.kill()
-  disk?.remove()
+  // Kept for a look where somebody wants one.
+  if (process.env['KEEP'] === undefined) disk?.remove()
 })
 
 /** The menu draws its banner anew at each key. */
