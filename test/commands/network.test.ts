@@ -1,6 +1,7 @@
 // What `network confirm` says when the addresses are kept and the settings cannot say so now.
 import { expect, test } from 'vitest'
 import { networkConfirm } from '../../src/commands/network-confirm.ts'
+import { openCertificates } from '../../src/access/certificate.ts'
 import { BadInput } from '../../src/core/errors.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
 import { handMadeHost } from '../machine/hand-made-host.ts'
@@ -14,9 +15,16 @@ test('nobody believes that they are not kept', async () => {
   })
   const waits = new BadInput([{ where: 'settings', text: 'a change waits', remedy: 'confirm it' }])
   const agent = handMadeAgent({ settingsApply: () => Promise.reject(waits) })
+  const none = openCertificates('/nowhere', 'box.local')
   const confirmed = networkConfirm.operation?.run(
     {},
-    { agent, host: { ...host, networkShow: async () => now }, by: 'anna', signal: new AbortController().signal },
+    {
+      agent,
+      host: { ...host, networkShow: async () => now },
+      certificates: none,
+      by: 'anna',
+      signal: new AbortController().signal,
+    },
   )
   await expect(confirmed).rejects.toMatchObject({
     problems: [{ text: expect.stringContaining('the addresses are kept'), remedy: expect.stringMatching(/^confirm it; then /) }],

@@ -33,6 +33,7 @@ export async function runHere(words: string, parts: Partial<Parts> = {}, env: Re
       log: absent,
       host: absent,
       connectHost: absent,
+      certificates: absent,
       console: absent,
       import: absent,
       offlineExport: absent,
