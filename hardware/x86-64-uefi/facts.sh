@@ -1,5 +1,6 @@
 # x86-64 with UEFI, and the virtual machine that tests boot.
 architecture=amd64
+node_cpu=x64
 boot_packages=linux-image-amd64,grub-efi-amd64-bin
 grub_target=x86_64-efi
 boot_file=BOOTX64.EFI
