@@ -89,14 +89,15 @@ export async function boot(disk: Disk): Promise<Machine> {
   return {
     serial: () => line.text(),
     type: (text) => void child.stdin.write(text),
-    says: (pattern, msMax = BOOT_MS_MAX) =>
-      until(
-        `${pattern} on the serial line, which said: ${line.text().slice(-1500)}`,
-        () => pattern.exec(line.text()) ?? undefined,
-        msMax,
-      ).catch((error: unknown) => {
-        throw new Error(`${(error as Error).message}\nlast: ${line.text().slice(-3000)}`, { cause: error })
-      }),
+    async says(pattern, msMax = BOOT_MS_MAX) {
+      const found = () => pattern.exec(line.text())
+      await until(`${pattern} on the serial line`, () => found() ?? child.exitCode !== null, msMax).catch(() => undefined)
+      const it = found()
+      if (it) return it
+      throw new Error(
+        `${child.exitCode === null ? 'not in time' : 'the machine is off'}: ${pattern}; it said: ${line.text().slice(-3000)}`,
+      )
+    },
     page: { service: `https://127.0.0.1:${service}`, plant, uplink },
     async off() {
       await monitor(join(disk.path, '..', 'monitor.sock'), 'system_powerdown')
