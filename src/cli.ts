@@ -55,6 +55,12 @@ const parts: Parts = {
   async connectHost(dir) {
     return (await import('./machine/host/client.ts')).connectHost(dir)
   },
+  async updater(request, signal) {
+    return (await import('./updater.ts')).runUpdater({ ...request, version, env: process.env }, signal)
+  },
+  async connectUpdater(dir) {
+    return (await import('./update/client.ts')).connectUpdater(dir)
+  },
   async console(request, signal) {
     const { runConsole } = await import('./console.ts')
     return runConsole({ ...request, version, env: process.env, parts }, signal)

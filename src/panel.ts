@@ -11,6 +11,7 @@ import { connectHost } from './machine/host/client.ts'
 import { openLogger } from './machine/logger.ts'
 import { keepHeapsSmall } from './machine/memory.ts'
 import { deviceIdentity } from './settings/identity.ts'
+import { connectUpdater } from './update/client.ts'
 import { openCertificate } from './web/certificate.ts'
 import { servePanel } from './web/server.ts'
 
@@ -49,6 +50,7 @@ export async function runPanel(
     access,
     agent: connectAgent(dir),
     helper: connectHost(dir),
+    updater: connectUpdater(dir),
     log,
     version,
   })

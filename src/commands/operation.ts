@@ -6,6 +6,7 @@ import type { z } from 'zod'
 import type { AgentApi } from '../core/agent-api.ts'
 import type { HostApi } from '../core/host.ts'
 import type { OperatorRole } from '../core/operator.ts'
+import type { UpdateApi } from '../core/update.ts'
 
 export interface Operation<In extends z.ZodType = z.ZodType, Out extends z.ZodType = z.ZodType> {
   /** As the command's: `sources browse`. */
@@ -27,6 +28,8 @@ export interface OperationContext {
   readonly agent: AgentApi
   /** Rejects with Unreachable where no helper of root runs. */
   readonly host: HostApi
+  /** Rejects with Unreachable where no updater runs. */
+  readonly updater: UpdateApi
   readonly signal: AbortSignal
   /** Who asks: a user's name, `token NAME`, `console`, `cli`. */
   readonly by: string

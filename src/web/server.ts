@@ -17,6 +17,7 @@ import type { AgentApi } from '../core/agent-api.ts'
 import type { HostApi } from '../core/host.ts'
 import type { Logger } from '../core/source.ts'
 import { toJson } from '../core/json.ts'
+import type { UpdateApi } from '../core/update.ts'
 import { BODY_BYTES_MAX, takeJsonOnly } from './bodies.ts'
 import type { Pair, ServedCertificate } from './certificate.ts'
 import { installCertificate, removeCertificate } from './certificate.ts'
@@ -44,6 +45,8 @@ export interface PanelOptions {
   readonly agent: AgentApi
   /** Of root: fixed verbs. */
   readonly helper: HostApi
+  /** The one process that writes slots. */
+  readonly updater: UpdateApi
   readonly access: Access
   readonly log: Logger
   readonly version: string
@@ -92,6 +95,7 @@ async function buildServer({
   access,
   agent,
   helper,
+  updater,
   log,
   pageDir,
   version,
@@ -141,6 +145,7 @@ async function buildServer({
     agent,
     access,
     helper,
+    updater,
     log,
     version,
     certificate: () => viewOf(served),

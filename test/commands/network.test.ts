@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { networkConfirm } from '../../src/commands/network-confirm.ts'
 import { BadInput } from '../../src/core/errors.ts'
+import { handMadeUpdater } from '../update/hand-made-updater.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
 import { handMadeHost } from '../machine/hand-made-host.ts'
 
@@ -16,7 +17,13 @@ test('nobody believes that they are not kept', async () => {
   const agent = handMadeAgent({ settingsApply: () => Promise.reject(waits) })
   const confirmed = networkConfirm.operation?.run(
     {},
-    { agent, host: { ...host, networkShow: async () => now }, by: 'anna', signal: new AbortController().signal },
+    {
+      agent,
+      host: { ...host, networkShow: async () => now },
+      updater: handMadeUpdater(),
+      by: 'anna',
+      signal: new AbortController().signal,
+    },
   )
   await expect(confirmed).rejects.toMatchObject({
     problems: [{ text: expect.stringContaining('the addresses are kept'), remedy: expect.stringMatching(/^confirm it; then /) }],

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { OPERATIONS } from '../../src/commands/index.ts'
 import { maybe, shapeOf } from '../../src/commands/shapes/shape.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
+import { handMadeUpdater } from '../update/hand-made-updater.ts'
 import { inputFor } from '../web/inputs.ts'
 
 interface Thing {
@@ -37,7 +38,12 @@ const AGENTS = OPERATIONS.filter((it) => !/^(network|clock|restart|probe|diagnos
 
 test.each(AGENTS.map((it) => [it.name, it] as const))('%s answers what its schema says', async (_, operation) => {
   const input = operation.input.parse(inputFor(operation.name))
-  const result = operation.run(input, { agent: handMadeAgent(), signal: new AbortController().signal, by: 'anna' } as never)
+  const result = operation.run(input, {
+    agent: handMadeAgent(),
+    updater: handMadeUpdater(),
+    signal: new AbortController().signal,
+    by: 'anna',
+  } as never)
   if (!(Symbol.asyncIterator in result)) return void operation.output.parse(await result)
   for await (const row of result) operation.output.parse(row)
 })

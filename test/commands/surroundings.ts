@@ -33,6 +33,8 @@ export async function runHere(words: string, parts: Partial<Parts> = {}, env: Re
       log: absent,
       host: absent,
       connectHost: absent,
+      updater: absent,
+      connectUpdater: absent,
       console: absent,
       import: absent,
       offlineExport: absent,
