@@ -123,6 +123,8 @@ export interface LogReader {
    * handed out, starts live anew at the head.
    */
   restart(uplink: string, position: Position | 'none', undecided?: readonly StreamRange[]): Promise<Resumed>
+  /** The last transaction that the uplink is known to have; 0 for none. */
+  told(uplink: string): Promise<number>
   /** By stream key: the next number, and how many readings of it are in the ledger. As of the last commit. */
   heads(): Promise<Readonly<Record<string, { readonly next: number; readonly lost: number }>>>
 }

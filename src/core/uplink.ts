@@ -25,8 +25,11 @@ export interface Checkpoint {
 
 /** An open connection to one destination. It retries nothing, keeps no schedule; after a doubt it is thrown away. One call at a time. */
 export interface Uplink {
-  /** Fences predecessors first, then reads. 'none': nothing was ever stored; 'unknown': nothing is there although something may have been. */
-  position(signal: AbortSignal): Promise<Position | 'none'>
+  /**
+   * Fences predecessors first, then reads. 'none': nothing was ever stored; 'unknown': nothing is there although something may have been.
+   * `told`: the last transaction that we were told is committed; one that the destination left half done is ended by it.
+   */
+  position(signal: AbortSignal, told?: number): Promise<Position | 'none'>
   /** Fences nobody: the number of the transaction that was committed last, 'none', or 'busy' while one is under way. */
   peek?(signal: AbortSignal): Promise<number | 'none' | 'busy'>
   endOffsets(signal: AbortSignal): Promise<EndOffsets>

@@ -48,6 +48,8 @@ export interface Positions {
   restart(uplink: string, position: Position | 'none', undecided?: readonly StreamRange[]): void
   /** What an uplink goes on from, once its restart is saved. What exports gave out is kept the same way, under names of its own. */
   resumed(uplink: string): Resumed
+  /** The number of the last transaction that is known to be committed. */
+  told(uplink: string): number
   /** Whether the destination knows of numbers that this log has not given out yet: the log was rolled back. */
   isAhead(position: Position): boolean
   /** Whether `save` has anything to do. */
@@ -349,6 +351,7 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
       state.intentDirty = true
       state.positionDirty = true
     },
+    told: (uplink) => stateOf(uplink).transaction,
     resumed(uplink) {
       const state = stateOf(uplink)
       const { transaction, delivered, intent } = state

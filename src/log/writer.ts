@@ -84,6 +84,7 @@ export interface Writer {
   /** Says which of `ranges` hold nothing (any more). */
   offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): readonly StreamRange[]
   commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): void
+  told(uplink: string): number
   restart(uplink: string, position: Position | 'none', undecided?: readonly StreamRange[]): Resumed
   readonly given: Given
   /** Gives the ledger's oldest new lines their places in the gap streams; says how many still have none. */
@@ -412,6 +413,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       positions.commit(uplink, ranges, transaction, refused)
       plan()
     },
+    told: positions.told,
     restart(uplink, position, undecided) {
       mustWrite()
       if (position !== 'none') meet(uplink, position)

@@ -145,7 +145,7 @@ async function connected(parts: ForwardParts, way: Way, report: ForwardReport, w
     try {
       signal.throwIfAborted()
       await giveWay(parts, uplink, report, signal)
-      position = await uplink.position(signal)
+      position = await uplink.position(signal, await parts.log.told(parts.uplink))
     } finally {
       await way.opening.end()
     }

@@ -148,6 +148,7 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
       await reading.call('restart', [uplink, resumed.delivered, resumed.inDoubt])
       return resumed
     },
+    told: (uplink) => writer.call('told', [uplink]),
     heads: () => reading.call('heads', []),
   }
 

@@ -108,7 +108,7 @@ function remoteUplink(calls: Caller, worker: Worker, signal: AbortSignal): Uplin
   const abort = () => calls.tell('abort', [])
   signal.addEventListener('abort', abort, { once: true })
   return {
-    position: () => calls.call('position', []),
+    position: (_, told = 0) => calls.call('position', [told]),
     peek: () => calls.call('peek', []),
     endOffsets: () => calls.call('endOffsets', []),
     readBack: (ranges, from) => calls.call('readBack', [ranges, from]),

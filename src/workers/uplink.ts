@@ -62,7 +62,7 @@ serve(port, {
     uplink = await kind.open(data.settings, { ...context, route })
   },
   carried: () => traffic.bytes(),
-  position: () => opened().position(stop.signal),
+  position: (told: number) => opened().position(stop.signal, told),
   peek: () => opened().peek?.(stop.signal),
   endOffsets: () => opened().endOffsets(stop.signal),
   readBack: (ranges: readonly StreamRange[], from: EndOffsets): Promise<ReadBack> =>

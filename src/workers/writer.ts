@@ -66,6 +66,7 @@ serve(port, {
   forget: writer.forget,
   offer: writer.offer,
   commit: writer.commit,
+  told: writer.told,
   restart: writer.restart,
   givenOut: writer.given.out,
   give: writer.given.give,

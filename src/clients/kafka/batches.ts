@@ -106,7 +106,8 @@ export function committedBatches({ aborted, batches }: FetchedPartition, open: S
   })
 }
 
-function isAbort(batch: RecordBatch): boolean {
+/** Of a control batch: whether it ends an aborted transaction. */
+export function isAbort(batch: RecordBatch): boolean {
   let abort = false
   forEachRecord(batch, (it) => {
     abort = it.keyLength >= 4 && it.bytes.readInt16BE(it.keyAt + 2) === 0

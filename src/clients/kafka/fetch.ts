@@ -61,6 +61,8 @@ export interface PartitionReader {
   about(): Promise<{ readonly id: string | undefined; readonly topics: readonly string[] }>
   /** All of a topic as it is now: from what is left to what is written, committed or not. Undefined when there is no such topic. */
   spans(topic: string): Promise<PartitionSpan[] | undefined>
+  /** Every batch of a span, those that end transactions and those of aborted or open ones too, as far as the partition has them now. */
+  raw(span: PartitionSpan): Promise<RecordBatch[]>
   /** Rejects with Unreachable: 'stuck' when a transaction stays open, or what the connection says. */
   read(options: ReadPartitions): Promise<void>
 }
@@ -81,6 +83,7 @@ export async function partitionReader(client: KafkaClient, signal: AbortSignal):
       return { id: found.clusterId, topics: found.topicMetadata.map((it) => it.topic) }
     },
     spans: (topic) => withDeadline(`ask for the ends of ${topic}`, FETCH_MS_MAX, signal, spansOf(cluster, topic)),
+    raw: (span) => rawBatches(cluster, span, signal),
     read(options) {
       const readings = options.spans
         .filter((it) => it.from < it.to)
@@ -122,6 +125,28 @@ async function endsOf(cluster: Cluster, topic: string): Promise<TopicOffsets[]> 
   }
 }
 
+async function rawBatches(cluster: Cluster, span: PartitionSpan, signal: AbortSignal): Promise<RecordBatch[]> {
+  const batches: RecordBatch[] = []
+  const until = performance.now() + LEADERS_MS_MAX
+  await cluster.addMultipleTargetTopics([span.topic])
+  for (let at = span.from; at < span.to; ) {
+    const leader = [...byLeader(cluster, [{ span, at, aborting: new Set() }]).keys()][0] ?? -1
+    const node = leader < 0 ? undefined : await cluster.findBroker({ nodeId: String(leader) })
+    const [answer] = node ? readFetchResponse(await fetchFrom(node, [{ span, at }], signal, READ_UNCOMMITTED)) : []
+    if (!answer || LEADER_MOVED.has(answer.error)) {
+      if (performance.now() > until) throw stuck([{ span, at }])
+      await askLeaders(cluster)
+      continue
+    }
+    const reading = { at }
+    advance(reading, answer, span)
+    batches.push(...answer.batches)
+    if (reading.at === at) break
+    at = reading.at
+  }
+  return batches
+}
+
 async function readAll(
   cluster: Cluster,
   readings: readonly Reading[],
@@ -152,7 +177,7 @@ function positions(readings: readonly Reading[]): number {
   return readings.reduce((sum, it) => sum + it.at, 0)
 }
 
-function stuck(open: readonly Reading[]): Unreachable {
+function stuck(open: readonly At[]): Unreachable {
   const where = open.map((it) => `${it.span.topic}/${it.span.partition} at ${it.at}`).join(', ')
   return new Unreachable('stuck', `nothing more can be read for ${STUCK_MS_MAX / 1000} s: ${where}`, {
     remedy: 'a transaction is open there: look for its producer, or abort it',
@@ -184,7 +209,7 @@ async function readFrom(
     const answers = readFetchResponse(await waiting)
     const fresh = answers.map((answer) => ({ answer, reading: readingOf(readings, answer) }))
     if (answers.some((it) => LEADER_MOVED.has(it.error))) return askLeaders(cluster)
-    for (const { answer, reading } of fresh) advance(reading, answer, options)
+    for (const { answer, reading } of fresh) advance(reading, answer, reading.span, options.onDeleted)
     const unfinished = readings.filter((it) => it.at < it.span.to)
     const more = unfinished.length === readings.length && answers.some((it) => it.batches.length > 0)
     if (more) {
@@ -208,9 +233,14 @@ function readingOf(readings: readonly Reading[], answer: FetchedPartition): Read
 }
 
 /** Records that retention deletes while we read are gone: go on where the log starts now. */
-function advance(reading: Reading, answer: FetchedPartition, { onDeleted }: ReadPartitions): void {
+function advance(
+  reading: { at: number },
+  answer: FetchedPartition,
+  { to }: PartitionSpan,
+  onDeleted?: ReadPartitions['onDeleted'],
+): void {
   if (answer.error === OFFSET_OUT_OF_RANGE) {
-    reading.at = Math.max(reading.at, answer.logStart < 0 ? reading.span.to : answer.logStart)
+    reading.at = Math.max(reading.at, answer.logStart < 0 ? to : answer.logStart)
     onDeleted?.(answer.topic, answer.partition)
   } else if (answer.error === TOPIC_AUTHORIZATION_FAILED)
     throw new Unreachable(READ_DENIED, `we may not read ${answer.topic}`, { remedy: 'allow Read on the topic' })
@@ -226,7 +256,9 @@ async function handOut(reading: Reading, answer: FetchedPartition, { onBatch }: 
     if (batch.first < reading.span.to && batch.end > reading.span.from) await onBatch(answer.topic, answer.partition, batch)
 }
 
-function fetchFrom(node: Node, readings: readonly Reading[], signal: AbortSignal): Promise<Buffer> {
+type At = Pick<Reading, 'span' | 'at'>
+
+function fetchFrom(node: Node, readings: readonly At[], signal: AbortSignal, isolationLevel = READ_COMMITTED): Promise<Buffer> {
   const topics = new Map<string, object[]>()
   for (const { span, at } of readings) {
     const partition = { partition: span.partition, fetchOffset: String(at), maxBytes: PARTITION_BYTES_MAX }
@@ -237,7 +269,7 @@ function fetchFrom(node: Node, readings: readonly Reading[], signal: AbortSignal
     maxWaitTime: WAIT_MS,
     minBytes: 1,
     maxBytes: FETCH_BYTES_MAX,
-    isolationLevel: READ_COMMITTED,
+    isolationLevel,
     topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
   })
   const raw = { decode: async (payload: Buffer) => payload, parse: async (payload: Buffer) => payload }

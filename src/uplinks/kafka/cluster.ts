@@ -3,6 +3,7 @@
 import type { Explained } from '../../clients/kafka/explain.ts'
 import type { Logger } from '../../core/source.ts'
 import type { Traffic } from '../../core/uplink.ts'
+import type { Ours } from './hanging.ts'
 import type { Packed } from './pack.ts'
 import type { KafkaSettings } from './settings.ts'
 import type { MissingTopic, Topic } from './topics.ts'
@@ -17,8 +18,8 @@ export interface Cluster {
   ends(topic: string): Promise<ReadonlyMap<number, string>>
   /** What a group has stored for partition 0 of a topic. After `fence`: what was committed last. For so long at most it is asked for again while a transaction is open. */
   stored(group: string, topic: string, msMax?: number): Promise<Stored | undefined>
-  /** Aborts what predecessors left open and shuts them out. What was committed can be read from then on. */
-  fence(signal: AbortSignal): Promise<void>
+  /** Aborts what predecessors left open and shuts them out; with `ours`, ends what the cluster left half done. What was committed can be read from then on. */
+  fence(signal: AbortSignal, ours?: Ours): Promise<void>
   /** Resolves when committed, or refused for sure; rejects in doubt. */
   commit(packed: Packed, offsets: Offsets, signal: AbortSignal): Promise<'committed' | RefusedTransaction>
   /** Ends in an orderly way; `destroy` has to follow. */

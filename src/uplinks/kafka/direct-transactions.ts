@@ -27,6 +27,7 @@ import { REFUSALS } from './cluster.ts'
 import { ABORT_MS_MAX, BEGIN_MS_MAX, newPace, TRANSACTION_MS_MAX } from './deadlines.ts'
 import type { Failure, RecordSender } from './direct-sender.ts'
 import { CONCURRENT, CONCURRENT_MS } from './direct-sender.ts'
+import { endHanging } from './hanging.ts'
 import type { Packed } from './pack.ts'
 
 const SOON_MS = 50
@@ -91,8 +92,9 @@ export function directTransactions(brokers: Brokers, sender: RecordSender, id: s
   }
 
   return {
-    async fence(signal) {
-      await fence(signal)
+    async fence(signal, ours) {
+      const { producer } = await fence(signal)
+      if (ours && (await endHanging(brokers, producer, ours, signal))) await fence(signal)
     },
     async commit(packed, offsets, signal) {
       const it = held ?? (await fence(signal))

@@ -3,11 +3,15 @@ import { setTimeout } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
 import kafkajs from 'kafkajs'
 import { asUnreachable, withDeadline } from '../../clients/kafka/access.ts'
+import { brokersOf } from '../../clients/kafka/direct/brokers.ts'
 import type { KafkaClient } from '../../clients/kafka/client.ts'
 import { kafkaClient } from '../../clients/kafka/client.ts'
 import { explain } from '../../clients/kafka/explain.ts'
 import type { Cluster, ClusterOptions, ClusterSettings, Stored } from './cluster.ts'
 import { BEGIN_MS_MAX, OPEN_MS_MAX } from './deadlines.ts'
+import { recordSender } from './direct-sender.ts'
+import { directTransactions } from './direct-transactions.ts'
+import type { Ours } from './hanging.ts'
 import { kafkajsPlain } from './kafkajs-plain.ts'
 import { kafkajsTransactions } from './kafkajs-transactions.ts'
 import type { MissingTopic, Topic } from './topics.ts'
@@ -23,10 +27,31 @@ export async function openKafkajs(settings: ClusterSettings, options: ClusterOpt
     const admin = client.kafka.admin()
     await withDeadline('connect', OPEN_MS_MAX, undefined, admin.connect())
     const work = settings.guarantee === 'exactly-once' ? kafkajsTransactions(client, identity) : kafkajsPlain(client)
-    return clusterOn(client, admin, work)
+    return clusterOn(client, admin, {
+      ...work,
+      async fence(signal, ours) {
+        if (ours && settings.guarantee === 'exactly-once') await endHanging(settings, options, ours, signal)
+        await work.fence(signal)
+      },
+    })
   } catch (error) {
     client.destroy()
     throw asUnreachable(error)
+  }
+}
+
+/** kafkajs reads a position as it was before an open transaction, and can neither see nor end one that hangs: our own client does. */
+async function endHanging(settings: ClusterSettings, options: ClusterOptions, ours: Ours, signal: AbortSignal): Promise<void> {
+  const { identity, localAddress, traffic } = options
+  const brokers = brokersOf(settings, { clientId: identity, localAddress, traffic })
+  try {
+    await directTransactions(
+      brokers,
+      recordSender(brokers, () => -1),
+      identity,
+    ).fence(signal, ours)
+  } finally {
+    brokers.destroy()
   }
 }
 

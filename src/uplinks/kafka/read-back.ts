@@ -25,14 +25,25 @@ export async function readBack(
   from: EndOffsets,
   signal: AbortSignal,
 ): Promise<ReadBack> {
-  const { log, route, traffic } = context
-  const client = kafkaClient(settings, { clientId: 'holdfast-read-back', log, localAddress: route?.localAddress, traffic })
   try {
-    return await readRanges(await partitionReader(client, signal), topicOf, ranges, from)
+    return await withReader(settings, context, signal, (reader) => readRanges(reader, topicOf, ranges, from))
   } catch (error) {
     // Many boxes may write and nothing else: then nobody can decide, and what is sent once more is marked.
     if (error instanceof Unreachable && error.code === READ_DENIED) return { found: new Map(), undecided: ranges }
     throw error
+  }
+}
+
+/** Lends a reader by a client of its own. */
+export async function withReader<T>(
+  settings: KafkaSettings,
+  { log, route, traffic }: Pick<UplinkContext, 'log' | 'route' | 'traffic'>,
+  signal: AbortSignal,
+  work: (reader: PartitionReader) => Promise<T>,
+): Promise<T> {
+  const client = kafkaClient(settings, { clientId: 'holdfast-read-back', log, localAddress: route?.localAddress, traffic })
+  try {
+    return await work(await partitionReader(client, signal))
   } finally {
     client.destroy()
   }

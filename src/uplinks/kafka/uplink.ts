@@ -21,7 +21,7 @@ import type { Destination } from './events.ts'
 import { checkpointRecord, elsewhereRecord, refusedRecord } from './events.ts'
 import type { Packed } from './pack.ts'
 import { packer } from './pack.ts'
-import { readBack } from './read-back.ts'
+import { readBack, withReader } from './read-back.ts'
 import { decodePosition, encodePosition } from './position.ts'
 import type { KafkaSettings } from './settings.ts'
 import type { MissingTopic, Topic } from './topics.ts'
@@ -71,8 +71,15 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     }
   }
 
-  async function readPosition(signal: AbortSignal): Promise<Position | 'none'> {
-    await cluster.fence(signal)
+  async function readPosition(signal: AbortSignal, told: number): Promise<Position | 'none'> {
+    await cluster.fence(signal, {
+      group: identity,
+      events,
+      topics: [...topicsOf(settings, context).keys()],
+      told,
+      reading: (work) => withReader(settings, context, signal, work),
+      ended: (what, where) => context.log.warn({ what, where }, 'a transaction that the cluster left half done was ended'),
+    })
     const stored = await withDeadline('read the position', CALL_MS_MAX, signal, cluster.stored(identity, events))
     if (!stored || stored.offset === '-1') return 'none'
     try {
@@ -172,7 +179,7 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
   }
 
   return {
-    position: (signal) => orSpend(() => readPosition(signal)),
+    position: (signal, told = 0) => orSpend(() => readPosition(signal, told)),
     peek: (signal) => orSpend(() => peek(signal)),
     endOffsets: (signal) =>
       orSpend(() => withDeadline('read the ends', CALL_MS_MAX, signal, topics.ends([...topicsOf(settings, context).keys()]))),

@@ -113,6 +113,7 @@ export async function openBox({ device, dir, dice, open, waits, from = 0, bytes 
     },
     offer: async (...args) => log.writer.offer(...args),
     commit: async (...args) => log.writer.commit(...args),
+    told: async (uplink) => log.writer.told(uplink),
     heads: async () => log.keeper.heads(),
   }
   const forwarding = forward(

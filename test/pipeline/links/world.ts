@@ -194,6 +194,7 @@ function memoryLog(classes: readonly string[], hour: () => number): MemoryLog {
       }
       return { transaction, delivered, inDoubt: [], unread: [], endOffsets: {} }
     },
+    told: async () => transaction,
     heads: async () => ({}),
   }
   return {

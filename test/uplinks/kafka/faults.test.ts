@@ -13,8 +13,8 @@ import type { Freezer } from './freezer.ts'
 import { freezer } from './freezer.ts'
 import { batchOf, doubles, positionOf, rawStream } from './slices.ts'
 
-/** A broker alone (Kafka 4.4) that was killed leaves reads of positions unanswered for minutes in about one of ten times, then answers again by itself. */
-const STALLED_MS_MAX = 720_000
+/** A broker alone that was killed leaves a transaction half done in about one of ten times (hanging.ts): it is ended when the position is read. */
+const BACK_MS_MAX = 180_000
 
 describe.each(PROTOCOLS)('$name', ({ client, features }) => {
   let broker: Broker
@@ -72,7 +72,7 @@ describe.each(PROTOCOLS)('$name', ({ client, features }) => {
   })
 
   test('the broker is killed -9 in the midst of it and comes back: every sequence once', {
-    timeout: STALLED_MS_MAX,
+    timeout: BACK_MS_MAX,
   }, async () => {
     const [transactions, readings] = [100, 400]
     const { child, committed } = sender('survivor', transactions, readings)

@@ -9,6 +9,8 @@ const [bootstrap = '', device = '', transactions = '0', readings = '0', client =
 const stream = rawStream(device)
 const key = streamKey(stream)
 const count = Number(readings)
+/** The last transaction that is known to be committed. */
+let told = 0
 
 for (;;) {
   try {
@@ -27,7 +29,7 @@ async function work(): Promise<void> {
     client: client as Client,
   })
   try {
-    const found = await uplink.position(NEVER)
+    const found = await uplink.position(NEVER, told)
     let { transaction, delivered } = found === 'none' ? { transaction: 0, delivered: new Map() } : found
     let next = delivered.get(key)?.[0]?.to ?? 0
     while (transaction < Number(transactions)) {
@@ -36,6 +38,7 @@ async function work(): Promise<void> {
       const batch = batchOf(doubles(stream, next, count, 50))
       const checkpoint = { reason: 'drained' as const, streams: { [key]: { next: next + count, lost: 0 } } }
       await uplink.send(last ? { ...batch, checkpoint } : batch, { transaction: ++transaction, delivered }, NEVER)
+      told = transaction
       next += count
       process.stdout.write(`${transaction}\n`)
     }

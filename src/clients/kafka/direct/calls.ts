@@ -156,13 +156,16 @@ export interface StoredOffset {
   readonly metadata: string | null
 }
 
-/** At partition 0 of a topic. Waits for no transaction: one that is open is an error of its own, UNSTABLE_OFFSET_COMMIT. */
-export function offsetFetch(group: string, topic: string): Call<StoredOffset | undefined> {
+/**
+ * At partition 0 of a topic. Waits for no transaction: one that is open is an error of its own, UNSTABLE_OFFSET_COMMIT; `open: 'before'`: what was
+ * stored before it.
+ */
+export function offsetFetch(group: string, topic: string, open: 'error' | 'before' = 'error'): Call<StoredOffset | undefined> {
   const body = encoder().compactText(group)
   body.compactArray([topic], (name) => {
     body.compactText(name).varint(2).int32(0)
   })
-  return flexibleCall('OffsetFetch', 9, 7, body.int8(1), (answer) => {
+  return flexibleCall('OffsetFetch', 9, 7, body.int8(open === 'error' ? 1 : 0), (answer) => {
     answer.int32()
     let found: StoredOffset | undefined
     let problem = 0
@@ -202,6 +205,51 @@ export function listEnds(topic: string, partitions: readonly number[]): Call<Rea
       })
     })
     return ends
+  })
+}
+
+/** A producer that a partition remembers. */
+export interface ActiveProducer {
+  readonly partition: number
+  readonly id: bigint
+  readonly epoch: number
+  /** Where its open transaction begins; −1: none is open there. */
+  readonly openFrom: number
+}
+
+export const DESCRIBE_PRODUCERS = 61
+
+/** Of partitions that the broker leads. Rejects where one may not be read. */
+export function describeProducers(topic: string, partitions: readonly number[]): Call<ActiveProducer[]> {
+  const body = encoder()
+  body.compactArray([topic], (name) => {
+    body.compactText(name).varint(partitions.length + 1)
+    for (const it of partitions) body.int32(it)
+  })
+  return flexibleCall('DescribeProducers', DESCRIBE_PRODUCERS, 0, body, (answer) => {
+    answer.int32()
+    const all = answer.compactArray(() => {
+      answer.compactText()
+      const found = answer.compactArray(() => {
+        const partition = answer.int32()
+        assertNone(answer.int16(), `producers of ${topic}/${partition}`, answer.compactText())
+        const producers = answer.compactArray(() => {
+          const id = answer.int64()
+          const epoch = answer.int32()
+          answer.int32()
+          answer.int64()
+          answer.int32()
+          const openFrom = Number(answer.int64())
+          answer.tags()
+          return { partition, id, epoch, openFrom }
+        })
+        answer.tags()
+        return producers
+      })
+      answer.tags()
+      return found.flat()
+    })
+    return all.flat()
   })
 }
 
