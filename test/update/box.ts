@@ -1,6 +1,6 @@
 // A box without its hardware: two slots that are files, the boot loader's script played on a real grubenv, the real RAUC service that writes
 // them, the real updater, the real agent. What it boots, the slot's first line says: `sick` names what that version does wrong.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, openSync, readFileSync, readSync, closeSync, rmSync, writeFileSync, existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,6 +48,12 @@ export interface BoxOptions {
 
 const REBOOT = 10
 const TIMES = ['--well-within', '12s', '--grace', '4s', '--steady', '500ms']
+
+/** Root, for loop devices, and RAUC with what it starts. */
+export function canUpdate(): boolean {
+  const programs = ['rauc', 'grub-editenv', 'dbus-daemon', 'mksquashfs']
+  return process.getuid?.() === 0 && programs.every((it) => spawnSync('which', [it]).status === 0)
+}
 
 export async function box(options: BoxOptions): Promise<Box> {
   const dir = mkdtempSync(join(tmpdir(), 'hf-box-'))

@@ -1,17 +1,14 @@
 // A bundle into the other slot by the real RAUC, a boot, a look at the data path: it stays, or the one before comes back.
-import { spawnSync } from 'node:child_process'
 import { copyFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { runHere } from '../commands/surroundings.ts'
 import type { Box } from './box.ts'
-import { box } from './box.ts'
+import { box, canUpdate } from './box.ts'
 import type { Vendor } from './signing.ts'
 import { vendor } from './signing.ts'
 
-const can =
-  process.getuid?.() === 0 &&
-  ['rauc', 'grub-editenv', 'dbus-daemon', 'mksquashfs'].every((it) => spawnSync('which', [it]).status === 0)
+const can = canUpdate()
 if (!can) console.warn('SKIPPED: updates need root, rauc, grub-editenv, dbus-daemon and mksquashfs')
 
 describe.skipIf(!can)('updates', { timeout: 240_000 }, () => {
