@@ -11,7 +11,7 @@ export async function showUpdate(context: CommandContext, now: UpdateStatus): Pr
   return DONE
 }
 
-function updatePage({ version, slots, job, checks, last, server, minimum }: UpdateStatus, now: number): string[] {
+export function updatePage({ version, slots, job, checks, last, server, minimum }: UpdateStatus, now: number): string[] {
   const rows = slots.map((it) => [
     it.name,
     it.isBooted ? 'runs' : it.isNext ? 'next' : '-',

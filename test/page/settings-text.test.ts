@@ -12,6 +12,8 @@ import { moreDe } from '../../src/page/words/more.de.ts'
 import { moreEn } from '../../src/page/words/more.en.ts'
 import { sourcesDe } from '../../src/page/words/sources.de.ts'
 import { sourcesEn } from '../../src/page/words/sources.en.ts'
+import { updateDe } from '../../src/page/words/update.de.ts'
+import { updateEn } from '../../src/page/words/update.en.ts'
 
 const TEXT = `version: 1
 # first is most valuable
@@ -78,7 +80,7 @@ describe('lines of tags', () => {
 })
 
 test('no word stands in two files: the one that is loaded later would win', () => {
-  const keys = [en, moreEn, sourcesEn].flatMap((it) => Object.keys(it))
+  const keys = [en, moreEn, sourcesEn, updateEn].flatMap((it) => Object.keys(it))
   expect(keys.filter((it, at) => keys.indexOf(it) !== at)).toEqual([])
 })
 
@@ -88,6 +90,7 @@ test('both languages fill in the same places', () => {
     [en, de],
     [moreEn, moreDe],
     [sourcesEn, sourcesDe],
+    [updateEn, updateDe],
   ] as readonly (readonly [Record<string, string>, Record<string, string>])[]
   for (const [english, german] of pairs)
     for (const [key, text] of Object.entries(english)) expect([key, places(german[key] ?? '')]).toEqual([key, places(text)])

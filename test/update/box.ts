@@ -47,7 +47,9 @@ export interface BoxOptions {
 }
 
 const REBOOT = 10
-const TIMES = ['--well-within', '12s', '--grace', '4s', '--steady', '500ms']
+const TIMES = ['--grace', '4s', '--steady', '500ms']
+/** A loaded machine starts an agent slowly; who never gets well is not waited for as long. */
+const WITHIN = { well: '90s', sick: '12s', sickAgent: '45s' }
 
 /** Root, for loop devices, and RAUC with what it starts. */
 export function canUpdate(): boolean {
@@ -133,6 +135,8 @@ export async function box(options: BoxOptions): Promise<Box> {
       ...places,
       ...ours,
       ...TIMES,
+      '--well-within',
+      sick === '' ? WITHIN.well : options.sickness?.[sick] === undefined ? WITHIN.sick : WITHIN.sickAgent,
       ...(options.updaterArgs ?? []),
     ])
   }

@@ -164,6 +164,7 @@ export const de: Words = {
   uplinks: 'Uplinks',
   settings: 'Einstellungen',
   security: 'Sicherheit',
+  update: 'Update',
   diagnostics: 'Diagnose',
   backup: 'Sicherung',
   about: 'Über',

@@ -162,6 +162,7 @@ export const en = {
   uplinks: 'Uplinks',
   settings: 'Settings',
   security: 'Security',
+  update: 'Update',
   diagnostics: 'Diagnostics',
   backup: 'Backup',
   about: 'About',
