@@ -6,8 +6,9 @@ import { unpackError } from './verb-wire.ts'
 
 /** Who should answer, in what is said when nobody does. */
 export interface Answerer {
-  /** As in `host-unreachable`. */
-  readonly code: string
+  /** Of what is said when it is away, and when it went in the middle. */
+  readonly away: { readonly code: string }
+  readonly gone: { readonly code: string }
   /** `the helper of root` */
   readonly name: string
   readonly remedy: string
@@ -38,8 +39,8 @@ export function askVerb(path: string, who: Answerer, verb: string, input: object
   })
 }
 
-function unreachable(path: string, { code, name, remedy }: Answerer, cause: NodeJS.ErrnoException): Unreachable {
+function unreachable(path: string, { away, gone, name, remedy }: Answerer, cause: NodeJS.ErrnoException): Unreachable {
   const isAway = AWAY.has(cause.code ?? '')
   const text = isAway ? `${name} does not answer on ${path}` : `${name} went away: ${cause.message}`
-  return new Unreachable(`${code}-${isAway ? 'unreachable' : 'gone'}`, text, { cause, ...(isAway && { remedy }) })
+  return new Unreachable((isAway ? away : gone).code, text, { cause, ...(isAway && { remedy }) })
 }

@@ -11,15 +11,13 @@ export interface VerbError {
   readonly remedy?: string | undefined
 }
 
-const FAILED = 'host-failed'
-
 export function packError(error: unknown): VerbError {
   if (error instanceof BadInput) return { problems: error.problems.map((it) => ({ ...it })) }
   if (error instanceof Unreachable) return { code: error.code, text: error.message, remedy: error.remedy }
-  return { code: FAILED, text: (error as Error).message }
+  return { code: 'host-failed', text: (error as Error).message }
 }
 
-export function unpackError({ problems, code = FAILED, text = 'the helper failed', remedy }: VerbError): Error {
+export function unpackError({ problems, code = 'host-failed', text = 'the helper failed', remedy }: VerbError): Error {
   if (problems) return new BadInput(problems)
   return new Unreachable(code, text, remedy === undefined ? {} : { remedy })
 }

@@ -5,7 +5,8 @@ import type { Answerer } from '../machine/verb-client.ts'
 import { askVerb } from '../machine/verb-client.ts'
 
 const UPDATER: Answerer = {
-  code: 'updater',
+  away: { code: 'updater-unreachable' },
+  gone: { code: 'updater-gone' },
   name: 'the updater',
   remedy: 'start it as root: holdfast updater --data DIR --state-dir DIR',
 }

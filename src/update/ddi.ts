@@ -74,14 +74,13 @@ export function ddiOf(server: DdiServer, localAddress: string | undefined, signa
 }
 
 function refused(href: string, status: number, text: string): Unreachable {
-  const isDenied = status === 401 || status === 403
+  if (status === 401 || status === 403) {
+    const remedy = 'update.token must be what the server has for this device'
+    return new Unreachable('update-denied', `the update server does not let us in (${status})`, { isDenied: true, remedy })
+  }
   const said = text.replaceAll(/\s+/g, ' ').slice(0, 200)
-  const remedy = 'update.token must be what the server has for this device'
   return new Unreachable(
-    isDenied ? 'update-denied' : 'update-refused',
-    isDenied
-      ? `the update server does not let us in (${status})`
-      : `the update server answers ${status} to ${new URL(href).pathname}${said && `: ${said}`}`,
-    { isDenied, ...(isDenied && { remedy }) },
+    'update-refused',
+    `the update server answers ${status} to ${new URL(href).pathname}${said && `: ${said}`}`,
   )
 }

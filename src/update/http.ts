@@ -79,10 +79,8 @@ export async function textOf(answer: IncomingMessage): Promise<string> {
 }
 
 function unreachable({ host }: URL, cause: NodeJS.ErrnoException): Unreachable {
-  const isTls = /CERT|TLS|SSL|ALTNAME/.test(cause.code ?? '')
-  const remedy = isTls ? 'its certificate must be good for its name: update.ca takes the authority that signed it' : undefined
-  return new Unreachable(isTls ? 'update-certificate' : 'update-unreachable', `${host} does not answer: ${cause.message}`, {
-    cause,
-    ...(remedy && { remedy }),
-  })
+  const text = `${host} does not answer: ${cause.message}`
+  if (!/CERT|TLS|SSL|ALTNAME/.test(cause.code ?? '')) return new Unreachable('update-unreachable', text, { cause })
+  const remedy = 'its certificate must be good for its name: update.ca takes the authority that signed it'
+  return new Unreachable('update-certificate', text, { cause, remedy })
 }

@@ -31,12 +31,13 @@ const LAST_ERROR = /^LastError: (.+)$/
 export function raucSlots(place: RaucPlace): Slots {
   const ask = (args: readonly string[]) => run(place, args, () => undefined, AbortSignal.timeout(ANSWER_MS_MAX))
   return {
-    view: async () => viewOf(read(status, await ask(['status', '--detailed', '--output-format=json']), 'slots-unknown')),
+    view: async () =>
+      viewOf(read(status, await ask(['status', '--detailed', '--output-format=json']), { code: 'slots-unknown' })),
     async inspect(file) {
       const text = await ask(['info', '--output-format=json', file]).catch((cause: Error) => {
         throw new Unreachable('bundle-refused', `the bundle is refused: ${cause.message}`, { cause, remedy: REMEDY })
       })
-      return infoOf(read(info, text, 'bundle-refused'))
+      return infoOf(read(info, text, { code: 'bundle-refused' }))
     },
     install: (file, at, signal) => install(place, file, at, signal),
     markGood: async () => void (await ask(['status', 'mark-good', 'booted'])),
@@ -109,7 +110,7 @@ function run({ program, config, bus }: RaucPlace, args: readonly string[], line:
   })
 }
 
-function read<T extends z.ZodType>(schema: T, text: string, code: string): z.output<T> {
+function read<T extends z.ZodType>(schema: T, text: string, { code }: { readonly code: string }): z.output<T> {
   try {
     // Some versions print a note before it.
     return schema.parse(JSON.parse(text.slice(text.indexOf('{'))))

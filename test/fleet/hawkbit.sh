@@ -34,8 +34,8 @@ case $command in
   ready) [ -e "$libs/$stamp" ] ;;
   serve)
     fetch
-    exec "${bin}java" -Xms128m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 --add-opens java.base/java.lang=ALL-UNNAMED \
-      -cp "$libs/classes:$libs/*" Server --server.port="$1" --server.address=127.0.0.1 \
+    exec "${bin}java" -Xms128m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto --add-opens java.base/java.lang=ALL-UNNAMED \
+      -cp "$libs/classes:$here:$libs/*" Server --server.port="$1" --server.address=127.0.0.1 \
       --server.ssl.key-store="$2/tls.p12" --server.ssl.key-store-password=test --server.ssl.key-store-type=PKCS12 \
       --org.eclipse.hawkbit.repository.file.path="$2/artifacts" --spring.config.location="file:$here/hawkbit.properties"
     ;;

@@ -5,7 +5,12 @@ import type { Answerer } from '../verb-client.ts'
 import { askVerb } from '../verb-client.ts'
 import { hostSocket } from './wire.ts'
 
-const HELPER: Answerer = { code: 'host', name: 'the helper of root', remedy: 'start it as root: holdfast host --data DIR' }
+const HELPER: Answerer = {
+  away: { code: 'host-unreachable' },
+  gone: { code: 'host-gone' },
+  name: 'the helper of root',
+  remedy: 'start it as root: holdfast host --data DIR',
+}
 
 /** Calls reject with Unreachable (code 'host-unreachable') where no helper answers. */
 export function connectHost(dir: string): HostApi {
