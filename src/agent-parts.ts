@@ -13,6 +13,7 @@ import { EXPORT_KEY_FILE, ownSigningKey } from './airgap/keys.ts'
 import type { AgentApi } from './core/agent-api.ts'
 import type { ClockState } from './core/clock.ts'
 import { BadInput, Unreachable } from './core/errors.ts'
+import type { EventsOffer, LogEvents } from './core/events.ts'
 import type { SettingsApi } from './core/operator.ts'
 import type { Settings } from './core/settings.ts'
 import type { Logger } from './core/source.ts'
@@ -20,6 +21,7 @@ import type { ClassStatus, Issue } from './core/status.ts'
 import { spaceOf } from './log/space.ts'
 import type { AgentClock } from './machine/clock.ts'
 import { bytesWrittenPerDay, hostWatch } from './machine/host.ts'
+import { protocolCertificates } from './machine/protocol-certificates.ts'
 import type { ForecastParts } from './pipeline/forecast-request.ts'
 import { forecastRequest, withWhatIf } from './pipeline/forecast-request.ts'
 import { createLive } from './pipeline/live.ts'
@@ -153,6 +155,10 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     testSource: (name, signal) => sourceNamed(name).test(name, signal),
     browseSource: ({ name, ...request }, signal) => sourceNamed(name).browse(name, request, signal),
     trustSource: ({ name, ...request }, signal) => sourceNamed(name).trust(name, request, signal),
+    certificates: () => protocolCertificates(dir),
+    takeEvents: async (offer) => ({
+      next: (await openedLog().takeEvents(eventsFor(offer, clock.current().trusted))) + 1,
+    }),
     scan: scanHost(() => now.settings.sources, logger),
     uplinks: async () => delivery.views(),
     testUplink: (name, signal) => delivery.test(name, signal) ?? noneNamed(name, 'uplink', now.settings.uplinks),
@@ -197,6 +203,16 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
       return closed
     },
   }
+}
+
+/** As the records say it; positions of the list begin at 1. The clock that is trusted now need not have been when it happened: of long ago nobody knows. */
+function eventsFor({ list, from, events }: EventsOffer, isTrusted: boolean): LogEvents {
+  const quality = isTrusted ? 'synchronised' : 'relative'
+  const said = events.map(({ position, at, what, by, address, detail }) => ({
+    sequence: position - 1,
+    text: JSON.stringify({ ts: at, what, by, address, detail, time_quality: quality }),
+  }))
+  return { list, from: from - 1, events: said }
 }
 
 /** What of the settings the uplinks run by; that they are there, and what they must have, the log knows too. */

@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import type { Output, Parts, UnpackRequest, VerifiedUplink } from './commands/command.ts'
 import { dispatch } from './commands/dispatch.ts'
+import { localName } from './core/device-name.ts'
 import { connectBox } from './local-api/box.ts'
 import { connectAgent } from './local-api/client.ts'
 import type { KafkaSettings } from './uplinks/kafka/settings.ts'
@@ -60,6 +61,13 @@ const parts: Parts = {
   },
   async connectUpdater(dir) {
     return (await import('./update/client.ts')).connectUpdater(dir)
+  },
+  async certificates(dir) {
+    const [{ openCertificates }, { deviceIdentity }] = await Promise.all([
+      import('./access/certificate.ts'),
+      import('./settings/identity.ts'),
+    ])
+    return openCertificates(dir, localName(await deviceIdentity(dir)))
   },
   async console(request, signal) {
     const { runConsole } = await import('./console.ts')

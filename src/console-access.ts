@@ -9,7 +9,7 @@ import type { ConsoleAccess, Person } from './console/parts.ts'
 const ADDRESS = 'console'
 const FROM = { address: ADDRESS }
 /** The owner's goes first, as the panel has it. */
-const CERTIFICATES = ['owner-cert.pem', 'own-cert.pem']
+const CERTIFICATES = ['owner.pem', 'own.pem']
 
 export async function openConsoleAccess(dir: string): Promise<{ access: ConsoleAccess; close(): void }> {
   const access = await openAccess(dir)

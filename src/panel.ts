@@ -1,18 +1,20 @@
 // The web page and its API, a process of its own: it can be flooded, die and start again, and no reading notices.
 //
 //   browser, scripts ─► web ─► commands ─► local-api/client ─► the agent's sockets
-//                        └► access (who may what)
+//                        └► access (who may what) ─what was done─► the agent's sockets ─► log ─► uplinks
 import { setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { openCertificates } from './access/certificate.ts'
 import { openAccess } from './access/index.ts'
 import { localName } from './core/device-name.ts'
 import { connectAgent } from './local-api/client.ts'
+import { hostOrSeen } from './machine/host-or-seen.ts'
 import { connectHost } from './machine/host/client.ts'
 import { openLogger } from './machine/logger.ts'
 import { keepHeapsSmall } from './machine/memory.ts'
 import { deviceIdentity } from './settings/identity.ts'
 import { connectUpdater } from './update/client.ts'
-import { openCertificate } from './web/certificate.ts'
+import { handOver } from './web/hand-over.ts'
 import { servePanel } from './web/server.ts'
 
 export interface PanelProcessOptions {
@@ -37,28 +39,29 @@ export async function runPanel(
   setPriority(NICENESS)
   const log = await openLogger('panel', env['LOG_LEVEL'] ?? 'info')
   const access = await openAccess(dir)
-  const name = localName(await deviceIdentity(dir))
-  const certificate = await openCertificate(dir, name)
+  const certificates = openCertificates(dir, localName(await deviceIdentity(dir)))
+  const agent = connectAgent(dir)
   const panel = await servePanel({
     dir,
     host,
     port,
     redirect,
     pageDir: PAGE,
-    certificate,
-    localName: name,
+    certificates,
     access,
-    agent: connectAgent(dir),
-    helper: connectHost(dir),
     updater: connectUpdater(dir),
+    agent,
+    helper: hostOrSeen(connectHost(dir)),
     log,
     version,
   })
+  const events = handOver(access, agent, log)
   log.info({ url: panel.url, fingerprint: panel.fingerprint, claimed: access.isClaimed() }, 'the panel is up')
   await new Promise<void>((resolve) =>
     signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
   )
   await panel.close()
+  await events.close()
   access.close()
   return 0
 }

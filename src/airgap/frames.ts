@@ -67,7 +67,7 @@ export function frameWriter(): FrameWriter {
     head: (head) => jsonFrame(HEAD, head),
     unit: (taken) => [
       ...series(taken.series),
-      ...taken.slices.map((it) => (it.form === 'gap' ? jsonFrame(GAPS, it) : block(it))),
+      ...taken.slices.flatMap((it) => (it.form === 'gap' ? [jsonFrame(GAPS, it)] : it.form === 'event' ? [] : [block(it)])),
       jsonFrame(RANGES, taken.ranges),
     ],
     end: () => frame(END, []),

@@ -215,7 +215,7 @@ function roundsOf(slices: readonly Slice[]): Slice[][] {
   let readings = Infinity
   let bytes = Infinity
   for (const slice of slices) {
-    const more = { readings: slice.to - slice.from, bytes: slice.form === 'gap' ? 0 : slice.block.length }
+    const more = { readings: slice.to - slice.from, bytes: 'block' in slice ? slice.block.length : 0 }
     if (readings + more.readings > READINGS_MAX || bytes + more.bytes > BYTES_MAX) {
       rounds.push([])
       readings = 0

@@ -1,6 +1,7 @@
 // What an operator command is. One file each; the faces (CLI, and later page and console) are drawn from this.
 import type { AgentApi, QueryRow } from '../core/agent-api.ts'
 import type { AirgapApi } from '../core/airgap.ts'
+import type { CertificatesApi } from '../core/certificates.ts'
 import type { Problem, Unreachable } from '../core/errors.ts'
 import type { HostApi } from '../core/host.ts'
 import type { LogApi } from '../core/log-files.ts'
@@ -83,6 +84,8 @@ export interface Parts {
   updater(request: UpdaterRequest, signal: AbortSignal): Promise<number>
   /** What it offers, where one runs. */
   connectUpdater(dir: string): Promise<UpdateApi>
+  /** Of the page of a data directory, whether a panel runs or not. */
+  certificates(dir: string): Promise<CertificatesApi>
   console(request: ConsoleRequest, signal: AbortSignal): Promise<number>
   /** The log of a data directory that no agent runs on, until `close`. Throws BadInput where one does, or there is no log. */
   log(dir: string): Promise<OfflineLog>

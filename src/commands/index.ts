@@ -2,6 +2,10 @@
 import { agent } from './agent.ts'
 import { check } from './check.ts'
 import type { Command } from './command.ts'
+import { certificateRenew } from './certificate-renew.ts'
+import { certificateReplace } from './certificate-replace.ts'
+import { certificateRequestCommand } from './certificate-request.ts'
+import { certificateShow } from './certificate-show.ts'
 import { clockSet } from './clock-set.ts'
 import { console } from './console.ts'
 import { diagnostics } from './diagnostics.ts'
@@ -92,6 +96,10 @@ export const COMMANDS: readonly Command[] = [
   networkConfirm,
   networkRevert,
   clockSet,
+  certificateShow,
+  certificateRenew,
+  certificateReplace,
+  certificateRequestCommand,
   restart,
   probeCommand,
   metrics,

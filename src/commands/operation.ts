@@ -4,6 +4,7 @@
 //   'sources browse' → POST /api/v1/sources/browse  { name, … } → 200 answer, or rows as NDJSON (or server-sent events, by Accept)
 import type { z } from 'zod'
 import type { AgentApi } from '../core/agent-api.ts'
+import type { CertificatesApi } from '../core/certificates.ts'
 import type { HostApi } from '../core/host.ts'
 import type { OperatorRole } from '../core/operator.ts'
 import type { UpdateApi } from '../core/update.ts'
@@ -21,6 +22,8 @@ export interface Operation<In extends z.ZodType = z.ZodType, Out extends z.ZodTy
   readonly many?: boolean
   /** An audit event for each call: how it ended (that it began, where there are many rows), with these keys of the input in it (never a secret). */
   readonly audited?: readonly string[]
+  /** Keys of the answer that the event has too. */
+  readonly auditedAnswer?: readonly string[]
   run(input: z.output<In>, context: OperationContext): Promise<z.input<Out>> | AsyncIterable<z.input<Out>>
 }
 
@@ -30,6 +33,8 @@ export interface OperationContext {
   readonly host: HostApi
   /** Rejects with Unreachable where no updater runs. */
   readonly updater: UpdateApi
+  /** Of the page. */
+  readonly certificates: CertificatesApi
   readonly signal: AbortSignal
   /** Who asks: a user's name, `token NAME`, `console`, `cli`. */
   readonly by: string

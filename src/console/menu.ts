@@ -1,5 +1,6 @@
 // The menu: one line an item, two columns. An item is a file under items and a line here.
 import type { Item, Session } from './parts.ts'
+import { certificate } from './items/certificate.ts'
 import { clock } from './items/clock.ts'
 import { diagnosticsBundle } from './items/diagnostics.ts'
 import { liveLogs } from './items/logs.ts'
@@ -31,6 +32,7 @@ export const ITEMS: readonly Item[] = [
   takeAlong,
   power,
   factoryReset,
+  certificate,
 ]
 
 const COLUMN = 38

@@ -62,7 +62,10 @@ export interface CertificateView {
   /** SHA-256. */
   readonly fingerprint: string
   readonly subject: string
+  /** Hosts and addresses that it is for. */
+  readonly names: readonly string[]
   /** ISO 8601. */
+  readonly validFrom: string
   readonly validTo: string
   /** False: the device made it for itself. */
   readonly isOwners: boolean

@@ -1,5 +1,7 @@
 // What the agent offers on its local sockets, as functions. The server hands them out, the client calls them, commands see only this.
 import type { AirgapApi } from './airgap.ts'
+import type { ProtocolCertificate } from './certificates.ts'
+import type { EventsOffer, EventsTaken } from './events.ts'
 import type { SliceTime } from './log.ts'
 import type { UplinkView } from './links.ts'
 import type { LogApi } from './log-files.ts'
@@ -101,6 +103,10 @@ export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi {
   browseSource(request: BrowseSourceRequest, signal: AbortSignal): AsyncIterable<BrowseEntry>
   /** What waits for approval at a source, or approves it. */
   trustSource(request: TrustSourceRequest, signal: AbortSignal): AsyncIterable<Certificate>
+  /** Of protocols that have some: ours, those that are trusted, those that wait. */
+  certificates(): Promise<readonly ProtocolCertificate[]>
+  /** Events for the uplinks; with none it only says which it wants. On disk when it resolves. */
+  takeEvents(offer: EventsOffer): Promise<EventsTaken>
   /** Asks one host after the other; a step for each. */
   scan(request: ScanRequest, signal: AbortSignal): AsyncIterable<ScanStep>
   testUplink(name: string, signal: AbortSignal): AsyncIterable<TestStep>
@@ -118,6 +124,8 @@ export const ROLES = {
   testSource: 'operate',
   browseSource: 'operate',
   trustSource: 'operate',
+  certificates: 'view',
+  takeEvents: 'operate',
   scan: 'operate',
   testUplink: 'operate',
   logCheck: 'view',

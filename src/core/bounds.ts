@@ -65,3 +65,8 @@ export const CONFIRM_MS_MIN = 1_000
 export const CONFIRM_MS_MAX = 3_600_000
 /** Text of a secret: a chain of certificates, at most. */
 export const SECRET_CHARS_MAX = 65_536
+/** Events that the log holds for uplinks, and their bytes; those that come then wait in their own list. */
+export const EVENTS_MAX = 2_000
+export const EVENTS_BYTES_MAX = 500_000
+/** Events of one offer. */
+export const EVENTS_OFFERED_MAX = 100

@@ -23,8 +23,10 @@ export interface NetworkNow {
   /** What was applied last and stands. */
   readonly ports: readonly NetworkPort[]
   readonly pending: PendingNetwork | null
-  /** Who carries changes out: systemd-networkd, or the ip command. */
-  readonly by: 'networkd' | 'ip'
+  /** Those that the system asks for names. */
+  readonly nameServers: readonly string[]
+  /** Who carries changes out: systemd-networkd, or the ip command; null: no helper of root runs, and nobody does. */
+  readonly by: 'networkd' | 'ip' | null
 }
 
 export interface PendingNetwork {

@@ -1,5 +1,6 @@
 // The log as others see it. Two doors: code that appends cannot see `commit`, code that forwards cannot see `append`.
 import type { ReadingBatch } from './batch.ts'
+import type { LogEvent } from './events.ts'
 import type { Micros, SeriesDescriptor } from './reading.ts'
 import type { Stream, StreamIntervals, StreamRange } from './stream.ts'
 import type { Position, Refusal } from './position.ts'
@@ -57,7 +58,16 @@ export interface GapSlice {
   readonly rows: readonly LedgerRow[]
 }
 
-export type Slice = RawSlice | AggregateSlice | GapSlice
+/** Events of a list's stream. Numbers that no row has are of events that are gone. */
+export interface EventSlice {
+  readonly form: 'event'
+  readonly stream: Stream
+  readonly from: number
+  readonly to: number
+  readonly rows: readonly LogEvent[]
+}
+
+export type Slice = RawSlice | AggregateSlice | GapSlice | EventSlice
 
 export type LossAction = 'dropped' | 'aggregated' | 'refused' | 'damaged' | 'overflowed' | 'elsewhere'
 

@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import { createHash, X509Certificate } from 'node:crypto'
 import type { AgentApi } from '../core/agent-api.ts'
+import type { ProtocolCertificate } from '../core/certificates.ts'
 import { BadInput, Unreachable } from '../core/errors.ts'
 import { fromJson, toJson } from '../core/json.ts'
 import { unpackError } from './wire.ts'
@@ -41,6 +42,7 @@ export function connectBox(box: Box): AgentApi {
     testSource: (name, signal) => many('sources test', { name }, signal),
     browseSource: (input, signal) => many('sources browse', input, signal),
     trustSource: (input, signal) => many('sources trust', input, signal),
+    certificates: async () => (await one<{ protocols: readonly ProtocolCertificate[] }>('certificate show')).protocols,
     scan: (input, signal) => many('sources scan', input, signal),
     testUplink: (name, signal) => many('uplinks test', { name }, signal),
     query: (input, signal) => many('query', input, signal),
@@ -63,6 +65,7 @@ export function connectBox(box: Box): AgentApi {
     secrets: () => one('secrets list'),
     setSecret: async (name, text) => void (await one('secrets set', { name, text })),
     removeSecret: async (name) => void (await one('secrets remove', { name })),
+    takeEvents: local,
     logExport: local,
     exportFiles: local,
     fileIsWhole: local,

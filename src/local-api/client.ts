@@ -1,6 +1,8 @@
 // The agent, as seen over its sockets: an AgentApi like the one inside it. Holds nothing open between calls.
 import type { IncomingMessage } from 'node:http'
 import type { ExportKey, ExportPiece, Received } from '../core/airgap.ts'
+import type { ProtocolCertificate } from '../core/certificates.ts'
+import type { EventsTaken } from '../core/events.ts'
 import type { AgentApi, QueryRow } from '../core/agent-api.ts'
 import { ROLES } from '../core/agent-api.ts'
 import { Unreachable } from '../core/errors.ts'
@@ -33,6 +35,8 @@ export function connectAgent(dir: string): AgentApi {
     testSource: (name, signal) => stream<TestStep>(dir, 'testSource', { name }, signal),
     browseSource: (input, signal) => stream<BrowseEntry>(dir, 'browseSource', input, signal),
     trustSource: (input, signal) => stream<Certificate>(dir, 'trustSource', input, signal),
+    certificates: () => ask<readonly ProtocolCertificate[]>(dir, 'certificates', {}),
+    takeEvents: (offer) => ask<EventsTaken>(dir, 'takeEvents', offer),
     scan: (input, signal) => stream<ScanStep>(dir, 'scan', input, signal),
     testUplink: (name, signal) => stream<TestStep>(dir, 'testUplink', { name }, signal),
     query: (input, signal) => stream<QueryRow>(dir, 'query', input, signal),

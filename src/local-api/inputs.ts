@@ -4,6 +4,7 @@ import {
   BROWSE_ENTRIES_MAX,
   CONFIRM_MS_MAX,
   CONFIRM_MS_MIN,
+  EVENTS_OFFERED_MAX,
   EXPORT_FILE_BYTES_MAX,
   LEDGER_LINES_MAX,
   LIVE_EVERY_MS_MIN,
@@ -90,6 +91,26 @@ const settingsApply = z.strictObject({
   confirmWithinMs: z.int().min(CONFIRM_MS_MIN).max(CONFIRM_MS_MAX).optional(),
   note: z.string().max(1_000).optional(),
 })
+const eventText = z.string().max(4_096)
+const takeEvents = z.strictObject({
+  list: z.string().regex(/^[0-9a-f]{32}$/, { error: 'must be 32 hexadecimal digits' }),
+  from: z.int().min(1),
+  events: z
+    .array(
+      z.strictObject({
+        position: z.int().min(1),
+        at: micros,
+        what: eventText,
+        by: eventText,
+        address: eventText,
+        detail: z.record(z.string().max(256), eventText),
+      }),
+    )
+    .max(EVENTS_OFFERED_MAX)
+    .refine((all) => all.every((it, at) => it.position > (all[at - 1]?.position ?? -1)), {
+      error: 'must be in the order of their positions',
+    }),
+})
 const secretName = z.string().min(1).max(63)
 
 export const INPUTS = {
@@ -98,6 +119,8 @@ export const INPUTS = {
   testSource: named,
   browseSource,
   trustSource,
+  certificates: z.strictObject({}),
+  takeEvents,
   scan,
   testUplink: named,
   query,

@@ -6,6 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import type { ClassWhatIf } from '../core/retention.ts'
+import type { EventsOffer } from '../core/events.ts'
 import type { AgentApi } from '../core/agent-api.ts'
 import { ROLES } from '../core/agent-api.ts'
 import { BadInput, Blocked, Unreachable } from '../core/errors.ts'
@@ -21,7 +22,14 @@ const { createServer } = process.getBuiltinModule('node:http')
 const BODY_BYTES_MAX = 65_536
 /** A receipt, the manifests of a stick's files, a settings file. */
 const LARGE_BODY_BYTES_MAX = 12_000_000
-const LARGE_CALLS: ReadonlySet<Call> = new Set(['exportFiles', 'fileIsWhole', 'takeReceipt', 'settingsCheck', 'settingsApply'])
+const LARGE_CALLS: ReadonlySet<Call> = new Set([
+  'takeEvents',
+  'exportFiles',
+  'fileIsWhole',
+  'takeReceipt',
+  'settingsCheck',
+  'settingsApply',
+])
 const HEAD_BYTES_MAX = 8_192
 const CONNECTIONS_MAX = 64
 const REQUEST_MS_MAX = 10_000
@@ -175,6 +183,10 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return many(api.browseSource(input as Parameters<AgentApi['browseSource']>[0], signal), response, signal)
     case 'trustSource':
       return many(api.trustSource(input as Parameters<AgentApi['trustSource']>[0], signal), response, signal)
+    case 'certificates':
+      return one(api.certificates(), response)
+    case 'takeEvents':
+      return one(api.takeEvents(input as EventsOffer), response)
     case 'scan':
       return many(api.scan(input as Parameters<AgentApi['scan']>[0], signal), response, signal)
     case 'testUplink':

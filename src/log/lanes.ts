@@ -12,10 +12,13 @@ import type { Interval, Intervals } from '../core/intervals.ts'
 import { difference, withInterval } from '../core/intervals.ts'
 import type { LedgerRow, LossAction, NextRequest, Taken } from '../core/log.ts'
 import type { Form, Stream, StreamIntervals, StreamRange } from '../core/stream.ts'
+import { streamOf } from '../core/stream.ts'
+import type { LogEvent } from '../core/events.ts'
 import type { Journal } from './journal.ts'
 import type { DamagedPlace, Out, Room, Walk } from './lane-walk.ts'
 import { createRoom, createWalk, plain } from './lane-walk.ts'
 import { createOthers } from './lane-others.ts'
+import { eventReader } from './events.ts'
 import type { Stored, StoredStream } from './stored.ts'
 
 export type { DamagedPlace }
@@ -53,10 +56,14 @@ interface Cursor {
 const GAP_ROWS_A_READ = 512
 /** About what a line of the ledger takes on its way. */
 const GAP_BYTES = 100
+const EVENTS_A_READ = 64
+const EVENT_BYTES = 400
 
 export function createLanes(db: Journal, stored: Stored, classes: readonly string[]): Lanes {
   const cursors = new Map<string, Map<string, Cursor>>()
   const restarts = new Map<string, StreamIntervals>()
+  /** By uplink: what it had of lists of events at its last restart. */
+  const known = new Map<string, StreamIntervals>()
   const doubts = new Map<string, readonly StreamRange[]>()
   /** Classes that were left out when an uplink last asked. */
   const idle = new Map<string, readonly string[]>()
@@ -65,6 +72,7 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
   )
   const place = new Map(classes.map((it, n) => [it, n]))
   const placeOf = (name: string) => place.get(name) ?? classes.length
+  const events = eventReader(db)
   const walk = createWalk(stored)
   const others = createOthers(db, stored, handedOut)
   let blocked: StreamRange | undefined
@@ -83,22 +91,26 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
     let byStream = cursors.get(uplink)
     if (!byStream) cursors.set(uplink, (byStream = new Map()))
     let cursor = byStream.get(row.key)
-    if (!cursor) byStream.set(row.key, (cursor = { live: 0, liveStart: 0, backlog: 0, backlogEnd: 0, had: [] }))
+    // But for a list of events that the log had lost: the uplink knows better.
+    if (!cursor) byStream.set(row.key, (cursor = cursorAt(row, known.get(uplink)?.get(row.key) ?? [], false)))
     return cursor
   }
 
-  /** Gap rows are all live. */
+  /** Gap rows and events are all live. */
   function take(row: StoredStream, cursor: Cursor, request: NextRequest, room: Room, out: Out): void {
     const isLive = request.lane === 'live'
-    const isDown = !isLive && request.backlog === 'newest-first' && row.form !== 'gap'
+    const isDown = !isLive && request.backlog === 'newest-first' && !isOfRows(row)
     const low = isLive ? cursor.live : cursor.backlog
     const high = isLive ? row.next : Math.min(cursor.backlogEnd, row.next)
     const shut = blocked?.stream === row.key && blocked.from < high && low < blocked.to ? blocked : undefined
     const from = shut && isDown ? Math.max(low, shut.to) : low
     const to = shut && !isDown ? Math.min(high, shut.from) : high
     if (from >= to) return
-    if (row.form === 'gap') {
-      const end = takeGaps(row, cursor, from, to, request.uplink, room, out)
+    if (isOfRows(row)) {
+      const end =
+        row.form === 'gap'
+          ? takeGaps(row, cursor, from, to, request.uplink, room, out)
+          : takeEvents(row, cursor, from, to, room, out)
       if (end > from) out.ranges.push({ stream: row.key, from, to: end })
       cursor.live = isLive ? end : cursor.live
       cursor.backlog = isLive ? cursor.backlog : end
@@ -145,6 +157,18 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
     return to
   }
 
+  function takeEvents(row: StoredStream, { had }: Cursor, from: number, to: number, room: Room, out: Out): number {
+    for (const part of difference([{ from, to }], had)) {
+      const { rows, end } = events.read(row.id, part.from, part.to, EVENTS_A_READ)
+      const count = room.take(rows.length, EVENT_BYTES)
+      if (count === 0 && rows.length > 0) return part.from
+      const taken = count < rows.length ? (rows[count - 1] as LogEvent).sequence + 1 : end
+      out.slices.push({ form: 'event', stream: plain(row), from: part.from, to: taken, rows: rows.slice(0, count) })
+      if (taken < part.to) return taken
+    }
+    return to
+  }
+
   /** The live lane begins at the heads, unless so many holes are open already that the position would outgrow its bound. */
   function begin(uplink: string, delivered: StreamIntervals): void {
     const rows = stored.streams()
@@ -159,7 +183,7 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
     const open = [...byStream.values()].map(passed)
     for (const row of stored.streams()) {
       const before = byStream.get(row.key)
-      if (!before || row.form === 'gap' || !names.includes(row.class)) continue
+      if (!before || isOfRows(row) || !names.includes(row.class)) continue
       const atHead = intervalsIn(open) + byStream.size <= POSITION_INTERVALS_MAX
       byStream.set(row.key, cursorAt(row, passed(before), atHead))
     }
@@ -192,7 +216,7 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
         restarts.delete(request.uplink)
         turns(request)
         for (const row of inOrder(request.lane === 'backlog' && request.backlog === 'newest-first')) {
-          if (request.except.includes(row.class)) continue
+          if (request.except.includes(row.class) || (row.form === 'event' && isExport(request.uplink))) continue
           take(row, cursorOf(request.uplink, row), request, room, out)
           if (room.isFull()) break
         }
@@ -201,10 +225,11 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
     },
     restart(uplink, delivered, inDoubt) {
       restarts.set(uplink, delivered)
+      known.set(uplink, new Map([...delivered].filter(([key]) => streamOf(key).form === 'event')))
       doubts.set(uplink, inDoubt)
     },
     forget(uplink) {
-      for (const it of [cursors, restarts, doubts, idle]) it.delete(uplink)
+      for (const it of [cursors, restarts, known, doubts, idle]) it.delete(uplink)
     },
     handedOut,
     block(range) {
@@ -216,10 +241,10 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
 
 function cursorAt(row: StoredStream, had: Intervals, atHead: boolean): Cursor {
   const end = had.at(-1)?.to ?? 0
-  const liveStart = row.form === 'gap' ? 0 : atHead ? Math.max(row.next, end) : end
+  const liveStart = isOfRows(row) ? 0 : atHead ? Math.max(row.next, end) : end
   const missing = had[0]?.from === 0 ? had[0].to : 0
   const backlog = Math.min(missing, liveStart)
-  return { live: row.form === 'gap' ? missing : liveStart, liveStart, backlog, backlogEnd: liveStart, had }
+  return { live: isOfRows(row) ? missing : liveStart, liveStart, backlog, backlogEnd: liveStart, had }
 }
 
 /** What the lanes have gone past, and what the uplink had before. */
@@ -264,5 +289,8 @@ function ledgerRow(row: GapRow, uplink: string): LedgerRow {
   }
 }
 
-/** Losses are few and say why numbers are missing: they go first. */
-const formOrder = (form: Form) => (form === 'gap' ? 0 : 1)
+/** No blocks: rows, that are never given up for room and go first. Losses are few and say why numbers are missing. */
+const isOfRows = ({ form }: Pick<Stream, 'form'>) => form === 'gap' || form === 'event'
+const formOrder = (form: Form) => (isOfRows({ form }) ? 0 : 1)
+/** Names with a colon are those of what left by hand (core/airgap.ts): its files have no place for events. */
+const isExport = (uplink: string) => uplink.includes(':')

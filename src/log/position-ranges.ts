@@ -1,6 +1,7 @@
 // Ranges and intervals of positions: pure.
 import { difference, intersection } from '../core/intervals.ts'
 import type { StreamIntervals, StreamRange } from '../core/stream.ts'
+import { streamOf } from '../core/stream.ts'
 import type { Streams } from './streams.ts'
 
 export const rangesOf = (intervals: StreamIntervals): StreamRange[] =>
@@ -21,8 +22,10 @@ export function notDelivered(ranges: readonly StreamRange[], delivered: StreamIn
 export function newRanges(there: StreamIntervals, here: StreamIntervals, streams: Streams): StreamRange[] {
   return [...there].flatMap(([key, intervals]) => {
     const stream = streams.byKey(key)
-    if (!stream) return []
-    const known = intersection(intervals, [{ from: 0, to: stream.next }])
+    // A list of events may still offer what this log does not know of yet.
+    const isOfList = streamOf(key).form === 'event'
+    if (!stream && !isOfList) return []
+    const known = isOfList ? intervals : intersection(intervals, [{ from: 0, to: stream?.next ?? 0 }])
     return difference(known, here.get(key) ?? []).map((it) => ({ stream: key, from: it.from, to: it.to }))
   })
 }

@@ -11,6 +11,7 @@ import { streamKey, streamOf } from '../core/stream.ts'
 import type { Position, Refusal } from '../core/position.ts'
 import type { Accounts } from './accounts.ts'
 import type { Catalogue } from './catalogue.ts'
+import type { Events } from './events.ts'
 import type { Journal } from './journal.ts'
 import { clipped, newRanges, notDelivered, rangesOf } from './position-ranges.ts'
 import type { StreamRow, Streams } from './streams.ts'
@@ -56,6 +57,8 @@ export interface Positions {
   isDirty(): boolean
   /** Sequences of before this run that may be under way. */
   pinned(stream: StreamRow): Intervals
+  /** Sequences that count as delivered, by the class's rule. */
+  delivered(stream: StreamRow): Intervals
   /** Sequences that somebody may have seen: any uplink has them, or they are under way to one. */
   seen(stream: StreamRow): Intervals
   /** Sequences of [from, to) that still count as stored. */
@@ -80,12 +83,22 @@ export interface PositionParts {
   readonly streams: Streams
   readonly accounts: Accounts
   readonly catalogue: Catalogue
+  readonly events: Events
   readonly uplinks: readonly string[]
   readonly delivery: Readonly<Record<string, DeliveryRule>>
   readonly keepDelivered: boolean
 }
 
-export function loadPositions({ db, streams, accounts, catalogue, uplinks, delivery, keepDelivered }: PositionParts): Positions {
+export function loadPositions({
+  db,
+  streams,
+  accounts,
+  catalogue,
+  events,
+  uplinks,
+  delivery,
+  keepDelivered,
+}: PositionParts): Positions {
   const states = new Map<string, UplinkState>()
   let marks: Mark[] = []
   let endStreamsDue = false
@@ -216,6 +229,7 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
     for (const range of ranges) {
       const stream = streams.byKey(range.stream)
       if (stream?.form === 'raw' || stream?.form === 'aggregate') deliver(stream, range.from, range.to)
+      if (stream?.form === 'event') events.forget(stream, deliveredOf(stream))
     }
   }
 
@@ -241,7 +255,8 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
     for (const state of states.values())
       for (const key of state.delivered.keys()) {
         const stream = streams.byKey(key)
-        if (!stream || streams.hasEnded(stream)) state.delivered.delete(key)
+        // Streams of events are their lists', which may come back to a log that has lost them.
+        if (streamOf(key).form !== 'event' && (!stream || streams.hasEnded(stream))) state.delivered.delete(key)
       }
   }
 
@@ -320,6 +335,8 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
     },
     isAhead: ({ delivered }) =>
       [...delivered].some(([key, intervals]) => {
+        // These numbers are their list's.
+        if (streamOf(key).form === 'event') return false
         const stream = streams.byKey(key)
         // A stream of this epoch that we have not begun yet is ahead too.
         return stream === undefined ? streamOf(key).epoch === streams.epoch() : (intervals.at(-1)?.to ?? 0) > stream.next
@@ -364,6 +381,7 @@ export function loadPositions({ db, streams, accounts, catalogue, uplinks, deliv
       }
     },
     isDirty: () => marks.length > 0 || [...states.values()].some((it) => it.positionDirty || it.intentDirty),
+    delivered: deliveredOf,
     pinned: pinnedOf,
     seen: (stream) => [...states.keys()].reduce<Intervals>((set, it) => union(set, hadBy(it, stream)), pinnedOf(stream)),
     storedOf: (stream, from, to) => storedOf(stream, from, to),

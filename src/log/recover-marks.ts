@@ -158,7 +158,8 @@ export function loadMarks({ db, dir, streams, accounts, catalogue, ledger, kindO
       if (!mark) return []
       return [...delivered].flatMap(([key, intervals]) => {
         const stream = streams.byKey(key)
-        if (!stream) return []
+        // Numbers of events are their list's: no log gives them twice.
+        if (!stream || stream.form === 'event') return []
         const others = difference(intervals, given(uplink, stream))
         return (others.at(-1)?.to ?? 0) > (mark.get(stream.id) ?? 0) ? [stream] : []
       })

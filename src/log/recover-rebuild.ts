@@ -16,6 +16,7 @@ import type { BlockRow } from './catalogue.ts'
 import { BLOCK_COLUMNS, loadCatalogue } from './catalogue.ts'
 import type { Journal } from './journal.ts'
 import { writeMeta } from './journal.ts'
+import { openEvents } from './events.ts'
 import type { Ledger } from './ledger.ts'
 import { loadLedger } from './ledger.ts'
 import type { Positions } from './positions.ts'
@@ -77,6 +78,7 @@ export function rebuild(db: Journal, old: OldJournal, found: FoundSegments, opti
       streams,
       accounts,
       catalogue: loadCatalogue(db),
+      events: openEvents(db, streams),
       ...options,
       keepDelivered: options.keepDeliveredMs > 0,
     })
@@ -331,8 +333,9 @@ function liftHeads({ streams, named, positions, old }: Books, blocks: readonly P
   for (const row of old.tables.ledger)
     if (row['gap_stream'] !== null) lift(Number(row['gap_stream']), Number(row['sequence']) + 1)
   for (const it of streams.all()) {
-    const end = Math.max(ends.get(it.id) ?? 0, positions.seen(it).at(-1)?.to ?? 0)
-    if (end <= it.next) continue
+    // Its rows are gone with the old journal: the list offers them once more, and an uplink passes over those that it has.
+    const end = it.form === 'event' ? 0 : Math.max(ends.get(it.id) ?? 0, positions.seen(it).at(-1)?.to ?? 0)
+    if (it.form === 'event' ? it.next === 0 : end <= it.next) continue
     it.next = end
     it.dirty = true
   }

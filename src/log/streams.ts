@@ -14,6 +14,8 @@ export interface StreamRow extends Stream {
 export interface Streams {
   /** The stream of this device's present epoch; made when it is not there yet (its row is written by `save`). */
   current(className: string, form: Form): StreamRow
+  /** The stream of events of a list, which has no epoch of the log: the list's name stands in its place. */
+  ofList(list: string, className: string): StreamRow
   /** The stream of the same epoch and class in another form. */
   sibling(row: StreamRow, form: Form): StreamRow
   byId(id: number): StreamRow
@@ -28,8 +30,8 @@ export interface Streams {
   hasEnded(row: StreamRow): boolean
   /** Inside the commit's transaction. `nextOf`: the next number to be saved where it is not that in memory yet. */
   save(nextOf: (row: StreamRow) => number | undefined): void
-  /** The same for one form alone: numbers of raw streams whose blocks are not written yet stay in memory. */
-  saveForm(form: Form): void
+  /** The same for some forms: numbers of raw streams whose blocks are not written yet stay in memory. */
+  saveForms(forms: readonly Form[]): void
 }
 
 export function loadStreams(db: Journal, device: string, presentEpoch: string): Streams {
@@ -67,6 +69,7 @@ export function loadStreams(db: Journal, device: string, presentEpoch: string): 
   const find = (stream: Stream): StreamRow => keys.get(streamKey(stream)) ?? remember(stream, nextId, 0, true)
   return {
     current: (className, form) => find({ device, epoch, class: className, form }),
+    ofList: (list, className) => find({ device, epoch: list, class: className, form: 'event' }),
     sibling: (row, form) => find({ device: row.device, epoch: row.epoch, class: row.class, form }),
     byId(id) {
       const row = rows.get(id)
@@ -86,6 +89,6 @@ export function loadStreams(db: Journal, device: string, presentEpoch: string): 
     },
     hasEnded: (row) => ended.has(row.id),
     save: (nextOf) => saveAll(() => true, nextOf),
-    saveForm: (form) => saveAll((row) => row.form === form),
+    saveForms: (forms) => saveAll((row) => forms.includes(row.form)),
   }
 }

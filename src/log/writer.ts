@@ -20,6 +20,7 @@ import { createEncoder } from '../columns/index.ts'
 import { loadAccounts, lose } from './accounts.ts'
 import type { LogFigures } from './figures.ts'
 import { figuresOf } from './figures.ts'
+import { eventTaker, openEvents } from './events.ts'
 import { createExpiry } from './expiry.ts'
 import { emptyGather } from './gather.ts'
 import type { Given } from './given.ts'
@@ -87,6 +88,8 @@ export interface Writer {
   told(uplink: string): number
   restart(uplink: string, position: Position | 'none', undecided?: readonly StreamRange[]): Resumed
   readonly given: Given
+  /** Takes events as far as there is room; says which number of the list is wanted next. */
+  readonly takeEvents: ReturnType<typeof eventTaker>
   /** Gives the ledger's oldest new lines their places in the gap streams; says how many still have none. */
   publish(): number
   /** A block that the keeper could not read. */
@@ -123,19 +126,12 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const accounts = loadAccounts(db, streams)
   const ledger = loadLedger(db, streams)
   const catalogue = loadCatalogue(db)
+  const events = openEvents(db, streams)
   tidySegments(options.dir, catalogue)
   // For a repair while no agent runs.
   writeMeta(db, 'options', JSON.stringify(options))
-  const positions = loadPositions({
-    db,
-    streams,
-    accounts,
-    catalogue,
-    uplinks: options.uplinks,
-    delivery: options.delivery,
-    keepDelivered: options.keepDeliveredMs > 0,
-  })
   const books = { db, streams, accounts, catalogue, ledger }
+  const positions = loadPositions({ ...options, ...books, events, keepDelivered: options.keepDeliveredMs > 0 })
   const changes = createChanges({ ...books, positions })
   let isTrusted = world.clock().trusted
   const offline = loadOffline(db, classes, accounts, { ...world, isTrusted: () => isTrusted })
@@ -376,8 +372,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       // What is delivered is no longer changed.
       positions.save(world.now())
       what()
-      streams.saveForm('gap')
-      streams.saveForm('aggregate')
+      streams.saveForms(['gap', 'aggregate', 'event'])
       accounts.save()
     })
   }
@@ -423,6 +418,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       return positions.resumed(uplink)
     },
     given,
+    takeEvents: eventTaker({ events, positions, pressure, change, told: () => world.durable([], ledger.unpublished()) }),
     publish() {
       if (ledger.unpublished() > 0 && pressure.canWrite()) change(() => ledger.publish(PUBLISHED_ROWS_MAX))
       return ledger.unpublished()
@@ -493,7 +489,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     if (beyond.length === 0) return
     change(() => {
       marks.renumber(uplink, beyond, world.now())
-      streams.saveForm('raw')
+      streams.saveForms(['raw'])
     })
   }
 }

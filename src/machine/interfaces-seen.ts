@@ -1,5 +1,5 @@
 // Network interfaces as anybody may see them, those without an address too.
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import type { InterfaceNow } from '../core/host.ts'
@@ -20,6 +20,15 @@ export function interfacesSeen(): InterfaceNow[] {
       addresses: (known[name] ?? []).filter((it) => !it.address.startsWith('fe80:')).map((it) => it.cidr ?? it.address),
       gateway: gateways.get(name) ?? null,
     }))
+}
+
+/** Of resolved where it runs: its own file names those that it asks, the system's names only itself. */
+const RESOLV_CONF = ['/run/systemd/resolve/resolv.conf', '/etc/resolv.conf']
+
+export function nameServersSeen(): string[] {
+  const file = RESOLV_CONF.find((it) => existsSync(it))
+  const lines = file === undefined ? [] : readFileSync(file, 'utf8').split('\n')
+  return lines.flatMap((it) => /^nameserver\s+(\S+)/.exec(it)?.[1] ?? [])
 }
 
 /** `bonding_masters` and the like stand there too. */

@@ -73,6 +73,13 @@ export const PAGES: readonly Page[] = [
     load: later(async () => (await import('./pages/uplinks/uplinks.tsx')).Uplinks),
   },
   {
+    path: '/network',
+    title: 'network',
+    icon: 'network',
+    role: 'viewer',
+    load: later(async () => (await import('./pages/network/network.tsx')).Network),
+  },
+  {
     path: '/settings',
     title: 'settings',
     icon: 'settings',

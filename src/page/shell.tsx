@@ -7,17 +7,20 @@ import { AccessIssues } from './parts/access-issues.tsx'
 import { Badge } from './parts/badge.tsx'
 import { Icon } from './parts/icon.tsx'
 import { Lazy } from './parts/lazy.tsx'
+import { NetworkPendingBanner } from './parts/network-pending.tsx'
 import { PendingBanner } from './parts/pending.tsx'
 import { Empty } from './parts/states.tsx'
 import { ProposalDialog } from './parts/proposal.tsx'
 import { Toast } from './parts/toast.tsx'
 import { UserMenu } from './user-menu.tsx'
+import { watchNetwork } from './state/network.ts'
 import { may } from './state/session.ts'
 import { HEALTH_TONES, healthOf, status, statusError, watchStatus } from './state/status.ts'
 import { t } from './words/index.ts'
 
 export function Shell() {
   useEffect(watchStatus, [])
+  useEffect(watchNetwork, [])
   const page = pageAt(useLocation().path)
   return (
     <div class="shell">
@@ -28,6 +31,7 @@ export function Shell() {
       <Side current={page} />
       <main id="content" tabIndex={-1}>
         <PendingBanner />
+        <NetworkPendingBanner />
         <AccessIssues />
         <Toast />
         {page ? <Content key={page.path} page={page} /> : <Empty title={t('noSuchPage')} />}

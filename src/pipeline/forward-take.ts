@@ -73,11 +73,11 @@ export function backlogRoom(live: number, isLively: boolean, liveShare: number, 
 
 const NOTHING: Taken = { slices: [], ranges: [], series: new Map() }
 /** Readings and aggregates. */
-export const readingsOf = (taken: Taken) => taken.slices.reduce((sum, it) => sum + (it.form === 'gap' ? 0 : it.to - it.from), 0)
+export const readingsOf = (taken: Taken) => taken.slices.reduce((sum, it) => sum + ('rows' in it ? 0 : it.to - it.from), 0)
 
-/** Records: readings, aggregates, lines of the ledger. */
+/** Records: readings, aggregates, lines of the ledger, events. */
 export function rowsOf({ live, backlog }: Pair): number {
-  return [...live.slices, ...backlog.slices].reduce((sum, it) => sum + (it.form === 'gap' ? it.rows.length : it.to - it.from), 0)
+  return [...live.slices, ...backlog.slices].reduce((sum, it) => sum + ('rows' in it ? it.rows.length : it.to - it.from), 0)
 }
 
 export function isShutOut({ live, backlog }: Pair, { except }: Admitted): boolean {
@@ -89,6 +89,6 @@ export function without({ live, backlog }: Pair, empty: readonly StreamRange[]):
   if (empty.length === 0) return { live, backlog }
   const isGone = ({ stream, from, to }: Slice) =>
     empty.some((it) => it.stream === streamKey(stream) && it.from < to && from < it.to)
-  const rest = (taken: Taken): Taken => ({ ...taken, slices: taken.slices.filter((it) => it.form === 'gap' || !isGone(it)) })
+  const rest = (taken: Taken): Taken => ({ ...taken, slices: taken.slices.filter((it) => 'rows' in it || !isGone(it)) })
   return { live: rest(live), backlog: rest(backlog) }
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Access } from '../access/index.ts'
 import { Refused } from '../access/refused.ts'
 import { maybe, micros, shapeOf } from '../commands/shapes/shape.ts'
-import type { AccessIssue, ApiToken, AuditPage, CertificateView, SessionView, User } from '../core/access.ts'
+import type { AccessIssue, ApiToken, AuditPage, SessionView, User } from '../core/access.ts'
 import { BadInput } from '../core/errors.ts'
 import type { OperatorRole } from '../core/operator.ts'
 import { OPERATOR_ROLES } from '../core/operator.ts'
@@ -12,9 +12,6 @@ import type { Who } from './gate.ts'
 export interface AccessContext {
   readonly access: Access
   readonly who: Who
-  readonly certificate: CertificateView
-  /** With null: back to the device's own. */
-  install(pair: { readonly key: string; readonly cert: string } | null): Promise<CertificateView>
 }
 
 export interface AccessOperation {
@@ -44,7 +41,6 @@ const done = z.object({})
 const role = z.enum(OPERATOR_ROLES)
 const name = text.min(1).max(256)
 const password = text.min(1).max(1_000)
-const pem = text.min(1).max(32_768)
 const list = <T>(shape: z.ZodType<T>) => z.array(shape).readonly()
 
 const user = shapeOf<User>()(z.object({ name: text, role, at: micros, by: text }))
@@ -59,10 +55,6 @@ const auditPage = shapeOf<AuditPage>()(
   }),
 )
 const accessIssue = shapeOf<AccessIssue>()(z.object({ code: text, at: micros, text, remedy: text }))
-const certificateView = shapeOf<CertificateView>()(
-  z.object({ fingerprint: text, subject: text, validTo: text, isOwners: z.boolean() }),
-)
-
 const doer = ({ who: { by, address } }: AccessContext) => ({ by, address })
 
 export const ACCESS_OPERATIONS: readonly AccessOperation[] = [
@@ -138,27 +130,6 @@ export const ACCESS_OPERATIONS: readonly AccessOperation[] = [
     ({ allowed }, context) => {
       if (allowed !== undefined) context.access.allowReset(allowed, doer(context))
       return { allowed: context.access.isResetAllowed() }
-    },
-  ),
-  on(
-    'certificate show',
-    'viewer',
-    'what this page is served with',
-    nothing,
-    certificateView,
-    (_, { certificate }) => certificate,
-  ),
-  on(
-    'certificate install',
-    'technician',
-    'serve this page with a certificate of one’s own authority; without one: with the device’s own again',
-    z.strictObject({ pair: z.strictObject({ key: pem, cert: pem }).nullable() }),
-    certificateView,
-    async ({ pair }, context) => {
-      const made = await context.install(pair)
-      const { by, address } = doer(context)
-      context.access.audit({ what: 'certificate install', by, address, detail: { fingerprint: made.fingerprint } })
-      return made
     },
   ),
 ]

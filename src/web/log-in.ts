@@ -16,7 +16,8 @@ const logInInput = z.strictObject({ name: text, password: text })
 const COOKIE = { path: '/', secure: true, httpOnly: true, sameSite: 'strict' } as const
 const YEAR_S = 31_536_000
 
-export function addLogIn(server: FastifyInstance, access: Access): void {
+/** `fingerprint`: of the certificate that this page is served with; no secret, for the handshake shows it to everybody. */
+export function addLogIn(server: FastifyInstance, access: Access, fingerprint: () => string): void {
   const open = { config: { allow: 'anybody' } } as const
   const known = { config: { allow: 'viewer' } } as const
   server.post('/api/v1/claim', open, async (request, reply) => {
@@ -36,7 +37,12 @@ export function addLogIn(server: FastifyInstance, access: Access): void {
   // Who asks: also for those who are not known.
   server.post('/api/v1/session', open, (request, reply) => {
     const who = whoIs(request, access)
-    reply.send({ claimed: access.isClaimed(), user: who ? userOf(who) : null, ...(who?.session && { csrf: who.session.csrf }) })
+    reply.send({
+      claimed: access.isClaimed(),
+      user: who ? userOf(who) : null,
+      fingerprint: fingerprint(),
+      ...(who?.session && { csrf: who.session.csrf }),
+    })
   })
   server.get('/api/v1/me', known, (request, reply) => {
     const who = request.who as Who

@@ -3,14 +3,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OPERATIONS } from '../commands/index.ts'
 import type { Operation } from '../commands/operation.ts'
 import type { Access } from '../access/index.ts'
-import type { CertificateView } from '../core/access.ts'
 import type { AgentApi } from '../core/agent-api.ts'
+import type { CertificatesApi } from '../core/certificates.ts'
 import type { HostApi } from '../core/host.ts'
 import type { Logger } from '../core/source.ts'
 import { toJson } from '../core/json.ts'
 import type { UpdateApi } from '../core/update.ts'
 import { BODY_BYTES_MAX, checked, LARGE_BODY_BYTES_MAX } from './bodies.ts'
-import type { AccessContext } from './access-operations.ts'
 import { ACCESS_OPERATIONS } from './access-operations.ts'
 import type { Who } from './gate.ts'
 import { whoIs } from './gate.ts'
@@ -23,9 +22,8 @@ const LARGE = new Set(['settings apply', 'settings check', 'update take'])
 const pathOf = (operation: { readonly name: string }): string => `/api/v1/${operation.name.replaceAll(' ', '/')}`
 
 export interface OperationParts {
-  /** The one that is served now. */
-  certificate(): CertificateView
-  readonly install: AccessContext['install']
+  /** Of this page. */
+  readonly certificates: CertificatesApi
   readonly version: string
   readonly agent: AgentApi
   readonly helper: HostApi
@@ -46,11 +44,11 @@ export function addOperations(server: FastifyInstance, parts: OperationParts): v
 }
 
 /** Those on the panel's own store. */
-export function addAccessOperations(server: FastifyInstance, { access, certificate, install }: OperationParts): void {
+export function addAccessOperations(server: FastifyInstance, { access }: OperationParts): void {
   for (const it of ACCESS_OPERATIONS) {
     server.post(pathOf(it), { config: { allow: it.access } }, async (request, reply) => {
       const input = checked(it.input, request.body) as never
-      const result = await it.run(input, { access, who: request.who as Who, certificate: certificate(), install })
+      const result = await it.run(input, { access, who: request.who as Who })
       return reply.type('application/json').send(toJson(result))
     })
   }
@@ -71,13 +69,13 @@ async function perform(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
-  const { agent, helper, updater, access, log } = parts
+  const { agent, helper, updater, access, log, certificates } = parts
   const who = request.who as Who
   const input = checked(operation.input, request.body)
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
   const end = begin(operation, who, input)
-  const result = operation.run(input, { agent, host: helper, updater, signal: gone.signal, by: who.by })
+  const result = operation.run(input, { agent, host: helper, updater, certificates, signal: gone.signal, by: who.by })
   if (Symbol.asyncIterator in result) {
     end('begun')
     const mayStill = () => (who.session ? access.isAlive(who.session.id) : whoIs(request, access) !== undefined)
@@ -86,7 +84,7 @@ async function perform(
   }
   try {
     const answer = (await result) ?? null
-    end('done')
+    end('done', answer)
     return reply.type('application/json').send(toJson(answer))
   } catch (error) {
     const { code, name } = errorOf(error)
@@ -96,7 +94,7 @@ async function perform(
 }
 
 /** What comes back is told how it ended: the first that is said counts. */
-type BeginEvent = (operation: Operation, who: Who, input: unknown) => (outcome: string) => void
+type BeginEvent = (operation: Operation, who: Who, input: unknown) => (outcome: string, answer?: unknown) => void
 
 /** One event for each call of what is audited: when it is over, so that it says how. Where the panel ends first (it can be told to start anew), then. */
 function eventsOf(server: FastifyInstance, { access, log }: OperationParts): BeginEvent {
@@ -104,12 +102,17 @@ function eventsOf(server: FastifyInstance, { access, log }: OperationParts): Beg
   server.addHook('preClose', async () => {
     for (const end of open) end('unknown: the panel ended first')
   })
-  return ({ name, audited }, { by, address }, input) => {
+  return ({ name, audited, auditedAnswer = [] }, { by, address }, input) => {
     if (!audited) return () => {}
-    const end = (outcome: string): void => {
+    const end = (outcome: string, answer: unknown = {}): void => {
       if (!open.delete(end)) return
       try {
-        access.audit({ what: name, by, address, detail: { outcome, ...detailOf(audited, input) } })
+        access.audit({
+          what: name,
+          by,
+          address,
+          detail: { outcome, ...detailOf(audited, input), ...detailOf(auditedAnswer, answer) },
+        })
       } catch (error) {
         // What was done is done: its answer goes out all the same.
         log.error({ err: error, what: name, by }, 'an event could not be written')
@@ -120,7 +123,7 @@ function eventsOf(server: FastifyInstance, { access, log }: OperationParts): Beg
   }
 }
 
-/** Of the input, the keys that an event may name. */
+/** Of the input or the answer, the keys that an event may name. */
 function detailOf(keys: readonly string[], input: unknown): Record<string, string> {
   const given = input as Readonly<Record<string, unknown>>
   const textOf = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value))

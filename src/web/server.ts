@@ -2,7 +2,7 @@
 // whatever comes in here is bounded, and the data path does not notice.
 //
 //   connection ─► bounds ─► TLS ─► origin, role, CSRF (gate) ─► type, size, schema (bodies) ─► operation ─► agent's sockets
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import type { Server as HttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import { fastify } from 'fastify'
 import { groupOf } from '../access/guesses.ts'
+import type { Certificates } from '../access/certificate.ts'
 import type { Access } from '../access/index.ts'
 import { Refused } from '../access/refused.ts'
 import type { AgentApi } from '../core/agent-api.ts'
@@ -19,8 +20,6 @@ import type { Logger } from '../core/source.ts'
 import { toJson } from '../core/json.ts'
 import type { UpdateApi } from '../core/update.ts'
 import { BODY_BYTES_MAX, takeJsonOnly } from './bodies.ts'
-import type { Pair, ServedCertificate } from './certificate.ts'
-import { installCertificate, removeCertificate } from './certificate.ts'
 import { boundConnections } from './bounds.ts'
 import { guard } from './gate.ts'
 import { HEADERS, insisting } from './headers.ts'
@@ -30,6 +29,8 @@ import { addMetrics } from './metrics.ts'
 import { addPage } from './page.ts'
 import { serveRedirect } from './redirect.ts'
 import { fail } from './refuse.ts'
+import type { Serving } from './served-certificate.ts'
+import { serving } from './served-certificate.ts'
 
 export interface PanelOptions {
   readonly dir: string
@@ -39,9 +40,7 @@ export interface PanelOptions {
   readonly redirect?: { readonly host: string; readonly port: number } | undefined
   /** Of the built page. */
   readonly pageDir: string
-  readonly certificate: ServedCertificate
-  /** `holdfast-7f3a.local` */
-  readonly localName: string
+  readonly certificates: Certificates
   readonly agent: AgentApi
   /** Of root: fixed verbs. */
   readonly helper: HostApi
@@ -73,39 +72,47 @@ const REQUESTS_OF_CONNECTION_MAX = 1_000
 const REQUESTS_MAX = 600
 const REQUESTS_WINDOW_MS = 10_000
 
+/** Of 1.2 only what hides earlier talks from whoever gets the key later; of 1.3 all are so. */
+const TLS = {
+  minVersion: 'TLSv1.2',
+  ciphers: [
+    'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305',
+    'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256',
+  ].join(':'),
+} as const
+
 export async function servePanel(options: PanelOptions): Promise<Panel> {
-  const server = await buildServer(options)
+  const certificate = await serving(options.certificates, options.log)
+  const server = await buildServer(options, certificate)
   await server.listen({ host: options.host, port: options.port })
   const { port } = server.server.address() as AddressInfo
-  const { fingerprint } = options.certificate
+  const { fingerprint } = certificate.now()
   const url = `https://${nameOf(options.host)}:${port}`
   const redirect = options.redirect && (await serveRedirect(options.redirect, port))
   await say(options.dir, { url, fingerprint })
+  certificate.follow(async (it) => {
+    await say(options.dir, { url, fingerprint: it.fingerprint })
+    ;(server.server as unknown as HttpsServer).setSecureContext({ ...TLS, key: it.key, cert: it.cert })
+  })
   const close = async (): Promise<void> => {
+    certificate.close()
     await redirect?.close()
     await server.close()
   }
   return { url, fingerprint, redirectPort: redirect?.port, close }
 }
 
-async function buildServer({
-  localName,
-  dir,
-  certificate,
-  access,
-  agent,
-  helper,
-  updater,
-  log,
-  pageDir,
-  version,
-}: PanelOptions): Promise<FastifyInstance> {
-  let served = certificate
+async function buildServer(
+  { access, agent, helper, updater, log, pageDir, version }: PanelOptions,
+  certificate: Serving,
+): Promise<FastifyInstance> {
+  const { key, cert } = certificate.now()
   const server = fastify({
     https: {
-      key: certificate.key,
-      cert: certificate.cert,
-      minVersion: 'TLSv1.2',
+      ...TLS,
+      key,
+      cert,
       handshakeTimeout: HANDSHAKE_MS_MAX,
       maxHeaderSize: HEAD_BYTES_MAX,
       headersTimeout: HEAD_MS_MAX,
@@ -126,6 +133,7 @@ async function buildServer({
   await server.register(cookie)
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(HEADERS)
+    const served = certificate.now()
     if (served.isOwners) reply.headers(insisting(served.validTo, Date.now()))
     if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
   })
@@ -140,23 +148,8 @@ async function buildServer({
   const connections = boundConnections(server.server)
   guard(server, access, (request) => connections.keep(request.raw.socket))
   takeJsonOnly(server)
-  addLogIn(server, access)
-  const parts = {
-    agent,
-    access,
-    helper,
-    updater,
-    log,
-    version,
-    certificate: () => viewOf(served),
-    async install(pair: Pair | null) {
-      served = pair ? await installCertificate(dir, pair) : await removeCertificate(dir, localName)
-      // Connections that are open go on with the one that they began with.
-      ;(server.server as unknown as HttpsServer).setSecureContext({ key: served.key, cert: served.cert, minVersion: 'TLSv1.2' })
-      await say(dir, { ...(await saidIn(dir)), fingerprint: served.fingerprint })
-      return viewOf(served)
-    },
-  }
+  addLogIn(server, access, () => certificate.now().fingerprint)
+  const parts = { agent, access, helper, updater, log, version, certificates: certificate.api }
   addOperations(server, parts)
   addAccessOperations(server, parts)
   addOpenApi(server, parts)
@@ -166,10 +159,6 @@ async function buildServer({
 }
 
 const nameOf = (host: string) => (host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host)
-
-const viewOf = ({ fingerprint, subject, validTo, isOwners }: ServedCertificate) => ({ fingerprint, subject, validTo, isOwners })
-
-const saidIn = async (dir: string) => JSON.parse(await readFile(join(dir, 'run', 'panel.json'), 'utf8')) as { url: string }
 
 /** Where the page is, for the console and for whoever started it. */
 async function say(dir: string, where: { readonly url: string; readonly fingerprint: string }): Promise<void> {

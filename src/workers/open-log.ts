@@ -6,6 +6,7 @@ import type { GivenOut, GivingLog, Received, ReceivingLog } from '../core/airgap
 import { givenBy } from '../log/given.ts'
 import type { Band } from '../core/retention.ts'
 import type { ClockState } from '../core/clock.ts'
+import type { LogEvents } from '../core/events.ts'
 import type { LogReader, LogWriter, Resumed, Taken } from '../core/log.ts'
 import type { Change } from '../log/change.ts'
 import type { KeeperOptions } from '../log/keeper.ts'
@@ -33,6 +34,8 @@ export interface OpenLog {
   bands(): Promise<readonly Band[]>
   /** The clock stepped, or became trusted. */
   clockStepped(state: ClockState): void
+  /** Says which number of the list is wanted next. */
+  takeEvents(offer: LogEvents): Promise<number>
   /** A page of what the log holds of some tags. */
   query(request: PageRequest): Promise<QueryPage>
   /** What leaves by hand, and its receipts. */
@@ -175,6 +178,7 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
       appends.flush()
       writer.tell('clockStepped', [state])
     },
+    takeEvents: (offer) => writer.call('takeEvents', [offer]),
     async query(request) {
       const page = await reading.call<QueryPage>('query', [request])
       for (const { stream, first } of page.damaged) await writer.call('damaged', [stream, first])

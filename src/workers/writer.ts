@@ -72,6 +72,7 @@ serve(port, {
   give: writer.given.give,
   whole: writer.given.whole,
   receive: writer.given.receive,
+  takeEvents: writer.takeEvents,
   publish: writer.publish,
   damaged: writer.damaged,
   clockStepped: writer.clockStepped,

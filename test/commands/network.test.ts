@@ -1,6 +1,7 @@
 // What `network confirm` says when the addresses are kept and the settings cannot say so now.
 import { expect, test } from 'vitest'
 import { networkConfirm } from '../../src/commands/network-confirm.ts'
+import { openCertificates } from '../../src/access/certificate.ts'
 import { BadInput } from '../../src/core/errors.ts'
 import { handMadeUpdater } from '../update/hand-made-updater.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
@@ -15,12 +16,14 @@ test('nobody believes that they are not kept', async () => {
   })
   const waits = new BadInput([{ where: 'settings', text: 'a change waits', remedy: 'confirm it' }])
   const agent = handMadeAgent({ settingsApply: () => Promise.reject(waits) })
+  const none = openCertificates('/nowhere', 'box.local')
   const confirmed = networkConfirm.operation?.run(
     {},
     {
       agent,
       host: { ...host, networkShow: async () => now },
       updater: handMadeUpdater(),
+      certificates: none,
       by: 'anna',
       signal: new AbortController().signal,
     },

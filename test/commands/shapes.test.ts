@@ -1,11 +1,19 @@
 // The schemas of operations: they say what core's types say, and what operations answer is what they say.
-import { expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
 import { z } from 'zod'
+import { openCertificates } from '../../src/access/certificate.ts'
 import { OPERATIONS } from '../../src/commands/index.ts'
 import { maybe, shapeOf } from '../../src/commands/shapes/shape.ts'
+import { authority } from '../access/authority.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
 import { handMadeUpdater } from '../update/hand-made-updater.ts'
 import { inputFor } from '../web/inputs.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'hf-shapes-'))
+afterAll(() => rmSync(dir, { recursive: true }))
 
 interface Thing {
   readonly name: string
@@ -38,12 +46,16 @@ const AGENTS = OPERATIONS.filter((it) => !/^(network|clock|restart|probe|diagnos
 
 test.each(AGENTS.map((it) => [it.name, it] as const))('%s answers what its schema says', async (_, operation) => {
   const input = operation.input.parse(inputFor(operation.name))
-  const result = operation.run(input, {
+  const certificates = openCertificates(dir, 'holdfast-7f3a.local')
+  if (operation.name === 'certificate replace') Object.assign(input as object, await (await authority('Plant root')).issue())
+  const context = {
     agent: handMadeAgent(),
     updater: handMadeUpdater(),
+    certificates,
     signal: new AbortController().signal,
     by: 'anna',
-  } as never)
+  }
+  const result = operation.run(input, context as never)
   if (!(Symbol.asyncIterator in result)) return void operation.output.parse(await result)
   for await (const row of result) operation.output.parse(row)
 })

@@ -35,6 +35,7 @@ export async function runHere(words: string, parts: Partial<Parts> = {}, env: Re
       connectHost: absent,
       updater: absent,
       connectUpdater: absent,
+      certificates: absent,
       console: absent,
       import: absent,
       offlineExport: absent,

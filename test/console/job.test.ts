@@ -1,11 +1,16 @@
 // A technician's whole job at the serial line: with agent and panel running, and once more with both stopped.
 // The ports that are set stand in a namespace, the stick is a loop device. Needs root and iproute2.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { openAccess } from '../../src/access/index.ts'
+import type { Issued } from '../access/authority.ts'
+import { authority } from '../access/authority.ts'
 import { hostSite } from '../machine/host-process.ts'
 import type { Namespace } from '../machine/namespace.ts'
 import { canHaveNamespaces, namespace } from '../machine/namespace.ts'
@@ -39,7 +44,7 @@ describe.skipIf(!can)("a technician's job", () => {
     const more = ['--stick-dir', mountPoint, ...(stick ? ['--stick-device', stick.device] : [])]
     helper = await hostSite({ dir: box.site.dir, data: box.site.data }).start(net.inside, more)
     running.push(await box.startAgent(), await box.startPanel())
-  })
+  }, 400_000)
   afterAll(async () => {
     for (const it of running) await it.end()
     await helper?.end()
@@ -54,15 +59,22 @@ describe.skipIf(!can)("a technician's job", () => {
     const log = ['--agent-log', join(dir, 'agent.log')]
     return openLine([...args, ...log, ...(stick ? [] : ['--stick', mountPoint])])
   }
-  const onStick = (): string[] => {
-    if (!stick) return readdirSync(mountPoint)
-    execFileSync('mount', ['-o', 'ro', stick.device, mountPoint])
+  const withStick = <T>(use: () => T, how: 'ro' | 'rw'): T => {
+    if (stick) execFileSync('mount', ['-o', how, stick.device, mountPoint])
     try {
-      return readdirSync(mountPoint)
+      return use()
     } finally {
-      execFileSync('umount', [mountPoint])
+      if (stick) execFileSync('umount', [mountPoint])
     }
   }
+  const readFromStick = (name: string) => withStick(() => readFileSync(join(mountPoint, name), 'utf8'), 'ro')
+  const putOnStick = (issued: Issued, other: Issued): void =>
+    withStick(() => {
+      writeFileSync(join(mountPoint, 'box.crt'), issued.cert)
+      writeFileSync(join(mountPoint, 'box.key'), issued.key)
+      writeFileSync(join(mountPoint, 'other.key'), other.key)
+    }, 'rw')
+  const onStick = (): string[] => withStick(() => readdirSync(mountPoint), 'ro')
 
   test('agent and panel run', { timeout: 300_000 }, async () => {
     const line = open()
@@ -74,6 +86,7 @@ describe.skipIf(!can)("a technician's job", () => {
     await job(line, { status: /press-3 modbus-tcp up/, note: 'The settings say so too.', password: 'four others by chance' })
     await leave(line)
     await outcome(box, net, '10.88.0.5/24', 'four others by chance')
+    await until('the page is served with the new certificate', async () => (await shown(box.panelPort)) === served(box))
     expect(onStick().filter((it) => /diagnostics.*\.tar\.gz$|settings\.yaml$|\.holdfast$|\.hfx/.test(it)).length).toBeGreaterThan(
       2,
     )
@@ -143,6 +156,7 @@ describe.skipIf(!can)("a technician's job", () => {
     expect(await item(line, 4, line.written().includes('What can be seen without it') ? [] : ['t'])).toMatch(
       /press-3: all \d+ steps hold/,
     )
+    await replaceCertificate(line)
     // What is taken along.
     expect(await item(line, 13, ['e'])).toMatch(/files, .* readings written|nothing more to write/)
     expect(await item(line, 13, ['b'])).toContain('settings.yaml')
@@ -162,6 +176,23 @@ describe.skipIf(!can)("a technician's job", () => {
     line.enter(password)
     expect(await line.see(BACK)).toContain(`${ADMIN} has a new password`)
     line.enter('')
+  }
+
+  /** The wrong key first: nothing is changed. Then the right one. */
+  async function replaceCertificate(line: Line): Promise<void> {
+    const plant = await authority('Plant root')
+    const [issued, other] = [await plant.issue({ name: 'box-7f3a.plant.example' }), await plant.issue()]
+    putOnStick(issued, other)
+    const before = served(box)
+    expect(await item(line, 16, ['o', '1', '2'])).toMatch(/private key is of another certificate[^]*Nothing was changed/)
+    expect(served(box)).toBe(before)
+    expect(await item(line, 16, ['o', '1', '1'])).toMatch(
+      /owner's certificate:[^]*for box-7f3a\.plant\.example[^]*served with it/,
+    )
+    expect(served(box)).toBe(new X509Certificate(issued.cert).fingerprint256)
+    // What an authority is asked for can be taken along.
+    expect(await item(line, 16, ['r'])).toMatch(/written: .*hf-7f3a\.csr/)
+    expect(await plant.answer(readFromStick('hf-7f3a.csr'))).toContain('BEGIN CERTIFICATE')
   }
 
   /** Through an item to its end, by these answers to what it asks. */
@@ -189,6 +220,20 @@ describe.skipIf(!can)("a technician's job", () => {
   }
 })
 
+/** What lies there for the page: undefined where no owner has given any. */
+function served({ site }: Box): string | undefined {
+  const file = join(site.data, 'access', 'tls', 'owner.pem')
+  return existsSync(file) ? new X509Certificate(readFileSync(file)).fingerprint256 : undefined
+}
+
+async function shown(port: number): Promise<string | undefined> {
+  const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  const fingerprint = socket.getPeerX509Certificate()?.fingerprint256
+  socket.destroy()
+  return fingerprint
+}
+
 async function outcome({ site }: Box, net: Namespace, address: string, password: string): Promise<void> {
   expect(net.addresses('pa')).toEqual([address])
   const text = readFileSync(site.settings, 'utf8')
@@ -199,6 +244,7 @@ async function outcome({ site }: Box, net: Namespace, address: string, password:
   await access.confirmPassword(ADMIN, password, { address: 'test' })
   expect(access.issues().map((it) => it.code)).toContain('admin-reset')
   const done = access.auditLatest(100).events.filter((it) => it.by === TECHNICIAN)
-  for (const what of ['network revert', 'network confirm']) expect(done.map((it) => it.what)).toContain(what)
+  for (const what of ['network revert', 'network confirm', 'certificate replace', 'certificate request'])
+    expect(done.map((it) => it.what)).toContain(what)
   access.close()
 }

@@ -140,6 +140,7 @@ function takeSlices({ slices, series }: Taken, { readings, aggregates, rows }: F
       for (const it of linesOf(slice)) if (it.row.action !== 'elsewhere') addRow(rows, it, faults)
       continue
     }
+    if (slice.form === 'event') continue
     const known = mapOf(slice.form === 'raw' ? readings : aggregates, key)
     const found =
       slice.form === 'raw'

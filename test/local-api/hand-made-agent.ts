@@ -378,6 +378,8 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
     testUplink: stepsOf,
     browseSource: entriesOf,
     trustSource: certificatesOf,
+    certificates: () => Promise.resolve([]),
+    takeEvents: ({ from, events }) => Promise.resolve({ next: (events.at(-1)?.position ?? from - 1) + 1 }),
     scan: scanOf,
     exportKey: () => Promise.resolve({ device: 'hf-7f3a', epoch: '3f2a', key: 'ed25519:x', uplink: 'cloud' }),
     async *exportFiles() {},

@@ -5,6 +5,7 @@ const NOW: NetworkNow = {
   interfaces: [{ name: 'eth0', up: true, mac: '02:00:00:00:00:01', addresses: ['10.20.1.40/24'], gateway: '10.20.1.1' }],
   ports: [],
   pending: null,
+  nameServers: ['10.20.1.1'],
   by: 'ip',
 }
 

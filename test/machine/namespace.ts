@@ -24,6 +24,18 @@ export function canHaveNamespaces(): boolean {
   }
 }
 
+/** A desk at the far end of `pa`, in a namespace of its own, with an address in both ranges that tests give the box. */
+export function deskBefore(net: Namespace): Pick<Namespace, 'inside' | 'close'> {
+  const name = `${net.name}-desk`
+  ip('netns', 'add', name)
+  net.ip('link', 'set', 'pa-far', 'netns', name)
+  const inside = (...args: string[]) => ip('-n', name, ...args)
+  inside('link', 'set', 'lo', 'up')
+  for (const address of ['10.77.0.1/24', '10.88.0.1/24']) inside('addr', 'add', address, 'dev', 'pa-far')
+  inside('link', 'set', 'pa-far', 'up')
+  return { inside: ['nsenter', `--net=/run/netns/${name}`], close: () => void ip('netns', 'del', name) }
+}
+
 let made = 0
 
 /** Ports `pa` with 10.77.0.2/24 and a way out by 10.77.0.1, and `pb` without anything. */

@@ -1,5 +1,5 @@
 // A box as its owner meets it: the real agent, the real panel, a simulated plant, and a real browser before them.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
@@ -51,12 +51,22 @@ export interface SceneOptions {
   readonly settings?: (plant: string) => string
   readonly isClaimed?: boolean
   readonly env?: Readonly<Record<string, string>>
+  /** False: there is nothing to read. */
+  readonly hasPlant?: boolean
+  /** The panel and the browser in network namespaces: words before each, and the address of the one that the other knows. */
+  readonly apart?: { readonly panel: readonly string[]; readonly browser: readonly string[]; readonly address: string }
 }
 
 /** The smallest file that an agent runs on. */
 const SMALLEST = 'version: 1\n'
 
-export async function openScene({ settings, isClaimed = true, env = {} }: SceneOptions = {}): Promise<Scene> {
+export async function openScene({
+  settings,
+  isClaimed = true,
+  env = {},
+  hasPlant = true,
+  apart,
+}: SceneOptions = {}): Promise<Scene> {
   if (!existsSync(BUILT)) throw new Error('the page is not built: make page')
   const dir = mkdtempSync(join(tmpdir(), 'hf-page-'))
   const endings: (() => Promise<unknown>)[] = [async () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 })]
@@ -64,20 +74,19 @@ export async function openScene({ settings, isClaimed = true, env = {} }: SceneO
     for (const end of endings.toReversed()) await end().catch(() => {})
   }
   try {
-    const broker = await mosquitto(dir)
-    endings.push(async () => broker[Symbol.asyncDispose]())
     const [opcuaPort, modbusPort] = [await freePort(), await freePort()]
-    const plant = startPlant(dir, opcuaPort, modbusPort, broker.url)
-    endings.push(() => plant.end())
-    const offered = join(dir, 'plant.yaml')
-    await until('the plant serves', () => running(plant) && existsSync(offered) && readFileSync(offered, 'utf8'))
-    const site = siteIn(dir, settings?.(readFileSync(offered, 'utf8')) ?? SMALLEST, env)
+    const offered = hasPlant ? await plantIn(dir, opcuaPort, modbusPort, endings) : ''
+    const site = siteIn(dir, settings?.(offered) ?? SMALLEST, env)
     const agent = await startAgent(site)
     endings.push(() => agent.end())
-    const panel = startChild(dir, 'panel', process.execPath, [cli, 'panel', '--data', site.data, '--listen', '127.0.0.1:0'])
+    const listen = apart ? '0.0.0.0:0' : '127.0.0.1:0'
+    const [program = '', ...words] = [...(apart?.panel ?? []), process.execPath, cli, 'panel']
+    const panel = startChild(dir, 'panel', program, [...words, '--data', site.data, '--listen', listen])
     endings.push(() => panel.end())
-    const url = await until('the panel answers', () => running(panel) && urlIn(site.data))
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
+    const found = await until('the panel answers', () => running(panel) && urlIn(site.data))
+    const url = apart ? found.replace('localhost', apart.address) : found
+    const executablePath = apart ? insideOf(dir, apart.browser) : CHROMIUM
+    const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
     endings.push(() => browser.close())
     // Its plain text is gone once the box is claimed.
     const code = readFileSync(join(site.data, 'access', 'claim-code'), 'utf8').trim()
@@ -98,6 +107,23 @@ export async function openScene({ settings, isClaimed = true, env = {} }: SceneO
     await close()
     throw error
   }
+}
+
+/** A program that is the browser, started by other words. */
+function insideOf(dir: string, words: readonly string[]): string {
+  const path = join(dir, 'chromium')
+  writeFileSync(path, `#!/bin/sh\nexec ${words.join(' ')} ${CHROMIUM} "$@"\n`, { mode: 0o755 })
+  return path
+}
+
+/** Resolves with the settings that it offers. */
+async function plantIn(dir: string, opcuaPort: number, modbusPort: number, endings: (() => Promise<unknown>)[]): Promise<string> {
+  const broker = await mosquitto(dir)
+  endings.push(async () => broker[Symbol.asyncDispose]())
+  const plant = startPlant(dir, opcuaPort, modbusPort, broker.url)
+  endings.push(() => plant.end())
+  const offered = join(dir, 'plant.yaml')
+  return until('the plant serves', () => running(plant) && existsSync(offered) && readFileSync(offered, 'utf8'), 120_000)
 }
 
 function startPlant(dir: string, opcuaPort: number, modbusPort: number, mqtt: string): Child {

@@ -49,9 +49,7 @@ export const LOG_FAULTS: readonly Fault[] = [
   {
     id: 'raw-heads-early',
     file: 'src/log/writer.ts',
-    find: `      streams.saveForm('gap')
-      streams.saveForm('aggregate')
-`,
+    find: "      streams.saveForms(['gap', 'aggregate', 'event'])\n",
     replace: '      streams.save(() => undefined)\n',
     why: 'a change gives out numbers whose readings are only in memory',
     caughtBy: ['test/log/append.test.ts > what is not due yet'],

@@ -33,7 +33,7 @@ const INPUTS: Readonly<Record<string, object>> = {
   'sessions end': { id: 'none' },
   'tokens add': { name: 'script-2', role: 'viewer', until: 4_000_000_000_000_000 },
   'tokens remove': { name: 'script-2' },
-  'certificate install': { pair: null },
+  'certificate replace': { cert: 'none' },
   'audit list': { limit: 10 },
   'access acknowledge': { code: 'none' },
 }

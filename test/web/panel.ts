@@ -5,10 +5,10 @@ import { Agent, request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Access } from '../../src/access/index.ts'
+import { openCertificates } from '../../src/access/certificate.ts'
 import { openAccess } from '../../src/access/index.ts'
 import type { MachineTime } from '../../src/access/clock.ts'
 import type { AgentApi } from '../../src/core/agent-api.ts'
-import { openCertificate } from '../../src/web/certificate.ts'
 import { servePanel } from '../../src/web/server.ts'
 import { handMadeAgent, silent } from '../local-api/hand-made-agent.ts'
 import { handMadeHost } from '../machine/hand-made-host.ts'
@@ -29,14 +29,12 @@ export async function startPanel(
 ): Promise<TestPanel> {
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'hf-panel-'))
   const access = await openAccess(dir, options.time)
-  const certificate = await openCertificate(dir, 'holdfast-7f3a.local')
   const panel = await servePanel({
     dir,
     host: '127.0.0.1',
     port: 0,
     pageDir: options.pageDir ?? join(dir, 'no-page'),
-    certificate,
-    localName: 'holdfast-7f3a.local',
+    certificates: openCertificates(dir, 'holdfast-7f3a.local'),
     access,
     agent: options.agent ?? handMadeAgent(),
     helper: handMadeHost(),

@@ -1,16 +1,17 @@
 // What stands in the way of whoever is not let in: headers, cookies, forged and replayed requests, and everything that has been tried elsewhere.
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createConnection } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openCertificate } from '../../src/web/certificate.ts'
+import { openCertificates } from '../../src/access/certificate.ts'
 import { insisting } from '../../src/web/headers.ts'
 import type { Redirect } from '../../src/web/redirect.ts'
 import { serveRedirect } from '../../src/web/redirect.ts'
+import { authority } from '../access/authority.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
+import { until } from '../route/until.ts'
 import { BODIES, INJECTIONS, TRAVERSALS, TYPES } from './corpora.ts'
 import { ALL_OPERATIONS, inputFor } from './inputs.ts'
 import type { Browser, TestPanel } from './panel.ts'
@@ -212,7 +213,7 @@ describe('TLS', () => {
     const socket = connect({ host, port: Number(port), rejectUnauthorized: false })
     await once(socket, 'secureConnect')
     expect(socket.getProtocol()).toBe('TLSv1.3')
-    expect(socket.getPeerX509Certificate()?.fingerprint256).toBe(panel.fingerprint)
+    expect(socket.getPeerX509Certificate()?.fingerprint256).toBe(await served())
     socket.destroy()
     const old = connect({
       host,
@@ -231,22 +232,7 @@ describe('TLS', () => {
   })
 })
 
-test('a certificate of the owner is served at once, and a browser is told to insist on HTTPS; one that cannot be is refused', async () => {
-  const other = await startPanel()
-  const [key, cert] = ['key', 'cert'].map((it) => readFileSync(join(other.dir, 'access', 'tls', `own-${it}.pem`), 'utf8')) as [
-    string,
-    string,
-  ]
-  await other.close()
-  const own = readFileSync(join(panel.dir, 'access', 'tls', 'own-key.pem'), 'utf8')
-  for (const pair of [
-    { key: own, cert },
-    { key, cert: 'x' },
-    { key: 'x', cert },
-    // Its first certificate is well, and TLS takes none of it: a panel that kept this would not come up again.
-    { key, cert: `${cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n` },
-  ])
-    expect((await anna.call('certificate install', { pair })).status).toBe(400)
+describe('another certificate', () => {
   const shown = async () => {
     const { hostname: host, port } = new URL(panel.url)
     const socket = connect({ host, port: Number(port), rejectUnauthorized: false })
@@ -255,28 +241,41 @@ test('a certificate of the owner is served at once, and a browser is told to ins
     socket.destroy()
     return fingerprint256
   }
-  expect((await anna.call('certificate install', { pair: { key, cert } })).json()).toMatchObject({
-    fingerprint: other.fingerprint,
-    isOwners: true,
-  })
-  expect(await shown()).toBe(other.fingerprint)
-  expect((await anna.ask('/')).headers['strict-transport-security']).toBe('max-age=31536000')
-  await anna.call('certificate install', { pair: null })
-  expect(await shown()).toBe(panel.fingerprint)
-  expect((await anna.ask('/')).headers['strict-transport-security']).toBeUndefined()
-})
 
-test('a certificate of the owner that TLS does not take, on disk already, does not keep the page from coming up', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'hf-panel-'))
-  const { key, cert } = await openCertificate(dir, 'holdfast-7f3a.local')
-  writeFileSync(join(dir, 'access', 'tls', 'owner-key.pem'), key)
-  writeFileSync(
-    join(dir, 'access', 'tls', 'owner-cert.pem'),
-    `${cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`,
-  )
-  const other = await startPanel({ dir })
-  expect((await browser(other.url).ask('/')).status).toBe(200)
-  await other.close()
+  test('of the owner is served at once, and a browser is told to insist on HTTPS; one that cannot be is refused', async () => {
+    const plant = await authority('Plant root')
+    const pair = await plant.issue()
+    const { key } = await plant.issue()
+    const before = await served()
+    for (const wrong of [{ ...pair, key }, { ...pair, cert: 'x' }, { ...pair, key: 'x' }, { cert: pair.cert }])
+      expect((await anna.call('certificate replace', wrong)).status).toBe(400)
+    expect(await shown()).toBe(before)
+    const replaced = (await anna.call('certificate replace', pair)).json<{ fingerprint: string }>()
+    expect(replaced).toMatchObject({ isOwners: true, names: ['box.plant.example'] })
+    expect(await shown()).toBe(replaced.fingerprint)
+    expect((await browser(panel.url).call('session')).json()).toMatchObject({ user: null, fingerprint: replaced.fingerprint })
+    expect((await anna.call('certificate show')).json()).toMatchObject({ ...replaced, protocols: [] })
+    expect((await anna.ask('/')).headers['strict-transport-security']).toMatch(/^max-age=\d+$/)
+    const renewed = (await anna.call('certificate renew')).json<{ fingerprint: string }>()
+    expect(await shown()).toBe(renewed.fingerprint)
+    expect((await anna.ask('/')).headers['strict-transport-security']).toBeUndefined()
+    const events = panel.access.auditLatest(10).events.filter((it) => it.what.startsWith('certificate'))
+    expect(events.slice(0, 6).map(({ what, detail }) => [what, detail['outcome'], detail['fingerprint']])).toEqual([
+      ['certificate renew', 'done', renewed.fingerprint],
+      ['certificate replace', 'done', replaced.fingerprint],
+      ...Array.from({ length: 4 }, () => ['certificate replace', 'failed: BadInput', undefined]),
+    ])
+    expect(JSON.stringify(events)).not.toContain('PRIVATE KEY')
+  })
+
+  test('that somebody else put there, at the console or by a script, is served within seconds', async () => {
+    const plant = await authority('Plant root')
+    const { fingerprint } = await openCertificates(panel.dir, 'holdfast-7f3a.local').replace(await plant.issue())
+    await until('it is served', async () => (await shown()) === fingerprint)
+    expect(JSON.parse(readFileSync(join(panel.dir, 'run', 'panel.json'), 'utf8'))).toMatchObject({ fingerprint })
+    const own = await openCertificates(panel.dir, 'holdfast-7f3a.local').renew()
+    await until('the own one is served', async () => (await shown()) === own.fingerprint)
+  })
 })
 
 test('no browser insists on HTTPS for longer than the certificate is valid', () => {
@@ -328,6 +327,8 @@ test('secrets are in no answer, event or file of the panel', async () => {
   }
   expect(events).toContain('"what":"secrets set"')
 })
+
+const served = async () => (await anna.call('certificate show')).json<{ fingerprint: string }>().fingerprint
 
 function filesWith(dir: string, text: string): string[] {
   const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((it) => it.isFile())

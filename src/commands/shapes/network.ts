@@ -22,5 +22,6 @@ export const networkNow: z.ZodType<NetworkNow> = z.object({
   ),
   ports: z.array(networkPort),
   pending: z.object({ ports: z.array(networkPort), by: z.string(), revertsInMs: z.number() }).nullable(),
-  by: z.enum(['networkd', 'ip']),
+  nameServers: z.array(z.string()),
+  by: z.enum(['networkd', 'ip']).nullable(),
 })

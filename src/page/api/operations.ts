@@ -1,6 +1,8 @@
 // The operations of `src/commands` by name, with what goes in and comes out. Rows are those that answer with many.
 import type { BrowseSourceRequest, QueryRequest, QueryRow, TrustSourceRequest } from '../../core/agent-api.ts'
+import type { CertificateRequest, OwnersPair } from '../../core/certificates.ts'
 import type { AccessIssue, ApiToken, AuditPage, CertificateView, SessionView, User } from '../../core/access.ts'
+import type { NetworkNow, NetworkPort } from '../../core/host.ts'
 import type { CheckStep } from '../../core/log-files.ts'
 import type { UplinkView } from '../../core/links.ts'
 import type {
@@ -37,6 +39,10 @@ export interface Answers {
   uplinks: Call<Nothing, readonly UplinkView[]>
   forecast: Call<{ readonly offlineMs: number; readonly whatIf?: readonly ClassWhatIf[] }, Forecast>
   'log days': Call<Nothing, readonly LogDay[]>
+  'network show': Call<Nothing, NetworkNow>
+  'network apply': Call<{ readonly ports?: readonly NetworkPort[]; readonly confirmWithinMs: number }, NetworkNow>
+  'network confirm': Call<Nothing, NetworkNow>
+  'network revert': Call<Nothing, NetworkNow>
   'settings show': Call<Nothing, SettingsNow>
   'settings check': Call<{ readonly text: string }, SettingsCheck>
   'settings apply': Call<
@@ -72,6 +78,9 @@ export interface Answers {
   'update rollback': Call<Nothing, UpdateStatus>
   'update install': Call<{ readonly from: UpdateSource }, UpdateStatus>
   'update take': Call<{ readonly offset: number; readonly base64: string }, { readonly bytes: number }>
+  'certificate renew': Call<Nothing, CertificateView>
+  'certificate replace': Call<OwnersPair, CertificateView>
+  'certificate request': Call<Nothing, CertificateRequest>
 }
 
 export interface Rows {

@@ -8,7 +8,7 @@ import { ErrorView } from './states.tsx'
 
 interface Action {
   readonly text: string
-  readonly kind?: 'main' | 'danger'
+  readonly kind?: 'main' | 'plain' | 'danger'
   readonly disabled?: boolean
   /** Closes the dialog itself, once it is done. */
   readonly work: () => unknown

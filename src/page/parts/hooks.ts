@@ -10,8 +10,12 @@ export interface Asked<T> {
   again(): void
 }
 
-/** One answer, asked when the component comes and when the input changes. */
-export function useCall<Name extends keyof Answers>(name: Name, input: Answers[Name]['in']): Asked<Answers[Name]['out']> {
+/** One answer, asked when the component comes and when the input, or what `on` says, changes. */
+export function useCall<Name extends keyof Answers>(
+  name: Name,
+  input: Answers[Name]['in'],
+  on?: unknown,
+): Asked<Answers[Name]['out']> {
   const [state, set] = useState<{ data?: Answers[Name]['out']; error?: unknown; isRunning: boolean }>({ isRunning: true })
   const [turn, setTurn] = useState(0)
   useEffect(() => {
@@ -22,7 +26,7 @@ export function useCall<Name extends keyof Answers>(name: Name, input: Answers[N
       (error: unknown) => stop.signal.aborted || set((it) => ({ ...it, error, isRunning: false })),
     )
     return () => stop.abort()
-  }, [name, JSON.stringify(input), turn])
+  }, [name, JSON.stringify(input), turn, on])
   return { data: state.data, error: state.error, isRunning: state.isRunning, again: () => setTurn((it) => it + 1) }
 }
 

@@ -2,14 +2,10 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { PendingChange } from '../../core/operator.ts'
 import { call } from '../api/client.ts'
-import { errorOf } from '../api/errors.ts'
-import { duration } from '../format/time.ts'
 import { may } from '../state/session.ts'
 import { askStatus, status } from '../state/status.ts'
 import { t } from '../words/index.ts'
-import { Badge } from './badge.tsx'
-import { Button } from './button.tsx'
-import { say } from './toast.tsx'
+import { ended, WaitingChange } from './waiting-change.tsx'
 
 const CODE = 'settings-pending'
 
@@ -39,39 +35,15 @@ export function PendingBanner() {
 }
 
 function Banner({ known }: { readonly known: Known }) {
-  const [, redraw] = useState(0)
-  useEffect(() => {
-    const timer = window.setInterval(() => redraw((it) => it + 1), 1_000)
-    return () => window.clearInterval(timer)
-  }, [])
-  const seconds = Math.max(0, Math.round((known.until - Date.now()) / 1_000))
-  const end = async (work: () => Promise<unknown>, text: string) => {
-    try {
-      await work()
-      say(text)
-    } catch (error) {
-      say(errorOf(error).message)
-    }
-    await askStatus()
-  }
-  const keep = () => end(() => call('settings confirm', { revision: known.change.revision }), t('pending.kept'))
-  const takeBack = () => end(() => call('settings revert', {}), t('pending.takenBack'))
+  const keep = () => ended(() => call('settings confirm', { revision: known.change.revision }), t('pending.kept'), askStatus)
+  const takeBack = () => ended(() => call('settings revert', {}), t('pending.takenBack'), askStatus)
+  const decide = may('admin') ? { keep, takeBack } : undefined
   return (
-    <section class="pending" aria-label={t('pending.title')}>
-      <p role="status">
-        <Badge tone="attention">{t('pending.title')}</Badge> {t('pending.text', { by: known.change.by })}{' '}
-        <strong role="timer" aria-live="off">
-          {duration(seconds)}
-        </strong>
-      </p>
-      {may('admin') && (
-        <div class="actions">
-          <Button kind="main" onPress={keep}>
-            {t('pending.keep')}
-          </Button>
-          <Button onPress={takeBack}>{t('pending.takeBack')}</Button>
-        </div>
-      )}
-    </section>
+    <WaitingChange
+      title={t('pending.title')}
+      text={t('pending.text', { by: known.change.by })}
+      until={known.until}
+      decide={decide}
+    />
   )
 }

@@ -19,6 +19,8 @@ export type Session =
   | { readonly state: 'in'; readonly user: User }
 
 export const session = signal<Session>({ state: 'asking' })
+/** Of the certificate of this page, to be compared with label and console. */
+export const fingerprint = signal<string | undefined>(undefined)
 export const user = computed(() => (session.value.state === 'in' ? session.value.user : undefined))
 
 /** Components that show what not everybody may do ask this. */
@@ -36,10 +38,13 @@ interface Answer {
   readonly claimed: boolean
   readonly user: User | null
   readonly csrf?: string
+  /** Of a session only. */
+  readonly fingerprint?: string
 }
 
 function take(answer: unknown): void {
-  const { claimed, user: own, csrf } = answer as Answer
+  const { claimed, user: own, csrf, fingerprint: shown } = answer as Answer
+  fingerprint.value = shown ?? fingerprint.value
   access.csrf = csrf
   if (own) session.value = { state: 'in', user: own }
   else session.value = claimed ? { state: 'out', hasEnded: false } : { state: 'unclaimed' }

@@ -69,6 +69,10 @@ export const de: Words = {
   'pending.takeBack': 'Zurücknehmen',
   'pending.kept': 'Die Änderung gilt.',
   'pending.takenBack': 'Die Änderung wurde zurückgenommen.',
+  'networkPending.title': 'Adressen zu bestätigen',
+  'networkPending.text': 'Eine Änderung von {ports} durch {by} geht von selbst zurück in',
+  'networkPending.kept': 'Die Adressen gelten und stehen in den Einstellungen.',
+  'networkPending.takenBack': 'Die Adressen sind wie vorher.',
   // Namen der Seiten
   overview: 'Übersicht',
   sources: 'Quellen',
@@ -162,6 +166,7 @@ export const de: Words = {
   retention: 'Aufbewahrung',
   log: 'Log',
   uplinks: 'Uplinks',
+  network: 'Netzwerk',
   settings: 'Einstellungen',
   security: 'Sicherheit',
   update: 'Update',
@@ -185,6 +190,8 @@ export const de: Words = {
   'claim.again': 'Passwort wiederholen',
   'claim.short': 'Mindestens {n} Zeichen.',
   'claim.other': 'Die beiden stimmen nicht überein.',
+  'claim.fingerprint':
+    'Der eigene SHA-256-Fingerabdruck des Geräts. Wer dazwischen steht, könnte diese Zeile fälschen; es gilt, was der Browser zeigt:',
   'claim.warning': 'Warum hat der Browser gewarnt?',
   'claim.warningText':
     'Das Gerät hat sein Zertifikat selbst erstellt, keine Stelle hat es unterschrieben. Vergleichen Sie den SHA-256-Fingerabdruck, den der Browser zeigt, mit dem auf dem Etikett oder an der Konsole: Stimmen sie überein, sprechen Sie mit diesem Gerät und niemand hört mit.',

@@ -67,6 +67,10 @@ export const en = {
   'pending.takeBack': 'Take back',
   'pending.kept': 'The change stands.',
   'pending.takenBack': 'The change was taken back.',
+  'networkPending.title': 'Addresses to be kept',
+  'networkPending.text': 'A change of {ports} by {by} goes back by itself in',
+  'networkPending.kept': 'The addresses stay, and the settings say so.',
+  'networkPending.takenBack': 'The addresses are as before.',
   // Names of pages
   overview: 'Overview',
   sources: 'Sources',
@@ -160,6 +164,7 @@ export const en = {
   retention: 'Retention',
   log: 'Log',
   uplinks: 'Uplinks',
+  network: 'Network',
   settings: 'Settings',
   security: 'Security',
   update: 'Update',
@@ -183,6 +188,8 @@ export const en = {
   'claim.again': 'The password again',
   'claim.short': 'At least {n} characters.',
   'claim.other': 'The two differ.',
+  'claim.fingerprint':
+    'The box’s own SHA-256 fingerprint. Somebody in between could forge this line; what the browser shows decides:',
   'claim.warning': 'Why did the browser warn me?',
   'claim.warningText':
     'The box has made its certificate itself, so no authority has signed it. Compare the SHA-256 fingerprint that the browser shows with the one on the label or the console: if they agree, you speak with this box and nobody listens.',

@@ -5,12 +5,19 @@ import { language, locale } from '../state/preferences.ts'
 import { number } from '../format/number.ts'
 import type { en } from './en.ts'
 import type { moreEn } from './more.en.ts'
+import type { networkEn } from './network.en.ts'
 import type { sourcesEn } from './sources.en.ts'
 import type { updateEn } from './update.en.ts'
 
-export type WordKey = keyof typeof en | keyof typeof moreEn | keyof typeof sourcesEn | keyof typeof updateEn
+export type WordKey =
+  | keyof typeof en
+  | keyof typeof moreEn
+  | keyof typeof networkEn
+  | keyof typeof sourcesEn
+  | keyof typeof updateEn
 export type Words = Readonly<Record<keyof typeof en, string>>
 export type MoreWords = Readonly<Record<keyof typeof moreEn, string>>
+export type NetworkWords = Readonly<Record<keyof typeof networkEn, string>>
 export type SourcesWords = Readonly<Record<keyof typeof sourcesEn, string>>
 export type UpdateWords = Readonly<Record<keyof typeof updateEn, string>>
 type Parameters = Readonly<Record<string, string | number>>
@@ -35,6 +42,11 @@ const SOURCES: Load = {
 const UPDATE: Load = {
   en: async () => (await import('./update.en.ts')).updateEn,
   de: async () => (await import('./update.de.ts')).updateDe,
+}
+
+const NETWORK: Load = {
+  en: async () => (await import('./network.en.ts')).networkEn,
+  de: async () => (await import('./network.de.ts')).networkDe,
 }
 
 const words = signal<Partial<Record<WordKey, string>>>({})
@@ -63,8 +75,8 @@ export async function loadWords(): Promise<void> {
 export async function loadMoreWords(): Promise<void> {
   if (loads.includes(MORE)) return
   // Only what has come is known: where it fails, the next try fetches it again.
-  await load([MORE, SOURCES, UPDATE])
-  if (!loads.includes(MORE)) loads.push(MORE, SOURCES, UPDATE)
+  await load([MORE, SOURCES, NETWORK, UPDATE])
+  if (!loads.includes(MORE)) loads.push(MORE, SOURCES, NETWORK, UPDATE)
 }
 
 export function t(key: WordKey, parameters: Parameters = {}): string {

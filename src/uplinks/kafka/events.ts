@@ -152,10 +152,10 @@ export function refusedRecord(
   return eventRecord({ device, epoch: '', class: '', form: 'event' }, `${device}/refused`, name, value, style, now)
 }
 
-function eventRecord(
+export function eventRecord(
   stream: Stream,
   keyText: string,
-  name: { type: string; subject: string; idPrefix: string; sequence: number },
+  name: { type: string; subject: string; idPrefix: string; sequence: number | string },
   value: object,
   style: RecordStyle,
   now: number,

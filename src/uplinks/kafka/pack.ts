@@ -6,7 +6,7 @@ import { decodeAggregates } from '../../columns/aggregates/index.ts'
 import { decodeBlock, sequenceAt } from '../../columns/index.ts'
 import type { Intervals } from '../../core/intervals.ts'
 import { contains, overlaps } from '../../core/intervals.ts'
-import type { AggregateSlice, GapSlice, LogSeries, RawSlice } from '../../core/log.ts'
+import type { AggregateSlice, EventSlice, GapSlice, LogSeries, RawSlice } from '../../core/log.ts'
 import type { Stream } from '../../core/stream.ts'
 import { streamKey } from '../../core/stream.ts'
 import type { Refusal } from '../../core/position.ts'
@@ -15,6 +15,7 @@ import type { BlockPacker } from './blocks.ts'
 import { blockPacker } from './blocks.ts'
 import type { EventRecord } from './events.ts'
 import { gapRecord } from './events.ts'
+import { listEvents } from './list-events.ts'
 import type { RecordFormat, Template } from './format.ts'
 import { jsonFormat } from './format.ts'
 import type { RecordStyle } from './readings.ts'
@@ -42,6 +43,7 @@ export interface Packer {
   addReadings(slice: RawSlice, series: SeriesMap, topic: Topic, maybeDuplicate: Intervals, origin?: Origin): void
   addAggregates(slice: AggregateSlice, series: SeriesMap, topic: Topic, maybeDuplicate: Intervals, origin?: Origin): void
   addGaps(slice: GapSlice, topic: Topic, maybeDuplicate: Intervals): void
+  addListEvents(slice: EventSlice, topic: Topic, maybeDuplicate: Intervals): void
   addEvent(record: EventRecord, topic: Topic): void
   /** For readings and aggregates as blocks; its `flush` before `take`. */
   readonly blocks: Omit<BlockPacker, 'begin'>
@@ -215,6 +217,10 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>, fo
         const isMarked = contains(maybeDuplicate, row.sequence, row.sequence + 1)
         addEvent(gapRecord(slice.stream, row, style, nowMs * 1000, isMarked), topic)
       }
+    },
+    addListEvents(slice, topic, maybeDuplicate) {
+      const isMarked = (sequence: number) => contains(maybeDuplicate, sequence, sequence + 1)
+      for (const it of listEvents(slice, style, nowMs * 1000, isMarked)) addEvent(it, topic)
     },
     addEvent,
     blocks,

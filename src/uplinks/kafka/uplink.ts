@@ -111,10 +111,12 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     pack.begin(now)
     for (const slice of batch.slices) {
       const topic = found.get(topicOf(slice.stream, settings, context)) as Topic
-      if (slice.form === 'gap') pack.addGaps(slice, topic, duplicatesOf(batch, slice))
-      else if (context.records === 'blocks') pack.blocks.add(slice, batch.series, topic, duplicatesOf(batch, slice))
-      else if (slice.form === 'aggregate') pack.addAggregates(slice, batch.series, topic, duplicatesOf(batch, slice))
-      else pack.addReadings(slice, batch.series, topic, duplicatesOf(batch, slice))
+      const maybe = duplicatesOf(batch, slice)
+      if (slice.form === 'event') pack.addListEvents(slice, topic, maybe)
+      else if (slice.form === 'gap') pack.addGaps(slice, topic, maybe)
+      else if (context.records === 'blocks') pack.blocks.add(slice, batch.series, topic, maybe)
+      else if (slice.form === 'aggregate') pack.addAggregates(slice, batch.series, topic, maybe)
+      else pack.addReadings(slice, batch.series, topic, maybe)
     }
     pack.blocks.flush()
     for (const [n, range] of (batch.elsewhere ?? []).entries()) {

@@ -24,7 +24,7 @@ afterAll(() => broker?.down())
 
 /** As a query of the log makes them of a block. */
 function* rowsIn(
-  { form, stream, block }: Exclude<Slice, { form: 'gap' }>,
+  { form, stream, block }: Extract<Slice, { block: Uint8Array }>,
   series: ReadonlyMap<number, LogSeries>,
 ): Iterable<QueryRow> {
   const cut = { from: 0, to: Number.MAX_SAFE_INTEGER, clock: undefined, wanted: (id: number) => series.get(id) }

@@ -2,6 +2,7 @@
 // Whoever is killed between them starts again, finds the state, and puts back what is over its time or of another boot.
 import { BadInput } from '../../../core/errors.ts'
 import type { NetworkChange, NetworkNow, NetworkPort } from '../../../core/host.ts'
+import { nameServersSeen } from '../../interfaces-seen.ts'
 import type { Programs } from '../programs.ts'
 import { networkFile, readFiles, writeFiles } from './files.ts'
 import { hadBy, interfacesNow, putBack, setPort } from './kernel.ts'
@@ -24,7 +25,7 @@ export interface NetworkParts {
   readonly dir: string
   /** Where files of systemd-networkd lie. */
   readonly filesDir: string
-  readonly by: NetworkNow['by']
+  readonly by: NonNullable<NetworkNow['by']>
   readonly bootId: string
   /** Milliseconds since the boot. */
   uptimeMs(): number
@@ -87,7 +88,7 @@ export function createNetwork(parts: NetworkParts): Network {
   const show = async (): Promise<NetworkNow> => {
     const { ports, pending } = await readState(dir)
     const left = pending && { ports: pending.ports, by: pending.by, revertsInMs: Math.max(0, pending.until - parts.uptimeMs()) }
-    return { interfaces: await interfacesNow(programs), ports, pending: left, by }
+    return { interfaces: await interfacesNow(programs), ports, pending: left, nameServers: nameServersSeen(), by }
   }
   const apply = async ({ ports: asked, confirmWithinMs, by: who }: NetworkChange): Promise<void> => {
     const { ports, pending } = await readState(dir)

@@ -2,9 +2,10 @@
 import { useLocation } from 'preact-iso'
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
+import { CopyButton } from '../../parts/copy.tsx'
 import { TextField } from '../../parts/field.tsx'
 import { ErrorView } from '../../parts/states.tsx'
-import { claim, logIn, session } from '../../state/session.ts'
+import { claim, fingerprint, logIn, session } from '../../state/session.ts'
 import { Choices } from '../../user-menu.tsx'
 import { t } from '../../words/index.ts'
 
@@ -14,6 +15,7 @@ export function Entrance() {
     <main class="entrance">
       <p class="wordmark">Holdfast</p>
       {it.state === 'unclaimed' ? <Claim /> : <LogIn hasEnded={it.state === 'out' && it.hasEnded} />}
+      <Fingerprint isOpen={it.state === 'unclaimed'} />
       <Choices />
     </main>
   )
@@ -136,10 +138,25 @@ function Claim() {
         required
         onInput={setAgain}
       />
-      <details class="more">
-        <summary>{t('claim.warning')}</summary>
-        <p>{t('claim.warningText')}</p>
-      </details>
     </EntryForm>
   )
 }
+
+/** What the label and the console show too. */
+function Fingerprint({ isOpen }: { readonly isOpen: boolean }) {
+  if (fingerprint.value === undefined) return null
+  return (
+    <details class="more card" open={isOpen}>
+      <summary>{t('claim.warning')}</summary>
+      <p>{t('claim.warningText')}</p>
+      <p class="quiet">{t('claim.fingerprint')}</p>
+      <code class="fingerprint">{inLines(fingerprint.value)}</code>
+      <p>
+        <CopyButton text={fingerprint.value} />
+      </p>
+    </details>
+  )
+}
+
+/** Sixteen bytes a line are easier to compare. */
+const inLines = (text: string) => text.replace(/^(.{47}):/, '$1:\n')

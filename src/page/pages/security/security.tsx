@@ -2,14 +2,12 @@
 import '../../more.css'
 import { Badge } from '../../parts/badge.tsx'
 import { Card, PageHead } from '../../parts/card.tsx'
-import { CopyButton } from '../../parts/copy.tsx'
-import { useCall } from '../../parts/hooks.ts'
-import { Empty, ErrorView, Waiting } from '../../parts/states.tsx'
-import { Time } from '../../parts/time.tsx'
+import { Empty } from '../../parts/states.tsx'
 import { may } from '../../state/session.ts'
 import { status } from '../../state/status.ts'
 import { t } from '../../words/index.ts'
 import { Audit } from './audit.tsx'
+import { Certificate } from './certificate.tsx'
 import { OwnPassword } from './own-password.tsx'
 import { Sessions } from './sessions.tsx'
 import { Tokens } from './tokens.tsx'
@@ -33,32 +31,6 @@ export function Security() {
         </>
       )}
     </>
-  )
-}
-
-function Certificate() {
-  const { data, error, again } = useCall('certificate show', {})
-  return (
-    <Card title={t('security.certificate')}>
-      {error !== undefined && <ErrorView error={error} retry={again} />}
-      {!data && error === undefined && <Waiting />}
-      {data && (
-        <>
-          <p>{data.isOwners ? t('security.ownersCertificate') : t('security.madeCertificate')}</p>
-          <p>
-            {t('security.fingerprint')}
-            <br />
-            <code class="fingerprint">{data.fingerprint}</code>
-          </p>
-          <div class="actions">
-            <CopyButton text={data.fingerprint} />
-            <span class="quiet">
-              {t('security.validTo')} <Time micros={Date.parse(data.validTo) * 1_000} isWithDate />
-            </span>
-          </div>
-        </>
-      )}
-    </Card>
   )
 }
 

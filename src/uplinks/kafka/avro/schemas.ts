@@ -101,6 +101,15 @@ const FIELDS: Readonly<Record<Form, readonly Field[]>> = {
     optional('cluster', 'string'),
     optional('ends', { type: 'map', values: 'string' }),
     optional('readings', { type: 'array', items: REFUSED_READING }),
+    optional('class', 'string'),
+    optional('epoch', 'string'),
+    optional('seq', 'long'),
+    optional('seq_from', 'long'),
+    optional('seq_to', 'long'),
+    optional('count', 'long'),
+    ...['what', 'by', 'address', 'time_quality'].map((name) => optional(name, 'string')),
+    optional('detail', { type: 'map', values: 'string' }),
+    optional('ingest_ts', 'long'),
   ],
 }
 

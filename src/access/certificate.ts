@@ -1,0 +1,130 @@
+// DIR/access/tls: what the page is served with. The owner's where one is installed, else the device's own, made at the first start and made anew
+// before it ends, for the same key. Its life is short enough for every browser to take it at all.
+//
+//   own.pem, owner.pem   key and certificate (with its chain) in one file: it changes as a whole, whoever changes it
+//   request-key.pem      of a request whose certificate has not come yet
+//
+// Panel, console and CLI change them, also at the same time; the panel sees it (`mark`) and serves the new one.
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { chmod, chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { CertificateView } from '../core/access.ts'
+import type { CertificateRequest, CertificatesApi, OwnersPair } from '../core/certificates.ts'
+import { BadInput } from '../core/errors.ts'
+import type { Pair } from './certificate-check.ts'
+import { chainOf, checkFits, checkTaken, keyOf, namesIn, refusalOf } from './certificate-check.ts'
+import { newKey, requestFor, selfSigned } from './certificate-make.ts'
+
+export interface ServedCertificate extends CertificateView, Pair {}
+
+export interface Certificates extends CertificatesApi {
+  /** Makes the device's own where there is none, or where it ends soon. */
+  served(): Promise<ServedCertificate>
+  /** Another one whenever the files have changed. */
+  mark(): Promise<string>
+}
+
+const DAY_MS = 86_400_000
+const RENEW_DAYS = 60
+const FILES = ['owner.pem', 'own.pem'] as const
+
+export function openCertificates(dataDir: string, localName: string, now: () => number = Date.now): Certificates {
+  const dir = join(dataDir, 'access', 'tls')
+  const requestKey = join(dir, 'request-key.pem')
+
+  async function make(key: string): Promise<ServedCertificate> {
+    const pair = { key, cert: await selfSigned(key, localName, now()) }
+    await writePair(dir, 'own.pem', pair)
+    return served(pair, false)
+  }
+
+  async function current(): Promise<ServedCertificate> {
+    const owners = await readPair(dir, 'owner.pem')
+    if (owners) return served(owners, true)
+    const own = await readPair(dir, 'own.pem')
+    const isFresh = own !== undefined && Date.parse(new X509Certificate(own.cert).validTo) - now() > RENEW_DAYS * DAY_MS
+    return isFresh ? served(own, false) : make(own?.key ?? (await newKey()))
+  }
+
+  /** Of the request, or of what is served: the certificate says which. */
+  async function keyHere(chain: readonly X509Certificate[]): Promise<string> {
+    const pairs = await Promise.all(FILES.map((it) => readPair(dir, it)))
+    const known = [await textOf(requestKey), ...pairs.map((it) => it?.key)]
+    const found = known.find((it) => it !== undefined && chain[0]?.checkPrivateKey(createPrivateKey(it)))
+    if (found !== undefined) return found
+    const remedy = 'give its private key with it, or make a request here first (certificate request)'
+    throw new BadInput([{ where: 'certificate', text: 'the private key of this certificate is not on this box', remedy }])
+  }
+
+  return {
+    served: current,
+    show: async () => viewOf(await current()),
+    async renew() {
+      const made = await make(await newKey())
+      await rm(join(dir, 'owner.pem'), { force: true })
+      return viewOf(made)
+    },
+    async replace({ cert, key }: OwnersPair) {
+      const chain = chainOf(cert, now())
+      const ours = key ?? (await keyHere(chain))
+      checkFits(chain, keyOf(ours))
+      const pair = { key: ours, cert: chain.map(String).join('') }
+      checkTaken(pair)
+      await writePair(dir, 'owner.pem', pair)
+      await rm(requestKey, { force: true })
+      return viewOf(served(pair, true))
+    },
+    async request(): Promise<CertificateRequest> {
+      const kept = await textOf(requestKey)
+      const key = kept ?? (await newKey())
+      if (kept === undefined) await writeText(dir, 'request-key.pem', key)
+      return { request: await requestFor(key, localName) }
+    },
+    async mark() {
+      const seen = await Promise.all(FILES.map((it) => stat(join(dir, it)).catch(() => undefined)))
+      return seen.map((it) => (it ? `${it.ino} ${it.mtimeMs} ${it.size}` : '-')).join(' ')
+    },
+  }
+}
+
+function viewOf({ key: _key, cert: _cert, ...view }: ServedCertificate): CertificateView {
+  return view
+}
+
+function served(pair: Pair, isOwners: boolean): ServedCertificate {
+  const cert = new X509Certificate(pair.cert)
+  const [validFrom, validTo] = [cert.validFrom, cert.validTo].map((it) => new Date(it).toISOString()) as [string, string]
+  const subject = cert.subject.replaceAll('\n', ', ')
+  return { ...pair, fingerprint: cert.fingerprint256, isOwners, subject, names: namesIn(cert), validFrom, validTo }
+}
+
+/** Undefined where it is missing, cut, of another key, or none that TLS takes: the page must come up all the same. */
+async function readPair(dir: string, name: string): Promise<Pair | undefined> {
+  const [key, cert] = (await textOf(join(dir, name)))?.split(/(?=-----BEGIN CERTIFICATE-----)([\s\S]*)/) ?? []
+  if (!key || !cert) return undefined
+  try {
+    const isWhole = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))
+    return isWhole && refusalOf({ key, cert }) === undefined ? { key, cert } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const textOf = (path: string) => readFile(path, 'utf8').catch(() => undefined)
+
+const writePair = (dir: string, name: string, { key, cert }: Pair) => writeText(dir, name, `${key.trimEnd()}\n${cert}`)
+
+async function writeText(dir: string, name: string, text: string): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const [path, fresh] = [join(dir, name), join(dir, `${name}.${process.pid}.new`)]
+  await writeFile(fresh, text, { mode: 0o600, flush: true })
+  await chmod(fresh, 0o600)
+  await chown(fresh, ...(await ownerOf(join(dir, '..'))))
+  await rename(fresh, path)
+}
+
+/** Whoever else writes, root at a terminal for one: the panel has to read it. */
+async function ownerOf(dir: string): Promise<[number, number]> {
+  const { uid, gid } = await stat(dir)
+  return [uid, gid]
+}

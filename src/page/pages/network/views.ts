@@ -1,0 +1,114 @@
+// Each port once: what the system has now, what stands, what the settings say, and whether they agree.
+import type { InterfaceNow, NetworkNow, NetworkPort } from '../../../core/host.ts'
+import type { SettingsChange } from '../../../core/operator.ts'
+import type { PortText } from '../../settings-text/ports.ts'
+import { isVar } from '../../settings-text/scalar.ts'
+
+export interface PortView {
+  readonly name: string
+  /** Undefined: this box has no such interface. */
+  readonly now: InterfaceNow | undefined
+  /** As it was applied last. */
+  readonly standing: NetworkPort | undefined
+  readonly said: PortText | undefined
+}
+
+export function portViews({ interfaces, ports }: NetworkNow, said: readonly PortText[]): readonly PortView[] {
+  const names = new Set([...said.map((it) => it.interface), ...interfaces.map((it) => it.name)])
+  return [...names].map((name) => ({
+    name,
+    now: interfaces.find((it) => it.name === name),
+    standing: ports.find((it) => it.interface === name),
+    said: said.find((it) => it.interface === name),
+  }))
+}
+
+/** Whether the settings say something that is not in use. Of the box's own values only the box knows. */
+export function differs({ now, standing, said }: PortView): boolean {
+  if (!now || !said || said.address === '' || isVar(said.address)) return false
+  if (said.address === 'dhcp') return standing !== undefined && standing.address !== 'dhcp'
+  return !now.addresses.includes(said.address) || (said.gateway !== '' && !isVar(said.gateway) && said.gateway !== now.gateway)
+}
+
+/** What a port is to have, as it is typed. */
+export interface PortDraft {
+  readonly zone: string
+  readonly isDhcp: boolean
+  readonly address: string
+  readonly gateway: string
+  readonly dns: string
+}
+
+export function draftOf({ now, standing, said }: PortView): PortDraft {
+  const from = said?.address ? said : undefined
+  const address = plain(from?.address) ?? standing?.address ?? now?.addresses[0] ?? ''
+  return {
+    zone: said?.zone || (standing?.zone ?? ''),
+    isDhcp: address === 'dhcp',
+    address: address === 'dhcp' ? '' : address,
+    gateway: plain(from?.gateway) ?? standing?.gateway ?? now?.gateway ?? '',
+    dns: plain(from?.dns) ?? standing?.dns?.join(', ') ?? '',
+  }
+}
+
+const plain = (text: string | undefined) => (text === undefined || isVar(text) ? undefined : text)
+
+export function portOf(name: string, { zone, isDhcp, address, gateway, dns }: PortDraft): NetworkPort {
+  const servers = dns.split(/[\s,]+/).filter(Boolean)
+  return {
+    interface: name,
+    ...(zone !== '' && { zone: zone as NonNullable<NetworkPort['zone']> }),
+    address: isDhcp ? 'dhcp' : address.trim(),
+    ...(!isDhcp && gateway.trim() !== '' && { gateway: gateway.trim() }),
+    ...(servers.length > 0 && { dns: servers }),
+  }
+}
+
+export function portSaid({ interface: name, zone, address, gateway, dns }: PortText): NetworkPort {
+  return portOf(name, { zone, isDhcp: address === 'dhcp', address, gateway, dns })
+}
+
+/** What the ports would change of what is in use. */
+export function changesOf(ports: readonly NetworkPort[], now: NetworkNow): readonly SettingsChange[] {
+  return ports.flatMap((port) => {
+    const before = inUse(port.interface, now)
+    const after = factsOf(port)
+    return Object.keys(after)
+      .filter((key) => before[key] !== after[key] && (key !== 'zone' || after[key] !== ''))
+      .map((key) => changeOf(`${port.interface}.${key}`, before[key] ?? '', after[key] ?? ''))
+  })
+}
+
+/** What somebody else changed from `before` to `now` of these ports. */
+export function changedSince(before: NetworkNow, now: NetworkNow, names: readonly string[]): readonly SettingsChange[] {
+  return names.flatMap((name) => {
+    const [was, is] = [inUse(name, before), inUse(name, now)]
+    return Object.keys(is)
+      .filter((key) => was[key] !== is[key])
+      .map((key) => changeOf(`${name}.${key}`, was[key] ?? '', is[key] ?? ''))
+  })
+}
+
+type Facts = Readonly<Record<string, string>>
+
+function inUse(name: string, { interfaces, ports }: NetworkNow): Facts {
+  const now = interfaces.find((it) => it.name === name)
+  const standing = ports.find((it) => it.interface === name)
+  return {
+    zone: standing?.zone ?? '',
+    address: standing?.address === 'dhcp' ? 'dhcp' : (now?.addresses.join(', ') ?? ''),
+    gateway: now?.gateway ?? '',
+    dns: standing?.dns?.join(', ') ?? '',
+  }
+}
+
+function factsOf({ zone, address, gateway, dns }: NetworkPort): Facts {
+  // DHCP brings its own gateway.
+  return { zone: zone ?? '', address, ...(address !== 'dhcp' && { gateway: gateway ?? '' }), dns: dns?.join(', ') ?? '' }
+}
+
+const changeOf = (path: string, old: string, now: string): SettingsChange => ({
+  path,
+  ...(old !== '' && { old }),
+  ...(now !== '' && { new: now }),
+})
