@@ -117,9 +117,21 @@ export function createCourse(parts: CourseParts): Course {
   async function installing(job: Job, signal: AbortSignal): Promise<void> {
     await parts.report(job, { kind: 'at', text: 'it is being installed', share: 0 })
     if (job.origin === 'slot') await slots.activateOther()
-    else await slots.install(job.file ?? bundleFile, (share, text) => show({ share, text }), signal)
+    else await writing(job, signal)
     await change(job, { phase: 'reboot', bootId: parts.bootId })
     await parts.report(job, { kind: 'at', text: `installed in slot ${job.target}; the box starts anew`, share: 1 })
+  }
+
+  /** RAUC checks the signature of what it writes. That it is what was let in, and no older one put in its place, is seen here. */
+  async function writing(job: Job, signal: AbortSignal): Promise<void> {
+    await slots.install(job.file ?? bundleFile, (share, text) => show({ share, text }), signal)
+    const written = (await slots.view()).find((it) => it.name === job.target)?.version
+    if (written === job.version) return
+    await slots.discardOther()
+    throw new Unreachable(
+      'install-failed',
+      `${written ?? 'nothing'} was written, and ${job.version} was let in: it was exchanged`,
+    )
   }
 
   /** Here again in the boot from which it was left: the way there is begun once more. */

@@ -32,7 +32,7 @@ const SETTLED = new Set([404, 409, 410])
 
 export function ddiOf(server: DdiServer, localAddress: string | undefined, signal: AbortSignal): Ddi {
   const root = `${server.url.replace(/\/+$/, '')}/${encodeURIComponent(server.tenant)}/controller/v1/${encodeURIComponent(server.device)}`
-  const isOurs = (href: string) => new URL(href).host === new URL(server.url).host
+  const isOurs = (href: string) => new URL(href).origin === new URL(server.url).origin
   const request = (href: string): Omit<HttpRequest, 'signal'> => ({
     ca: server.ca,
     localAddress,

@@ -113,10 +113,11 @@ export function createFollow(parts: FollowParts): Follow {
     if (done === id) return void (await queue(id, overBody(last?.outcome ?? 'failed', last?.text ?? 'it was dealt with before')))
     if (job) return
     const artifact = bundleOf(it)
-    const url = artifact?._links.download?.href ?? artifact?._links['download-http']?.href
+    const url = artifact && addressOf(artifact)
     if (!artifact || url === undefined) {
+      const why = artifact ? 'there is no address with TLS for it' : 'there is no .raucb in it: this box takes bundles'
       await store.put({ done: id })
-      return queue(id, statusBody('closed', 'failure', 'there is no .raucb in it: this box takes bundles'))
+      return queue(id, statusBody('closed', 'failure', why))
     }
     await store.put({ job: jobOf(id, it, artifact, url, isWindowOpen) })
     course.nudge()
@@ -168,6 +169,11 @@ export function createFollow(parts: FollowParts): Follow {
 
 function bundleOf({ chunks }: Deployment): Artifact | undefined {
   return chunks.flatMap((it) => it.artifacts).find((it) => BUNDLE.test(it.filename))
+}
+
+/** By TLS alone: what lets us in goes along. */
+function addressOf({ _links }: Artifact): string | undefined {
+  return [_links.download, _links['download-http']].find((it) => it?.href.startsWith('https://'))?.href
 }
 
 function jobOf(id: string, { update }: Deployment, artifact: Artifact, url: string, isWindowOpen: boolean): Job {

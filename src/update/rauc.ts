@@ -42,6 +42,10 @@ export function raucSlots(place: RaucPlace): Slots {
     install: (file, at, signal) => install(place, file, at, signal),
     markGood: async () => void (await ask(['status', 'mark-good', 'booted'])),
     markBad: async () => void (await ask(['status', 'mark-bad', 'booted'])),
+    async discardOther() {
+      await ask(['status', 'mark-active', 'booted'])
+      await ask(['status', 'mark-bad', 'other'])
+    },
     activateOther: async () => void (await ask(['status', 'mark-active', 'other'])),
   }
 }

@@ -18,6 +18,8 @@ export interface Slots {
   markGood(): Promise<void>
   /** The booted one is not booted again. */
   markBad(): Promise<void>
+  /** What was written to the other one is not booted: the booted one stays the next. */
+  discardOther(): Promise<void>
   /** The next boot takes the other one. */
   activateOther(): Promise<void>
 }
