@@ -98,9 +98,10 @@ export function outcomes(entries: readonly Recorded[], current: string, pending:
   const last = entries.findLastIndex((it) => it.revision === current)
   return entries
     .map(({ outcome, ...it }, at): SettingsEntry => {
-      const now = it.revision === pending?.revision ? 'pending' : 'current'
-      if (at > last) return { ...it, outcome: outcome ?? 'reverted' }
-      return { ...it, outcome: outcome ?? (at === last ? now : 'replaced') }
+      const waits = it.revision === pending?.revision
+      // One that waits behind what is in force is just being taken back.
+      const isBack = at > last || (at < last && waits)
+      return { ...it, outcome: outcome ?? (isBack ? 'reverted' : at < last ? 'replaced' : waits ? 'pending' : 'current') }
     })
     .toReversed()
 }
