@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check format page bench bench-defaults demo-outage soak prove prove-short newcomer set-up clean images test-image
+.PHONY: help run test test-fleet check format page bench bench-defaults demo-outage soak prove prove-short newcomer set-up clean images test-image
 
 # Programs are npm scripts, so that they run on the Node of node_modules, never on the machine's own.
 npm := npm run --silent
@@ -33,6 +33,11 @@ run: ## A simulated plant, a real Kafka and the agent, with a live screen
 test: ## All tests, on real servers
 	@bash test/ground/setup.sh test
 	@$(npm) test -- $(ONLY) $(REPORT)
+
+test-fleet: ## A rollout over three simulated boxes by a real hawkBit, which is fetched first (70 MB)
+	@bash test/ground/setup.sh test
+	@bash test/fleet/hawkbit.sh fetch
+	@$(npm) test -- test/fleet
 
 check: ## Types, lint, format, unused code
 	@bash test/ground/setup.sh test

@@ -87,6 +87,13 @@ export const PAGES: readonly Page[] = [
     load: later(async () => (await import('./pages/settings/settings.tsx')).Settings),
   },
   {
+    path: '/update',
+    title: 'update',
+    icon: 'update',
+    role: 'viewer',
+    load: later(async () => (await import('./pages/update/update.tsx')).Update),
+  },
+  {
     path: '/security',
     title: 'security',
     icon: 'security',

@@ -42,6 +42,7 @@ need() { # PACKAGES REASON CHECK…: asked for when the check fails
 has() { command -v "$1"; }
 has_c() { echo '#include <stdio.h>' | gcc -E -; }
 has_venv() { python3 -c 'import ensurepip, venv'; }
+has_rauc() { has rauc && has mksquashfs && has dbus-daemon; }
 java_17() { [ "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')" -ge 17 ]; }
 
 find_missing_packages() {
@@ -64,6 +65,8 @@ find_missing_packages() {
     need e2fsprogs 'makes small partitions that tests fill' has mkfs.ext4
     need mount 'mounts them' has mount
     need iproute2 'network namespaces with two links' has ip
+    need 'rauc squashfs-tools dbus' 'writes the slots of simulated boxes' has_rauc
+    need grub-common 'their boot environment' has grub-editenv
     need util-linux 'keeps a benchmark on one core' has taskset
     need iproute2 'network namespaces with links between them' has ip
   fi

@@ -18,6 +18,8 @@ import { networkDe } from '../../src/page/words/network.de.ts'
 import { networkEn } from '../../src/page/words/network.en.ts'
 import { sourcesDe } from '../../src/page/words/sources.de.ts'
 import { sourcesEn } from '../../src/page/words/sources.en.ts'
+import { updateDe } from '../../src/page/words/update.de.ts'
+import { updateEn } from '../../src/page/words/update.en.ts'
 
 const TEXT = `version: 1
 # first is most valuable
@@ -137,7 +139,7 @@ describe('lines of tags', () => {
 })
 
 test('no word stands in two files: the one that is loaded later would win', () => {
-  const keys = [en, moreEn, networkEn, sourcesEn].flatMap((it) => Object.keys(it))
+  const keys = [en, moreEn, networkEn, sourcesEn, updateEn].flatMap((it) => Object.keys(it))
   expect(keys.filter((it, at) => keys.indexOf(it) !== at)).toEqual([])
 })
 
@@ -148,6 +150,7 @@ test('both languages fill in the same places', () => {
     [moreEn, moreDe],
     [sourcesEn, sourcesDe],
     [networkEn, networkDe],
+    [updateEn, updateDe],
   ] as readonly (readonly [Record<string, string>, Record<string, string>])[]
   for (const [english, german] of pairs)
     for (const [key, text] of Object.entries(english)) expect([key, places(german[key] ?? '')]).toEqual([key, places(text)])

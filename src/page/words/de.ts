@@ -171,6 +171,7 @@ export const de: Words = {
   network: 'Netzwerk',
   settings: 'Einstellungen',
   security: 'Sicherheit',
+  update: 'Update',
   diagnostics: 'Diagnose',
   backup: 'Sicherung',
   about: 'Über',

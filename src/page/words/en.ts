@@ -168,6 +168,7 @@ export const en = {
   network: 'Network',
   settings: 'Settings',
   security: 'Security',
+  update: 'Update',
   diagnostics: 'Diagnostics',
   backup: 'Backup',
   about: 'About',
