@@ -108,20 +108,21 @@ function byNumber(db: Journal, table: string, names: string): Row[] {
 function readBlocks(db: Journal): OldBlock[] {
   const rows = attempt(() => byNumber(db, 'block', BLOCK_COLUMNS)) ?? []
   const data = attempt(() => db.prepare('SELECT data FROM block WHERE id = ?').pluck())
-  return (rows as unknown as BlockRow[]).filter(isPlausible).map((row) => {
+  const blocks = (rows as unknown as BlockRow[]).map((row) => {
     if (row.segment !== null) return { row, data: undefined }
     const bytes = attempt(() => data?.get(row.id) as Uint8Array | null) ?? new Uint8Array(0)
     return { row: asItsHeaderSays(row, bytes), data: bytes }
   })
+  return blocks.filter((it) => isPlausible(it.row))
 }
 
-function isPlausible(row: BlockRow): boolean {
+/** A flipped bit makes a blob of a number, a page of the ledger in the place of one of blocks a text: the new journal refuses both. */
+function isPlausible({ segment, offset, ...row }: BlockRow): boolean {
   const numbers = [row.id, row.stream, row.first, row.count, row.pending, row.bytes]
-  // A flipped bit makes a blob of a number, which the new journal refuses.
-  const isPlaced = row.segment === null || [row.segment, row.offset].every((it) => Number.isSafeInteger(it))
+  const place = segment === null ? [] : [segment, offset]
   return (
-    isPlaced &&
-    numbers.every((it) => Number.isSafeInteger(it) && it >= 0) &&
+    [...place, ...Object.values(row)].every((it) => Number.isSafeInteger(it)) &&
+    numbers.every((it) => it >= 0) &&
     row.count > 0 &&
     Number.isSafeInteger(row.first + row.count)
   )

@@ -3,11 +3,14 @@
 //
 //   one flipped bit      mended where it lies: the checksums tell which one it was
 //   more than that       what the other frames hold is copied out (`salvageWal`), and the journal is built anew from it
-//   the last commit      may be what a power cut left of one that was never acknowledged: `torn`
+//   the last commit      may be what a power cut left of one that was never acknowledged: `torn`, and cut off before anybody writes on
+//
+// SQLite would leave it there, go on with the same salts and write over its start alone. Behind the commits of a process that is killed then, or
+// behind the next one that a power cut tears, what is left of it would look like a commit that was lost.
 //
 // On disk (SQLite, wal.c), big endian: a header of 32 bytes (magic, version, page size, number, two salts, two sums), then frames of 24 bytes
 // (page, database size after a commit or 0, the salts, two sums) and a page. The sums go on from frame to frame over the first 8 bytes and the page.
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 
 const HEADER_BYTES = 32
 const FRAME_HEADER_BYTES = 24
@@ -24,7 +27,12 @@ const HEADER_SUMS_AT = 24
 type Sums = readonly [number, number]
 
 /** sound: as SQLite will read it. torn: one commit, the last, is not whole. damaged: commits stand behind what cannot be read. */
-export type WalState = { readonly kind: 'sound' | 'torn' | 'damaged'; readonly mendedBits: number }
+export interface WalState {
+  readonly kind: 'sound' | 'torn' | 'damaged'
+  readonly mendedBits: number
+  /** Up to where frames go on from each other. */
+  readonly bytes: number
+}
 
 interface Wal {
   readonly bytes: Buffer
@@ -37,14 +45,26 @@ interface Wal {
 /** Mends single bits in the file, or only says how many there are; `path` need not be there. */
 export function mendWal(path: string, write = true): WalState {
   const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0)
-  if (bytes.length < HEADER_BYTES + FRAME_BYTES) return { kind: 'sound', mendedBits: 0 }
+  if (bytes.length < HEADER_BYTES + FRAME_BYTES) return { kind: 'sound', mendedBits: 0, bytes: bytes.length }
   const before = Buffer.from(bytes)
   const isWhole = mendHeader(bytes)
   const wal = read(bytes)
   const end = isWhole ? chainEnd(wal, true) : 0
   const mendedBits = !isWhole ? 0 : write ? writeBack(path, before, bytes) : before.filter((it, at) => it !== bytes[at]).length
   const commits = range(end, wal.frames).filter((n) => hasSalts(wal, n) && sizeAfter(wal, n) > 0).length
-  return { kind: !isWhole || commits > 1 ? 'damaged' : commits === 1 ? 'torn' : 'sound', mendedBits }
+  const kind = !isWhole || commits > 1 ? 'damaged' : commits === 1 ? 'torn' : 'sound'
+  return { kind, mendedBits, bytes: HEADER_BYTES + end * FRAME_BYTES }
+}
+
+/** On the disk when it returns. */
+export function cutTorn(path: string, { bytes }: WalState): void {
+  const fd = openSync(path, 'r+')
+  try {
+    ftruncateSync(fd, bytes)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /** A write-ahead log of all frames of `from` that are whole, for SQLite to read beside a copy of the journal. */

@@ -1,6 +1,7 @@
 // Opening whatever is damaged. Runs before the journal is opened for writing, under the lock.
 //
-//   journal.db, -wal ─► is it whole? ─yes─► nothing is touched (single flipped bits of the write-ahead log are mended where they lie)
+//   journal.db, -wal ─► is it whole? ─yes─► nothing is touched (in the write-ahead log single flipped bits are mended where they lie, and a commit
+//                          │                         that a power cut tore is cut off its end)
 //                          │no, or not there and segments are
 //                          ▼
 //   rebuild/journal.db is filled (recover-rebuild.ts) ─► rebuild/ready ─► the old one into quarantine/, the new one into its place
@@ -35,7 +36,7 @@ import { NO_OLD_JOURNAL, readOldJournal } from './recover-old.ts'
 import type { RebuildOptions } from './recover-rebuild.ts'
 import { rebuild } from './recover-rebuild.ts'
 import { findSegments } from './recover-walk.ts'
-import { mendWal, salvageWal } from './recover-wal.ts'
+import { cutTorn, mendWal, salvageWal } from './recover-wal.ts'
 import type { Catalogue } from './catalogue.ts'
 import { walk } from './walk.ts'
 import { cutTo, segmentFiles, unlinkSegment } from './segment.ts'
@@ -90,6 +91,7 @@ export async function recoverLog(options: RecoverOptions): Promise<Recovered> {
     wal.kind === 'damaged' ? ['commits in the write-ahead log cannot be read'] : examineFile(options, wal.kind === 'torn')
   if (faults.length === 0 && (await isOfEarlierDay(dir))) faults.push(EARLIER_DAY)
   if (faults.length === 0) {
+    if (wal.kind === 'torn') cutTorn(fileIn(dir, 'journal.db-wal'), wal)
     rmSync(unreadableFile(dir), { force: true })
     return { faults, mendedBits: wal.mendedBits }
   }

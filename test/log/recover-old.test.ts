@@ -1,4 +1,4 @@
-// A journal whose pages stand in each other's place is read to an end: each row once at most.
+// A journal whose pages stand in each other's place is read to an end: each row once at most, and none as one of another table.
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -47,6 +47,29 @@ test.each([
     expect(new Set(ids).size).toBe(ids.length)
     expect(ids.length).toBeGreaterThan(0)
     expect(ids.length).toBeLessThanOrEqual(ROWS)
+  } finally {
+    temp.remove()
+  }
+})
+
+test('the only pages of the ledger and of the blocks swapped: a line of the ledger is no block', () => {
+  const temp = tempDir()
+  try {
+    const db = openJournal(temp.dir, 64_000_000)
+    db.prepare(
+      "INSERT INTO ledger (stream, first, end, count, time_from, time_to, action, reason, at, gap_stream, sequence) VALUES (1, 0, 5, 5, 0, 0, 'refused', 'unreadable', 0, 2, 0)",
+    ).run()
+    db.close()
+    const file = join(temp.dir, 'journal.db')
+    const look = new Database(file, { readonly: true })
+    const pageOf = look.prepare('SELECT rootpage FROM sqlite_master WHERE name = ?').pluck()
+    const [ledger, block] = ['ledger', 'block'].map((it) => pageOf.get(it) as number) as [number, number]
+    look.close()
+    expect(readOldJournal(file).tables.ledger.length).toBe(1)
+    swapPages(file, ledger, block)
+    const { blocks, tables } = readOldJournal(file)
+    expect(blocks).toEqual([])
+    expect(tables.ledger).toEqual([])
   } finally {
     temp.remove()
   }
