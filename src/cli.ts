@@ -56,6 +56,12 @@ const parts: Parts = {
   async connectHost(dir) {
     return (await import('./machine/host/client.ts')).connectHost(dir)
   },
+  async updater(request, signal) {
+    return (await import('./updater.ts')).runUpdater({ ...request, version, env: process.env }, signal)
+  },
+  async connectUpdater(dir) {
+    return (await import('./update/client.ts')).connectUpdater(dir)
+  },
   async certificates(dir) {
     const [{ openCertificates }, { deviceIdentity }] = await Promise.all([
       import('./access/certificate.ts'),

@@ -14,6 +14,7 @@ import type { Env } from './console-box.ts'
 import { boxView } from './console-box.ts'
 import { connectAgent } from './local-api/client.ts'
 import { connectHost } from './machine/host/client.ts'
+import { connectUpdater } from './update/client.ts'
 
 export interface ConsoleOptions extends ConsoleRequest {
   readonly version: string
@@ -51,6 +52,7 @@ function partsOf(options: ConsoleOptions, access: ConsoleParts['access']): Conso
     agentLogFile: agentLog,
     agent: connectAgent(dir),
     host: connectHost(dir),
+    updater: connectUpdater(dir),
     access,
     box: boxView(options),
     run: (words, out, signal) =>

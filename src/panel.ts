@@ -13,6 +13,7 @@ import { connectHost } from './machine/host/client.ts'
 import { openLogger } from './machine/logger.ts'
 import { keepHeapsSmall } from './machine/memory.ts'
 import { deviceIdentity } from './settings/identity.ts'
+import { connectUpdater } from './update/client.ts'
 import { handOver } from './web/hand-over.ts'
 import { servePanel } from './web/server.ts'
 
@@ -48,6 +49,7 @@ export async function runPanel(
     pageDir: PAGE,
     certificates,
     access,
+    updater: connectUpdater(dir),
     agent,
     helper: hostOrSeen(connectHost(dir)),
     log,

@@ -7,6 +7,7 @@ import type { HostApi } from '../core/host.ts'
 import type { LogApi } from '../core/log-files.ts'
 import type { Settings, UplinkSettings } from '../core/settings.ts'
 import type { FilesReport, UnpackProgress, UnpackReport } from '../core/unpack.ts'
+import type { UpdateApi } from '../core/update.ts'
 import type { VerifyProgress, VerifyReport } from '../core/verify.ts'
 import type { SettingsSchemas } from '../settings/schema.ts'
 import type { Operation } from './operation.ts'
@@ -79,6 +80,10 @@ export interface Parts {
   host(request: HostRequest, signal: AbortSignal): Promise<number>
   /** What that helper offers, where one runs. */
   connectHost(dir: string): Promise<HostApi>
+  /** The one process that writes slots. */
+  updater(request: UpdaterRequest, signal: AbortSignal): Promise<number>
+  /** What it offers, where one runs. */
+  connectUpdater(dir: string): Promise<UpdateApi>
   /** Of the page of a data directory, whether a panel runs or not. */
   certificates(dir: string): Promise<CertificatesApi>
   console(request: ConsoleRequest, signal: AbortSignal): Promise<number>
@@ -93,6 +98,18 @@ export interface HostRequest {
 }
 
 export type HostPlace = 'network' | 'time' | 'stick' | 'stickDevice' | 'settings' | 'state'
+
+export interface UpdaterRequest {
+  readonly dir: string
+  /** As in HostRequest. */
+  readonly places: Readonly<Partial<Record<UpdaterPlace, string>>>
+  /** Of a new version: how long it has to be well, when excuses begin to count, how long it has to stay well. */
+  readonly times: { readonly withinMs: number; readonly graceMs: number; readonly steadyMs: number }
+  /** Ends instead of booting the box: whoever started it does, and says by a name of its own which boot this is. */
+  readonly boot?: string | undefined
+}
+
+export type UpdaterPlace = 'state' | 'settings' | 'values' | 'stick' | 'minimum' | 'osRelease' | 'rauc' | 'raucConfig' | 'bus'
 
 export interface ConsoleRequest {
   readonly dir: string

@@ -50,6 +50,13 @@ import { sourcesTest } from './sources-test.ts'
 import { sourcesTrust } from './sources-trust.ts'
 import { sources } from './sources.ts'
 import { status } from './status.ts'
+import { updateCancel } from './update-cancel.ts'
+import { updateCheck } from './update-check.ts'
+import { updateConfirm } from './update-confirm.ts'
+import { updateInstall, updateTakeOperation } from './update-install.ts'
+import { updateRollback } from './update-rollback.ts'
+import { updateStatus } from './update-status.ts'
+import { updater } from './updater.ts'
 import { unpack } from './unpack.ts'
 import { uplinksTest } from './uplinks-test.ts'
 import { uplinks } from './uplinks.ts'
@@ -99,6 +106,13 @@ export const COMMANDS: readonly Command[] = [
   diagnostics,
   console,
   host,
+  updater,
+  updateStatus,
+  updateCheck,
+  updateInstall,
+  updateConfirm,
+  updateCancel,
+  updateRollback,
   settingsShow,
   settingsDiff,
   settingsApply,
@@ -112,7 +126,11 @@ export const COMMANDS: readonly Command[] = [
 ]
 
 /** What page, console and scripts on other machines call. */
-export const OPERATIONS: readonly Operation[] = [...COMMANDS.flatMap((it) => it.operation ?? []), settingsTextOperation]
+export const OPERATIONS: readonly Operation[] = [
+  ...COMMANDS.flatMap((it) => it.operation ?? []),
+  settingsTextOperation,
+  updateTakeOperation,
+]
 
 /** Part of the product and not built yet. */
-export const NOT_BUILT: readonly string[] = ['update status', 'update check', 'update install', 'update rollback']
+export const NOT_BUILT: readonly string[] = []

@@ -7,6 +7,7 @@ import type { AgentApi } from '../core/agent-api.ts'
 import type { CertificatesApi } from '../core/certificates.ts'
 import type { HostApi } from '../core/host.ts'
 import type { OperatorRole } from '../core/operator.ts'
+import type { UpdateApi } from '../core/update.ts'
 
 export interface Operation<In extends z.ZodType = z.ZodType, Out extends z.ZodType = z.ZodType> {
   /** As the command's: `sources browse`. */
@@ -30,6 +31,8 @@ export interface OperationContext {
   readonly agent: AgentApi
   /** Rejects with Unreachable where no helper of root runs. */
   readonly host: HostApi
+  /** Rejects with Unreachable where no updater runs. */
+  readonly updater: UpdateApi
   /** Of the page. */
   readonly certificates: CertificatesApi
   readonly signal: AbortSignal

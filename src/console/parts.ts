@@ -4,6 +4,7 @@ import type { AgentApi } from '../core/agent-api.ts'
 import type { HostApi, HostVerb, InterfaceNow } from '../core/host.ts'
 import type { OperatorRole } from '../core/operator.ts'
 import type { TestStep } from '../core/source.ts'
+import type { UpdateApi } from '../core/update.ts'
 import type { Terminal } from './terminal.ts'
 
 export interface ConsoleParts {
@@ -16,6 +17,7 @@ export interface ConsoleParts {
   readonly agentLogFile?: string | undefined
   readonly agent: AgentApi
   readonly host: HostApi
+  readonly updater: UpdateApi
   readonly access: ConsoleAccess
   readonly box: BoxView
   /** A command of the CLI with its words. Resolves with its exit status; what it complains of is written too. */
@@ -67,6 +69,8 @@ export interface Session {
   readonly terminal: Terminal
   readonly person: Person
   readonly verbs: readonly HostVerb[]
+  /** One answered when this session began. */
+  readonly hasUpdater: boolean
 }
 
 export interface Item {

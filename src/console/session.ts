@@ -18,7 +18,12 @@ export async function runSessions(terminal: Terminal, parts: ConsoleParts, idleM
       const person = await logIn(terminal, parts)
       if (!person) continue
       terminal.setIdle(idleMs)
-      await session({ terminal, parts, person, verbs: await parts.host.verbs().catch(() => []) })
+      const verbs = await parts.host.verbs().catch(() => [])
+      const hasUpdater = await parts.updater.status().then(
+        () => true,
+        () => false,
+      )
+      await session({ terminal, parts, person, verbs, hasUpdater })
     } catch (error) {
       if (!(error instanceof Left)) await terminal.flow(errorLines(error))
       else if (error.how === 'gone') return

@@ -28,6 +28,8 @@ export interface ClassView {
   readonly text?: string
   /** Absent: nobody knows. */
   readonly until?: number
+  /** Of what the box itself fetches: source address of the way that it takes. */
+  readonly address?: string
 }
 
 export interface LinkView {

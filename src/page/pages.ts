@@ -87,6 +87,13 @@ export const PAGES: readonly Page[] = [
     load: later(async () => (await import('./pages/settings/settings.tsx')).Settings),
   },
   {
+    path: '/update',
+    title: 'update',
+    icon: 'update',
+    role: 'viewer',
+    load: later(async () => (await import('./pages/update/update.tsx')).Update),
+  },
+  {
     path: '/security',
     title: 'security',
     icon: 'security',
@@ -123,6 +130,12 @@ export const PAGES: readonly Page[] = [
     load: later(async () => (await import('./pages/manual/manual-page.tsx')).Manual),
   },
 ]
+
+/** The longest path that this one begins with: /sources/press-3 is a matter of /sources. */
+export function pageAt(path: string): Page | undefined {
+  const fits = (it: Page) => path === it.path || (it.path !== '/' && path.startsWith(`${it.path}/`))
+  return PAGES.filter(fits).toSorted((a, b) => b.path.length - a.path.length)[0]
+}
 
 /** A page whose words come with it. */
 function later(load: Page['load']): Page['load'] {

@@ -24,7 +24,6 @@ const RULES: readonly Rule[] = [
     text: 'addresses stand here and are put in force by network apply; Wi-Fi, modem and service port stay as they are',
   },
   { at: ['time'], text: 'the clock of the system stays as it is' },
-  { at: ['update'], text: 'no updates are fetched' },
 ]
 
 export function notInForce(tree: Tree): NotInForce[] {

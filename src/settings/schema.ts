@@ -83,16 +83,16 @@ const classEntry = z
   })
 
 const REGISTRY_ALLOWED = 'must be an https:// or http:// address without a user in it'
+const pem = z
+  .string()
+  .regex(/-----BEGIN CERTIFICATE-----/, { error: 'must be the PEM text itself (-----BEGIN …), or { secret: NAME }' })
 const avro = z
   .strictObject({
     registry: z.string({ error: REGISTRY_ALLOWED }).regex(/^https?:\/\/[^\s@?#]+$/, { error: REGISTRY_ALLOWED }),
     user: text.optional(),
     password: text.optional(),
     /** Authorities to trust instead of the system's. */
-    ca: z
-      .string()
-      .regex(/-----BEGIN CERTIFICATE-----/, { error: 'must be the PEM text itself (-----BEGIN …), or { secret: NAME }' })
-      .optional(),
+    ca: pem.optional(),
     insecure: z.string().min(3).max(200).optional(),
   })
   .refine((it) => it.registry.startsWith('https:') || it.insecure !== undefined, {
@@ -150,7 +150,19 @@ const port = z.strictObject({
   password: text.optional(),
 })
 const network = z.strictObject({ ports: z.array(port).default([]), service: text.optional() })
-const update = z.strictObject({ server: httpsUrl, token: text.optional() })
+/** Beside it the server's own kind of token; a window is for installing alone. */
+export const updateSettings = z.strictObject({
+  server: httpsUrl,
+  tenant: name.default('default'),
+  token: text.optional(),
+  auth: z.enum(['target', 'gateway']).default('target'),
+  /** Authorities to trust instead of the system's. */
+  ca: pem.optional(),
+  windows: z
+    .array(window.omit({ classes: true }))
+    .min(1)
+    .optional(),
+})
 
 const RECIPIENT_ALLOWED = 'must be an age recipient: age1 and 58 characters, as import DIR --new-keys prints it'
 const RECEIPTS_ALLOWED = 'must be an Ed25519 public key: ed25519: and 43 characters, as import DIR --new-keys prints it'
@@ -243,7 +255,7 @@ export function settingsSchema(schemas: SettingsSchemas) {
     export: byHand.optional(),
     network: network.optional(),
     time: z.strictObject({ servers: z.array(text).default([]) }).optional(),
-    update: update.optional(),
+    update: updateSettings.optional(),
   })
 }
 

@@ -1,5 +1,7 @@
 // The protocols: one line each. A schema is loaded where settings are read (zod costs a thread 15 MB), the protocol in a worker that needs it.
 import type { ZodType } from 'zod'
+import type { ReachOf } from '../core/reach.ts'
+import { reachByHost, reachByUrl } from '../core/reach.ts'
 import type { Protocol } from '../core/source.ts'
 
 interface Entry<Settings> {
@@ -7,7 +9,12 @@ interface Entry<Settings> {
   /** Protocols with one name here share a worker. */
   readonly worker: string
   load(): Promise<Protocol<Settings>>
+  /** Where its far end answers TCP, by an entry of the settings file as it stands; absent: nowhere. */
+  readonly reach?: ReachOf
 }
+
+const MODBUS = reachByHost(502)
+const MQTT = reachByUrl('url', { 'mqtt:': 1883, 'mqtts:': 8883, 'ws:': 80, 'wss:': 443 })
 
 const entry = <Settings>(it: Entry<Settings>) => it as unknown as Entry<never>
 
@@ -17,6 +24,7 @@ export const protocols: Readonly<Record<string, Entry<never>>> = {
     settings: async () => (await import('./modbus/settings.ts')).modbusTcpSettings,
     worker: 'modbus',
     load: async () => (await import('./modbus/protocols.ts')).modbusTcp,
+    reach: MODBUS,
   }),
   'modbus-rtu': entry({
     settings: async () => (await import('./modbus/settings.ts')).modbusRtuSettings,
@@ -27,16 +35,19 @@ export const protocols: Readonly<Record<string, Entry<never>>> = {
     settings: async () => (await import('./modbus/settings.ts')).modbusRtuOverTcpSettings,
     worker: 'modbus',
     load: async () => (await import('./modbus/protocols.ts')).modbusRtuOverTcp,
+    reach: MODBUS,
   }),
   mqtt: entry({
     settings: async () => (await import('./mqtt/settings.ts')).mqttSettings,
     worker: 'mqtt',
     load: async () => (await import('./mqtt/source.ts')).mqttProtocol,
+    reach: MQTT,
   }),
   opcua: entry({
     settings: async () => (await import('./opcua/settings.ts')).opcuaSettings,
     worker: 'opcua',
     load: async () => (await import('./opcua/source.ts')).opcua,
+    reach: reachByUrl('endpoint', { 'opc.tcp:': 4840 }),
   }),
   files: entry({
     settings: async () => (await import('./files/settings.ts')).filesSettings,
@@ -47,5 +58,6 @@ export const protocols: Readonly<Record<string, Entry<never>>> = {
     settings: async () => (await import('./sparkplug/settings.ts')).sparkplugSettings,
     worker: 'mqtt',
     load: async () => (await import('./sparkplug/source.ts')).sparkplug,
+    reach: MQTT,
   }),
 }

@@ -8,6 +8,7 @@ import type { CertificatesApi } from '../core/certificates.ts'
 import type { HostApi } from '../core/host.ts'
 import type { Logger } from '../core/source.ts'
 import { toJson } from '../core/json.ts'
+import type { UpdateApi } from '../core/update.ts'
 import { BODY_BYTES_MAX, checked, LARGE_BODY_BYTES_MAX } from './bodies.ts'
 import { ACCESS_OPERATIONS } from './access-operations.ts'
 import type { Who } from './gate.ts'
@@ -16,7 +17,7 @@ import { openApi } from './openapi.ts'
 import { errorOf } from './refuse.ts'
 import { sendRows } from './rows.ts'
 
-const LARGE = new Set(['settings apply', 'settings check'])
+const LARGE = new Set(['settings apply', 'settings check', 'update take'])
 
 const DONE = 'done'
 
@@ -28,6 +29,7 @@ export interface OperationParts {
   readonly version: string
   readonly agent: AgentApi
   readonly helper: HostApi
+  readonly updater: UpdateApi
   readonly access: Access
   readonly log: Logger
 }
@@ -69,13 +71,13 @@ async function perform(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
-  const { agent, helper, access, log, certificates } = parts
+  const { agent, helper, updater, access, log, certificates } = parts
   const who = request.who as Who
   const input = checked(operation.input, request.body)
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
   const end = begin(operation, who, input)
-  const result = operation.run(input, { agent, host: helper, certificates, signal: gone.signal, by: who.by })
+  const result = operation.run(input, { agent, host: helper, updater, certificates, signal: gone.signal, by: who.by })
   if (Symbol.asyncIterator in result) {
     end('begun')
     const mayStill = () => (who.session ? access.isAlive(who.session.id) : whoIs(request, access) !== undefined)

@@ -18,6 +18,7 @@ import type { AgentApi } from '../core/agent-api.ts'
 import type { HostApi } from '../core/host.ts'
 import type { Logger } from '../core/source.ts'
 import { toJson } from '../core/json.ts'
+import type { UpdateApi } from '../core/update.ts'
 import { BODY_BYTES_MAX, takeJsonOnly } from './bodies.ts'
 import { boundConnections } from './bounds.ts'
 import { guard } from './gate.ts'
@@ -43,6 +44,8 @@ export interface PanelOptions {
   readonly agent: AgentApi
   /** Of root: fixed verbs. */
   readonly helper: HostApi
+  /** The one process that writes slots. */
+  readonly updater: UpdateApi
   readonly access: Access
   readonly log: Logger
   readonly version: string
@@ -101,7 +104,7 @@ export async function servePanel(options: PanelOptions): Promise<Panel> {
 }
 
 async function buildServer(
-  { access, agent, helper, log, pageDir, version }: PanelOptions,
+  { access, agent, helper, updater, log, pageDir, version }: PanelOptions,
   certificate: Serving,
 ): Promise<FastifyInstance> {
   const { key, cert } = certificate.now()
@@ -146,7 +149,7 @@ async function buildServer(
   guard(server, access, (request) => connections.keep(request.raw.socket))
   takeJsonOnly(server)
   addLogIn(server, access, () => certificate.now().fingerprint)
-  const parts = { agent, access, helper, log, version, certificates: certificate.api }
+  const parts = { agent, access, helper, updater, log, version, certificates: certificate.api }
   addOperations(server, parts)
   addAccessOperations(server, parts)
   addOpenApi(server, parts)

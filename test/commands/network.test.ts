@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { networkConfirm } from '../../src/commands/network-confirm.ts'
 import { openCertificates } from '../../src/access/certificate.ts'
 import { BadInput } from '../../src/core/errors.ts'
+import { handMadeUpdater } from '../update/hand-made-updater.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
 import { handMadeHost } from '../machine/hand-made-host.ts'
 
@@ -21,6 +22,7 @@ test('nobody believes that they are not kept', async () => {
     {
       agent,
       host: { ...host, networkShow: async () => now },
+      updater: handMadeUpdater(),
       certificates: none,
       by: 'anna',
       signal: new AbortController().signal,

@@ -9,6 +9,7 @@ import { OPERATIONS } from '../../src/commands/index.ts'
 import { maybe, shapeOf } from '../../src/commands/shapes/shape.ts'
 import { authority } from '../access/authority.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
+import { handMadeUpdater } from '../update/hand-made-updater.ts'
 import { inputFor } from '../web/inputs.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'hf-shapes-'))
@@ -47,7 +48,13 @@ test.each(AGENTS.map((it) => [it.name, it] as const))('%s answers what its schem
   const input = operation.input.parse(inputFor(operation.name))
   const certificates = openCertificates(dir, 'holdfast-7f3a.local')
   if (operation.name === 'certificate replace') Object.assign(input as object, await (await authority('Plant root')).issue())
-  const context = { agent: handMadeAgent(), certificates, signal: new AbortController().signal, by: 'anna' }
+  const context = {
+    agent: handMadeAgent(),
+    updater: handMadeUpdater(),
+    certificates,
+    signal: new AbortController().signal,
+    by: 'anna',
+  }
   const result = operation.run(input, context as never)
   if (!(Symbol.asyncIterator in result)) return void operation.output.parse(await result)
   for await (const row of result) operation.output.parse(row)

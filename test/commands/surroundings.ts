@@ -39,6 +39,8 @@ export async function runHere(
       log: absent,
       host: absent,
       connectHost: absent,
+      updater: absent,
+      connectUpdater: absent,
       certificates: absent,
       console: absent,
       import: absent,

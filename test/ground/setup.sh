@@ -42,6 +42,7 @@ need() { # PACKAGES REASON CHECK…: asked for when the check fails
 has() { command -v "$1"; }
 has_c() { echo '#include <stdio.h>' | gcc -E -; }
 has_venv() { python3 -c 'import ensurepip, venv'; }
+has_rauc() { has rauc && has mksquashfs && has dbus-daemon; }
 java_17() { [ "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')" -ge 17 ]; }
 
 find_missing_packages() {
@@ -56,6 +57,7 @@ find_missing_packages() {
     need default-jdk-headless 'compiles the Kafka Streams app of the tests' has javac
     bash test/sources/opcua/milo/milo.sh ready || need maven 'fetches Eclipse Milo, once' has mvn
     need libmodbus-dev 'a Modbus device for tests' test -e /usr/include/modbus/modbus.h
+    need systemd 'systemd-notify, by which the agent says that it goes on' has systemd-notify
     need socat 'serial lines to test Modbus RTU on' has socat
     need openssl 'certificates for tests' has openssl
     need chromium 'the browser in which the page is tested' has chromium
@@ -63,6 +65,8 @@ find_missing_packages() {
     need e2fsprogs 'makes small partitions that tests fill' has mkfs.ext4
     need mount 'mounts them' has mount
     need iproute2 'network namespaces with two links' has ip
+    need 'rauc squashfs-tools dbus' 'writes the slots of simulated boxes' has_rauc
+    need grub-common 'their boot environment' has grub-editenv
     need util-linux 'keeps a benchmark on one core' has taskset
     need iproute2 'network namespaces with links between them' has ip
   fi

@@ -22,6 +22,8 @@ const INPUTS: Readonly<Record<string, object>> = {
   'network apply': { ports: [{ interface: 'eth0', address: '10.20.1.5/24' }] },
   'clock set': { ms: 1_795_000_000_000 },
   restart: { name: 'panel' },
+  'update install': { from: { url: 'https://updates.example.com/2.0.0.raucb' } },
+  'update take': { offset: 0, base64: 'AAAA' },
   probe: { kind: 'dns', host: '127.0.0.1' },
   'users add': { name: 'carl', role: 'viewer', password: 'another four words' },
   'users role': { name: 'vera', role: 'viewer' },

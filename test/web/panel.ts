@@ -12,6 +12,7 @@ import type { AgentApi } from '../../src/core/agent-api.ts'
 import { servePanel } from '../../src/web/server.ts'
 import { handMadeAgent, silent } from '../local-api/hand-made-agent.ts'
 import { handMadeHost } from '../machine/hand-made-host.ts'
+import { handMadeUpdater } from '../update/hand-made-updater.ts'
 
 export const PASSWORD = 'four words by chance'
 
@@ -37,6 +38,7 @@ export async function startPanel(
     access,
     agent: options.agent ?? handMadeAgent(),
     helper: handMadeHost(),
+    updater: handMadeUpdater(),
     log: silent,
     version: '0.1.0',
   })

@@ -120,7 +120,16 @@ export const uplinkView = shapeOf<UplinkView>()(
     state: uplinkState,
     link: text.nullable(),
     wait: wait.nullable(),
-    classes: z.array(z.object({ name: text, sent: z.boolean(), code: maybe(notSent), text: maybe(text), until: maybe(micros) })),
+    classes: z.array(
+      z.object({
+        name: text,
+        sent: z.boolean(),
+        code: maybe(notSent),
+        text: maybe(text),
+        until: maybe(micros),
+        address: maybe(text),
+      }),
+    ),
     links: z.array(
       z.object({
         interface: text,

@@ -5,6 +5,4 @@ function notHere(number: number, title: string, missing: string): Item {
   return { number, title, missing: () => missing, run: () => Promise.resolve() }
 }
 
-export const update = notHere(11, 'Update from USB / check server', 'this version cannot install updates yet')
-export const bootOtherSlot = notHere(12, 'Boot other slot', 'this version cannot change the slot yet')
 export const factoryReset = notHere(15, 'Factory reset', 'this version cannot reset the box yet; nothing was erased')

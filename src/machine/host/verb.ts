@@ -1,16 +1,9 @@
-// A verb of the root helper: a name, what it takes, what it does. Nothing else can be asked for, and none takes a path or a program.
+// What a verb of the root helper is made of.
 import type { z } from 'zod'
 import type { HostVerb } from '../../core/host.ts'
 import type { Network } from './network/change.ts'
+import type { Verb } from '../verb.ts'
 import type { Programs } from './programs.ts'
-
-export interface Verb {
-  readonly name: HostVerb
-  readonly input: z.ZodType
-  /** Whether this system has what it takes. */
-  isOffered(host: HostParts): boolean
-  run(input: unknown, host: HostParts): Promise<unknown>
-}
 
 /** What verbs work with; made once, by the root. */
 export interface HostParts {
@@ -41,6 +34,6 @@ export function verb<In extends z.ZodType>(it: {
   readonly input: In
   isOffered?(host: HostParts): boolean
   run(input: z.output<In>, host: HostParts): Promise<unknown>
-}): Verb {
-  return { isOffered: () => true, ...it } as Verb
+}): Verb<HostParts> {
+  return { isOffered: () => true, ...it } as Verb<HostParts>
 }

@@ -21,6 +21,7 @@ import type { ClassWhatIf, Forecast } from '../../core/retention.ts'
 import type { ScanRequest, ScanStep } from '../../core/scan.ts'
 import type { BrowseEntry, Certificate, TestStep } from '../../core/source.ts'
 import type { Status } from '../../core/status.ts'
+import type { UpdateSource, UpdateStatus } from '../../core/update.ts'
 
 interface Call<In, Out> {
   readonly in: In
@@ -70,6 +71,13 @@ export interface Answers {
   'access issues': Call<Nothing, readonly AccessIssue[]>
   'access acknowledge': Call<{ readonly code: string }, Nothing>
   'certificate show': Call<Nothing, CertificateView>
+  'update status': Call<Nothing, UpdateStatus>
+  'update check': Call<Nothing, UpdateStatus>
+  'update confirm': Call<Nothing, UpdateStatus>
+  'update cancel': Call<Nothing, UpdateStatus>
+  'update rollback': Call<Nothing, UpdateStatus>
+  'update install': Call<{ readonly from: UpdateSource }, UpdateStatus>
+  'update take': Call<{ readonly offset: number; readonly base64: string }, { readonly bytes: number }>
   'certificate renew': Call<Nothing, CertificateView>
   'certificate replace': Call<OwnersPair, CertificateView>
   'certificate request': Call<Nothing, CertificateRequest>

@@ -7,13 +7,20 @@ import type { en } from './en.ts'
 import type { moreEn } from './more.en.ts'
 import type { networkEn } from './network.en.ts'
 import type { sourcesEn } from './sources.en.ts'
+import type { updateEn } from './update.en.ts'
 
-export type WordKey = keyof typeof en | keyof typeof moreEn | keyof typeof networkEn | keyof typeof sourcesEn
+export type WordKey =
+  | keyof typeof en
+  | keyof typeof moreEn
+  | keyof typeof networkEn
+  | keyof typeof sourcesEn
+  | keyof typeof updateEn
 export type Words = Readonly<Record<keyof typeof en, string>>
 export type MoreWords = Readonly<Record<keyof typeof moreEn, string>>
 export type NetworkWords = Readonly<Record<keyof typeof networkEn, string>>
 export type SourcesWords = Readonly<Record<keyof typeof sourcesEn, string>>
-type Parameters = Readonly<Record<string, string | number>>
+export type UpdateWords = Readonly<Record<keyof typeof updateEn, string>>
+export type Parameters = Readonly<Record<string, string | number>>
 type Load = Record<Language, () => Promise<Partial<Record<WordKey, string>>>>
 
 /** What the first view needs, and what comes with a later page. */
@@ -30,6 +37,11 @@ const MORE: Load = {
 const SOURCES: Load = {
   en: async () => (await import('./sources.en.ts')).sourcesEn,
   de: async () => (await import('./sources.de.ts')).sourcesDe,
+}
+
+const UPDATE: Load = {
+  en: async () => (await import('./update.en.ts')).updateEn,
+  de: async () => (await import('./update.de.ts')).updateDe,
 }
 
 const NETWORK: Load = {
@@ -63,12 +75,15 @@ export async function loadWords(): Promise<void> {
 export async function loadMoreWords(): Promise<void> {
   if (loads.includes(MORE)) return
   // Only what has come is known: where it fails, the next try fetches it again.
-  await load([MORE, SOURCES, NETWORK])
-  if (!loads.includes(MORE)) loads.push(MORE, SOURCES, NETWORK)
+  await load([MORE, SOURCES, NETWORK, UPDATE])
+  if (!loads.includes(MORE)) loads.push(MORE, SOURCES, NETWORK, UPDATE)
 }
 
 export function t(key: WordKey, parameters: Parameters = {}): string {
-  const text = words.value[key] ?? key
+  return filled(words.value[key] ?? key, parameters)
+}
+
+function filled(text: string, parameters: Parameters): string {
   return text.replaceAll(/\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g, (_, name: string, one?: string, other?: string) => {
     const it = parameters[name] ?? ''
     if (one !== undefined) return (new Intl.PluralRules(locale()).select(Number(it)) === 'one' ? one : other) ?? ''
@@ -79,4 +94,10 @@ export function t(key: WordKey, parameters: Parameters = {}): string {
 /** A key that is put together; undefined where there is no such word. */
 export function tOf(key: string): string | undefined {
   return words.value[key as WordKey]
+}
+
+/** As tOf, with its places filled. */
+export function tFilled(key: string, parameters: Parameters): string | undefined {
+  const text = tOf(key)
+  return text === undefined ? undefined : filled(text, parameters)
 }

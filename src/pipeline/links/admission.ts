@@ -187,7 +187,8 @@ function systemView(ways: readonly Way[]): ClassView {
   const carries = ({ settings }: Way) =>
     settings.classes === 'all' ? settings.budget === undefined : settings.classes.includes(SYSTEM_CLASS)
   const mine = ways.filter(carries)
-  if (mine.some(({ link }) => link.address() !== undefined && !isSpent(link))) return { name: SYSTEM_CLASS, sent: true }
+  const way = mine.find(({ link }) => link.address() !== undefined && !isSpent(link))
+  if (way) return { name: SYSTEM_CLASS, sent: true, address: way.link.address() as string }
   return { name: SYSTEM_CLASS, ...noWay(mine, undefined) }
 }
 

@@ -1,0 +1,249 @@
+// A box without its hardware: two slots that are files, the boot loader's script played on a real grubenv, the real RAUC service that writes
+// them, the real updater, the real agent. What it boots, the slot's first line says: `sick` names what that version does wrong.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, openSync, readFileSync, readSync, closeSync, rmSync, writeFileSync, existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { UpdateApi, UpdateStatus } from '../../src/core/update.ts'
+import { connectUpdater } from '../../src/update/client.ts'
+import { connectAgent } from '../../src/local-api/client.ts'
+import { until } from '../route/until.ts'
+import type { Child } from '../run/child.ts'
+import { lastLines, startChild } from '../run/child.ts'
+import { cli } from '../run/holdfast.ts'
+import { COMPATIBLE, slotImage } from './signing.ts'
+
+export interface Box {
+  readonly dir: string
+  readonly data: string
+  readonly updater: UpdateApi
+  /** Of the slot that runs. */
+  running(): { readonly slot: string; readonly version: string; readonly sick: string }
+  boots(): number
+  updaterChild(): Child
+  agentChild(): Child | undefined
+  /** As GRUB finds it. */
+  env(): Readonly<Record<string, string>>
+  /** Everything that runs is killed, as when power is cut; it does not come back by itself. */
+  cut(): Promise<void>
+  /** On again. */
+  power(): Promise<void>
+  settings(text: string): void
+  /** Until it says so. */
+  sees(what: string, is: (it: UpdateStatus) => boolean, msMax?: number): Promise<UpdateStatus>
+  log(): string
+  close(): Promise<void>
+}
+
+export interface BoxOptions {
+  readonly ca: string
+  readonly settings?: string
+  readonly secrets?: Readonly<Record<string, string>>
+  /** Without it nothing answers on the agent's sockets: for what needs none. */
+  readonly hasAgent?: boolean
+  readonly updaterArgs?: readonly string[]
+  /** Node's own options for the agent of a version that is sick in that way. */
+  readonly sickness?: Readonly<Record<string, string>>
+}
+
+const REBOOT = 10
+const TIMES = ['--grace', '4s', '--steady', '500ms']
+/** A loaded machine starts an agent slowly; who never gets well is not waited for as long. */
+const WITHIN = { well: '90s', sick: '12s', sickAgent: '45s' }
+
+/** Root, for loop devices, and RAUC with what it starts. */
+export function canUpdate(): boolean {
+  const programs = ['rauc', 'grub-editenv', 'dbus-daemon', 'mksquashfs']
+  return process.getuid?.() === 0 && programs.every((it) => spawnSync('which', [it]).status === 0)
+}
+
+export async function box(options: BoxOptions): Promise<Box> {
+  const dir = mkdtempSync(join(tmpdir(), 'hf-box-'))
+  const data = join(dir, 'data')
+  const at = (name: string) => join(dir, name)
+  for (const it of ['data', 'stick', 'mount']) mkdirSync(at(it))
+  for (const slot of ['A', 'B']) writeFileSync(at(`slot-${slot}`), slotImage({ version: '1.0.0' }))
+  writeFileSync(at('settings.yaml'), options.settings ?? 'version: 1\n')
+  if (options.secrets) writeFileSync(join(data, 'secrets.json'), JSON.stringify(options.secrets), { mode: 0o600 })
+  const grubenv = (...args: string[]) => execFileSync('grub-editenv', [at('grubenv'), ...args], { encoding: 'utf8' })
+  grubenv('create')
+  grubenv('set', 'ORDER=A B', 'A_OK=1', 'A_TRY=0', 'B_OK=1', 'B_TRY=0')
+  writeFileSync(at('rauc.conf'), raucConfig(dir, options.ca))
+  writeFileSync(at('bus.conf'), busConfig(at('bus')))
+  const bus = startChild(dir, 'bus', 'dbus-daemon', [`--config-file=${at('bus.conf')}`, '--nofork', '--nopidfile'])
+  await until('the bus is there', () => existsSync(at('bus')))
+  const updater = connectUpdater(data)
+  let rauc: Child | undefined
+  let agent: Child | undefined
+  let child: Child | undefined
+  let boots = 0
+  let isOn = false
+  let slot = ''
+  let looping = Promise.resolve()
+
+  const env = () =>
+    Object.fromEntries(
+      grubenv('list')
+        .trim()
+        .split('\n')
+        .map((it) => it.split('=') as [string, string]),
+    )
+  const runs = (): { version: string; sick: string } => firstLine(at(`slot-${slot}`))
+
+  /** The script of the boot loader. */
+  function choose(): string {
+    const now = env()
+    const order = (now['ORDER'] ?? 'A B').split(' ')
+    const found = order.find((it) => now[`${it}_OK`] === '1' && now[`${it}_TRY`] !== '1')
+    if (!found) for (const it of order) grubenv('set', `${it}_TRY=0`)
+    const chosen = found ?? (order[0] as string)
+    grubenv('set', `${chosen}_TRY=1`)
+    return chosen
+  }
+
+  async function boot(): Promise<void> {
+    boots++
+    slot = choose()
+    const { version, sick } = runs()
+    writeFileSync(at('os-release'), `IMAGE_VERSION=${version}\n`)
+    const busEnv = { DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${at('bus')}` }
+    rauc = startChild(dir, 'rauc', 'rauc', ['service', `--conf=${at('rauc.conf')}`, `--override-boot-slot=${slot}`], busEnv)
+    if (sick === 'panic') return
+    if (options.hasAgent !== false && sick !== 'no-agent') {
+      const nodeOptions = options.sickness?.[sick] ?? ''
+      agent = startChild(dir, 'agent', process.execPath, [cli, 'agent', '--settings', at('settings.yaml'), '--data', data], {
+        NODE_OPTIONS: nodeOptions,
+      })
+    }
+    await until('RAUC answers', () => {
+      try {
+        return (
+          execFileSync('rauc', ['status', '-c', at('rauc.conf')], { env: { ...process.env, ...busEnv }, stdio: 'pipe' }).length >
+          0
+        )
+      } catch {
+        return false
+      }
+    })
+    const places = ['--settings', at('settings.yaml'), '--stick-dir', at('stick'), '--os-release', at('os-release')]
+    const ours = ['--rauc-config', at('rauc.conf'), '--bus', `unix:path=${at('bus')}`, '--boot', `boot-${boots}`]
+    child = startChild(dir, 'updater', process.execPath, [
+      cli,
+      'updater',
+      '--data',
+      data,
+      ...places,
+      ...ours,
+      ...TIMES,
+      '--well-within',
+      sick === '' ? WITHIN.well : options.sickness?.[sick] === undefined ? WITHIN.sick : WITHIN.sickAgent,
+      ...(options.updaterArgs ?? []),
+    ])
+  }
+
+  const down = async (how: 'kill' | 'end'): Promise<void> => {
+    await Promise.all([agent?.[how](), rauc?.kill(), child?.kill()])
+    agent = undefined
+  }
+
+  /** Whoever boots it: power, and its own wish. */
+  async function supervise(): Promise<void> {
+    while (isOn) {
+      await boot()
+      if (runs().sick === 'panic') {
+        await down('kill')
+        continue
+      }
+      const how = await (child as Child).ended
+      if (!isOn) return
+      if (how !== REBOOT) throw new Error(`the updater ended (${how}): ${lastLines(at('updater.log'), 5).join('\n')}`)
+      await down('end')
+    }
+  }
+
+  const it: Box = {
+    dir,
+    data,
+    updater,
+    running: () => ({ slot, ...runs() }),
+    boots: () => boots,
+    updaterChild: () => child as Child,
+    agentChild: () => agent,
+    env,
+    async cut() {
+      isOn = false
+      await down('kill')
+      await looping
+    },
+    async power() {
+      isOn = true
+      looping = supervise()
+      looping.catch(() => undefined)
+      await until('the updater answers', async () => {
+        if (!isOn) throw new Error('the box went off')
+        return (await updater.status().catch(() => undefined)) !== undefined
+      })
+    },
+    settings: (text) => writeFileSync(at('settings.yaml'), text),
+    sees: async (what, is, msMax = 60_000) => {
+      let last: UpdateStatus | undefined
+      const failure = looping.then(
+        () => undefined,
+        (error: Error) => error,
+      )
+      return until(
+        what,
+        async () => {
+          const broken = await Promise.race([failure, Promise.resolve('on')])
+          if (broken instanceof Error) throw broken
+          last = (await updater.status().catch(() => undefined)) ?? last
+          return last && is(last) ? last : undefined
+        },
+        msMax,
+      ).catch((error: Error) => {
+        throw new Error(`${error.message}: ${JSON.stringify(last)}\n${lastLines(at('updater.log'), 10).join('\n')}`)
+      })
+    },
+    log: () => readFileSync(at('updater.log'), 'utf8'),
+    async close() {
+      isOn = false
+      await down('kill')
+      await bus.kill()
+      await looping.catch(() => undefined)
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+  await it.power()
+  if (options.hasAgent !== false)
+    await until('the agent answers', () =>
+      connectAgent(data)
+        .status()
+        .catch(() => undefined),
+    )
+  return it
+}
+
+function firstLine(file: string): { version: string; sick: string } {
+  const head = Buffer.alloc(200)
+  const fd = openSync(file, 'r')
+  readSync(fd, head, 0, 200, 0)
+  closeSync(fd)
+  return JSON.parse(head.toString('latin1').split('\n')[0] as string) as { version: string; sick: string }
+}
+
+function raucConfig(dir: string, ca: string): string {
+  const slot = (name: string, at: number) => `[slot.rootfs.${at}]\ndevice=${dir}/slot-${name}\ntype=raw\nbootname=${name}\n`
+  return [
+    `[system]\ncompatible=${COMPATIBLE}\nbootloader=grub\ngrubenv=${dir}/grubenv\nmountprefix=${dir}/mount\nstatusfile=${dir}/rauc.status\n`,
+    `[keyring]\npath=${ca}\ncheck-purpose=codesign\nuse-bundle-signing-time=true\n`,
+    slot('A', 0),
+    slot('B', 1),
+  ].join('\n')
+}
+
+function busConfig(path: string): string {
+  const all = ['method_call', 'method_return', 'error', 'signal']
+  const rules = all.flatMap((it) => [`<allow send_type="${it}"/>`, `<allow receive_type="${it}"/>`]).join('')
+  const policy = `<policy context="default"><allow own="*"/><allow user="*"/><allow send_destination="*"/>${rules}</policy>`
+  return `<busconfig><type>system</type><listen>unix:path=${path}</listen><auth>EXTERNAL</auth>${policy}</busconfig>`
+}
