@@ -19,6 +19,8 @@ import { sendRows } from './rows.ts'
 
 const LARGE = new Set(['settings apply', 'settings check', 'update take'])
 
+const DONE = 'done'
+
 const pathOf = (operation: { readonly name: string }): string => `/api/v1/${operation.name.replaceAll(' ', '/')}`
 
 export interface OperationParts {
@@ -84,7 +86,7 @@ async function perform(
   }
   try {
     const answer = (await result) ?? null
-    end('done', answer)
+    end(DONE, answer)
     return reply.type('application/json').send(toJson(answer))
   } catch (error) {
     const { code, name } = errorOf(error)
