@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fleet check format page bench bench-defaults demo-outage soak prove prove-short newcomer set-up clean
+.PHONY: help run test test-fleet check format page bench bench-defaults demo-outage soak prove prove-short newcomer set-up clean images test-image
 
 # Programs are npm scripts, so that they run on the Node of node_modules, never on the machine's own.
 npm := npm run --silent
@@ -21,6 +21,8 @@ help: ## This list
 ## CASES=1000 prove, prove-short: cases of each
 ## ROUND=3 prove: this round once more, with its SEED=…, and AGAIN=FOLDER to use what it recorded
 ## DATA=FOLDER bench: recorded data sets by name, for P2, P4, P8 and P9
+## BOARD=x86-64-uefi images, test-image: only this board
+## KIND=production images: for the field, with CERTIFICATES, CERTIFICATE and KEY (images/README.md)
 ## PORTS=29600 first of the ten loopback ports that run, demo-outage and soak use
 options = $(if $(FOR),--for $(FOR)) $(if $(FRESH),--fresh) $(if $(PORTS),--ports $(PORTS))
 
@@ -75,6 +77,14 @@ prove-short: ## Campaigns against log, uplink and sources: crashes, disks, links
 prove: ## The same to their long figures, going on where they were left; writes test/PROOF.md
 	@bash test/ground/setup.sh test
 	@$(npm) prove -- $(proof)
+
+images: ## Disk images and signed bundles of every board, or of BOARD: into .cache/images (needs root)
+	@bash test/ground/setup.sh run
+	@nice -n 15 ionice -c3 bash images/build.sh $(BOARD)
+
+test-image: ## Boots the image that `make images` made and asks it whether it is well (needs root)
+	@bash test/ground/setup.sh run
+	@nice -n 10 bash images/test.sh $(BOARD)
 
 newcomer: ## make run and make test in bare Debian roots (needs root)
 	@bash test/newcomer/newcomer.sh $(ONLY)

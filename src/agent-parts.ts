@@ -41,6 +41,8 @@ export interface AgentParts {
   /** Interfaces, windows and budgets as they are now. */
   look(): void
   foretell(): Promise<void>
+  /** Resolves once the log's writer has answered; at once while other settings are being put in force. */
+  logAnswers(): Promise<unknown>
   /** Rejects when the log cannot be opened by them: then nothing runs, and other settings may be given. */
   change(next: Checked): Promise<void>
   /** Sources, the open group commit, the clean-stop mark. Whether the log was closed well. */
@@ -181,6 +183,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     clockStepped: (state) => log.clockStepped(state),
     look: () => delivery.look(),
     foretell: () => (isClosed ? Promise.resolve() : delivery.foretell()),
+    logAnswers: () => (isClosed ? Promise.resolve() : log.figures()),
     async change(next) {
       if (isClosed) return begin(next)
       if (!isDeepStrictEqual(writerOptions(logDir, now.settings), writerOptions(logDir, next.settings))) return reopen(next)

@@ -19,6 +19,7 @@ import { bootId } from './machine/clock-boot.ts'
 import { machineClock } from './machine/clock-parts.ts'
 import { openLogger } from './machine/logger.ts'
 import { keepHeapsSmall } from './machine/memory.ts'
+import { startWatchdog } from './machine/watchdog.ts'
 import { deviceIdentity } from './settings/identity.ts'
 import { checkSettingsApart } from './workers/read-settings.ts'
 
@@ -80,11 +81,17 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const foretelling = setInterval(() => void running.foretell().catch(() => {}), ETA_EVERY_MS)
   const api = await serveLocalApi(options.dir, { ...running.api, ...settingsApi }, logger)
   logger.info({ device: checked.settings.device.id, dir: options.dir }, 'the agent is up')
+  const watchdog = startWatchdog(
+    options.env,
+    () => running.logAnswers(),
+    (error) => logger.warn({}, `the watchdog is not told that all is well: ${error.message}`),
+  )
 
   await new Promise<void>((resolve) =>
     signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
   )
   logger.info({}, 'stopping')
+  watchdog.close()
   clearInterval(ticking)
   clearInterval(foretelling)
   settings.close()

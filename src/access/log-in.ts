@@ -10,6 +10,7 @@ import { inTurn } from './in-turn.ts'
 import type { Issues } from './issues.ts'
 import { checkPassword, hashPassword, isOutdated, isPassword, NOBODY, PASSWORD_CHARS_MAX } from './passwords.ts'
 import { Refused } from './refused.ts'
+import { hashOf } from './secrets.ts'
 import type { NewSession, Sessions } from './sessions.ts'
 import type { Store } from './store.ts'
 import type { UserRow, Users } from './users.ts'
@@ -51,7 +52,7 @@ export interface LogInParts {
 
 const WAITING_MAX = 16
 const CODE_ACCOUNT = ' claim code'
-const NAME_CHARS_MAX = 63
+const NOBODYS_DIGITS = 4
 
 export function openLogIn(parts: LogInParts): LogIn {
   const { store, clock, code, users, sessions, devices, guesses, audit } = parts
@@ -72,7 +73,7 @@ export function openLogIn(parts: LogInParts): LogIn {
 
   const evaluateUser = async (user: string, password: string, from: From, what: string): Promise<UserRow> => {
     const found = users.find(user)
-    const account = found?.name ?? user.normalize('NFC').trim().slice(0, NAME_CHARS_MAX)
+    const account = found?.name ?? nobodys(user)
     const by = { address: groupOf(from.address), device: found && devices.known(from.device, found.name) }
     const isShort = [...password].length <= PASSWORD_CHARS_MAX
     if ((await evaluate(account, by, isShort ? password : '', found?.password ?? NOBODY)) && found) return found
@@ -155,6 +156,9 @@ export function openLogIn(parts: LogInParts): LogIn {
     },
   }
 }
+
+/** It may be a password that was typed into the wrong field: so little of it is kept that nobody could tell. */
+const nobodys = (typed: string) => ` nobody ${hashOf(typed.normalize('NFC').trim()).slice(0, NOBODYS_DIGITS)}`
 
 const wrongPassword = () => new Refused('wrong-password', 'user or password is wrong', { remedy: 'mind upper and lower case' })
 

@@ -15,6 +15,8 @@ export interface Store {
 }
 
 const BUSY_MS_MAX = 5_000
+/** At the first boot of a slow box panel and console make it at the same moment, and each waits for the other's fsync. */
+const OPEN_MS_MAX = 60_000
 
 const TABLES = `
 CREATE TABLE IF NOT EXISTS clock (one INTEGER PRIMARY KEY, boot TEXT, access REAL, monotonic REAL, wall REAL) STRICT;
@@ -38,13 +40,14 @@ export function openStore(dataDir: string): Store {
   chmodSync(dir, 0o700)
   const path = join(dir, 'access.db')
   const before = process.umask(0o077)
-  const db = new Database(path, { timeout: BUSY_MS_MAX })
+  const db = new Database(path, { timeout: OPEN_MS_MAX })
   try {
     db.pragma('journal_mode = WAL')
     db.pragma('synchronous = FULL')
     db.pragma('trusted_schema = OFF')
     db.pragma('cell_size_check = ON')
     db.exec(TABLES)
+    db.pragma(`busy_timeout = ${BUSY_MS_MAX}`)
   } finally {
     process.umask(before)
   }

@@ -1,7 +1,7 @@
 // The agent's side of its two sockets. The mode of a socket is the authentication: who may open operate.sock may operate.
 // Whatever comes in here, the data path goes on: everything is bounded, everything is checked, nothing that a client does can throw past `answer`.
 import { once } from 'node:events'
-import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
+import { chmod, lstat, mkdir, rm, stat } from 'node:fs/promises'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
@@ -58,8 +58,7 @@ export async function serveLocalApi(dir: string, api: AgentApi, log: Logger): Pr
 }
 
 async function listen(path: string, role: Role, api: AgentApi, log: Logger): Promise<Server> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o750 })
-  await chmod(dirname(path), 0o750)
+  await ownFolder(dirname(path))
   await clear(path)
   const server = createServer({ maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: REQUEST_MS_MAX, requestTimeout: REQUEST_MS_MAX })
   server.maxConnections = CONNECTIONS_MAX
@@ -72,6 +71,12 @@ async function listen(path: string, role: Role, api: AgentApi, log: Logger): Pro
   server.on('error', (error) => log.error({ err: error, path }, 'local socket failed'))
   await chmod(path, 0o660)
   return server
+}
+
+/** A folder that is another's, as on the box, is as the system has laid it. */
+async function ownFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o750 })
+  if ((await stat(path)).uid === process.getuid?.()) await chmod(path, 0o750)
 }
 
 /** Takes a socket away that nobody answers on: its agent was killed. */

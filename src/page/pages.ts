@@ -131,6 +131,12 @@ export const PAGES: readonly Page[] = [
   },
 ]
 
+/** The longest path that this one begins with: /sources/press-3 is a matter of /sources. */
+export function pageAt(path: string): Page | undefined {
+  const fits = (it: Page) => path === it.path || (it.path !== '/' && path.startsWith(`${it.path}/`))
+  return PAGES.filter(fits).toSorted((a, b) => b.path.length - a.path.length)[0]
+}
+
 /** A page whose words come with it. */
 function later(load: Page['load']): Page['load'] {
   return async () => (await Promise.all([load(), loadMoreWords()]))[0]

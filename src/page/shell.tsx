@@ -2,7 +2,7 @@
 import { useLocation } from 'preact-iso'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Page } from './pages.ts'
-import { PAGES } from './pages.ts'
+import { PAGES, pageAt } from './pages.ts'
 import { AccessIssues } from './parts/access-issues.tsx'
 import { Badge } from './parts/badge.tsx'
 import { Icon } from './parts/icon.tsx'
@@ -40,12 +40,6 @@ export function Shell() {
       <ProposalDialog />
     </div>
   )
-}
-
-/** The longest path that this one begins with: /sources/press-3 is a matter of /sources. */
-function pageAt(path: string): Page | undefined {
-  const fits = (it: Page) => path === it.path || (it.path !== '/' && path.startsWith(`${it.path}/`))
-  return PAGES.filter(fits).toSorted((a, b) => b.path.length - a.path.length)[0]
 }
 
 function Content({ page }: { readonly page: Page }) {

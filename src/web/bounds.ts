@@ -59,6 +59,9 @@ export function boundConnections(
     const greatest = [...groups.values()].reduce((a, b) => (b.sockets.size > a.sockets.size ? b : a))
     return oldestOf(greatest)?.destroy() !== undefined
   }
+  // Whoever is not let in costs no TLS: what the server would do with a connection comes after us, or not at all.
+  const further = server.listeners('connection')
+  server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {
     const group = groupFor(groupOf(socket.remoteAddress ?? ''))
     if (!mayCome(group) || !makeRoom(group)) return void socket.destroy()
@@ -72,6 +75,7 @@ export function boundConnections(
       group.sockets.delete(socket)
       count--
     })
+    for (const it of further) it.call(server, socket)
   })
   return { keep: (socket) => void (open.has(endOf(socket)) && kept.add(endOf(socket))), count: () => count }
 }

@@ -65,7 +65,8 @@ function contextOf(name: string, protocol: string): SourceContext {
   }
 }
 
-const { protocols } = (await import(data.protocols ?? '../sources/index.ts')) as typeof import('../sources/index.ts')
+const own = () => import('../sources/index.ts')
+const { protocols } = await (data.protocols === undefined ? own() : (import(data.protocols) as ReturnType<typeof own>))
 const load = (protocol: string) =>
   (protocols[protocol] as NonNullable<(typeof protocols)[string]>).load() as Promise<Protocol<unknown>>
 

@@ -24,7 +24,8 @@ const port = parentPort as MessagePort
 const main = caller(port)
 const streams = streamServer(main, 24 * 3_600_000)
 const log = threadLogger(main, { scan: true })
-const { protocols } = (await import(data.protocols ?? '../sources/index.ts')) as typeof import('../sources/index.ts')
+const own = () => import('../sources/index.ts')
+const { protocols } = await (data.protocols === undefined ? own() : (import(data.protocols) as ReturnType<typeof own>))
 
 // A library that throws out of a callback costs the host that it was asking its answer, not the scan.
 process.on('uncaughtException', (error) => log.warn({ err: error }, 'a protocol threw while it was asking'))

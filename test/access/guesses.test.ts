@@ -1,5 +1,5 @@
 // Guesses at passwords: few are looked at, whoever is meant gets in, nothing is locked, and no restart gives any back.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -86,6 +86,15 @@ test('names that nobody has are limited like those that somebody has, and say th
     let count = 0
     while (await guess('10.0.0.66', user)) count++
     expect({ user: user.slice(0, 9), count }).toEqual({ user: user.slice(0, 9), count: 5 })
+  }
+})
+
+test('what was typed for a name that nobody has is nowhere on the disk: it may be a password', async () => {
+  const typed = 'canary-8c1f-secret'
+  for (const address of ['10.0.0.66', 'console']) await guess(address, typed)
+  for (const it of readdirSync(join(dir, 'access'))) {
+    const path = join(dir, 'access', it)
+    expect(statSync(path).isFile() && readFileSync(path).includes(typed)).toBe(false)
   }
 })
 

@@ -1,10 +1,16 @@
 // Runs a command in this process, with parts that the test hands in.
+import type { AgentApi } from '../../src/core/agent-api.ts'
 import type { Parts } from '../../src/commands/command.ts'
 import { dispatch } from '../../src/commands/dispatch.ts'
 import { settingsSchemas } from '../../src/schemas.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
 
-export async function runHere(words: string, parts: Partial<Parts> = {}, env: Record<string, string> = {}) {
+export async function runHere(
+  words: string,
+  parts: Partial<Parts> = {},
+  env: Record<string, string> = {},
+  agent: (dir: string) => AgentApi = () => handMadeAgent(),
+) {
   const texts = { out: '', err: '' }
   const output = (name: 'out' | 'err') => ({
     isTerminal: false,
@@ -42,7 +48,7 @@ export async function runHere(words: string, parts: Partial<Parts> = {}, env: Re
       ...parts,
     },
     version: '0',
-    agent: () => handMadeAgent(),
+    agent,
   })
   return { status, ...texts }
 }

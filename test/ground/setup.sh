@@ -57,6 +57,7 @@ find_missing_packages() {
     need default-jdk-headless 'compiles the Kafka Streams app of the tests' has javac
     bash test/sources/opcua/milo/milo.sh ready || need maven 'fetches Eclipse Milo, once' has mvn
     need libmodbus-dev 'a Modbus device for tests' test -e /usr/include/modbus/modbus.h
+    need systemd 'systemd-notify, by which the agent says that it goes on' has systemd-notify
     need socat 'serial lines to test Modbus RTU on' has socat
     need openssl 'certificates for tests' has openssl
     need chromium 'the browser in which the page is tested' has chromium

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
@@ -114,6 +114,14 @@ describe('calls', () => {
     await serve()
     expect((await stat(join(dir, 'run'))).mode & 0o777).toBe(0o750)
     for (const role of ['view', 'operate']) expect((await stat(join(dir, 'run', `${role}.sock`))).mode & 0o777).toBe(0o660)
+  })
+
+  test.runIf(process.getuid?.() === 0)('a folder that the system has laid for several services stays as it is', async () => {
+    await mkdir(join(dir, 'run'))
+    await chmod(join(dir, 'run'), 0o1770)
+    await chown(join(dir, 'run'), 65_534, 65_534)
+    await serve()
+    expect((await stat(join(dir, 'run'))).mode & 0o7777).toBe(0o1770)
   })
 
   test('steps arrive as they are made, not at the end', async () => {

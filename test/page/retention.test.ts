@@ -14,6 +14,7 @@ import {
   spanOf,
 } from '../../src/page/pages/retention/ladder.ts'
 import { areasOf, ASKED_MS, leftAt, leftByClass, lengthsOf } from '../../src/page/pages/retention/what-if.ts'
+import { weekRows } from '../../src/page/pages/retention/week.ts'
 import { inForce } from '../../src/retention/ladder.ts'
 
 const MONTH_MS = 30 * DAY_MS
@@ -165,4 +166,34 @@ describe('what an outage would leave', () => {
     for (const it of ASKED_MS) expect(lengthsOf(DAY_MS)).toContain(it)
     expect(lengthsOf(45 * DAY_MS).at(-1)).toBe(45 * DAY_MS)
   })
+})
+
+test('the last week: what the log knows of seven days, and the share of it that rules would have given up', () => {
+  const nowMs = 20_000 * DAY_MS + 5 * HOUR_MS
+  const day = (ago: number, readings: number, givenUp: Record<string, number> = {}) => ({
+    day: (20_000 - ago) * DAY_MS * 1000,
+    class: 'process',
+    readings,
+    bytes: 1,
+    givenUp,
+  })
+  const days = [
+    day(0, 100),
+    day(6, 700, { dropped: 100, aggregated: 60, elsewhere: 7, overflowed: 40 }),
+    day(7, 9_999, { dropped: 9 }),
+    { ...day(0, 5), class: 'debug' },
+  ]
+  const at = (lost: number, aggregated: number) => [
+    { offlineMs: 7 * DAY_MS, raw: 1 - lost - aggregated, aggregated, lost, readings: 10, bytes: 1 },
+  ]
+  const left = [
+    { name: 'process', left: at(0.25, 0.5) },
+    { name: 'alarm', left: at(0, 0) },
+    { name: 'debug', left: [] },
+  ]
+  expect(weekRows(days, left, nowMs)).toEqual([
+    { name: 'process', known: 1_000, aggregated: 60, lost: 140, would: { aggregated: 500, lost: 250 } },
+    { name: 'alarm', known: 0, aggregated: 0, lost: 0, would: { aggregated: 0, lost: 0 } },
+    { name: 'debug', known: 5, aggregated: 0, lost: 0, would: undefined },
+  ])
 })

@@ -2,14 +2,20 @@
 import { describe, expect, test } from 'vitest'
 import { BadInput } from '../../src/core/errors.ts'
 import { draftOf, entryFrom } from '../../src/page/pages/sources/draft.ts'
+import { draftsOf } from '../../src/page/pages/retention/draft.ts'
 import { PROTOCOLS } from '../../src/page/pages/sources/form-spec.ts'
+import type { UplinkDraft } from '../../src/page/pages/uplinks/draft.ts'
+import { uplinkDraft, withUplink } from '../../src/page/pages/uplinks/draft.ts'
 import { gridRows } from '../../src/page/pages/tags/grid-rows.ts'
 import { classNames, entriesOf, entryOf, putEntry, putValues, removeEntry } from '../../src/page/settings-text/entries.ts'
+import { portTexts } from '../../src/page/settings-text/ports.ts'
 import { mergeTags, removeTags, tableIntoTags, tagLines, tagsAsCsv } from '../../src/page/settings-text/tags.ts'
 import { de } from '../../src/page/words/de.ts'
 import { en } from '../../src/page/words/en.ts'
 import { moreDe } from '../../src/page/words/more.de.ts'
 import { moreEn } from '../../src/page/words/more.en.ts'
+import { networkDe } from '../../src/page/words/network.de.ts'
+import { networkEn } from '../../src/page/words/network.en.ts'
 import { sourcesDe } from '../../src/page/words/sources.de.ts'
 import { sourcesEn } from '../../src/page/words/sources.en.ts'
 import { updateDe } from '../../src/page/words/update.de.ts'
@@ -52,6 +58,59 @@ describe('an entry', () => {
   })
 })
 
+describe('a value of the box, { var: NAME }', () => {
+  test('stands in the form of a source as in the file, stays, and can be typed', () => {
+    const spec = PROTOCOLS['modbus-tcp'] as (typeof PROTOCOLS)[string]
+    const entry = {
+      name: 'press-3',
+      protocol: 'modbus-tcp',
+      host: { var: 'PRESS' },
+      unit: 1,
+      tags: [{ tag: 'a', register: { var: 'R' } }],
+    }
+    const draft = draftOf(entry, spec, false)
+    expect(draft.values).toEqual({ host: '{ var: PRESS }', unit: '1' })
+    expect(entryFrom(draft, spec, entry, {})).toEqual(entry)
+    const typed = { ...draft, values: { host: '10.20.1.7', unit: '{ var: UNIT }' } }
+    expect(entryFrom(typed, spec, entry, {})).toMatchObject({ host: '10.20.1.7', unit: { var: 'UNIT' } })
+    expect(entryFrom({ ...draft, values: { unit: '1' } }, spec, entry, {})).not.toHaveProperty('host')
+  })
+
+  test.each(['brokers: ["k1:9093", { var: SECOND }]', 'brokers: { var: BROKERS }'])(
+    'stays in an uplink that is edited elsewhere: %s',
+    (brokers) => {
+      const file = `version: 1
+uplinks:
+  - name: cloud
+    kafka: { ${brokers}, tls: { ca: { var: CA } }, sasl: { mechanism: plain, user: { var: USER }, password: { secret: cloud } } }
+    lanes: { liveShare: { var: SHARE } }
+    links: [{ interface: { var: PORT }, classes: [{ var: CLASS }], bytesPerSecondMax: { var: RATE } }]
+    windows: [{ at: { var: HOURS }, zone: { var: ZONE }, classes: all }]
+`
+      const draft = uplinkDraft(file, 'cloud') as UplinkDraft
+      expect(JSON.stringify(draft)).not.toContain('[object')
+      const entry = entryOf(withUplink(file, 'cloud', draft), 'uplinks', 'cloud')
+      expect(entry).toEqual(entryOf(file, 'uplinks', 'cloud'))
+      expect(entryOf(withUplink(file, 'cloud', { ...draft, user: '{ var: OTHER }' }), 'uplinks', 'cloud')).toEqual({
+        ...entry,
+        kafka: {
+          ...(entry?.['kafka'] as object),
+          sasl: { mechanism: 'plain', user: { var: 'OTHER' }, password: { secret: 'cloud' } },
+        },
+      })
+    },
+  )
+
+  test('stands beside what a port has now, and makes of no ladder a picture', () => {
+    const text =
+      'network: { ports: [{ interface: eth0, zone: uplink, address: { var: OWN }, dns: [{ var: NAMES }, 10.0.0.1] }] }\n'
+    const [said] = portTexts(text)
+    expect(said).toMatchObject({ address: '{ var: OWN }', dns: '{ var: NAMES }, 10.0.0.1' })
+    expect(draftsOf('classes: [{ name: a, floor: { var: FLOOR } }]\n')).toBeUndefined()
+    expect(draftsOf('classes: [{ name: a, floor: 1MB }]\n')).toMatchObject([{ floor: '1MB' }])
+  })
+})
+
 describe('lines of tags', () => {
   test('are merged by name; a comment beside a line stays', () => {
     const text = mergeTags(TEXT, 'press-3', [{ tag: 'press-3/temperature', unit: 'K' }])
@@ -80,7 +139,7 @@ describe('lines of tags', () => {
 })
 
 test('no word stands in two files: the one that is loaded later would win', () => {
-  const keys = [en, moreEn, sourcesEn, updateEn].flatMap((it) => Object.keys(it))
+  const keys = [en, moreEn, networkEn, sourcesEn, updateEn].flatMap((it) => Object.keys(it))
   expect(keys.filter((it, at) => keys.indexOf(it) !== at)).toEqual([])
 })
 
@@ -91,6 +150,7 @@ test('both languages fill in the same places', () => {
     [moreEn, moreDe],
     [sourcesEn, sourcesDe],
     [updateEn, updateDe],
+    [networkEn, networkDe],
   ] as readonly (readonly [Record<string, string>, Record<string, string>])[]
   for (const [english, german] of pairs)
     for (const [key, text] of Object.entries(english)) expect([key, places(german[key] ?? '')]).toEqual([key, places(text)])

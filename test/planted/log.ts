@@ -47,6 +47,14 @@ export const LOG_FAULTS: readonly Fault[] = [
     caughtBy: ['test/log/property.test.ts', 'S2 x 25'],
   },
   {
+    id: 'events-offered-anywhere',
+    file: 'src/log/events.ts',
+    find: '      if (from !== stream.next || events.length === 0) return\n',
+    replace: '      if (events.length === 0) return\n',
+    why: 'an offer that is made twice is taken twice, or ends the log',
+    caughtBy: ['test/log/events.test.ts > what is offered again'],
+  },
+  {
     id: 'raw-heads-early',
     file: 'src/log/writer.ts',
     find: "      streams.saveForms(['gap', 'aggregate', 'event'])\n",

@@ -1,9 +1,10 @@
 // What stands in the way of whoever is not let in: headers, cookies, forged and replayed requests, and everything that has been tried elsewhere.
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
-import { connect } from 'node:tls'
+import { connect, getCiphers } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openCertificates } from '../../src/access/certificate.ts'
 import { insisting } from '../../src/web/headers.ts'
@@ -224,6 +225,48 @@ describe('TLS', () => {
       ciphers: 'ALL:@SECLEVEL=0',
     })
     await expect(once(old, 'secureConnect')).rejects.toThrow(/alert|protocol/i)
+  })
+
+  test('of all ciphers that a client may offer only those that hide earlier talks, by an authenticated cipher', async () => {
+    const { hostname: host, port } = new URL(panel.url)
+    const taken: string[] = []
+    const offered = getCiphers().filter((it) => !it.startsWith('tls_'))
+    for (const it of offered) {
+      const options = { ciphers: `${it.toUpperCase()}:@SECLEVEL=0`, maxVersion: 'TLSv1.2' } as const
+      const socket = connect({ host, port: Number(port), rejectUnauthorized: false, ...options })
+      const isTaken = await once(socket, 'secureConnect').then(
+        () => true,
+        () => false,
+      )
+      if (isTaken) taken.push(it)
+      socket.destroy()
+    }
+    expect(offered.length).toBeGreaterThan(30)
+    // The key is one of EC: those with RSA are for an owner's.
+    expect(taken.toSorted()).toEqual([
+      'ecdhe-ecdsa-aes128-gcm-sha256',
+      'ecdhe-ecdsa-aes256-gcm-sha384',
+      'ecdhe-ecdsa-chacha20-poly1305',
+    ])
+  })
+
+  test.each([
+    [['-tls1'], false],
+    [['-tls1_1'], false],
+    [['-tls1_2', '-cipher', 'AES128-SHA:@SECLEVEL=0'], false],
+    [['-tls1_2', '-cipher', 'ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0'], false],
+    [['-tls1_2'], true],
+    [['-tls1_3'], true],
+  ])('a client of another make with %j: %s', async (words, isTaken) => {
+    const { hostname, port } = new URL(panel.url)
+    const child = spawn('openssl', ['s_client', '-connect', `${hostname}:${port}`, '-brief', ...words], {
+      stdio: ['pipe', 'ignore', 'pipe'],
+    })
+    child.stdin.end()
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+    await once(child, 'close')
+    expect(/CONNECTION ESTABLISHED/.test(said), said).toBe(isTaken)
   })
 
   test('the certificate names the box and its addresses, its key is its owner’s', () => {

@@ -1,4 +1,5 @@
 import type { Words } from './index.ts'
+import { issuesDe } from './issues.de.ts'
 
 export const de: Words = {
   // Überall
@@ -96,6 +97,7 @@ export const de: Words = {
   'overview.waitsIn': 'Platz für {time}',
   'overview.leftTitle': 'Wenn ab jetzt nichts mehr zugestellt würde, bei gleichem Zulauf',
   'overview.lag': 'Rückstand',
+  'overview.lagOf': '{n} {n|Messwert|Messwerte} · {time}',
   'overview.noLag': 'keiner',
   'overview.caughtUp': 'Aufgeholt',
   'overview.isCaughtUp': 'ja',
@@ -196,4 +198,5 @@ export const de: Words = {
   'claim.warningText':
     'Das Gerät hat sein Zertifikat selbst erstellt, keine Stelle hat es unterschrieben. Vergleichen Sie den SHA-256-Fingerabdruck, den der Browser zeigt, mit dem auf dem Etikett oder an der Konsole: Stimmen sie überein, sprechen Sie mit diesem Gerät und niemand hört mit.',
   setup: 'Ersteinrichtung',
+  ...issuesDe,
 }

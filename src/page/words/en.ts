@@ -94,6 +94,7 @@ export const en = {
   'overview.waitsIn': 'room for {time}',
   'overview.leftTitle': 'If nothing were delivered from now on, at the present rate',
   'overview.lag': 'Behind',
+  'overview.lagOf': '{n} {n|reading|readings} · {time}',
   'overview.noLag': 'nothing',
   'overview.caughtUp': 'Caught up',
   'overview.isCaughtUp': 'yes',

@@ -20,7 +20,7 @@ export type MoreWords = Readonly<Record<keyof typeof moreEn, string>>
 export type NetworkWords = Readonly<Record<keyof typeof networkEn, string>>
 export type SourcesWords = Readonly<Record<keyof typeof sourcesEn, string>>
 export type UpdateWords = Readonly<Record<keyof typeof updateEn, string>>
-type Parameters = Readonly<Record<string, string | number>>
+export type Parameters = Readonly<Record<string, string | number>>
 type Load = Record<Language, () => Promise<Partial<Record<WordKey, string>>>>
 
 /** What the first view needs, and what comes with a later page. */
@@ -80,7 +80,10 @@ export async function loadMoreWords(): Promise<void> {
 }
 
 export function t(key: WordKey, parameters: Parameters = {}): string {
-  const text = words.value[key] ?? key
+  return filled(words.value[key] ?? key, parameters)
+}
+
+function filled(text: string, parameters: Parameters): string {
   return text.replaceAll(/\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g, (_, name: string, one?: string, other?: string) => {
     const it = parameters[name] ?? ''
     if (one !== undefined) return (new Intl.PluralRules(locale()).select(Number(it)) === 'one' ? one : other) ?? ''
@@ -91,4 +94,10 @@ export function t(key: WordKey, parameters: Parameters = {}): string {
 /** A key that is put together; undefined where there is no such word. */
 export function tOf(key: string): string | undefined {
   return words.value[key as WordKey]
+}
+
+/** As tOf, with its places filled. */
+export function tFilled(key: string, parameters: Parameters): string | undefined {
+  const text = tOf(key)
+  return text === undefined ? undefined : filled(text, parameters)
 }

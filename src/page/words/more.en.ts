@@ -67,6 +67,14 @@ export const moreEn = {
   'retention.choose.nothing': 'nothing',
   'retention.window': 'of each',
   // More, everywhere
+  'retention.week': 'The last week',
+  'retention.weekAbout':
+    'Readings of the last seven days that the log knows of: those that it holds and those that it gave up. What is delivered and not kept does not count. The last two columns: had there been no link all week, by the rules below.',
+  'retention.weekKnown': 'readings',
+  'retention.weekLost': 'lost',
+  'retention.weekAggregated': 'aggregated',
+  'retention.weekWouldLose': 'these rules would lose',
+  'retention.weekWouldAggregate': 'these rules would aggregate',
   allClasses: 'all classes',
   readingsUnit: 'readings',
   removeNumber: 'Remove line {n}',
@@ -238,7 +246,7 @@ export const moreEn = {
   'settings.confirm': 'When it is applied',
   'settings.confirmHint': 'Goes back by itself, even if you lose the connection or close the browser.',
   'settings.stands': 'it stands at once',
-  'settings.within': 'take it back unless I keep it within {n} min',
+  'settings.within': 'back if not kept in {n} min',
   'settings.outcome.current': 'in force',
   'settings.outcome.pending': 'to be kept',
   'settings.outcome.replaced': 'replaced',

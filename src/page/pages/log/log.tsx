@@ -47,7 +47,7 @@ function Held() {
           </>
         )}
       </p>
-      <Table caption={t('log.held')} columns={columns(log.bytesMax)} rows={classes} keyOf={(own) => own.name} />
+      <Table class="counts" caption={t('log.held')} columns={columns(log.bytesMax)} rows={classes} keyOf={(own) => own.name} />
     </Card>
   )
 }

@@ -5,8 +5,9 @@ import type { Tone } from '../../parts/badge.tsx'
 import { Badge } from '../../parts/badge.tsx'
 import { Card } from '../../parts/card.tsx'
 import { CopyButton } from '../../parts/copy.tsx'
+import { wordsOf } from '../../parts/issue-text.ts'
 import type { WordKey } from '../../words/index.ts'
-import { t, tOf } from '../../words/index.ts'
+import { t } from '../../words/index.ts'
 
 const TONES: Record<Issue['severity'], Tone> = { problem: 'problem', warning: 'attention', info: 'info' }
 const ORDER: readonly Issue['severity'][] = ['problem', 'warning', 'info']
@@ -32,15 +33,16 @@ export function Issues({ it }: { readonly it: Status }) {
 
 function Shown({ issue, status }: { readonly issue: Issue; readonly status: Status }) {
   const fix = fixOf(issue, status)
+  const { title, text, remedy } = wordsOf(issue)
   return (
     <>
       <Badge tone={TONES[issue.severity]}>{t(`severity.${issue.severity}`)}</Badge>
       <div>
         <p>
-          <strong>{tOf(`issue.${issue.code}`) ?? issue.text}</strong>
+          <strong>{title ?? text}</strong>
         </p>
-        {tOf(`issue.${issue.code}`) !== undefined && <p>{issue.text}</p>}
-        <p class="remedy">{issue.remedy}</p>
+        {title !== undefined && <p>{text}</p>}
+        <p class="remedy">{remedy}</p>
       </div>
       <div class="actions">
         {fix && (

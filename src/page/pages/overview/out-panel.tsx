@@ -1,5 +1,5 @@
 import type { Status, UplinkReport } from '../../../core/status.ts'
-import { number, rate } from '../../format/number.ts'
+import { rate } from '../../format/number.ts'
 import { duration } from '../../format/time.ts'
 import { Card } from '../../parts/card.tsx'
 import { Spark } from '../../parts/spark.tsx'
@@ -49,7 +49,9 @@ function Uplink({ it }: { readonly it: UplinkReport }) {
       </a>
       <dl class="pairs">
         <dt>{t('overview.lag')}</dt>
-        <dd>{it.lagReadings === 0 ? t('overview.noLag') : `${number(it.lagReadings)} · ${duration(it.lagSeconds)}`}</dd>
+        <dd>
+          {it.lagReadings === 0 ? t('overview.noLag') : t('overview.lagOf', { n: it.lagReadings, time: duration(it.lagSeconds) })}
+        </dd>
         <dt>{t('overview.caughtUp')}</dt>
         <dd>{etaOf(it)}</dd>
       </dl>

@@ -3,6 +3,7 @@ import type { Document, YAMLMap } from 'yaml'
 import { isMap, isSeq, parseDocument } from 'yaml'
 import type { ClassWhatIf, Keep, LadderStep } from '../../../core/retention.ts'
 import { parseBytes, parseDurationMs, parsePercent } from '../../../core/units.ts'
+import { isVar, textOf } from '../../settings-text/scalar.ts'
 
 export interface StepDraft {
   readonly on: 'offlineFor' | 'filledTo'
@@ -40,7 +41,7 @@ export function draftsOf(text: string): ClassDraft[] | undefined {
   if (document.errors.length > 0) return undefined
   const file = document.toJS() as { classes?: unknown } | null
   const classes = file?.classes ?? [{ name: 'default' }]
-  if (!Array.isArray(classes)) return undefined
+  if (!Array.isArray(classes) || hasVar(classes)) return undefined
   return (classes as ClassInFile[]).map((it) => ({
     name: String(it.name ?? ''),
     was: String(it.name ?? ''),
@@ -48,6 +49,12 @@ export function draftsOf(text: string): ClassDraft[] | undefined {
     whenFull: it.whenFull === 'wait' ? 'wait' : 'reduce',
     ladder: Array.isArray(it.ladder) ? (it.ladder as StepInFile[]).map(stepDraft) : [],
   }))
+}
+
+/** Of the box's own values only the box knows how long or large they are. */
+function hasVar(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return isVar(textOf(value)) || Object.values(value).some(hasVar)
 }
 
 function stepDraft({ offlineFor, filledTo, keep }: StepInFile): StepDraft {

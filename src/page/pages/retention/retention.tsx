@@ -13,6 +13,7 @@ import type { ClassDraft } from './draft.ts'
 import { draftsOf, whatIfOf, withDrafts } from './draft.ts'
 import { ClassCard } from './class-card.tsx'
 import { spanOf } from './ladder.ts'
+import { LastWeek } from './last-week.tsx'
 import { Outages } from './outages.tsx'
 import { useLeft } from './use-left.ts'
 import { ASKED_MS } from './what-if.ts'
@@ -64,6 +65,7 @@ function Editor({ before, again }: { readonly before: readonly ClassDraft[]; rea
       <PageHead title={t('retention')} text={t('retention.about')} />
       {error !== undefined && <ErrorView error={error} />}
       <Outages spanMs={spanMs} outageMs={outageMs} onOutage={setOutage} left={left} isChanged={isChanged} />
+      <LastWeek left={(isChanged ? left.after : undefined) ?? left.now} />
       <ol class="classes">
         {drafts.map((draft, at) => (
           <li key={draft.was ?? `new-${at}`}>

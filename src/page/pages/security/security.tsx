@@ -2,6 +2,7 @@
 import '../../more.css'
 import { Badge } from '../../parts/badge.tsx'
 import { Card, PageHead } from '../../parts/card.tsx'
+import { wordsOf } from '../../parts/issue-text.ts'
 import { Empty } from '../../parts/states.tsx'
 import { may } from '../../state/session.ts'
 import { status } from '../../state/status.ts'
@@ -44,8 +45,8 @@ function Unprotected() {
       <ul class="lines">
         {open.map((it) => (
           <li key={it.text}>
-            <Badge tone="attention">{t('security.open')}</Badge> {it.text}
-            <p class="remedy">{it.remedy}</p>
+            <Badge tone="attention">{t('security.open')}</Badge> {wordsOf(it).text}
+            <p class="remedy">{wordsOf(it).remedy}</p>
           </li>
         ))}
         {without.map((it) => (

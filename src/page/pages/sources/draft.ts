@@ -1,5 +1,6 @@
 // A source's entry as the form holds it: texts by key, turned back into what the settings have.
 import type { Entry } from '../../settings-text/entries.ts'
+import { textOf, valueOf as scalarOf } from '../../settings-text/scalar.ts'
 import type { ProtocolSpec } from './form-spec.ts'
 
 export type Line = Readonly<Record<string, string>>
@@ -32,16 +33,11 @@ export function draftOf(entry: Entry, spec: ProtocolSpec, isNew: boolean): Draft
   }
 }
 
-/** What is no text (the format of a time, a list) is left to the text of the settings. */
-function textOf(value: unknown): string {
-  return value === undefined || value === null || typeof value === 'object' ? '' : String(value)
-}
-
 /** Numbers as numbers; what is none stays, for the check to say so. */
 function valueOf(text: string, isNumber: boolean): unknown {
   const trimmed = text.trim()
   if (trimmed === '') return undefined
-  return isNumber && /^-?\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : trimmed
+  return isNumber && /^-?\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : scalarOf(trimmed)
 }
 
 /** The entry with what the form says; keys that the form does not know stay as `before` has them. */
@@ -53,7 +49,9 @@ export function entryFrom(draft: Draft, spec: ProtocolSpec, before: Entry, secre
         ? secretNames[field.key] === undefined
           ? at(before, field.key)
           : { secret: secretNames[field.key] }
-        : typeof at(before, field.key) === 'object' && (draft.values[field.key] ?? '') === ''
+        : typeof at(before, field.key) === 'object' &&
+            textOf(at(before, field.key)) === '' &&
+            (draft.values[field.key] ?? '') === ''
           ? at(before, field.key)
           : numberLike(field.key, draft.values[field.key] ?? '', field.kind === 'number')
     put(entry, field.key.split('.'), value)

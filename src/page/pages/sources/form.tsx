@@ -11,6 +11,7 @@ import { ErrorView } from '../../parts/states.tsx'
 import type { Entry } from '../../settings-text/entries.ts'
 import { putEntry } from '../../settings-text/entries.ts'
 import { NO_PROBLEMS, otherProblems, problemAt, problemsOf } from '../../settings-text/problems.ts'
+import { isVar } from '../../settings-text/scalar.ts'
 import { prepare, show } from '../../state/proposal.ts'
 import { t } from '../../words/index.ts'
 import type { Draft } from './draft.ts'
@@ -149,10 +150,11 @@ interface FieldProps {
 
 function Field({ spec, draft, error, isStored, onInput }: FieldProps) {
   const value = draft.values[spec.key] ?? ''
-  const hint = spec.hint && t(spec.hint)
+  const hint = isVar(value) ? t('form.ownValue') : spec.hint && t(spec.hint)
   const usual = spec.otherwise === undefined ? undefined : t('form.otherwise', { value: spec.otherwise })
   if (spec.kind === 'select') {
-    const choices = (spec.choices ?? []).map((it) => ({ value: it, text: it === '' ? (usual ?? '—') : it }))
+    const listed = isVar(value) ? [value, ...(spec.choices ?? [])] : (spec.choices ?? [])
+    const choices = listed.map((it) => ({ value: it, text: it === '' ? (usual ?? '—') : it }))
     return <SelectField label={t(spec.label)} value={value} choices={choices} hint={hint} error={error} onInput={onInput} />
   }
   if (spec.kind === 'secret') {

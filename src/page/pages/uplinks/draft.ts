@@ -1,6 +1,7 @@
 // An uplink as somebody edits it, and how it goes back into the settings file, with its comments and with keys that no field shows.
 import type { Document, YAMLMap } from 'yaml'
 import { isMap, isSeq, parseDocument } from 'yaml'
+import { isVar, textOf, valueOf } from '../../settings-text/scalar.ts'
 
 export interface UplinkDraft {
   readonly name: string
@@ -58,12 +59,18 @@ export const NEW_UPLINK: UplinkDraft = {
   windows: [],
 }
 
-const text = (value: unknown) => (value === undefined || value === null ? '' : String(value))
 const tree = (value: unknown): Tree => (typeof value === 'object' && value !== null ? (value as Tree) : {})
 const list = (value: unknown): readonly Tree[] => (Array.isArray(value) ? value.map(tree) : [])
-const classesText = (value: unknown) => (Array.isArray(value) ? value.join(', ') : text(value ?? 'all'))
+/** A list of one value of the box has a comma behind it: without, the value itself is the list. */
+const classesText = (value: unknown) => {
+  const text = Array.isArray(value) ? value.map(textOf).join(', ') : textOf(value ?? 'all')
+  return Array.isArray(value) && isVar(text) ? `${text},` : text
+}
+const brokersText = (value: unknown) => (Array.isArray(value) ? value.map(textOf).join('\n') : textOf(value))
+/** Values of the box stand among the others. */
+const partsOf = (given: string) => (given.match(/\{[^}]*\}|[^\s,]+/g) ?? []).map(valueOf)
 /** `{ secret: NAME }`, or the text itself. */
-const secretName = (value: unknown) => text(tree(value)['secret'])
+const secretName = (value: unknown) => textOf(tree(value)['secret'])
 
 export function uplinkDraft(file: string, name: string): UplinkDraft | undefined {
   const found = list(tree(parseDocument(file).toJS())['uplinks']).find((it) => it['name'] === name)
@@ -74,23 +81,23 @@ function draftOf(it: Tree): UplinkDraft {
   const kafka = tree(it['kafka'])
   const [tls, sasl, lanes] = [tree(kafka['tls']), tree(kafka['sasl']), tree(it['lanes'])]
   return {
-    name: text(it['name']),
-    brokers: Array.isArray(kafka['brokers']) ? kafka['brokers'].join('\n') : '',
+    name: textOf(it['name']),
+    brokers: brokersText(kafka['brokers']),
     tls: kafka['tls'] !== undefined,
-    serverName: text(tls['serverName']),
-    ca: secretName(tls['ca']) || text(typeof tls['ca'] === 'string' ? tls['ca'] : ''),
-    mechanism: text(sasl['mechanism']) as UplinkDraft['mechanism'],
-    user: text(sasl['user'] ?? sasl['clientId']),
+    serverName: textOf(tls['serverName']),
+    ca: secretName(tls['ca']) || textOf(tls['ca']),
+    mechanism: textOf(sasl['mechanism']) as UplinkDraft['mechanism'],
+    user: textOf(sasl['user'] ?? sasl['clientId']),
     secret: secretName(sasl['password'] ?? sasl['clientSecret']),
-    tokenEndpoint: text(sasl['tokenEndpoint']),
-    insecure: text(kafka['insecure']),
+    tokenEndpoint: textOf(sasl['tokenEndpoint']),
+    insecure: textOf(kafka['insecure']),
     records: it['records'] === 'blocks' ? 'blocks' : 'readings',
-    liveShare: text(lanes['liveShare']),
+    liveShare: textOf(lanes['liveShare']),
     backlog: lanes['backlog'] === 'newest-first' ? 'newest-first' : 'oldest-first',
     links: list(it['links']).map(linkDraft),
     windows: list(it['windows']).map((own) => ({
-      at: text(own['at']),
-      zone: text(own['zone']),
+      at: textOf(own['at']),
+      zone: textOf(own['zone']),
       classes: classesText(own['classes']),
     })),
   }
@@ -99,11 +106,11 @@ function draftOf(it: Tree): UplinkDraft {
 function linkDraft(it: Tree): LinkDraft {
   const budget = tree(it['budget'])
   return {
-    interface: text(it['interface']),
+    interface: textOf(it['interface']),
     classes: classesText(it['classes']),
-    rate: text(it['bytesPerSecondMax']),
-    budget: text(budget['bytes']),
-    per: (text(budget['per']) || 'month') as LinkDraft['per'],
+    rate: textOf(it['bytesPerSecondMax']),
+    budget: textOf(budget['bytes']),
+    per: (textOf(budget['per']) || 'month') as LinkDraft['per'],
   }
 }
 
@@ -149,15 +156,21 @@ function added(document: Document): YAMLMap {
 
 function putKafka(document: Document, node: YAMLMap, draft: UplinkDraft): void {
   const set = (path: readonly string[], value: unknown) => put(document, node, ['kafka', ...path], value)
-  set(['brokers'], draft.brokers.split(/[\s,]+/).filter(Boolean))
+  const before = node.getIn(['kafka', 'brokers'], true) as { toJSON?: () => unknown } | undefined
+  if (brokersText(before?.toJSON?.()) !== draft.brokers) set(['brokers'], partsOf(draft.brokers))
   if (!draft.tls) set(['tls'], undefined)
   else {
     if (!node.hasIn(['kafka', 'tls'])) set(['tls'], {})
     set(['tls', 'serverName'], draft.serverName || undefined)
-    set(['tls', 'ca'], draft.ca === '' ? undefined : draft.ca.includes('-----BEGIN') ? draft.ca : { secret: draft.ca })
+    set(['tls', 'ca'], caTree(draft.ca))
   }
   putSasl(set, draft)
   set(['insecure'], draft.insecure || undefined)
+}
+
+function caTree(ca: string): unknown {
+  if (ca === '') return undefined
+  return ca.includes('-----BEGIN') || isVar(ca) ? ca : { secret: ca }
 }
 
 function putSasl(
@@ -175,7 +188,8 @@ function putSasl(
 }
 
 /** What is as it was stays as it stands, comments and all; undefined takes the key out. */
-function put(document: Document, node: YAMLMap, path: readonly string[], value: unknown): void {
+function put(document: Document, node: YAMLMap, path: readonly string[], given: unknown): void {
+  const value = typeof given === 'string' ? valueOf(given) : given
   const before = node.getIn(path, true) as { toJSON?: () => unknown } | undefined
   if (value === undefined) {
     if (before !== undefined) node.deleteIn(path)
@@ -198,17 +212,17 @@ function merged(node: YAMLMap, key: string, links: readonly Tree[]): Tree[] {
 }
 
 const classesTree = (given: string) =>
-  given.trim() === '' || given.trim() === 'all' ? 'all' : given.split(/[\s,]+/).filter(Boolean)
+  given.trim() === '' || given.trim() === 'all' ? 'all' : isVar(given) ? valueOf(given) : partsOf(given)
 
 function linkTree(it: LinkDraft): Tree {
   return {
-    interface: it.interface,
+    interface: valueOf(it.interface),
     classes: classesTree(it.classes),
-    ...(it.rate !== '' && { bytesPerSecondMax: it.rate }),
-    ...(it.budget !== '' && { budget: { bytes: it.budget, per: it.per } }),
+    ...(it.rate !== '' && { bytesPerSecondMax: valueOf(it.rate) }),
+    ...(it.budget !== '' && { budget: { bytes: valueOf(it.budget), per: it.per } }),
   }
 }
 
 function windowTree(it: WindowDraft): Tree {
-  return { at: it.at, ...(it.zone !== '' && { zone: it.zone }), classes: classesTree(it.classes) }
+  return { at: valueOf(it.at), ...(it.zone !== '' && { zone: valueOf(it.zone) }), classes: classesTree(it.classes) }
 }

@@ -15,8 +15,7 @@ export function ClassesNow({ view }: { readonly view: UplinkView }) {
       <ul class="lines">
         {view.classes.map((it) => (
           <li key={it.name}>
-            <Badge tone={it.sent ? 'ok' : 'off'}>{it.name}</Badge>{' '}
-            {it.sent ? t('uplinks.sent') : `${tOf(`uplinks.why.${it.code ?? ''}`) ?? ''} ${it.text ?? ''}`}{' '}
+            <Badge tone={it.sent ? 'ok' : 'off'}>{it.name}</Badge> {it.sent ? t('uplinks.sent') : whyNot(it)}{' '}
             {it.until !== undefined && (
               <span class="quiet">
                 {t('until')} <Time micros={it.until} />
@@ -27,6 +26,13 @@ export function ClassesNow({ view }: { readonly view: UplinkView }) {
       </ul>
     </section>
   )
+}
+
+/** Where the code and the time say all of it, the box's own words are left out: they are English. */
+function whyNot({ code, text, until }: UplinkView['classes'][number]): string {
+  const why = tOf(`uplinks.why.${code ?? ''}`)
+  if (why === undefined) return text ?? ''
+  return code === 'window' && until !== undefined ? why.replace(/:$/, '') : `${why} ${text ?? ''}`
 }
 
 export function Links({ view }: { readonly view: UplinkView }) {

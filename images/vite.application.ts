@@ -1,0 +1,46 @@
+// The application as the device has it: src → build/application. Commands and threads stay files of their own, protocols are loaded when they are needed.
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Plugin } from 'vite'
+import { defineConfig } from 'vite'
+
+const root = join(import.meta.dirname, '..')
+const workers = join(root, 'src/workers')
+
+/** Native parts, what starts threads by its own path, and what is required by name while it runs: packages on the device. */
+export const PACKAGES = ['better-sqlite3', '@serialport/bindings-cpp', 'pino', 'jsonata']
+/** Not on the device: the OPC UA server of the simulated plant, a lock that one library can do without. */
+const ABSENT = ['node-opcua', 'proper-lockfile']
+
+/** Threads are started by the address of their source: here they stand beside everything else, without types. */
+function threadsByName(): Plugin {
+  return {
+    name: 'threads-by-name',
+    transform: {
+      filter: { id: /\/src\/workers\/.*\.ts$/ },
+      handler: (code) => code.replaceAll(/\.ts(['"`]), import\.meta\.url/g, '.js$1, import.meta.url'),
+    },
+  }
+}
+
+const threads = readdirSync(workers).filter((it) => /^(keeper|writer|uplink|protocol|scan|settings)\.ts$/.test(it))
+
+export default defineConfig({
+  root,
+  plugins: [threadsByName()],
+  publicDir: false,
+  ssr: { target: 'node', noExternal: true, external: [...PACKAGES, ...ABSENT] },
+  build: {
+    ssr: true,
+    outDir: join(root, 'build/application'),
+    emptyOutDir: true,
+    target: 'node24',
+    minify: false,
+    reportCompressedSize: false,
+    rolldownOptions: {
+      external: [...PACKAGES, ...ABSENT],
+      input: [join(root, 'src/cli.ts'), join(root, 'src/zones.ts'), ...threads.map((it) => join(workers, it))],
+      output: { entryFileNames: '[name].js', chunkFileNames: 'part-[name]-[hash].js' },
+    },
+  },
+})

@@ -1,0 +1,46 @@
+// An issue in the language of this browser. The agent says it in English under a stable code; what its sentence is about is taken out of it, and put
+// into the sentence of that code. Where that fails, its own words stand below a title that is translated.
+import type { Issue } from '../../core/status.ts'
+import type { Parameters } from '../words/index.ts'
+import { tFilled, tOf } from '../words/index.ts'
+
+/** As the agent's sentences are made. */
+const SENTENCES: Readonly<Record<string, RegExp>> = {
+  'source-down': /^Source (?<name>.+?) is down: (?<detail>.*)$/s,
+  'source-insecure': /^source (?<name>.+?) is not protected: (?<detail>.*)$/s,
+  'uplink-insecure': /^uplink (?<name>.+?) is not protected: (?<detail>.*)$/s,
+  'uplink-at-least-once': /^uplink (?<name>.+?) delivers at least once/,
+  'uplink-blocked': /^Uplink (?<name>.+?): (?<classes>.+?) must wait: (?<detail>.*)$/s,
+  'uplink-fenced': /^Uplink (?<name>.+?): another box/,
+  'uplink-waiting': /^Uplink (?<name>.+?) is waiting: (?<detail>.*)$/s,
+  'log-full': /^The log is (?<share>\d+) % full$/,
+  'disk-full': /^The disk that the log lies on is full/,
+  'log-read': /^Somebody reads journal.db/,
+  'class-waits': /^Class (?<name>.+?) has all the space/,
+  parked: /^(?<count>\d+) readings were refused/,
+  'log-damaged': /^Class (?<name>.+?): (?<count>\d+) readings are missing/,
+  'settings-pending': /^the settings of (?<name>.+?) are taken back in (?<seconds>\d+) s$/,
+}
+
+export interface IssueWords {
+  /** Undefined: the text says it. */
+  readonly title: string | undefined
+  readonly text: string
+  readonly remedy: string
+}
+
+export function wordsOf({ code, text, remedy }: Pick<Issue, 'code' | 'text' | 'remedy'>): IssueWords {
+  const found = SENTENCES[code]?.exec(text)
+  return {
+    title: tOf(`issue.${code}`),
+    text: (found && tFilled(`issueText.${code}`, numbered(found.groups ?? {}))) ?? text,
+    remedy: tOf(`issueRemedy.${code}`) ?? remedy,
+  }
+}
+
+/** Numbers are written as the language has them. */
+function numbered(groups: Readonly<Record<string, string>>): Parameters {
+  return Object.fromEntries(
+    Object.entries(groups).map(([key, it]) => [key, /^\d+$/.test(it) && key !== 'name' ? Number(it) : it]),
+  )
+}

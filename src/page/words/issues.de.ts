@@ -1,0 +1,43 @@
+// Issues in German, by their stable codes: `issue.` the title, `issueText.` what is the matter, `issueRemedy.` what to do. The agent says them in
+// English, so English needs none of these.
+export const issuesDe = {
+  'issue.uplink-at-least-once': 'Ein Uplink liefert mindestens einmal',
+  'issue.budget-spent': 'Das Budget eines Wegs ist verbraucht',
+  'issue.link-down': 'Ein Uplink hat keinen Weg',
+  'issue.disk-full': 'Die Platte des Logs ist voll',
+  'issue.log-read': 'Ein fremdes Programm hält das Log auf',
+  'issue.class-waits': 'Quellen einer Klasse warten',
+  'issue.parked': 'Das Ziel hat Messwerte endgültig abgelehnt',
+  'issue.log-damaged': 'Im Log fehlen Messwerte',
+  'issue.settings-pending': 'Eine Änderung der Einstellungen wartet auf Bestätigung',
+
+  'issueText.source-down': 'Quelle {name}: {detail}',
+  'issueText.source-insecure': 'Quelle {name} ist nicht geschützt: {detail}',
+  'issueText.uplink-insecure': 'Uplink {name} ist nicht geschützt: {detail}',
+  'issueText.uplink-at-least-once': 'Uplink {name}: Nach einer unterbrochenen Verbindung sind manche Messwerte doppelt.',
+  'issueText.uplink-blocked': 'Uplink {name}: {classes} muss warten: {detail}',
+  'issueText.uplink-fenced': 'Uplink {name}: Ein anderes Gerät benutzt unsere Kennung.',
+  'issueText.uplink-waiting': 'Uplink {name} wartet: {detail}',
+  'issueText.log-full': 'Das Log ist zu {share} % voll.',
+  'issueText.disk-full': 'Nichts wird mehr bestätigt, bis wieder Platz ist.',
+  'issueText.log-read': 'Jemand liest journal.db und hört nicht auf: Nichts wird mehr bestätigt.',
+  'issueText.class-waits': 'Klasse {name} hat allen Platz, den sie haben darf, und gibt nichts auf: Ihre Quellen warten.',
+  'issueText.parked': '{count} Messwerte liegen hier, die das Ziel endgültig abgelehnt hat.',
+  'issueText.log-damaged': 'Klasse {name}: {count} Messwerte fehlen im Log.',
+  'issueText.settings-pending': 'Die Einstellungen von {name} gehen in {seconds} s zurück.',
+
+  'issueRemedy.source-insecure': 'Verschlüsselung und Anmeldung einschalten und „insecure“ entfernen.',
+  'issueRemedy.uplink-insecure': 'Verschlüsselung und Anmeldung einschalten und „insecure“ entfernen.',
+  'issueRemedy.uplink-at-least-once': '„guarantee: at-least-once“ entfernen, sobald der Cluster Transaktionen kann.',
+  'issueRemedy.uplink-fenced': 'Das Gerät mit derselben Kennung finden; eines der beiden braucht eine andere.',
+  'issueRemedy.log-full':
+    'Den Uplink wiederherstellen oder log.bytesMax erhöhen; das Älteste der niedrigsten Klasse geht zuerst.',
+  'issueRemedy.disk-full':
+    'Löschen, was andere Programme dort liegen ließen, oder log.bytesMax senken; dann geht es von selbst weiter.',
+  'issueRemedy.log-read': 'Das Programm beenden, das die Datei offen hat. „holdfast query“ hält nichts auf.',
+  'issueRemedy.class-waits':
+    'Den Uplink wiederherstellen, der sie nimmt, oder log.bytesMax erhöhen; es geht von selbst weiter, sobald etwas zugestellt ist.',
+  'issueRemedy.parked': 'Sie bleiben im Log und lassen sich abfragen; noch einmal senden kann das Gerät sie noch nicht.',
+  'issueRemedy.log-damaged': 'Vielleicht geht die Platte kaputt; senden Sie uns das Diagnosepaket.',
+  'issueRemedy.settings-pending': 'Oben behalten oder zurücknehmen.',
+}

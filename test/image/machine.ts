@@ -1,0 +1,164 @@
+// A virtual machine that runs an image: one QEMU process for one boot, its serial line, its page, and its disk once it is off.
+import type { ChildProcess } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { freePort } from '../plant/helpers.ts'
+import { until } from '../route/until.ts'
+
+const root = join(import.meta.dirname, '../..')
+const cache = join(root, '.cache/images')
+/** As the first boot finds it: larger than the image, so that there is something to grow into. */
+const DISK_BYTES = 4_000_000_000
+/** A machine that does other work too needs longer: BOOT_S. */
+export const BOOT_MS_MAX = Number(process.env['BOOT_S'] ?? 300) * 1000
+const OFF_MS_MAX = BOOT_MS_MAX
+
+export interface Disk {
+  readonly board: string
+  /** Below .cache/images. */
+  readonly folder: string
+  readonly path: string
+  remove(): void
+}
+
+/** A copy of what `make images` made. */
+export function newDisk(board: string): Disk {
+  const image = join(cache, board, 'out/disk.img')
+  if (!existsSync(image)) throw new Error(`there is no image of ${board}: make images`)
+  mkdirSync(join(cache, 'machines'), { recursive: true })
+  const dir = mkdtempSync(join(cache, 'machines', 'm-'))
+  const path = join(dir, 'disk.img')
+  execFileSync('cp', ['--sparse=always', '--reflink=auto', image, path])
+  truncateSync(path, DISK_BYTES)
+  return {
+    board,
+    path,
+    folder: join('machines', dir.slice(dir.lastIndexOf('/') + 1)),
+    remove: () => rmSync(dir, { recursive: true }),
+  }
+}
+
+export interface Machine {
+  /** All that came over the serial line so far, without what tells a terminal where to write. */
+  serial(): string
+  type(text: string): void
+  /** What matches, once it is there. */
+  says(pattern: RegExp, msMax?: number): Promise<RegExpExecArray>
+  /** Of the port in a zone, forwarded from this machine. */
+  readonly page: { readonly service: string; readonly plant: number; readonly uplink: number }
+  /** The power button, and until the machine is off. */
+  off(): Promise<void>
+  /** As when the plug is pulled. */
+  kill(): Promise<void>
+}
+
+/** Three ports as on a box: uplink, plant, service. */
+export async function boot(disk: Disk): Promise<Machine> {
+  const [service, plant, uplink] = [await freePort(), await freePort(), await freePort()]
+  const net = (id: string, address: string, options: string) => [
+    '-netdev',
+    `user,id=${id},${options}`,
+    '-device',
+    `virtio-net-pci,netdev=${id},addr=${address}`,
+  ]
+  const child = spawn(
+    'bash',
+    [
+      join(root, 'images/qemu.sh'),
+      disk.board,
+      disk.folder,
+      ...net('uplink', '0x10', `hostfwd=tcp:127.0.0.1:${uplink}-:443`),
+      ...net('plant', '0x11', `net=10.20.1.0/24,restrict=on,hostfwd=tcp:127.0.0.1:${plant}-10.20.1.5:443`),
+      ...net(
+        'service',
+        '0x12',
+        `net=192.168.77.0/24,host=192.168.77.200,restrict=on,dhcpstart=192.168.77.210,hostfwd=tcp:127.0.0.1:${service}-192.168.77.1:443`,
+      ),
+    ],
+    { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
+  )
+  const line = serialOf(child)
+  const ended = once(child, 'exit')
+  const kill = async () => {
+    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    await ended
+  }
+  return {
+    serial: () => line.text(),
+    type: (text) => void child.stdin.write(text),
+    async says(pattern, msMax = BOOT_MS_MAX) {
+      const found = () => pattern.exec(line.text())
+      await until(`${pattern} on the serial line`, () => found() ?? child.exitCode !== null, msMax).catch(() => undefined)
+      const it = found()
+      if (it) return it
+      throw new Error(
+        `${child.exitCode === null ? 'not in time' : 'the machine is off'}: ${pattern}; it said: ${line.text().slice(-3000)}`,
+      )
+    },
+    page: { service: `https://127.0.0.1:${service}`, plant, uplink },
+    async off() {
+      await monitor(join(disk.path, '..', 'monitor.sock'), 'system_powerdown')
+      await until('the machine is off', () => child.exitCode !== null, OFF_MS_MAX)
+    },
+    kill,
+  }
+}
+
+// oxlint-disable-next-line no-control-regex -- what tells a terminal where to write begins with ESC
+const CONTROLS = /\u001b(\[[0-9;?]*[A-Za-z]|[()][A-Za-z0-9]|[=>78cMDE])/g
+
+function serialOf({ stdout, stderr }: ChildProcess) {
+  let text = ''
+  const add = (part: Buffer) => (text += part.toString('latin1'))
+  stdout?.on('data', add)
+  stderr?.on('data', add)
+  return { text: () => text.replaceAll(CONTROLS, '').replaceAll('\r', '') }
+}
+
+async function monitor(path: string, command: string): Promise<void> {
+  const socket = connect(path)
+  await once(socket, 'connect')
+  socket.write(`${command}\n`)
+  await once(socket, 'data')
+  socket.end()
+}
+
+/** A file of the boot partition of a machine that is off. */
+export function bootFile(disk: Disk, name: string): string {
+  return inTools('mcopy', ['-i', `/work/${disk.folder}/disk.img@@1M`, `::/${name}`, '-'])
+}
+
+/** The journal that a machine left, in lines. */
+export function journalOf(disk: Disk): string {
+  const script =
+    'mkdir -p /mnt/state; mount -o loop,ro,noload,offset=$1,sizelimit=$2 $3 /mnt/state; trap "umount /mnt/state" EXIT; ' +
+    'journalctl -D /mnt/state/log/journal --no-pager -o short-monotonic'
+  const { start = 0, size = 0 } = partitions(disk)['state'] ?? {}
+  return inTools('bash', ['-euc', script, 'journal', String(start), String(size), `/work/${disk.folder}/disk.img`])
+}
+
+interface Partition {
+  readonly name: string
+  readonly start: number
+  readonly size: number
+}
+
+/** By name, in bytes. */
+export function partitions(disk: Disk): Readonly<Record<string, Partition>> {
+  const text = inTools('sfdisk', ['--json', `/work/${disk.folder}/disk.img`])
+  const { partitiontable } = JSON.parse(text) as { partitiontable: { partitions: Partition[] } }
+  return Object.fromEntries(
+    partitiontable.partitions.map((it) => [it.name, { ...it, start: it.start * 512, size: it.size * 512 }]),
+  )
+}
+
+function inTools(program: string, args: readonly string[]): string {
+  return execFileSync('bash', ['-c', '. images/common.sh; in_tools "$@"', 'tools', program, ...args], {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 100_000_000,
+  })
+}

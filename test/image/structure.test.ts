@@ -1,0 +1,107 @@
+// What images are made of, as far as no image is needed to see it.
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { closureOf } from '../../images/closure.ts'
+import { parseSettings } from '../../src/settings/read.ts'
+import { settingsSchemas } from '../../src/schemas.ts'
+
+const root = join(import.meta.dirname, '../..')
+const text = (path: string) => readFileSync(join(root, path), 'utf8')
+const units = new Set(readdirSync(join(root, 'systemd')).filter((it) => /\.(service|timer|path)$/.test(it)))
+const filesOf = (folder: string) =>
+  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((it) => it.isFile())
+    .map((it) => join(it.parentPath, it.name))
+
+describe('units', () => {
+  test('each program that one starts is on the device', () => {
+    const built = new Set(['node', 'application/cli.js', 'application/zones.js'])
+    const named = [
+      ...units,
+      ...readdirSync(join(root, 'systemd'))
+        .filter((it) => it.endsWith('.d'))
+        .map((it) => `${it}/holdfast.conf`),
+    ]
+    const programs = named.flatMap((it) => text(`systemd/${it}`).match(/\/usr\/lib\/holdfast\/[\w./-]+/g) ?? [])
+    expect(programs.length).toBeGreaterThan(8)
+    for (const it of programs) {
+      const isBuilt = built.has(it.replace('/usr/lib/holdfast/', ''))
+      expect(isBuilt || existsSync(join(root, 'rootfs', it)), it).toBe(true)
+    }
+  })
+
+  test('each unit of ours that one names is there', () => {
+    const named = [...units].flatMap((it) => text(`systemd/${it}`).match(/holdfast-[\w-]+\.(service|timer|path)/g) ?? [])
+    for (const it of named) expect(units.has(it), it).toBe(true)
+  })
+
+  test('no log-in is left where a shell could be', () => {
+    for (const it of ['getty@', 'serial-getty@'])
+      expect(text(`systemd/${it}.service.d/holdfast.conf`)).toMatch(/^ExecStart=\nExecStart=.* console /m)
+    for (const it of ['emergency', 'rescue']) {
+      const unit = text(`systemd/${it}.service.d/holdfast.conf`)
+      expect(unit).toMatch(/^ExecStart=\nExecStart=.*reboot/m)
+      expect(unit).not.toContain('sulogin')
+    }
+  })
+})
+
+test('programs of the device can be run, and its shell scripts stop at the first error', () => {
+  for (const it of [...filesOf('rootfs/usr/lib/holdfast'), join(root, 'rootfs/usr/bin/holdfast')]) {
+    expect(statSync(it).mode & 0o111, it).toBe(0o111)
+    if (!it.endsWith('boot-deadline') && !it.endsWith('bin/holdfast'))
+      expect(readFileSync(it, 'utf8'), it).toContain('\nset -eu\n')
+  }
+})
+
+test('no private key but the one for development stands in the tree of images', () => {
+  const keys = [...filesOf('images'), ...filesOf('rootfs'), ...filesOf('hardware')].filter((it) =>
+    /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----\n[A-Za-z0-9+/=]{40}/.test(readFileSync(it, 'latin1')),
+  )
+  expect(keys.map((it) => it.slice(root.length + 1))).toEqual(['images/keys/development.key.pem'])
+})
+
+test('the settings that a box begins with are right, and their bound is where the first boot looks for it', () => {
+  const file = 'rootfs/etc/holdfast/settings.yaml'
+  const checked = parseSettings(text(file), file, {
+    schemas: settingsSchemas,
+    secrets: { get: () => undefined },
+    deviceId: 'hf-7f3a',
+  })
+  expect(checked.settings.log.bytesMax).toBe(100_000_000)
+  expect(text('rootfs/usr/lib/holdfast/first-boot')).toContain('s/bytesMax: [^ ]*/')
+  expect(checked.settings.sources).toEqual([])
+})
+
+test('the boot loader has no entry that could be chosen, and asks for a user that nobody can be', () => {
+  const script = text('images/grub.cfg')
+  expect(script).toMatch(/^set superusers="nobody"\nexport superusers$/m)
+  expect(script).not.toMatch(/menuentry|password/)
+  expect(script).toMatch(/ panic=10 .*sysctl\.kernel\.sysrq=0/)
+})
+
+test('the data partition of the image is the one that grows, and no other', () => {
+  const type = /^Type=(.*)$/m.exec(text('rootfs/usr/lib/repart.d/50-data.conf'))?.[1]
+  const lines = text('images/genimage.cfg')
+    .split('\n')
+    .filter((it) => it.includes(type ?? '?'))
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).toContain('partition data')
+  expect(readdirSync(join(root, 'rootfs/usr/lib/repart.d'))).toEqual(['50-data.conf'])
+})
+
+describe('packages beside the bundle', () => {
+  const packages = {
+    'node_modules/a': { dependencies: { b: '1' }, optionalDependencies: { c: '1' } },
+    'node_modules/a/node_modules/b': { dependencies: { d: '1' } },
+    'node_modules/b': {},
+    'node_modules/d': {},
+  }
+  test('are those that Node would find, and what they need', () => {
+    expect(closureOf({ packages }, ['a'])).toEqual(['node_modules/a', 'node_modules/a/node_modules/b', 'node_modules/d'])
+  })
+  test('one that the lock file lacks is an error that names it', () => {
+    expect(() => closureOf({ packages }, ['e'])).toThrow('package-lock.json has no e')
+  })
+})
