@@ -213,7 +213,7 @@ export async function box(options: BoxOptions): Promise<Box> {
       await down('kill')
       await bus.kill()
       await looping.catch(() => undefined)
-      rmSync(dir, { recursive: true, force: true })
+      rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 })
     },
   }
   await it.power()
