@@ -34,10 +34,10 @@ test: ## All tests, on real servers
 	@bash test/ground/setup.sh test
 	@$(npm) test -- $(ONLY) $(REPORT)
 
-test-fleet: ## A rollout over three simulated boxes by a real hawkBit, which is fetched first (70 MB)
+test-fleet: ## Whole updates of simulated boxes, and a rollout over three by a real hawkBit, which is fetched first (70 MB)
 	@bash test/ground/setup.sh test
 	@bash test/fleet/hawkbit.sh fetch
-	@$(npm) test -- test/fleet
+	@$(npm) test -- --config test/fleet/vitest.config.ts
 
 check: ## Types, lint, format, unused code
 	@bash test/ground/setup.sh test

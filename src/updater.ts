@@ -142,7 +142,7 @@ export async function runUpdater(options: UpdaterOptions, signal: AbortSignal): 
     course.run(over),
     follow.run(over),
     // What has no update behind it was booted before, or left the factory: the boot loader wants to hear each time that it came up.
-    greet(store.now().job, async () => {
+    greet(store.now().job, slots, async () => {
       const { isWell } = await health(parts, null, { ...times, graceMs: 0 }, seen, over)
       if (!isWell) return said('this boot has not shown that it is well: its slot is not marked good')
       await slots.markGood()
@@ -153,7 +153,9 @@ export async function runUpdater(options: UpdaterOptions, signal: AbortSignal): 
   return restarts ? REBOOT_STATUS : 0
 }
 
-async function greet(job: Job | null, ordinary: () => Promise<void>): Promise<void> {
+async function greet(job: Job | null, slots: Slots, ordinary: () => Promise<void>): Promise<void> {
+  // What was just written and boots already is on trial.
+  if (job?.phase === 'install' && (await slots.view()).find((it) => it.isBooted)?.name === job.target) return
   if (!job || job.phase === 'fetch' || job.phase === 'ready' || job.phase === 'install') await ordinary()
 }
 

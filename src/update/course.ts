@@ -115,6 +115,8 @@ export function createCourse(parts: CourseParts): Course {
   }
 
   async function installing(job: Job, signal: AbortSignal): Promise<void> {
+    // Cut after it was written and before that was noted: what runs is it, and the other slot is the way back.
+    if ((await slots.view()).find((it) => it.isBooted)?.name === job.target) return change(job, { phase: 'try' })
     await parts.report(job, { kind: 'at', text: 'it is being installed', share: 0 })
     if (job.origin === 'slot') await slots.activateOther()
     else await writing(job, signal)

@@ -116,6 +116,7 @@ export async function box(options: BoxOptions): Promise<Box> {
       })
     }
     await until('RAUC answers', () => {
+      if (!isOn) return true
       try {
         return (
           execFileSync('rauc', ['status', '-c', at('rauc.conf')], { env: { ...process.env, ...busEnv }, stdio: 'pipe' }).length >
@@ -150,6 +151,8 @@ export async function box(options: BoxOptions): Promise<Box> {
   async function supervise(): Promise<void> {
     while (isOn) {
       await boot()
+      // Cut while it came up: what was started meanwhile goes too.
+      if (!isOn) return down('kill')
       if (runs().sick === 'panic') {
         await down('kill')
         continue
@@ -210,7 +213,7 @@ export async function box(options: BoxOptions): Promise<Box> {
       await down('kill')
       await bus.kill()
       await looping.catch(() => undefined)
-      rmSync(dir, { recursive: true, force: true })
+      rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 })
     },
   }
   await it.power()
