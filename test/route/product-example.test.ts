@@ -25,7 +25,7 @@ const PASSWORDS = { line: 'word of the line', hall: 'word of the hall' }
 const TEMPERATURE = 74.935882
 const PORT = 27_000
 
-const NOT_IN_FORCE = ['network', 'time', 'update']
+const NOT_IN_FORCE = ['network', 'time']
 
 let dir: string
 let kafka: Broker
