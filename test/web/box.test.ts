@@ -1,7 +1,7 @@
 // `--box`: the commands of one machine on another, over the panel of that one.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -50,6 +50,8 @@ async function holdfast(words: readonly string[], { token = tokens.admin, input 
   return { status, ...texts }
 }
 
+/** Its key and its certificate. */
+const ownPair = () => join(panel.dir, 'access', 'tls', 'own.pem')
 const known = () => ['--fingerprint', panel.fingerprint]
 
 test.each<readonly [words: string, expected: string | RegExp]>([
@@ -96,10 +98,10 @@ test('a token does what its role may, and none does nothing', async () => {
 })
 
 test('whoever shows another certificate gets not one byte, the token least of all', async () => {
-  const [key, cert] = ['key', 'cert'].map((it) => readFileSync(join(panel.dir, 'access', 'tls', `own-${it}.pem`)))
+  const pair = readFileSync(ownPair())
   let bytes = 0
   let connections = 0
-  const stranger = createServer({ key, cert }, (socket) => {
+  const stranger = createServer({ key: pair, cert: pair }, (socket) => {
     socket.on('data', (part) => (bytes += part.length)).on('error', () => {})
   })
   stranger.on('connection', () => connections++)
@@ -114,6 +116,9 @@ test('whoever shows another certificate gets not one byte, the token least of al
 })
 
 test('an authority vouches for a box as well as its fingerprint does', async () => {
-  expect(await holdfast(['status', '--ca', join(panel.dir, 'access', 'tls', 'own-cert.pem')])).toMatchObject({ status: 0 })
+  const [cert = ''] = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----\n/.exec(readFileSync(ownPair(), 'utf8')) ?? []
+  const ca = join(panel.dir, 'box.pem')
+  writeFileSync(ca, cert)
+  expect(await holdfast(['status', '--ca', ca])).toMatchObject({ status: 0 })
   expect(await holdfast(['status', '--fingerprint', '12'])).toMatchObject({ status: 2 })
 })

@@ -12,7 +12,7 @@ export const TRAVERSALS: readonly string[] = [
   '/assets/../../access/access.db',
   '/assets/..%2f..%2faccess%2fclaim-code',
   '/access/claim-code',
-  '/access/tls/own-key.pem',
+  '/access/tls/own.pem',
   '/run/panel.json',
   '/index.html%00.js',
   '/%c0%ae%c0%ae/%c0%ae%c0%ae/etc/passwd',
