@@ -51,6 +51,8 @@ export interface ModbusServer {
 
 const TABLES: Readonly<Record<number, RegisterTable>> = { 1: 'coil', 2: 'discrete', 3: 'holding', 4: 'input' }
 const FINISH_MS_MAX = 500
+/** Between the requests of one poll there is less than this. */
+const QUIET_MS = 60
 const BITS_MAX = 2000
 const REGISTERS_MAX = 125
 
@@ -58,8 +60,10 @@ const REGISTERS_MAX = 125
 export async function startModbusServer(parts: readonly ModbusPart[], seed: number, port: number): Promise<ModbusServer> {
   const units = new Map(parts.map((part) => [part.plan.unit, unitOf(part, seed)]))
   const sockets = new Set<Socket>()
+  let askedAt = 0
   const server = createServer((socket) => {
     sockets.add(socket)
+    socket.on('data', () => (askedAt = performance.now()))
     socket.on('close', () => sockets.delete(socket))
     serve(socket, units)
   })
@@ -74,7 +78,7 @@ export async function startModbusServer(parts: readonly ModbusPart[], seed: numb
   server.on('error', () => setTimeout(restart, 1000).unref())
   const bound = (server.address() as { port: number }).port
   for (const unit of units.values()) unit.fault.changed = restart
-  return { port: bound, stop: () => finish(server, sockets) }
+  return { port: bound, stop: () => finish(server, sockets, () => askedAt) }
 }
 
 function closeAll(server: Server, sockets: Set<Socket>): void {
@@ -82,9 +86,11 @@ function closeAll(server: Server, sockets: Set<Socket>): void {
   for (const socket of sockets) socket.destroy()
 }
 
-/** Answers that were written still arrive. */
-async function finish(server: Server, sockets: Set<Socket>): Promise<void> {
+/** A poll that has begun is answered to its end, for half of one is none to whoever polls; answers that were written still arrive. */
+async function finish(server: Server, sockets: Set<Socket>, askedAt: () => number): Promise<void> {
   if (server.listening) server.close()
+  const quiet = performance.now() + FINISH_MS_MAX
+  while (sockets.size > 0 && performance.now() < Math.min(quiet, askedAt() + QUIET_MS)) await sleep(5)
   for (const socket of sockets) socket.removeAllListeners('data').end()
   const deadline = performance.now() + FINISH_MS_MAX
   while (sockets.size > 0 && performance.now() < deadline) await sleep(10)
