@@ -35,6 +35,13 @@ describe('every reading comes back, bit by bit', () => {
     for (const series of [0, 1, 2, 3, 4])
       roundTrip([row({ series, bits: kindOf(series) === 'long' ? 2n ** 63n : bitsOf(1), content: 'x' })])
   })
+  test('doubles beside decimals, as near as a distance holds and farther', () => {
+    for (const ulps of [1n, 64n, 65n, 126n, 127n, 128n, 150n, 199n, 200n, 201n, 300n])
+      for (const sign of [1n, -1n])
+        roundTrip(
+          Array.from({ length: 300 }, (_, i) => row({ bits: bitsOf((2_000 + ((i * 7_919) % 1_009)) / 100) + sign * ulps })),
+        )
+  })
   test('doubles that are no ordinary numbers', () => {
     const signalling = 0x7ff0_0000_0000_0001n
     const payload = 0xfff8_dead_beef_cafen
