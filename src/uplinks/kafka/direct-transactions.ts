@@ -9,7 +9,7 @@ import { setTimeout } from 'node:timers/promises'
 import { asUnreachable, withDeadline } from '../../clients/kafka/access.ts'
 import type { Brokers } from '../../clients/kafka/direct/brokers.ts'
 import type { Connection } from '../../clients/kafka/direct/connection.ts'
-import { isKafkaError, kafkaError } from '../../clients/kafka/direct/errors.ts'
+import { kafkaError } from '../../clients/kafka/direct/errors.ts'
 import type { Producer } from '../../clients/kafka/direct/transaction-calls.ts'
 import {
   addOffsets,
@@ -29,6 +29,7 @@ import type { Failure, RecordSender } from './direct-sender.ts'
 import { CONCURRENT, CONCURRENT_MS } from './direct-sender.ts'
 import { endHanging } from './hanging.ts'
 import type { Packed } from './pack.ts'
+import { untilReady, whileBusy } from './until-ready.ts'
 
 const SOON_MS = 50
 const SOON = ['NOT_COORDINATOR', 'COORDINATOR_LOAD_IN_PROGRESS', 'COORDINATOR_NOT_AVAILABLE', 'CONCURRENT_TRANSACTIONS']
@@ -145,21 +146,5 @@ async function begin(brokers: Brokers, { producer, coordinator }: Held, packed: 
     const error = kafkaError(first.error, `${first.topic}/${first.partition}`)
     if (first.error !== CONCURRENT) return refusalOf([{ topic: first.topic, error }])
     await setTimeout(CONCURRENT_MS)
-  }
-}
-
-function whileBusy<T>(work: () => Promise<T>): Promise<T> {
-  return untilReady(work, CONCURRENT_MS, ['CONCURRENT_TRANSACTIONS'])
-}
-
-/** Whoever calls has a deadline, and destroys the client when it is over: then this ends too. */
-async function untilReady<T>(work: () => Promise<T>, everyMs: number, errors: readonly string[]): Promise<T> {
-  for (;;) {
-    try {
-      return await work()
-    } catch (error) {
-      if (!isKafkaError(error, ...errors)) throw error
-      await setTimeout(everyMs)
-    }
   }
 }

@@ -13,9 +13,8 @@ import type { RecordBatch } from '../../clients/kafka/batches.ts'
 import { forEachRecord, isAbort } from '../../clients/kafka/batches.ts'
 import { withDeadline } from '../../clients/kafka/access.ts'
 import type { Brokers } from '../../clients/kafka/direct/brokers.ts'
-import type { ActiveProducer, StoredOffset } from '../../clients/kafka/direct/calls.ts'
-import { describeProducers, DESCRIBE_PRODUCERS, offsetFetch } from '../../clients/kafka/direct/calls.ts'
-import { isKafkaError, kafkaError } from '../../clients/kafka/direct/errors.ts'
+import type { StoredOffset } from '../../clients/kafka/direct/calls.ts'
+import { kafkaError } from '../../clients/kafka/direct/errors.ts'
 import type { Producer } from '../../clients/kafka/direct/transaction-calls.ts'
 import { addOffsets, addPartitions, endTxn } from '../../clients/kafka/direct/transaction-calls.ts'
 import type { PartitionReader } from '../../clients/kafka/fetch.ts'
@@ -23,16 +22,14 @@ import { contains } from '../../core/intervals.ts'
 import { Unreachable } from '../../core/errors.ts'
 import type { Position } from '../../core/position.ts'
 import { BEGIN_MS_MAX, TRANSACTION_MS_MAX } from './deadlines.ts'
+import type { Found, Looked, Place, TopicPartition } from './hanging-look.ts'
+import { ALL, look, stored } from './hanging-look.ts'
 import { decodePosition } from './position.ts'
+import { whileBusy } from './until-ready.ts'
 import { newTold, readClaim, readTold } from './verify/records.ts'
 
 /** What the uplink knows that a client of Kafka does not. */
-export interface Ours {
-  /** Of the position, which lies at partition 0 of `events`. */
-  readonly group: string
-  readonly events: string
-  /** All that our records may go to. */
-  readonly topics: readonly string[]
+export interface Ours extends Looked {
   /** The last transaction that we were told is committed. */
   readonly told: number
   /** Lends a reader of the topics. */
@@ -41,20 +38,8 @@ export interface Ours {
   ended(what: 'commit' | 'abort', where: readonly string[]): void
 }
 
-interface Place extends ActiveProducer {
-  readonly topic: string
-}
-
-interface Found {
-  /** All places that know our producer. */
-  readonly places: readonly Place[]
-  readonly open: readonly Place[]
-  readonly isPositionOpen: boolean
-}
-
 /** Two looks with this between them: a broker that is behind says what was. */
 const LOOK_AGAIN_MS = 1_000
-const BUSY_MS = 20
 /** Records from the end of a partition among which our last ones are looked for; it grows. */
 const TAIL_MIN = 1_000
 const TAIL_MAX = 4_000_000
@@ -64,15 +49,17 @@ const REMEDY =
 
 /** Right after `producer` was taken. True when there was one and it has been ended: then the producer's numbers are used up. */
 export async function endHanging(brokers: Brokers, producer: Producer, ours: Ours, signal: AbortSignal): Promise<boolean> {
-  const first = await withDeadline('look for open transactions', BEGIN_MS_MAX, signal, look(brokers, producer, ours))
-  if (!hangs(first)) return false
+  const looking = (where: 'open' | 'everywhere') =>
+    withDeadline('look for open transactions', BEGIN_MS_MAX, signal, look(brokers, producer, ours, where))
+  if (!hangs(await looking('open'))) return false
   await setTimeout(LOOK_AGAIN_MS, undefined, { signal })
-  const found = await withDeadline('look for open transactions', BEGIN_MS_MAX, signal, look(brokers, producer, ours))
+  const found = await looking('everywhere')
   if (!hangs(found)) return false
   const what = await withDeadline('read what is open', TRANSACTION_MS_MAX, signal, decide(brokers, found, ours))
-  await withDeadline('end what hangs', BEGIN_MS_MAX, signal, end(brokers, producer, found, ours, what))
+  const places = placesOf(found)
+  await withDeadline('end what hangs', BEGIN_MS_MAX, signal, end(brokers, producer, places, found.isPositionOpen, ours, what))
   ours.ended(what, [
-    ...found.open.map((it) => `${it.topic}/${it.partition}`),
+    ...places.map((it) => `${it.topic}/${it.partition}`),
     ...(found.isPositionOpen ? [`group ${ours.group}`] : []),
   ])
   return true
@@ -80,55 +67,15 @@ export async function endHanging(brokers: Brokers, producer: Producer, ours: Our
 
 const hangs = ({ open, isPositionOpen }: Found) => open.length > 0 || isPositionOpen
 
-async function look(brokers: Brokers, producer: Producer, ours: Ours): Promise<Found> {
-  const [isPositionOpen, places] = await Promise.all([
-    isOpen(brokers, ours),
-    Promise.all(ours.topics.map((it) => placesIn(brokers, producer, it))),
-  ])
-  const all = places.flat()
-  return { places: all, open: all.filter((it) => it.openFrom >= 0), isPositionOpen }
-}
-
-async function isOpen(brokers: Brokers, ours: Ours): Promise<boolean> {
-  try {
-    await stored(brokers, ours, 'error')
-    return false
-  } catch (error) {
-    if (isKafkaError(error, 'UNSTABLE_OFFSET_COMMIT')) return true
-    // Whoever reads the position waits for its coordinator.
-    if (error instanceof Error && error.name === 'KafkaError') return false
-    throw error
-  }
-}
-
-async function stored(brokers: Brokers, { group, events }: Ours, open: 'error' | 'before'): Promise<StoredOffset | undefined> {
-  const coordinator = await brokers.node(await brokers.coordinator('group', group))
-  return coordinator.send(offsetFetch(group, events, open))
-}
-
-/** Empty where there is no such topic, where it may not be read, or where brokers cannot say (before Kafka 2.8). */
-async function placesIn(brokers: Brokers, producer: Producer, topic: string): Promise<Place[]> {
-  const found = (await brokers.metadata([topic])).topics.find((it) => it.name === topic)
-  if (!found || found.error !== 0) return []
-  const byLeader = Map.groupBy(found.leaders.keys(), (partition) => found.leaders[partition] ?? -1)
-  const places = [...byLeader].map(async ([leader, partitions]) => {
-    if (leader < 0) return []
-    const broker = await brokers.node(leader)
-    if (broker.versionOf(DESCRIBE_PRODUCERS) === undefined) return []
-    try {
-      const all = await broker.send(describeProducers(topic, partitions))
-      return all.filter((it) => it.id === producer.id).map((it) => ({ ...it, topic }))
-    } catch (error) {
-      if (error instanceof Error && error.name === 'KafkaError') return []
-      throw error
-    }
-  })
-  return (await Promise.all(places)).flat()
+/** With the position, what cannot be seen may hang too. An end that nothing waits for does no harm. */
+function placesOf({ open, unseen, isPositionOpen }: Found): readonly TopicPartition[] {
+  return isPositionOpen ? [...open, ...unseen] : open
 }
 
 async function decide(brokers: Brokers, found: Found, ours: Ours): Promise<'commit' | 'abort'> {
   const before = positionOf(await stored(brokers, ours, 'before'))
-  if (found.isPositionOpen && ours.told > before.transaction) return 'commit'
+  const isBlind = found.unseen.some((it) => it.partition === ALL)
+  if (found.isPositionOpen && !isBlind && ours.told > before.transaction) return 'commit'
   return ours.reading(async (reader) => {
     const said = found.isPositionOpen ? await fromOthers(reader, found, before) : await fromOpen(reader, found, before)
     if (said) return said
@@ -159,7 +106,7 @@ async function fromOpen(reader: PartitionReader, { open }: Found, position: Posi
 /** By the places where the same transaction was ended: by how its last records there ended. */
 async function fromOthers(
   reader: PartitionReader,
-  { places, open }: Found,
+  { places, open, unseen }: Found,
   before: Position,
 ): Promise<'commit' | 'abort' | undefined> {
   const epoch = Math.min(...open.map((it) => it.epoch))
@@ -167,7 +114,7 @@ async function fromOthers(
     const { last, control } = await lastOf(reader, it)
     if (last.length > 0 && isCovered(last, before) === false && control) return isAbort(control) ? 'abort' : 'commit'
   }
-  return open.length > 0 ? 'abort' : undefined
+  return open.length > 0 && unseen.length === 0 ? 'abort' : undefined
 }
 
 /** Our last records of a partition, as far as they can be found, and what ended them. */
@@ -204,12 +151,13 @@ function isCovered(batches: readonly RecordBatch[], { transaction, delivered }: 
 async function end(
   brokers: Brokers,
   producer: Producer,
-  { open, isPositionOpen }: Found,
+  places: readonly TopicPartition[],
+  isPositionOpen: boolean,
   { group }: Ours,
   what: 'commit' | 'abort',
 ): Promise<void> {
   const coordinator = await brokers.node(await brokers.coordinator('transaction', producer.transaction ?? ''))
-  const topics = [...Map.groupBy(open, (it) => it.topic)].map(([topic, of]) => ({
+  const topics = [...Map.groupBy(places, (it) => it.topic)].map(([topic, of]) => ({
     topic,
     partitions: of.map((it) => it.partition),
   }))
@@ -220,15 +168,4 @@ async function end(
   })
   if (isPositionOpen) await whileBusy(() => coordinator.send(addOffsets(producer, group)))
   await whileBusy(() => coordinator.send(endTxn(producer, OLD_END, what)))
-}
-
-async function whileBusy(work: () => Promise<unknown>): Promise<void> {
-  for (;;) {
-    try {
-      return void (await work())
-    } catch (error) {
-      if (!isKafkaError(error, 'CONCURRENT_TRANSACTIONS')) throw error
-      await setTimeout(BUSY_MS)
-    }
-  }
 }

@@ -1,6 +1,8 @@
 // Transactions that nobody will ever end, as a cluster leaves them behind that lost all its brokers at once: the next that takes the identity ends them,
 // and every sequence is there once. The broker is told not to check who is in a transaction, so that one can be written that its coordinator knows
 // only in part.
+import type { AclEntry } from 'kafkajs'
+import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Brokers } from '../../../src/clients/kafka/direct/brokers.ts'
 import { brokersOf } from '../../../src/clients/kafka/direct/brokers.ts'
@@ -13,13 +15,15 @@ import {
   produce,
   txnOffsetCommit,
 } from '../../../src/clients/kafka/direct/transaction-calls.ts'
+import { Unreachable } from '../../../src/core/errors.ts'
+import type { Position } from '../../../src/core/position.ts'
 import { encodePosition } from '../../../src/uplinks/kafka/position.ts'
 import { jsonFormat } from '../../../src/uplinks/kafka/format.ts'
 import { packer } from '../../../src/uplinks/kafka/pack.ts'
 import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../../kafka/broker.ts'
-import { createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
-import { CLIENTS, NEVER, openFor, settled, untilItWorks } from './cluster.ts'
+import { adminOf, createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
+import { CLIENTS, NEVER, ofDevice, openFor, readTopic, settled, untilItWorks } from './cluster.ts'
 import { batchOf, doubles, positionOf, rawStream } from './slices.ts'
 
 const PARTITIONS = 3
@@ -29,7 +33,11 @@ const CALL_MS = 10_000
 
 let broker: Broker
 beforeAll(async () => {
-  broker = await startBroker({ portFrom: 24_820, properties: { 'transaction.partition.verification.enable': 'false' } })
+  broker = await startBroker({
+    portFrom: 24_820,
+    security: true,
+    properties: { 'transaction.partition.verification.enable': 'false' },
+  })
   await createTopics(broker.bootstrap, PARTITIONS)
   await settled(broker.bootstrap)
 }, 120_000)
@@ -178,4 +186,71 @@ test('whoever only looks is told that it is busy; a first transaction that hangs
   } finally {
     parts.brokers.destroy()
   }
+})
+
+describe('where the topic of the readings may not be read', () => {
+  const sasl = { mechanism: 'scram-sha-256', user: 'box', password: 'box-secret' } as const
+  /** Where a topic has any such rule, what none allows is denied; without one all is allowed here. */
+  const rules = ['WRITE', 'DESCRIBE'].map(
+    (operation): AclEntry => ({
+      resourceType: kafkajs.AclResourceTypes.TOPIC,
+      resourceName: TOPICS.telemetry,
+      resourcePatternType: kafkajs.ResourcePatternTypes.LITERAL,
+      operation: kafkajs.AclOperationTypes[operation as 'WRITE'],
+      permissionType: kafkajs.AclPermissionTypes.ALLOW,
+      host: '*',
+      principal: 'User:box',
+    }),
+  )
+
+  /** Whether the box may read it. */
+  async function reading(isAllowed: boolean): Promise<void> {
+    const admin = adminOf(broker.bootstrap)
+    await admin.connect()
+    if (isAllowed) await admin.deleteAcls({ filters: rules })
+    else await admin.createAcls({ acl: rules })
+    await admin.disconnect()
+  }
+
+  async function left(device: string): Promise<void> {
+    const parts = await taken(device)
+    await halfDone(parts, packed(device, 0), device, 1, { partitions: [], position: false, end: 'commit' })
+    parts.brokers.destroy()
+    await reading(false)
+  }
+
+  async function positionOfBox(device: string, told: number): Promise<Position | 'none'> {
+    const uplink = await openFor(broker.addresses.sasl, device, { sasl, headers: 'id' })
+    try {
+      return await uplink.position(NEVER, told)
+    } finally {
+      await uplink.close()
+    }
+  }
+
+  test('what we were told is committed is committed in every partition', { timeout: 60_000 }, async () => {
+    await left('told-only')
+    try {
+      expect(await positionOfBox('told-only', 1)).toMatchObject({ transaction: 1 })
+    } finally {
+      await reading(true)
+    }
+    const records = ofDevice(
+      await readTopic(broker.bootstrap, TOPICS.telemetry, (all) => ofDevice(all, 'told-only').length >= READINGS),
+      'told-only',
+    )
+    expect(records).toHaveLength(READINGS)
+  })
+
+  test('what nobody can decide is said, with what to do, and is ended once it may be read', { timeout: 60_000 }, async () => {
+    await left('undecided')
+    try {
+      const error = await positionOfBox('undecided', 0).catch((it: unknown) => it)
+      expect(error).toBeInstanceOf(Unreachable)
+      expect(error).toMatchObject({ code: 'hanging-transaction', remedy: expect.stringContaining('allow Read') })
+    } finally {
+      await reading(true)
+    }
+    await untilItWorks(async () => expect(await positionOfBox('undecided', 0)).toBe('none'))
+  })
 })

@@ -186,9 +186,11 @@ export function offsetFetch(group: string, topic: string, open: 'error' | 'befor
   })
 }
 
-/** The high watermark of partitions, by partition. */
-export function listEnds(topic: string, partitions: readonly number[]): Call<ReadonlyMap<number, bigint>> {
-  const body = encoder().int32(-1).int8(0)
+/** The high watermark of partitions, by partition; `stable`: where the oldest open transaction begins, if that is before it. */
+export function listEnds(topic: string, partitions: readonly number[], stable = false): Call<ReadonlyMap<number, bigint>> {
+  const body = encoder()
+    .int32(-1)
+    .int8(stable ? 1 : 0)
   body.array([topic], (name) => {
     body.text(name).array(partitions, (it) => body.int32(it).int64(-1n))
   })
