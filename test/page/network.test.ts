@@ -150,6 +150,18 @@ describe.skipIf(!can)('the network page', () => {
     await Promise.all([context.close(), other.context.close()])
   })
 
+  test('a browser that came by a name, or by another port, is told too that nobody answers any more', async () => {
+    const { page, context } = await open()
+    const dialog = await asked(page, 'pb', '10.20.1.9/24', '')
+    expect(await dialog.getByText('Your own way in').count()).toBe(0)
+    await page.route('**/api/v1/network/apply', (route) => route.abort())
+    await dialog.getByRole('button', { name: 'Apply' }).click()
+    await dialog.getByRole('alert').getByText('The box no longer answers here').waitFor()
+    await dialog.getByRole('alert').getByText('keep the change within 2 min').waitFor()
+    expect(await graveFindings(page)).toEqual([])
+    await context.close()
+  })
+
   test('somebody was faster: it is said before anything is changed; and what the settings say is put in force', async () => {
     const { page, context, complaints } = await open()
     const dialog = await asked(page, 'pb', '10.20.1.9/24', '')

@@ -43,6 +43,8 @@ export const networkDe: NetworkWords = {
   'network.theirsText': 'Jemand anderes hat diesen Anschluss seither geändert. Ihre Änderung setzt jetzt darauf auf:',
   'network.ownWay': 'Ihr eigener Weg',
   'network.gone': 'Das Gerät antwortet hier nicht mehr',
+  'network.goneText':
+    'Die Änderung gilt vielleicht schon. Öffnen Sie das Gerät unter seiner neuen Adresse, melden Sie sich an und behalten Sie die Änderung innerhalb von {n} min; die Konsole zeigt, wo es ist. Sonst ist es von selbst wieder hier.',
   'network.ownWayText':
     'Dieser Browser kommt über diesen Anschluss. Öffnen Sie das Gerät unter seiner neuen Adresse, melden Sie sich an und behalten Sie die Änderung dort innerhalb von {n} min. Sonst ist es von selbst wieder hier:',
   'network.ownWayDhcp':
