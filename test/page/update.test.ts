@@ -81,7 +81,18 @@ describe.skipIf(!can)('the update page', { timeout: 300_000 }, () => {
   })
 
   test('a bundle is chosen, installed and booted; then back to the slot before', async () => {
+    // Somebody looks at another page while the bundle is on its way.
+    const back = Promise.withResolvers<void>()
+    await page.route('**/api/v1/update/take', async (route) => {
+      await back.promise
+      await route.continue()
+    })
     await page.locator('input[type=file]').setInputFiles(made.bundle({ version: '6.0.0' }))
+    await page.getByRole('link', { name: 'About' }).first().click()
+    await page.getByRole('heading', { name: 'This box' }).waitFor()
+    await page.getByRole('link', { name: 'Update', exact: true }).first().click()
+    await page.getByRole('progressbar', { name: 'The bundle is handed over' }).waitFor()
+    back.resolve()
     await until('it stays', async () => (await it.updater.status().catch(() => undefined))?.last?.outcome === 'good', 120_000)
     await page.getByText('good', { exact: true }).waitFor()
     await page.getByRole('row', { name: /^B 6\.0\.0 runs/ }).waitFor()
