@@ -58,5 +58,6 @@ export const networkDe: NetworkWords = {
   'network.ipOnly': 'Nameserver eines Anschlusses werden notiert und gelten, sobald systemd-networkd auf diesem System läuft.',
   'network.seenOnly': 'Nur zu sehen',
   'network.noHelper': 'Auf dieser Maschine läuft kein Helfer mit root-Rechten: Adressen sind hier zu sehen und nicht zu ändern.',
-  'network.noHelperRemedy': 'Als root gestartet, macht er sie änderbar:',
+  'network.noHelperRemedy':
+    'Auf einem Gerät mit dem Image von Holdfast startet er von selbst wieder. Auf einem eigenen Rechner starten Sie ihn als root:',
 }

@@ -55,5 +55,6 @@ export const networkEn = {
   'network.ipOnly': 'Name servers of a port are written down and count once systemd-networkd runs on this system.',
   'network.seenOnly': 'Only seen',
   'network.noHelper': 'No helper of root runs on this machine: addresses can be seen here and not changed.',
-  'network.noHelperRemedy': 'Started as root, it makes them changeable:',
+  'network.noHelperRemedy':
+    'On a box with Holdfast’s own image it starts again by itself. On a computer of your own start it as root:',
 }
