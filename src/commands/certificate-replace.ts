@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { BadInput } from '../core/errors.ts'
 import { certificateLines } from './certificate-show.ts'
 import type { Command } from './command.ts'
@@ -35,17 +35,20 @@ export const certificateReplace: Command = {
   },
 }
 
-async function pemIn(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+/** A stick may hold anything: what is too long is not read. */
+export async function pemIn(file: string): Promise<string> {
+  const unreadable = (error: NodeJS.ErrnoException) => {
     throw new BadInput([{ where: file, text: `cannot be read: ${error.code ?? error.message}` }])
-  })
-  if (text.length <= PEM_CHARS_MAX) return text
+  }
+  const { size } = await stat(file).catch(unreadable)
+  const text = size <= PEM_CHARS_MAX ? await readFile(file, 'utf8').catch(unreadable) : undefined
+  if (text !== undefined && text.length <= PEM_CHARS_MAX) return text
   throw new BadInput([
     { where: file, text: `is longer than ${PEM_CHARS_MAX} characters`, remedy: 'give the chain of this box alone' },
   ])
 }
 
 /** Many give both in one file. */
-function keyIn(text: string): string | undefined {
+export function keyIn(text: string): string | undefined {
   return /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----/.exec(text)?.[0]
 }

@@ -13,9 +13,10 @@ export function withPort(text: string, port: NetworkPort): string {
   if (!isSeq(ports)) document.setIn(['network', 'ports'], document.createNode([entryOf(port)]))
   else if (at < 0) document.addIn(['network', 'ports'], document.createNode(entryOf(port)))
   else
-    for (const key of FROM_PORT) {
-      if (port[key] === undefined) document.deleteIn(['network', 'ports', at, key])
-      else document.setIn(['network', 'ports', at, key], port[key])
+    for (const key of ['zone', ...FROM_PORT] as const) {
+      if (port[key] !== undefined) document.setIn(['network', 'ports', at, key], port[key])
+      // Who sets an address alone says nothing of the zone.
+      else if (key !== 'zone') document.deleteIn(['network', 'ports', at, key])
     }
   return document.toString({ lineWidth: 0 })
 }

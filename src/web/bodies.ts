@@ -6,7 +6,7 @@ import { fromJson } from '../core/json.ts'
 import { HttpRefused } from './refuse.ts'
 
 export const BODY_BYTES_MAX = 65_536
-/** A settings file, the manifests of a stick's files. */
+/** A settings file, a piece of a bundle. */
 export const LARGE_BODY_BYTES_MAX = 12_000_000
 
 const JSON_TYPE = /^application\/json(?:; ?charset=utf-8)?$/i

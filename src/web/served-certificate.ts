@@ -26,7 +26,11 @@ export async function serving(certificates: Certificates, log: Logger): Promise<
   let apply: Apply = () => Promise.resolve()
   let timer: NodeJS.Timeout | undefined
 
-  async function load(): Promise<void> {
+  /** One at a time: what was read earlier never takes the place of what was read later. */
+  let loading: Promise<void> = Promise.resolve()
+  const load = (): Promise<void> => (loading = loading.catch(() => undefined).then(loadNow))
+
+  async function loadNow(): Promise<void> {
     lookedAt = performance.now()
     mark = await certificates.mark()
     const next = await certificates.served()

@@ -1,6 +1,6 @@
 // `certificate …` as scripts call it: on a data directory, whether a panel runs or not.
 import { X509Certificate } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -62,12 +62,15 @@ test('what cannot be used is refused: what, where, and what to do', async () => 
   const plant = await authority('Plant root')
   const [one, other] = [await plant.issue(), await plant.issue()]
   const before = (await run('show --json')).out
+  const disk = file('disk.crt', '')
+  truncateSync(disk, 5e9)
   const [cert, key] = [file('one.crt', one.cert), file('other.key', other.key)]
   for (const [words, text] of [
     [`replace ${cert} --key ${key}`, /error certificate: the private key is of another certificate\n.*give the two/],
     [`replace ${cert}`, /is not on this box\n.*certificate request/],
     [`replace ${join(dir, 'none.crt')}`, /none\.crt: cannot be read: ENOENT/],
     [`replace ${file('long.crt', 'x'.repeat(40_000))}`, /longer than/],
+    [`replace ${disk}`, /longer than/],
     [`request ${join(dir, 'none', 'box.csr')}`, /cannot be written: ENOENT/],
     ['replace', /CERTIFICATE is missing/],
   ] as const) {

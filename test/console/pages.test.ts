@@ -118,6 +118,11 @@ network:
     ])
   })
 
+  test('takes a zone where one is given', () => {
+    const text = withPort(SETTINGS, { interface: 'eth0', zone: 'service', address: '10.20.1.6/24' })
+    expect(parse(text).network.ports[0]).toEqual({ interface: 'eth0', zone: 'service', address: '10.20.1.6/24' })
+  })
+
   test('one that is not named yet is added, also where there is no network at all', () => {
     const port = { interface: 'eth1', address: '10.30.0.5/24', dns: ['10.30.0.1'] }
     const entry = { ...port, zone: 'uplink' }

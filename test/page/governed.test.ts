@@ -89,6 +89,23 @@ describe('settings', () => {
     await page.close()
   })
 
+  test('who only sees is shown the text of an earlier version', async () => {
+    const admins = await openAt(box.context, box.url, '/security')
+    await admins.getByRole('button', { name: 'Add a user' }).click()
+    await admins.getByLabel('Name').fill('vera')
+    await admins.getByRole('dialog').getByLabel('Role').selectOption('viewer')
+    await admins.getByLabel('First password').fill('a hall full of presses')
+    await admins.getByRole('dialog').getByRole('button', { name: 'Add a user' }).click()
+    await admins.getByRole('button', { name: 'Edit vera' }).waitFor()
+    await admins.close()
+    const { context } = await logIn(box, {}, { name: 'vera', password: 'a hall full of presses' })
+    const page = await openAt(context, box.url, '/settings/history')
+    await page.locator('.history-line').filter({ hasText: 'moved' }).getByRole('button').click()
+    await page.getByRole('dialog').getByText('offlineFor: 32d').waitFor()
+    expect(await page.getByRole('dialog').getByRole('alert').count()).toBe(0)
+    await context.close()
+  })
+
   test('two people who edit are told', async () => {
     const page = await openAt(box.context, box.url, '/settings')
     const editor = page.getByRole('textbox', { name: 'File' })

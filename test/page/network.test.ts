@@ -61,8 +61,9 @@ describe.skipIf(!can)('the network page', () => {
     return visit
   }
   /** Up to the button that applies. */
-  const asked = async (page: Page, port: string, address: string, gateway: string) => {
+  const asked = async (page: Page, port: string, address: string, gateway: string, zone?: string) => {
     await page.getByRole('button', { name: `Edit ${port}`, exact: true }).click()
+    if (zone !== undefined) await page.getByLabel('Zone').selectOption(zone)
     await page.getByLabel('Address', { exact: true }).fill(address)
     await page.getByLabel('Gateway', { exact: true }).fill(gateway)
     await page.getByRole('button', { name: 'Show the difference' }).click()
@@ -123,7 +124,8 @@ describe.skipIf(!can)('the network page', () => {
 
   test('at the new address everybody is told, with what is left; kept, it stays and stands in the settings', async () => {
     const { page, context } = await open()
-    const dialog = await asked(page, 'pa', `${NEW}/24`, '10.88.0.1')
+    const dialog = await asked(page, 'pa', `${NEW}/24`, '10.88.0.1', 'service')
+    await dialog.getByText('pa.zone').waitFor()
     await dialog.getByRole('button', { name: 'Apply' }).click()
     await dialog.getByText('The box no longer answers here').waitFor()
     const link = dialog.getByRole('link', { name: at(NEW) })
@@ -136,9 +138,9 @@ describe.skipIf(!can)('the network page', () => {
     await other.page.getByText('The addresses stay, and the settings say so.').waitFor()
     await banner(other.page).waitFor({ state: 'detached' })
     expect(await pending()).toBeNull()
-    expect((await site.host.networkShow()).ports).toMatchObject([{ interface: 'pa', address: `${NEW}/24`, zone: 'uplink' }])
+    expect((await site.host.networkShow()).ports).toMatchObject([{ interface: 'pa', address: `${NEW}/24`, zone: 'service' }])
     const { text, revision } = await agent().settings()
-    expect(text).toMatch(/interface: pa, zone: uplink, address: 10\.88\.0\.5\/24, gateway: 10\.88\.0\.1 \} # to the router/)
+    expect(text).toMatch(/interface: pa, zone: service, address: 10\.88\.0\.5\/24, gateway: 10\.88\.0\.1 \} # to the router/)
     // And back: the browser of the others knows the old one.
     await agent().settingsApply({ text: SETTINGS, base: revision, by: 'anna' })
     await site.host.networkApply({
@@ -148,6 +150,18 @@ describe.skipIf(!can)('the network page', () => {
     })
     await site.host.networkConfirm()
     await Promise.all([context.close(), other.context.close()])
+  })
+
+  test('a browser that came by a name, or by another port, is told too that nobody answers any more', async () => {
+    const { page, context } = await open()
+    const dialog = await asked(page, 'pb', '10.20.1.9/24', '')
+    expect(await dialog.getByText('Your own way in').count()).toBe(0)
+    await page.route('**/api/v1/network/apply', (route) => route.abort())
+    await dialog.getByRole('button', { name: 'Apply' }).click()
+    await dialog.getByRole('alert').getByText('The box no longer answers here').waitFor()
+    await dialog.getByRole('alert').getByText('keep the change within 2 min').waitFor()
+    expect(await graveFindings(page)).toEqual([])
+    await context.close()
   })
 
   test('somebody was faster: it is said before anything is changed; and what the settings say is put in force', async () => {

@@ -24,6 +24,7 @@ const PLACES: readonly (readonly [name: string, path: string, press?: string])[]
   ['uplinks', '/uplinks'],
   ['uplink-edit', '/uplinks', 'Edit|Bearbeiten'],
   ['network', '/network'],
+  ['update', '/update'],
   ['settings', '/settings'],
   ['history', '/settings/history'],
   ['secrets', '/settings/secrets'],

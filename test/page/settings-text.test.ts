@@ -2,12 +2,14 @@
 import { describe, expect, test } from 'vitest'
 import { BadInput } from '../../src/core/errors.ts'
 import { draftOf, entryFrom } from '../../src/page/pages/sources/draft.ts'
+import { draftOf as networkDraft, hasOwnValue } from '../../src/page/pages/network/views.ts'
 import { draftsOf } from '../../src/page/pages/retention/draft.ts'
 import { PROTOCOLS } from '../../src/page/pages/sources/form-spec.ts'
 import type { UplinkDraft } from '../../src/page/pages/uplinks/draft.ts'
 import { uplinkDraft, withUplink } from '../../src/page/pages/uplinks/draft.ts'
 import { gridRows } from '../../src/page/pages/tags/grid-rows.ts'
 import { classNames, entriesOf, entryOf, putEntry, putValues, removeEntry } from '../../src/page/settings-text/entries.ts'
+import type { PortText } from '../../src/page/settings-text/ports.ts'
 import { portTexts } from '../../src/page/settings-text/ports.ts'
 import { mergeTags, removeTags, tableIntoTags, tagLines, tagsAsCsv } from '../../src/page/settings-text/tags.ts'
 import { de } from '../../src/page/words/de.ts'
@@ -106,6 +108,13 @@ uplinks:
       'network: { ports: [{ interface: eth0, zone: uplink, address: { var: OWN }, dns: [{ var: NAMES }, 10.0.0.1] }] }\n'
     const [said] = portTexts(text)
     expect(said).toMatchObject({ address: '{ var: OWN }', dns: '{ var: NAMES }, 10.0.0.1' })
+    // Only the box knows it: none of it is typed for anybody, and none is sent as an address.
+    const [port] = portTexts(text.replace('{ var: OWN }', '10.9.0.1/24')) as [PortText]
+    expect([hasOwnValue(port), hasOwnValue({ ...port, dns: '10.0.0.1' })]).toEqual([true, false])
+    expect(networkDraft({ name: 'eth0', now: undefined, standing: undefined, said: port })).toMatchObject({
+      address: '10.9.0.1/24',
+      dns: '',
+    })
     expect(draftsOf('classes: [{ name: a, floor: { var: FLOOR } }]\n')).toBeUndefined()
     expect(draftsOf('classes: [{ name: a, floor: 1MB }]\n')).toMatchObject([{ floor: '1MB' }])
   })

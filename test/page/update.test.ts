@@ -71,8 +71,28 @@ describe.skipIf(!can)('the update page', { timeout: 300_000 }, () => {
     await page.getByText(/the bundle is refused: /).waitFor()
   })
 
+  test('an address where nobody answers is tried again when somebody wants it, and taken back', async () => {
+    await page.getByLabel('Or fetch it from an address').fill('https://127.0.0.1:1/6.0.0.raucb')
+    await page.getByRole('button', { name: 'Fetch and install' }).click()
+    const job = page.locator('.card', { has: page.getByRole('heading', { name: 'Update: 6.0.0.raucb' }) })
+    await job.getByRole('button', { name: 'Install now' }).waitFor()
+    await job.getByRole('button', { name: 'Take it back' }).click()
+    await page.getByText('taken back', { exact: true }).waitFor()
+  })
+
   test('a bundle is chosen, installed and booted; then back to the slot before', async () => {
+    // Somebody looks at another page while the bundle is on its way.
+    const back = Promise.withResolvers<void>()
+    await page.route('**/api/v1/update/take', async (route) => {
+      await back.promise
+      await route.continue()
+    })
     await page.locator('input[type=file]').setInputFiles(made.bundle({ version: '6.0.0' }))
+    await page.getByRole('link', { name: 'About' }).first().click()
+    await page.getByRole('heading', { name: 'This box' }).waitFor()
+    await page.getByRole('link', { name: 'Update', exact: true }).first().click()
+    await page.getByRole('progressbar', { name: 'The bundle is handed over' }).waitFor()
+    back.resolve()
     await until('it stays', async () => (await it.updater.status().catch(() => undefined))?.last?.outcome === 'good', 120_000)
     await page.getByText('good', { exact: true }).waitFor()
     await page.getByRole('row', { name: /^B 6\.0\.0 runs/ }).waitFor()

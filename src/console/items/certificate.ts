@@ -1,7 +1,7 @@
 // The certificate of the page: what is served, a new one of the box's own, one of an owner's authority from the stick, and what that is asked for.
 import { readdirSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { keyIn, pemIn } from '../../commands/certificate-replace.ts'
 import type { Item, Session } from '../parts.ts'
 import { choice, deviceName, yes } from '../questions.ts'
 import { stickMissing, withStick } from '../stick.ts'
@@ -44,7 +44,7 @@ async function replace(session: Session, path: string): Promise<void> {
   if (name === undefined) return
   const words = ['certificate', 'replace', join(path, name)]
   const keys = names.filter((it) => KEY.test(it) && it !== name)
-  const hasKey = (await readFile(join(path, name), 'utf8')).includes('PRIVATE KEY-----')
+  const hasKey = keyIn(await pemIn(join(path, name))) !== undefined
   const key = hasKey || keys.length === 0 ? undefined : await choice(terminal, keys, 'Its key, or that of the request')
   await change(session, key === undefined ? words : [...words, '--key', join(path, key)])
 }

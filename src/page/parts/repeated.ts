@@ -23,8 +23,10 @@ export function useRepeated<Name extends keyof Answers>(
     let timer = 0
     const ask = async () => {
       try {
-        if (document.visibilityState === 'visible') setData(await call(name, input, stop.signal))
-        setError(undefined)
+        if (document.visibilityState === 'visible') {
+          setData(await call(name, input, stop.signal))
+          setError(undefined)
+        }
       } catch (it) {
         if (!stop.signal.aborted) setError(it)
       }

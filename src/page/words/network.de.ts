@@ -43,6 +43,8 @@ export const networkDe: NetworkWords = {
   'network.theirsText': 'Jemand anderes hat diesen Anschluss seither geändert. Ihre Änderung setzt jetzt darauf auf:',
   'network.ownWay': 'Ihr eigener Weg',
   'network.gone': 'Das Gerät antwortet hier nicht mehr',
+  'network.goneText':
+    'Die Änderung gilt vielleicht schon. Öffnen Sie das Gerät unter seiner neuen Adresse, melden Sie sich an und behalten Sie die Änderung innerhalb von {n} min; die Konsole zeigt, wo es ist. Sonst ist es von selbst wieder hier.',
   'network.ownWayText':
     'Dieser Browser kommt über diesen Anschluss. Öffnen Sie das Gerät unter seiner neuen Adresse, melden Sie sich an und behalten Sie die Änderung dort innerhalb von {n} min. Sonst ist es von selbst wieder hier:',
   'network.ownWayDhcp':
@@ -56,5 +58,6 @@ export const networkDe: NetworkWords = {
   'network.ipOnly': 'Nameserver eines Anschlusses werden notiert und gelten, sobald systemd-networkd auf diesem System läuft.',
   'network.seenOnly': 'Nur zu sehen',
   'network.noHelper': 'Auf dieser Maschine läuft kein Helfer mit root-Rechten: Adressen sind hier zu sehen und nicht zu ändern.',
-  'network.noHelperRemedy': 'Als root gestartet, macht er sie änderbar:',
+  'network.noHelperRemedy':
+    'Auf einem Gerät mit dem Image von Holdfast startet er von selbst wieder. Auf einem eigenen Rechner starten Sie ihn als root:',
 }

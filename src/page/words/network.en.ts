@@ -40,6 +40,8 @@ export const networkEn = {
   'network.theirsText': 'Somebody else has changed this port since. Your change now stands on it:',
   'network.ownWay': 'Your own way in',
   'network.gone': 'The box no longer answers here',
+  'network.goneText':
+    'The change may be in force. Open the box at its new address, log in and keep the change within {n} min; the console shows where it is. Otherwise it is back here by itself.',
   'network.ownWayText':
     'This browser comes by this port. Open the box at its new address, log in and keep the change there within {n} min. Otherwise it is back here by itself:',
   'network.ownWayDhcp':
@@ -53,5 +55,6 @@ export const networkEn = {
   'network.ipOnly': 'Name servers of a port are written down and count once systemd-networkd runs on this system.',
   'network.seenOnly': 'Only seen',
   'network.noHelper': 'No helper of root runs on this machine: addresses can be seen here and not changed.',
-  'network.noHelperRemedy': 'Started as root, it makes them changeable:',
+  'network.noHelperRemedy':
+    'On a box with Holdfast’s own image it starts again by itself. On a computer of your own start it as root:',
 }

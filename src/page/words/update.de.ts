@@ -2,6 +2,10 @@ import type { UpdateWords } from './index.ts'
 
 export const updateDe: UpdateWords = {
   'update.about': 'Was läuft, was kommt, und der Weg zurück. Eine neue Version bleibt nur, wenn der Datenweg mit ihr gesund ist.',
+  'update.away': 'Kein Updater',
+  'update.awayText': 'Auf dieser Maschine antwortet kein Updater: Hier wird nichts installiert.',
+  'update.awayRemedy':
+    'Auf einem Gerät mit dem Image von Holdfast startet er von selbst wieder, und diese Seite geht weiter. Auf einem eigenen Rechner gibt es keinen: Bringen Sie Holdfast dort so auf den neuen Stand, wie Sie es installiert haben.',
   'update.slots': 'Plätze',
   'update.slot': 'Platz',
   'update.version': 'Version',

@@ -1,5 +1,9 @@
 export const updateEn = {
   'update.about': 'What runs, what comes, and the way back. A new version stays only when the data path is well with it.',
+  'update.away': 'No updater',
+  'update.awayText': 'No updater answers on this machine: nothing is installed here.',
+  'update.awayRemedy':
+    'On a box with Holdfast’s own image it starts again by itself, and this page goes on. On a computer of your own there is none: bring Holdfast up to date there the way you installed it.',
   'update.slots': 'Slots',
   'update.slot': 'Slot',
   'update.version': 'Version',

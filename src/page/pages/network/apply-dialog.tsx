@@ -77,13 +77,13 @@ export function ApplyDialog({ title, ports, base: begun, back, onClose }: Props)
         choices={MINUTES.map((value) => ({ value, text: t('network.minutes', { n: Number(value) }) }))}
         onInput={setMinutes}
       />
-      {address !== undefined && (
+      {(address !== undefined || isGone) && (
         <div class="notice" role={isGone ? 'alert' : undefined}>
           <p>
             <Badge tone="attention">{t(isGone ? 'network.gone' : 'network.ownWay')}</Badge>{' '}
-            {t(address === 'dhcp' ? 'network.ownWayDhcp' : 'network.ownWayText', { n: Number(minutes) })}
+            {t(wayText(address), { n: Number(minutes) })}
           </p>
-          {address !== 'dhcp' && (
+          {address !== undefined && address !== 'dhcp' && (
             <p>
               <a href={`${addressUrl(address)}/network`}>{addressUrl(address)}</a>
             </p>
@@ -94,7 +94,12 @@ export function ApplyDialog({ title, ports, base: begun, back, onClose }: Props)
   )
 }
 
-/** Where the page is found afterwards, if this browser came by a port that is changed. */
+function wayText(address: string | undefined) {
+  if (address === undefined) return 'network.goneText'
+  return address === 'dhcp' ? 'network.ownWayDhcp' : 'network.ownWayText'
+}
+
+/** Where the page is found afterwards, if this browser came by the address of a port that is changed; by a name it cannot tell. */
 function addressAfter(ports: readonly NetworkPort[], { interfaces }: NetworkNow): string | undefined {
   const own = location.hostname.replaceAll(/[[\]]/g, '')
   const port = ports.find((it) =>

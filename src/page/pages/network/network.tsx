@@ -14,7 +14,7 @@ import { ApplyDialog } from './apply-dialog.tsx'
 import { PortCard } from './port-card.tsx'
 import { PortDialog } from './port-dialog.tsx'
 import type { PortView } from './views.ts'
-import { differs, portSaid, portViews } from './views.ts'
+import { differs, hasOwnValue, portSaid, portViews } from './views.ts'
 
 export function Network() {
   const now = network.value
@@ -39,6 +39,7 @@ function Seen({ now }: { readonly now: NetworkSeen }) {
   const views = portViews(now, said)
   const mayChange = may('technician') && now.by !== null && now.pending === null
   const apart = views.filter(differs)
+  const whole = apart.flatMap(({ said: it }) => (it && !hasOwnValue(it) ? [portSaid(it)] : []))
   return (
     <>
       {now.by === null && <NoHelper />}
@@ -48,7 +49,7 @@ function Seen({ now }: { readonly now: NetworkSeen }) {
             <Badge tone="attention">{t('network.apart')}</Badge>{' '}
             {t('network.apartText', { ports: apart.map((it) => it.name).join(', ') })}
           </p>
-          {mayChange && (
+          {mayChange && whole.length > 0 && (
             <button type="button" onClick={() => setEdited('settings')}>
               {t('network.putInForce')}
             </button>
@@ -62,14 +63,7 @@ function Seen({ now }: { readonly now: NetworkSeen }) {
         ))}
         <System now={now} />
       </div>
-      {edited === 'settings' && (
-        <ApplyDialog
-          title={t('network.putInForce')}
-          ports={apart.map((it) => it.said).flatMap((it) => (it ? [portSaid(it)] : []))}
-          base={now}
-          onClose={close}
-        />
-      )}
+      {edited === 'settings' && <ApplyDialog title={t('network.putInForce')} ports={whole} base={now} onClose={close} />}
       {typeof edited === 'object' && <PortDialog view={edited} base={now} onClose={close} />}
     </>
   )

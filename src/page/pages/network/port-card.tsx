@@ -2,10 +2,9 @@
 import { Badge } from '../../parts/badge.tsx'
 import { Card } from '../../parts/card.tsx'
 import { Table } from '../../parts/table.tsx'
-import { isVar } from '../../settings-text/scalar.ts'
 import { t, tOf } from '../../words/index.ts'
 import type { PortView } from './views.ts'
-import { differs } from './views.ts'
+import { differs, hasOwnValue } from './views.ts'
 
 interface Props {
   readonly view: PortView
@@ -84,7 +83,7 @@ function Notes({ view }: { readonly view: PortView }) {
           <Badge tone="attention">{t('network.differs')}</Badge>
         </p>
       )}
-      {said && [said.address, said.gateway, said.dns].some(isVar) && <p class="quiet">{t('network.ownValue')}</p>}
+      {said && hasOwnValue(said) && <p class="quiet">{t('network.ownValue')}</p>}
       {said && said.ssid + said.apn !== '' && <p class="quiet">{t('network.notInForce')}</p>}
     </>
   )

@@ -19,6 +19,8 @@ const ADDRESS = /^((\d{1,3}\.){3}\d{1,3}\/\d{1,2}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*\/
 
 export function PortDialog({ view, base, onClose }: Props) {
   const [draft, set] = useState<PortDraft>(() => draftOf(view))
+  // A port that is in a zone can only go into another one.
+  const [hasZone] = useState(draft.zone !== '')
   const [isReviewed, setReviewed] = useState(false)
   // What it was made from: what comes meanwhile is somebody else's.
   const [begun] = useState(base)
@@ -54,7 +56,7 @@ export function PortDialog({ view, base, onClose }: Props) {
         hint={t('network.zoneHint')}
         value={draft.zone}
         choices={[
-          { value: '', text: t('network.noZone') },
+          ...(hasZone ? [] : [{ value: '', text: t('network.noZone') }]),
           ...ZONES.map((value) => ({ value, text: t(`network.zone.${value}`) })),
         ]}
         onInput={(zone) => set({ ...draft, zone })}

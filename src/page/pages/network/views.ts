@@ -25,9 +25,9 @@ export function portViews({ interfaces, ports }: NetworkNow, said: readonly Port
 
 /** Whether the settings say something that is not in use. Of the box's own values only the box knows. */
 export function differs({ now, standing, said }: PortView): boolean {
-  if (!now || !said || said.address === '' || isVar(said.address)) return false
+  if (!now || !said || said.address === '' || hasVar(said.address)) return false
   if (said.address === 'dhcp') return standing !== undefined && standing.address !== 'dhcp'
-  return !now.addresses.includes(said.address) || (said.gateway !== '' && !isVar(said.gateway) && said.gateway !== now.gateway)
+  return !now.addresses.includes(said.address) || (said.gateway !== '' && !hasVar(said.gateway) && said.gateway !== now.gateway)
 }
 
 /** What a port is to have, as it is typed. */
@@ -51,7 +51,15 @@ export function draftOf({ now, standing, said }: PortView): PortDraft {
   }
 }
 
-const plain = (text: string | undefined) => (text === undefined || isVar(text) ? undefined : text)
+const plain = (text: string | undefined) => (text === undefined || hasVar(text) ? undefined : text)
+
+/** One of a list counts too. */
+const hasVar = (text: string): boolean => text.split(', ').some(isVar)
+
+/** Whether the settings name a value of this box for it, which only the box knows. */
+export function hasOwnValue({ address, gateway, dns }: PortText): boolean {
+  return [address, gateway, dns].some(hasVar)
+}
 
 export function portOf(name: string, { zone, isDhcp, address, gateway, dns }: PortDraft): NetworkPort {
   const servers = dns.split(/[\s,]+/).filter(Boolean)

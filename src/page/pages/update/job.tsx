@@ -12,6 +12,9 @@ import { ErrorView } from '../../parts/states.tsx'
 import { may } from '../../state/session.ts'
 import { t } from '../../words/index.ts'
 
+/** Waits that somebody can end. */
+const HURRIED: ReadonlySet<unknown> = new Set(['window', 'agreement', 'rest'])
+
 export function Job({ job, again }: { readonly job: UpdateJobView; readonly again: () => void }) {
   const { error, attempt } = useAttempt()
   const secondsLeft = useSecondsLeft(job)
@@ -21,7 +24,7 @@ export function Job({ job, again }: { readonly job: UpdateJobView; readonly agai
       again()
     })
   const isEarly = job.phase === 'fetch' || job.phase === 'ready'
-  const canHurry = job.wait?.code === 'window' || job.wait?.code === 'agreement'
+  const canHurry = HURRIED.has(job.wait?.code)
   return (
     <Card title={t('update.underWay', { name: job.version ?? job.name })}>
       <p>

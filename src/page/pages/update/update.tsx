@@ -3,6 +3,7 @@ import '../../more.css'
 import { useState } from 'preact/hooks'
 import type { SlotView, UpdateStatus } from '../../../core/update.ts'
 import { call } from '../../api/client.ts'
+import { errorOf } from '../../api/errors.ts'
 import { ActionDialog } from '../../parts/action-dialog.tsx'
 import { useAttempt } from '../../parts/attempt.ts'
 import { Badge } from '../../parts/badge.tsx'
@@ -19,15 +20,33 @@ import { Job } from './job.tsx'
 import { Upload } from './upload.tsx'
 
 const EVERY_MS = 1_500
+const AWAY = 'updater-unreachable'
 
 export function Update() {
   const { data, error, again } = useRepeated('update status', {}, EVERY_MS)
   return (
     <>
       <PageHead title={t('update')} text={t('update.about')} />
-      {error !== undefined && <ErrorView error={error} retry={again} />}
+      {error !== undefined && (errorOf(error).code === AWAY ? <NoUpdater /> : <ErrorView error={error} retry={again} />)}
       {data ? <Now now={data} again={again} /> : error === undefined && <Waiting />}
     </>
+  )
+}
+
+/** Everywhere but on a box that an image was written to; there for a moment, while it starts again. */
+function NoUpdater() {
+  return (
+    <div class="notice" role="status">
+      <p>
+        <Badge tone="info">{t('update.away')}</Badge> {t('update.awayText')}
+      </p>
+      <p class="remedy">{t('update.awayRemedy')}</p>
+      <p class="actions">
+        <a href={`/about/manual?code=${AWAY}`}>
+          <code>{AWAY}</code>
+        </a>
+      </p>
+    </div>
   )
 }
 

@@ -8,32 +8,22 @@ import { Field } from '../../parts/field.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Progress } from '../../parts/progress.tsx'
 import { ErrorView } from '../../parts/states.tsx'
+import { upload, uploadError, uploadShare } from '../../state/upload.ts'
 import { t } from '../../words/index.ts'
 
-const PIECE_BYTES = 3_000_000
-
 export function Upload({ again }: { readonly again: () => void }) {
-  const [share, setShare] = useState<number | undefined>()
   const [url, setUrl] = useState('')
   const { error, attempt } = useAttempt()
-  const take = (file: File | undefined) =>
-    attempt(async () => {
-      if (!file) return
-      try {
-        setShare(0)
-        for (let offset = 0; offset < file.size; offset += PIECE_BYTES) {
-          const piece = await file.slice(offset, offset + PIECE_BYTES).arrayBuffer()
-          await call('update take', { offset, base64: base64Of(new Uint8Array(piece)) })
-          setShare(Math.min(1, (offset + PIECE_BYTES) / file.size))
-        }
-        await call('update install', { from: { taken: true } })
-        again()
-      } finally {
-        setShare(undefined)
-      }
-    })
+  const share = uploadShare.value
+  const failed = uploadError.value ?? error
+  const take = async (file: File | undefined) => {
+    if (!file) return
+    await upload(file)
+    again()
+  }
   const fetchIt = () =>
     attempt(async () => {
+      uploadError.value = undefined
       await call('update install', { from: { url } })
       again()
     })
@@ -74,14 +64,7 @@ export function Upload({ again }: { readonly again: () => void }) {
       <Button onPress={fetchIt} disabled={!url.startsWith('https://')}>
         {t('update.fetch')}
       </Button>
-      {error !== undefined && <ErrorView error={error} />}
+      {failed !== undefined && <ErrorView error={failed} />}
     </Card>
   )
-}
-
-function base64Of(piece: Uint8Array): string {
-  const CHUNK = 32_768
-  let text = ''
-  for (let at = 0; at < piece.length; at += CHUNK) text += String.fromCharCode(...piece.subarray(at, at + CHUNK))
-  return btoa(text)
 }
