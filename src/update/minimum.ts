@@ -42,7 +42,7 @@ export function openMinimum(file: string, write: (path: string, text: string) =>
     async allows({ version, generation }) {
       const least = await read()
       if (!least) return
-      const remedy = 'take a younger one; to go back to the version before, boot the other slot: update roll-back'
+      const remedy = 'take a younger one; to go back to the version before, boot the other slot: update rollback'
       if (generation < least.generation)
         throw new Unreachable('bundle-old', `generation ${generation} is below ${least.generation}, which this box has had`, {
           remedy,
