@@ -73,6 +73,8 @@ describe.skipIf(!can)('a panel that was taken over', { timeout: 180_000 }, () =>
       'ftp://a/b',
       '/etc/shadow',
       '--conf=/tmp/x',
+      'https://[',
+      'https://a:b',
     ]
     for (const url of urls) expect(await ask('install', { from: { url }, by: 'x' }), url).toMatch(/^\{"error":\{"problems"/)
     for (const from of [
