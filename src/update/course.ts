@@ -67,6 +67,8 @@ export function createCourse(parts: CourseParts): Course {
   let wake = new AbortController()
   let phase = new AbortController()
   let rests = 0
+  /** The job whose bytes the server knows to be fetched. */
+  let begun: string | undefined
   let canceling: Promise<void> | undefined
 
   const show = (change: Partial<Progress>) => (progress = { ...NOTHING, ...change })
@@ -98,7 +100,9 @@ export function createCourse(parts: CourseParts): Course {
     if (job.file === null) {
       const wait = fetchWait(await around(job))
       if (wait) return pause(wait)
-      await parts.report(job, { kind: 'at', text: 'its bytes are fetched', share: null })
+      // Not at each try: a server keeps so many words of an update and no more.
+      if (begun !== job.id) await parts.report(job, { kind: 'at', text: 'its bytes are fetched', share: null })
+      begun = job.id
       await parts.fetch(
         job,
         (bytes, all) => show({ share: all ? bytes / all : null, text: 'fetched', bytes, bytesAll: all }),

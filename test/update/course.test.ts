@@ -1,8 +1,8 @@
 // The course of an update without a box: what is taken back stays so, what waits ends when it is told to, and what is said of it is true.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { BadInput } from '../../src/core/errors.ts'
-import type { Course, CourseParts } from '../../src/update/course.ts'
+import { BadInput, Unreachable } from '../../src/core/errors.ts'
+import type { Course, CourseParts, CourseReport } from '../../src/update/course.ts'
 import { createCourse } from '../../src/update/course.ts'
 import { newJob } from '../../src/update/follow.ts'
 import type { Job, Store } from '../../src/update/state.ts'
@@ -77,6 +77,20 @@ test('what is taken back while it is fetched is not begun again', async () => {
   await sleep(300)
   expect(fetched).toBe(1)
   expect(store.now()).toMatchObject({ job: null, last: { outcome: 'canceled', text: 'the server took it back' } })
+})
+
+test('a server hears once that bytes are fetched, however often the line is cut', async () => {
+  const told: CourseReport[] = []
+  let tries = 0
+  await begin(JOB, {
+    fetch: () => (tries++, Promise.reject(new Unreachable('update-cut', 'it was cut'))),
+    report: async (_, what) => void told.push(what),
+  })
+  for (const at of [1, 2, 3]) {
+    await until(`try ${at}`, () => tries === at && course.progress().wait?.code === 'rest')
+    course.nudge()
+  }
+  expect(told).toEqual([{ kind: 'at', text: 'its bytes are fetched', share: null }])
 })
 
 test('told to end while it waits, it ends', async () => {
