@@ -4,7 +4,7 @@
 //   people  ─► update.sock ───┴─► update/course ─► RAUC ─► the other slot ═► boot ─► update/health (agent's sockets) ─► it stays, or goes back
 //
 // It is root, reads of the secrets those that stand under `update`, starts no shell and takes no path from anybody.
-import { mkdir, readFile, statfs } from 'node:fs/promises'
+import { mkdir, readFile, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { UpdaterRequest } from './commands/command.ts'
 import type { AgentApi } from './core/agent-api.ts'
@@ -108,8 +108,7 @@ export async function runUpdater(options: UpdaterOptions, signal: AbortSignal): 
     async open(askSignal) {
       const now = await settings()
       if (!now.update) return undefined
-      const way = await allowedWay(agent, now)
-      return { ddi: ddiFor(now, way, askSignal), url: now.update.server }
+      return { url: now.update.server, ddi: async () => ddiFor(now, await allowedWay(agent, now), askSignal) }
     },
     store,
     course,
@@ -192,7 +191,6 @@ async function surroundings(
 }
 
 async function sizeOf(file: string): Promise<number> {
-  const { stat } = await import('node:fs/promises')
   return stat(file).then(
     (it) => it.size,
     () => 0,

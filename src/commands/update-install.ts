@@ -78,6 +78,8 @@ async function handOver(file: string, updater: UpdateApi, progress: Progress): P
   })
   try {
     const { size } = await handle.stat()
+    // Nothing handed over would leave there what somebody handed over before.
+    if (size === 0) throw new BadInput([{ where: file, text: 'is empty' }])
     const piece = Buffer.alloc(PIECE_BYTES)
     for (let offset = 0; ; ) {
       const { bytesRead } = await handle.read(piece, 0, PIECE_BYTES, offset)
@@ -101,7 +103,8 @@ async function follow(context: CommandContext, updater: UpdateApi, progress: Pro
     })
     if (!now?.job || now.job.phase === 'reboot') return end(context, now)
     if (now.job.wait && now.job.wait.code !== 'rest') {
-      await lines(context.out, [jobText(now.job)])
+      if (context.json) await document(context, now)
+      else await lines(context.out, [jobText(now.job)])
       return DONE
     }
     progress.at(now.job.share, jobText(now.job))

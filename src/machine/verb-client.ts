@@ -15,7 +15,8 @@ export interface Answerer {
 }
 
 const ANSWER_MS_MAX = 90_000
-const AWAY = new Set(['ENOENT', 'ECONNREFUSED', 'EACCES', 'EPERM'])
+const DENIED = new Set(['EACCES', 'EPERM'])
+const AWAY = new Set(['ENOENT', 'ECONNREFUSED'])
 
 /** Rejects with Unreachable (code '…-unreachable') where nobody answers, with what the verb failed of otherwise. */
 export function askVerb(path: string, who: Answerer, verb: string, input: object): Promise<unknown> {
@@ -40,6 +41,11 @@ export function askVerb(path: string, who: Answerer, verb: string, input: object
 }
 
 function unreachable(path: string, { away, gone, name, remedy }: Answerer, cause: NodeJS.ErrnoException): Unreachable {
+  if (DENIED.has(cause.code ?? ''))
+    return new Unreachable(away.code, `no permission for ${path}`, {
+      cause,
+      remedy: 'run as root, or as a member of the group that the socket belongs to',
+    })
   const isAway = AWAY.has(cause.code ?? '')
   const text = isAway ? `${name} does not answer on ${path}` : `${name} went away: ${cause.message}`
   return new Unreachable((isAway ? away : gone).code, text, { cause, ...(isAway && { remedy }) })

@@ -45,7 +45,7 @@ async function clear(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined)
   if (!found) return
   if (!found.isSocket()) throw new BadInput([{ where: path, text: 'is there and is no socket', remedy: 'move it away' }])
-  if (await answers(path)) throw new BadInput([{ where: path, text: 'another helper listens there', remedy: 'stop it first' }])
+  if (await answers(path)) throw new BadInput([{ where: path, text: 'another process listens there', remedy: 'stop it first' }])
   await rm(path, { force: true })
 }
 

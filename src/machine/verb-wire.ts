@@ -17,7 +17,7 @@ export function packError(error: unknown): VerbError {
   return { code: 'host-failed', text: (error as Error).message }
 }
 
-export function unpackError({ problems, code = 'host-failed', text = 'the helper failed', remedy }: VerbError): Error {
+export function unpackError({ problems, code = 'host-failed', text = 'it failed', remedy }: VerbError): Error {
   if (problems) return new BadInput(problems)
   return new Unreachable(code, text, remedy === undefined ? {} : { remedy })
 }

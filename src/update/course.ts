@@ -67,6 +67,9 @@ export function createCourse(parts: CourseParts): Course {
   let wake = new AbortController()
   let phase = new AbortController()
   let rests = 0
+  /** The job whose bytes the server knows to be fetched. */
+  let begun: string | undefined
+  let canceling: Promise<void> | undefined
 
   const show = (change: Partial<Progress>) => (progress = { ...NOTHING, ...change })
   const change = async (job: Job, to: Partial<Job>): Promise<void> => {
@@ -87,11 +90,19 @@ export function createCourse(parts: CourseParts): Course {
     await forget(bundleFile)
   }
 
+  /** Settings that cannot be read are no fault of the bundle. */
+  const around = (job: Job): Promise<Surroundings> =>
+    parts.surroundings(job).catch((cause: Error) => {
+      throw cause instanceof BadInput ? new Unreachable('settings-wrong', cause.message, { cause }) : cause
+    })
+
   async function fetching(job: Job, signal: AbortSignal): Promise<void> {
     if (job.file === null) {
-      const wait = fetchWait(await parts.surroundings(job))
+      const wait = fetchWait(await around(job))
       if (wait) return pause(wait)
-      await parts.report(job, { kind: 'at', text: 'its bytes are fetched', share: null })
+      // Not at each try: a server keeps so many words of an update and no more.
+      if (begun !== job.id) await parts.report(job, { kind: 'at', text: 'its bytes are fetched', share: null })
+      begun = job.id
       await parts.fetch(
         job,
         (bytes, all) => show({ share: all ? bytes / all : null, text: 'fetched', bytes, bytesAll: all }),
@@ -106,7 +117,7 @@ export function createCourse(parts: CourseParts): Course {
   }
 
   async function ready(job: Job): Promise<void> {
-    const wait = installWait(job, await parts.surroundings(job))
+    const wait = installWait(job, await around(job))
     if (wait) return pause(wait)
     const baseline = job.origin === 'slot' ? null : await parts.baseline()
     const target = (await slots.view()).find((it) => !it.isBooted)?.name ?? null
@@ -162,7 +173,7 @@ export function createCourse(parts: CourseParts): Course {
   }
 
   async function sick(job: Job, checks: readonly HealthCheck[]): Promise<void> {
-    const why = checks.filter((it) => it.state === 'waiting').map((it) => `${it.what}: ${it.text}`)
+    const why = textsOf(checks, 'waiting')
     // First what is remembered, then what is done: a box that dies in between is not left without a reason.
     await change(job, { phase: 'back', why: `not well in its time: ${why.join('; ')}`.slice(0, 1_000), bootId: parts.bootId })
     await slots.markBad()
@@ -219,18 +230,23 @@ export function createCourse(parts: CourseParts): Course {
       if (!job) return
       if (job.phase !== 'fetch' && job.phase !== 'ready')
         throw new BadInput([
-          { where: 'update', text: 'it is too late to take it back', remedy: 'boot the other slot afterwards: update roll-back' },
+          { where: 'update', text: 'it is too late to take it back', remedy: 'boot the other slot afterwards: update rollback' },
         ])
       phase.abort()
-      await over(job, 'canceled', why)
+      canceling = over(job, 'canceled', why)
+      await canceling
     },
     async run(signal) {
+      signal.addEventListener('abort', () => wake.abort(), { once: true })
       while (!signal.aborted) {
+        // Before it is off the disk its phase must not be begun again.
+        await canceling?.catch(() => undefined)
+        canceling = undefined
         wake = new AbortController()
         phase = new AbortController()
         const { job } = store.now()
         if (!job) {
-          await sleep(LOOK_MS, undefined, { signal: AbortSignal.any([wake.signal, signal]) }).catch(() => undefined)
+          await sleep(LOOK_MS, undefined, { signal: wake.signal }).catch(() => undefined)
           continue
         }
         const mine = AbortSignal.any([phase.signal, signal])
@@ -241,6 +257,12 @@ export function createCourse(parts: CourseParts): Course {
 }
 
 function goodText(checks: readonly HealthCheck[]): string {
-  const excused = checks.filter((it) => it.state === 'excused').map((it) => `${it.what}: ${it.text}`)
+  const waiting = textsOf(checks, 'waiting')
+  if (waiting.length > 0) return `it was asked for and stays, though not well in its time: ${waiting.join('; ')}`
+  const excused = textsOf(checks, 'excused')
   return excused.length === 0 ? 'the data path is well' : `the data path is well, but for ${excused.join('; ')}`
+}
+
+function textsOf(checks: readonly HealthCheck[], state: HealthCheck['state']): string[] {
+  return checks.filter((it) => it.state === state).map((it) => `${it.what}: ${it.text}`)
 }

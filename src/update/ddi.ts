@@ -27,8 +27,8 @@ export interface Ddi {
   requestFor(href: string): Omit<HttpRequest, 'signal'>
 }
 
-/** Not known, or over. */
-const SETTLED = new Set([404, 409, 410])
+/** Not understood, not known, or over: to say it again would not help. */
+const SETTLED = new Set([400, 404, 409, 410])
 
 export function ddiOf(server: DdiServer, localAddress: string | undefined, signal: AbortSignal): Ddi {
   const root = `${server.url.replace(/\/+$/, '')}/${encodeURIComponent(server.tenant)}/controller/v1/${encodeURIComponent(server.device)}`

@@ -6,11 +6,11 @@ import type { Course, CourseReport } from './course.ts'
 import type { Ddi } from './ddi.ts'
 import type { Artifact, Deployment } from './ddi-wire.ts'
 import { sleepMs } from './ddi-wire.ts'
-import type { Job, Store } from './state.ts'
+import type { Job, Store, UpdateState } from './state.ts'
 
 export interface FollowParts {
-  /** Undefined: the settings name no server. Rejects with Unreachable while no link may be used. */
-  open(signal: AbortSignal): Promise<{ readonly ddi: Ddi; readonly url: string } | undefined>
+  /** Undefined: the settings name no server. `ddi` rejects with Unreachable while no link may be used. */
+  open(signal: AbortSignal): Promise<{ readonly url: string; ddi(): Promise<Ddi> } | undefined>
   readonly store: Store
   readonly course: Pick<Course, 'nudge' | 'cancel' | 'progress'>
   /** What the server is told of this box. */
@@ -44,37 +44,38 @@ export function createFollow(parts: FollowParts): Follow {
   let pollMs = 60_000
   let fails = 0
   let asking: Promise<void> | undefined
+  const ended = new AbortController()
 
   async function ask(): Promise<void> {
-    const signal = AbortSignal.timeout(ANSWER_MS_MAX)
-    const server = await parts.open(signal)
+    const server = await parts.open(AbortSignal.any([ended.signal, AbortSignal.timeout(ANSWER_MS_MAX)]))
     if (!server) {
       view = null
       return
     }
     view = { lastContact: null, nextPoll: null, lastError: null, asks: null, ...view, url: server.url }
-    await tell(server.ddi)
-    const { config, _links = {} } = await server.ddi.base()
+    const ddi = await server.ddi()
+    await tell(ddi)
+    const { config, _links = {} } = await ddi.base()
     pollMs = sleepMs(config?.polling?.sleep)
-    if (_links.configData) await server.ddi.configData(_links.configData.href, await parts.attributes())
-    if (_links.cancelAction) await cancellation(server.ddi, _links.cancelAction.href)
-    if (_links.confirmationBase) await asked(server.ddi, _links.confirmationBase.href)
+    if (_links.configData) await ddi.configData(_links.configData.href, await parts.attributes())
+    if (_links.cancelAction) await cancellation(ddi, _links.cancelAction.href)
+    if (_links.confirmationBase) await asked(ddi, _links.confirmationBase.href)
     else question = undefined
-    if (_links.deploymentBase) await deployment(server.ddi, _links.deploymentBase.href)
-    await tell(server.ddi)
+    if (_links.deploymentBase) await deployment(ddi, _links.deploymentBase.href)
+    await tell(ddi)
     view = { ...view, lastContact: parts.now(), lastError: null }
   }
 
   async function tell(ddi: Ddi): Promise<void> {
     for (let [first] = store.now().reports; first; [first] = store.now().reports) {
       const { kind = 'deploymentBase', ...body } = first.body as { kind?: string }
-      await ddi.feedback(kind, first.action, body)
-      await store.put({ reports: store.now().reports.slice(1) })
+      if (!(await ddi.feedback(kind, first.action, body))) said(`the update server wants to hear no more of ${first.action}`)
+      await store.put({ reports: store.now().reports.filter((it) => it !== first) })
     }
   }
 
-  const queue = (action: string, body: Readonly<Record<string, unknown>>) =>
-    store.put({ reports: [...store.now().reports, { action, body }] })
+  const queue = (action: string, body: Readonly<Record<string, unknown>>, more: Partial<UpdateState> = {}) =>
+    store.put({ ...more, reports: [...store.now().reports, { action, body }] })
 
   async function cancellation(ddi: Ddi, href: string): Promise<void> {
     const { id, cancelAction } = await ddi.cancellation(href)
@@ -116,8 +117,7 @@ export function createFollow(parts: FollowParts): Follow {
     const url = artifact && addressOf(artifact)
     if (!artifact || url === undefined) {
       const why = artifact ? 'there is no address with TLS for it' : 'there is no .raucb in it: this box takes bundles'
-      await store.put({ done: id })
-      return queue(id, statusBody('closed', 'failure', why))
+      return queue(id, statusBody('closed', 'failure', why), { done: id })
     }
     await store.put({ job: jobOf(id, it, artifact, url, isWindowOpen) })
     course.nudge()
@@ -146,6 +146,7 @@ export function createFollow(parts: FollowParts): Follow {
       wake.abort()
     },
     async run(signal) {
+      signal.addEventListener('abort', () => ended.abort(), { once: true })
       while (!signal.aborted) {
         wake = new AbortController()
         const waitMs = await once().then(
@@ -154,7 +155,7 @@ export function createFollow(parts: FollowParts): Follow {
             return pollMs * (0.9 + Math.random() / 5)
           },
           (error: Error) => {
-            if (!(error instanceof Unreachable)) said(`following the update server failed: ${error.message}`)
+            if (!(error instanceof Unreachable) && !signal.aborted) said(`following the update server failed: ${error.message}`)
             if (view) view = { ...view, lastError: error.message }
             // Thousands come back at once: none of them in step with another.
             return Math.min(REST_MS_MAX, pollMs * 2 ** fails++) * (0.5 + Math.random())

@@ -10,7 +10,7 @@ import { compareVersions, VERSION_PATTERN } from './version.ts'
 
 export interface Minimum {
   read(): Promise<BundleInfo | null>
-  /** Throws Unreachable `bundle-old`. */
+  /** Throws Unreachable `bundle-old`, or `bundle-refused` where its version is no version: none can be compared with it. */
   allows(bundle: BundleInfo): Promise<void>
   /** It runs, and it stays. */
   raise(bundle: BundleInfo): Promise<void>
@@ -36,13 +36,22 @@ export function openMinimum(file: string, write: (path: string, text: string) =>
       ])
     }
   }
-  const put = (it: BundleInfo) => write(file, `${JSON.stringify(it)}\n`)
+  const put = async (it: BundleInfo) => {
+    // What could not be read again would keep everything out.
+    if (!stored.safeParse(it).success)
+      throw new BadInput([{ where: 'version', text: `${JSON.stringify(it.version)} is no version` }])
+    await write(file, `${JSON.stringify(it)}\n`)
+  }
   return {
     read,
     async allows({ version, generation }) {
+      if (!VERSION_PATTERN.test(version)) {
+        const remedy = 'build the bundle with a version of letters, digits and . + ~ -, as 2.1.0'
+        throw new Unreachable('bundle-refused', `the bundle is refused: ${JSON.stringify(version)} is no version`, { remedy })
+      }
       const least = await read()
       if (!least) return
-      const remedy = 'take a younger one; to go back to the version before, boot the other slot: update roll-back'
+      const remedy = 'take a younger one; to go back to the version before, boot the other slot: update rollback'
       if (generation < least.generation)
         throw new Unreachable('bundle-old', `generation ${generation} is below ${least.generation}, which this box has had`, {
           remedy,

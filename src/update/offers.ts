@@ -108,8 +108,10 @@ function viewOf(job: Job, course: Course): UpdateStatus['job'] {
   return { origin, phase, name, version, by, ...course.progress() }
 }
 
+/** As it stands in the address, percent signs and all: it is shown on terminals. */
 function nameOf(url: string): string {
-  return decodeURIComponent(new URL(url).pathname.split('/').at(-1) || new URL(url).host).slice(0, 120)
+  const { pathname, host } = new URL(url)
+  return (pathname.split('/').at(-1) || host).slice(0, 120)
 }
 
 async function ofStick(dir: string, name: string, by: string): Promise<Job> {

@@ -26,6 +26,7 @@ const info = z.object({ version: z.string().nullish(), build: z.string().nullish
 const GENERATION = /^\d{1,9}$/
 const ANSWER_MS_MAX = 120_000
 const PROGRESS = /^\s*(\d{1,3})% (.+)$/
+const BUSY = /already processing a different method/i
 const LAST_ERROR = /^LastError: (.+)$/
 
 export function raucSlots(place: RaucPlace): Slots {
@@ -84,6 +85,8 @@ async function install(
   }
   await run(place, ['install', file], line, signal).catch((cause: Error) => {
     signal.throwIfAborted()
+    // Of a client that was killed: RAUC goes on without it, and what it writes is seen afterwards.
+    if (BUSY.test(failure ?? cause.message)) throw new Unreachable('slots-busy', 'RAUC is at work already', { cause })
     throw new Unreachable('install-failed', `it could not be installed: ${failure ?? cause.message}`, { cause })
   })
 }

@@ -9,6 +9,7 @@ const url = z
   .string()
   .max(2_000)
   .regex(/^https:\/\/[^\s@]+$/, { error: URL_ALLOWED })
+  .refine((it) => URL.canParse(it), { error: URL_ALLOWED })
 const stick = z
   .string()
   .regex(/^[0-9A-Za-z][0-9A-Za-z._+-]{0,120}\.raucb$/, { error: 'must be the name of a file that ends in .raucb' })

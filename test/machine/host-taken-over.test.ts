@@ -14,6 +14,7 @@ import type { HostSite } from './host-process.ts'
 import { hostSite } from './host-process.ts'
 import type { Namespace } from './namespace.ts'
 import { canHaveNamespaces, namespace } from './namespace.ts'
+import { sendRaw } from './send-raw.ts'
 
 const CANARY = 'canary-5e0c7d'
 const can = canHaveNamespaces()
@@ -37,15 +38,7 @@ describe.skipIf(!can)('a panel that was taken over', () => {
     site?.close()
   })
 
-  const send = async (text: string): Promise<string> => {
-    const socket = connect(hostSocket(site.data))
-    let answer = ''
-    socket.setEncoding('utf8').on('data', (part: string) => (answer += part))
-    socket.on('error', () => undefined)
-    socket.write(text)
-    await new Promise((resolve) => socket.once('close', resolve))
-    return answer
-  }
+  const send = (text: string) => sendRaw(hostSocket(site.data), text)
   const ask = (verb: string, input: unknown) => send(`${JSON.stringify({ verb, input })}\n`)
   const text = () => readFileSync(join(site.dir, 'settings.yaml'), 'utf8')
 

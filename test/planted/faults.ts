@@ -10,6 +10,7 @@ import { MODBUS_FAULTS } from './modbus.ts'
 import { OPCUA_FAULTS } from './opcua.ts'
 import { PIPELINE_FAULTS } from './pipeline.ts'
 import { RETENTION_FAULTS } from './retention.ts'
+import { UPDATE_FAULTS } from './update.ts'
 
 export const FAULTS: readonly Fault[] = [
   ...DISK_FAULTS,
@@ -22,4 +23,5 @@ export const FAULTS: readonly Fault[] = [
   ...MQTT_FAULTS,
   ...MODBUS_FAULTS,
   ...OPCUA_FAULTS,
+  ...UPDATE_FAULTS,
 ]

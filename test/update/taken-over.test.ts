@@ -1,11 +1,11 @@
 // A panel that was taken over: it has the updater's socket and may send anything. No bundle without our signature, no other path, no shell, no secret.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { updateSocket } from '../../src/update/client.ts'
 import { UPDATE_VERBS } from '../../src/update/verbs.ts'
+import { sendRaw } from '../machine/send-raw.ts'
 import type { Box } from './box.ts'
 import { box, canUpdate } from './box.ts'
 import type { Vendor } from './signing.ts'
@@ -34,15 +34,7 @@ describe.skipIf(!can)('a panel that was taken over', { timeout: 180_000 }, () =>
     made?.close()
   })
 
-  const send = async (text: string): Promise<string> => {
-    const socket = connect(updateSocket(it.data))
-    let answer = ''
-    socket.setEncoding('utf8').on('data', (part: string) => (answer += part))
-    socket.on('error', () => undefined)
-    socket.write(text)
-    await new Promise((resolve) => socket.once('close', resolve))
-    return answer
-  }
+  const send = (text: string) => sendRaw(updateSocket(it.data), text)
   const ask = (verb: string, input: unknown) => send(`${JSON.stringify({ verb, input })}\n`)
   const slots = () => ['A', 'B'].map((name) => readFileSync(join(it.dir, `slot-${name}`)))
 
@@ -73,6 +65,8 @@ describe.skipIf(!can)('a panel that was taken over', { timeout: 180_000 }, () =>
       'ftp://a/b',
       '/etc/shadow',
       '--conf=/tmp/x',
+      'https://[',
+      'https://a:b',
     ]
     for (const url of urls) expect(await ask('install', { from: { url }, by: 'x' }), url).toMatch(/^\{"error":\{"problems"/)
     for (const from of [

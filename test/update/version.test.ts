@@ -27,6 +27,11 @@ test('the least version: generations only rise, an explicit way back lowers the 
   await it.allows({ version: '1.5.0', generation: 3 })
   await it.raise({ version: '1.5.0', generation: 0 })
   expect(await openMinimum(file, writeWhole).read()).toEqual({ version: '1.5.0', generation: 3 })
+  for (const version of ['2.0.0_1', '2 beta', 'v'.repeat(65), '']) {
+    await expect(it.allows({ version, generation: 9 }), version).rejects.toMatchObject({ code: 'bundle-refused' })
+    await expect(it.raise({ version, generation: 9 }), version).rejects.toThrow('is no version')
+  }
+  expect(await it.read()).toEqual({ version: '1.5.0', generation: 3 })
   for (const text of ['', '{}', '{"version":"1","generation":-1}', '[]']) {
     writeFileSync(file, text)
     await expect(it.allows({ version: '9.0.0', generation: 9 }), text).rejects.toThrow('is damaged')

@@ -1,0 +1,126 @@
+// The course of an update without a box: what is taken back stays so, what waits ends when it is told to, and what is said of it is true.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, expect, test } from 'vitest'
+import { BadInput, Unreachable } from '../../src/core/errors.ts'
+import type { Course, CourseParts, CourseReport } from '../../src/update/course.ts'
+import { createCourse } from '../../src/update/course.ts'
+import { newJob } from '../../src/update/follow.ts'
+import type { Job, Store } from '../../src/update/state.ts'
+import { openStore } from '../../src/update/state.ts'
+import { until } from '../route/until.ts'
+
+const JOB: Job = { ...newJob('7', 'server', '2.0.0.raucb', 'server'), url: 'https://updates.example.com/2.0.0.raucb' }
+const FREE = { link: undefined, space: undefined, isWindowOpen: true }
+
+let store: Store
+let course: Course
+let done: Promise<void> | undefined
+let fetched: number
+let stop: AbortController
+
+async function begin(job: Job, change: Partial<CourseParts> = {}): Promise<void> {
+  fetched = 0
+  stop = new AbortController()
+  // A flash that takes its time.
+  store = await openStore(
+    '/nowhere/update.json',
+    async () => sleep(20),
+    () => undefined,
+  )
+  await store.put({ job })
+  course = createCourse({
+    slots: {
+      view: async () =>
+        ['A', 'B'].map((name) => ({ name, isBooted: name === 'A', isNext: false, isGood: true, version: '1.0.0' })),
+      inspect: async () => ({ version: '2.0.0', generation: 0 }),
+      install: async () => undefined,
+      markGood: async () => undefined,
+      markBad: async () => undefined,
+      discardOther: async () => undefined,
+      activateOther: async () => undefined,
+    },
+    store,
+    minimum: {
+      read: async () => null,
+      allows: async () => undefined,
+      raise: async () => undefined,
+      lower: async () => undefined,
+    },
+    bundleFile: '/nowhere/bundle.raucb',
+    bootId: 'this-boot',
+    version: '1.0.0',
+    fetch: async (_, __, signal) => {
+      fetched++
+      await sleep(100, undefined, { signal })
+    },
+    surroundings: async () => FREE,
+    baseline: async () => null,
+    health: async () => ({ isWell: true, checks: [] }),
+    reboot: async () => undefined,
+    now: () => 0,
+    said: () => undefined,
+    // As the server's is: kept on disk until it has it.
+    report: () => store.put({}),
+    ...change,
+  })
+  done = course.run(stop.signal)
+}
+afterEach(async () => {
+  stop.abort()
+  await done
+})
+
+test('what is taken back while it is fetched is not begun again', async () => {
+  await begin(JOB)
+  await until('it is fetched', () => fetched > 0)
+  await course.cancel('the server took it back')
+  await sleep(300)
+  expect(fetched).toBe(1)
+  expect(store.now()).toMatchObject({ job: null, last: { outcome: 'canceled', text: 'the server took it back' } })
+})
+
+test('a server hears once that bytes are fetched, however often the line is cut', async () => {
+  const told: CourseReport[] = []
+  let tries = 0
+  await begin(JOB, {
+    fetch: () => (tries++, Promise.reject(new Unreachable('update-cut', 'it was cut'))),
+    report: async (_, what) => void told.push(what),
+  })
+  for (const at of [1, 2, 3]) {
+    await until(`try ${at}`, () => tries === at && course.progress().wait?.code === 'rest')
+    course.nudge()
+  }
+  expect(told).toEqual([{ kind: 'at', text: 'its bytes are fetched', share: null }])
+})
+
+test('told to end while it waits, it ends', async () => {
+  for (const change of [{ link: 'eth1 is down' }, 'fails'] as const) {
+    await begin(JOB, {
+      surroundings: async () => {
+        if (change === 'fails') throw new Error('fails')
+        return { ...FREE, ...change }
+      },
+    })
+    await until('it waits', () => course.progress().wait)
+    stop.abort()
+    await expect(Promise.race([done, sleep(1_000).then(() => 'still waits')])).resolves.toBeUndefined()
+  }
+})
+
+test('settings that are wrong are waited for: the bundle is not refused for them', async () => {
+  await begin(JOB, {
+    surroundings: () => Promise.reject(new BadInput([{ where: 'settings.yaml update.server', text: 'must be an address' }])),
+  })
+  const wait = await until('it waits', () => course.progress().wait)
+  expect(wait).toMatchObject({ code: 'rest', text: expect.stringContaining('must be an address') })
+  expect(store.now()).toMatchObject({ job: { id: '7' }, last: null })
+})
+
+test('a slot that somebody went back to stays, well or not, and nothing untrue is said of it', async () => {
+  await begin(
+    { ...newJob('1', 'slot', 'slot A', 'anna'), phase: 'try', target: 'A', version: '1.0.0' },
+    { health: async () => ({ isWell: false, checks: [{ what: 'agent', state: 'waiting', text: 'does not answer' }] }) },
+  )
+  const last = await until('it is over', () => store.now().last ?? undefined)
+  expect(last).toMatchObject({ outcome: 'good', text: expect.stringContaining('not well in its time: agent: does not answer') })
+})
