@@ -6,7 +6,7 @@
 //
 // Panel, console and CLI change them, also at the same time; the panel sees it (`mark`) and serves the new one.
 import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { lchown, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CertificateView } from '../core/access.ts'
 import type { CertificateRequest, CertificatesApi, OwnersPair } from '../core/certificates.ts'
@@ -117,12 +117,14 @@ const writePair = (dir: string, name: string, { key, cert }: Pair) => writeText(
 
 /** Root writes into a folder of the panel: a file that is there already, a link for one, is never written to. */
 async function writeText(dir: string, name: string, text: string): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const made = await mkdir(dir, { recursive: true, mode: 0o700 })
+  const owner = await ownerOf(join(dir, '..'))
+  if (made === dir) await lchown(dir, ...owner)
   const fresh = join(dir, `${name}.${randomUUID()}.new`)
   const file = await open(fresh, 'wx', 0o600)
   try {
     await file.writeFile(text)
-    await file.chown(...(await ownerOf(join(dir, '..'))))
+    await file.chown(...owner)
     await file.sync()
   } finally {
     await file.close()

@@ -1,6 +1,16 @@
 // The certificate of the page: the box's own, an owner's, a request; what cannot be used is refused and says why, and what is served stays.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -77,6 +87,13 @@ describe('the own one', () => {
     writeFileSync(file, readFileSync(file, 'utf8').slice(0, 400))
     expect((await certificates.served()).fingerprint).not.toBe(fingerprint)
   })
+})
+
+test.runIf(process.getuid?.() === 0)('made by root, folder and files are the panel’s', async () => {
+  mkdirSync(join(dir, 'access'), { recursive: true })
+  chownSync(join(dir, 'access'), 65_534, 65_534)
+  await certificates.served()
+  for (const it of ['', 'own.pem']) expect(statSync(join(dir, 'access', 'tls', it))).toMatchObject({ uid: 65_534, gid: 65_534 })
 })
 
 describe('an owner’s', () => {
