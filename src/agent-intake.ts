@@ -79,9 +79,10 @@ export function openIntake(settings: Settings, { log, clock, live, dir, logger }
   /** An ingest for each source that has none, and an end of those whose source has ended. */
   async function follow(): Promise<void> {
     const gone = [...ingests].filter(([name, it]) => !wanted.some((one) => one.name === name && sourceOf(one) === it.source))
-    for (const [name, it] of gone) {
-      // What waits for room in a log that gives nothing up goes in when there is room: nobody waits for that.
-      await Promise.race([it.end, sleep(ENDS_MS_MAX, undefined, { ref: false })])
+    // What waits for room in a log that gives nothing up goes in when there is room: nobody waits for that.
+    if (gone.length > 0)
+      await Promise.race([Promise.all(gone.map(([, it]) => it.end)), sleep(ENDS_MS_MAX, undefined, { ref: false })])
+    for (const [name] of gone) {
       ingests.delete(name)
       live.forget(name)
     }
@@ -94,7 +95,8 @@ export function openIntake(settings: Settings, { log, clock, live, dir, logger }
     tallies.set(name, tally)
     const taken: Parameters<typeof ingest>[2] = (batch) => {
       tally.add(batch.count, batch.received)
-      live.take(name, batch)
+      // What goes in late is of a source that is no more.
+      if (ingests.get(name)?.source === source) live.take(name, batch)
     }
     ingests.set(name, { source, end: ingest(source, log, taken, sourcesEnded.signal, SMALL_BATCHES_IN_FLIGHT_MAX) })
   }

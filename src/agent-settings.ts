@@ -138,14 +138,18 @@ export function settingsService(parts: SettingsParts): SettingsService {
     const before = { text: await read(), running: running() }
     const revision = revisionOf(text)
     await record(text, by, note)
-    await writeWhole(file, text)
+    const undo = () => history.mark(revision, 'reverted')
+    await writeWhole(file, text).catch(async (error) => {
+      await undo()
+      throw error
+    })
     try {
       await change(next)
       inForce = { revision, checked: next }
     } catch (error) {
       logger.error({ stack: (error as Error).stack }, `the new settings cannot be put in force: ${(error as Error).message}`)
       await writeWhole(file, before.text)
-      await history.mark(revision, 'reverted')
+      await undo()
       await change(before.running.checked).catch(parts.stuck)
       throw error
     }

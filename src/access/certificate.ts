@@ -5,8 +5,8 @@
 //   request-key.pem      of a request whose certificate has not come yet
 //
 // Panel, console and CLI change them, also at the same time; the panel sees it (`mark`) and serves the new one.
-import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { chmod, chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto'
+import { lchown, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CertificateView } from '../core/access.ts'
 import type { CertificateRequest, CertificatesApi, OwnersPair } from '../core/certificates.ts'
@@ -66,9 +66,10 @@ export function openCertificates(dataDir: string, localName: string, now: () => 
     },
     async replace({ cert, key }: OwnersPair) {
       const chain = chainOf(cert, now())
-      const ours = key ?? (await keyHere(chain))
-      checkFits(chain, keyOf(ours))
-      const pair = { key: ours, cert: chain.map(String).join('') }
+      const ours = keyOf(key ?? (await keyHere(chain)))
+      checkFits(chain, ours)
+      // The key alone: the text that it was given in may have more in it, certificates above all.
+      const pair = { key: ours.export({ format: 'pem', type: 'pkcs8' }) as string, cert: chain.map(String).join('') }
       checkTaken(pair)
       await writePair(dir, 'owner.pem', pair)
       await rm(requestKey, { force: true })
@@ -114,13 +115,21 @@ const textOf = (path: string) => readFile(path, 'utf8').catch(() => undefined)
 
 const writePair = (dir: string, name: string, { key, cert }: Pair) => writeText(dir, name, `${key.trimEnd()}\n${cert}`)
 
+/** Root writes into a folder of the panel: a file that is there already, a link for one, is never written to. */
 async function writeText(dir: string, name: string, text: string): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  const [path, fresh] = [join(dir, name), join(dir, `${name}.${process.pid}.new`)]
-  await writeFile(fresh, text, { mode: 0o600, flush: true })
-  await chmod(fresh, 0o600)
-  await chown(fresh, ...(await ownerOf(join(dir, '..'))))
-  await rename(fresh, path)
+  const made = await mkdir(dir, { recursive: true, mode: 0o700 })
+  const owner = await ownerOf(join(dir, '..'))
+  if (made === dir) await lchown(dir, ...owner)
+  const fresh = join(dir, `${name}.${randomUUID()}.new`)
+  const file = await open(fresh, 'wx', 0o600)
+  try {
+    await file.writeFile(text)
+    await file.chown(...owner)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(fresh, join(dir, name))
 }
 
 /** Whoever else writes, root at a terminal for one: the panel has to read it. */

@@ -70,14 +70,12 @@ export interface Access extends LogIn {
   close(): void
 }
 
-/** Drawn when it is first asked for. */
+/** Drawn when the list is opened for the first time. */
 function listIdOf({ db, write }: Store): string {
   const find = db.prepare<[], string>("SELECT value FROM facts WHERE name = 'events-id'").pluck()
   const insert = db.prepare("INSERT OR IGNORE INTO facts (name, value) VALUES ('events-id', ?)")
-  return write(() => {
-    if (find.get() === undefined) insert.run(randomBytes(16).toString('hex'))
-    return find.get() as string
-  })
+  write(() => insert.run(randomBytes(16).toString('hex')))
+  return find.get() as string
 }
 
 export async function openAccess(dataDir: string, time: MachineTime = machineTime()): Promise<Access> {

@@ -62,6 +62,8 @@ export const exportOf = (uplink: string) => `export:${uplink}`
 export const wholeOf = (uplink: string) => `whole:${uplink}`
 /** … and what receipts have said of it. */
 export const receiptOf = (uplink: string) => `receipt:${uplink}`
+/** Whether it is one of these names. */
+export const isByHand = (name: string) => name.includes(':')
 
 /** One call of `export`. */
 export interface ExportRequest {

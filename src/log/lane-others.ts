@@ -1,4 +1,5 @@
 // What other uplinks have of a stream, or may have.
+import { isByHand } from '../core/airgap.ts'
 import type { Interval, Intervals } from '../core/intervals.ts'
 import { difference, intersection, union, withInterval } from '../core/intervals.ts'
 import type { HandedOut } from './lanes.ts'
@@ -46,10 +47,8 @@ export function createOthers(db: Journal, stored: Stored, handedOut: (stream: st
       return { had, mayHave: difference([...pinned, ...handed].reduce<Intervals>(union, []), known) }
     },
     elsewhere(row, holes, uplink) {
-      // What left by hand is kept under names with a colon (core/airgap.ts): of that nobody knows where it is.
-      const others = stored
-        .positionsOf(row.key)
-        .filter((it) => it.uplink !== uplink && !it.uplink.includes(':') && it.had.length > 0)
+      // Of what left by hand nobody knows where it is.
+      const others = stored.positionsOf(row.key).filter((it) => it.uplink !== uplink && !isByHand(it.uplink) && it.had.length > 0)
       const had = others.map((it) => intersection(hadBy(row, it), holes)).reduce<Intervals>(union, [])
       return had.flatMap((it) =>
         difference(

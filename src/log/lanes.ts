@@ -8,6 +8,7 @@
 // the range: the uplink writes it into the transaction whose position goes past it, so exactly once. It stands in no gap stream: those are one
 // sequence for all uplinks. What was given up before all had it that should is in the ledger: its line says who has it (change.ts).
 import { POSITION_INTERVALS_MAX } from '../core/bounds.ts'
+import { isByHand } from '../core/airgap.ts'
 import type { Interval, Intervals } from '../core/intervals.ts'
 import { difference, withInterval } from '../core/intervals.ts'
 import type { LedgerRow, LossAction, NextRequest, Taken } from '../core/log.ts'
@@ -216,7 +217,8 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
         restarts.delete(request.uplink)
         turns(request)
         for (const row of inOrder(request.lane === 'backlog' && request.backlog === 'newest-first')) {
-          if (request.except.includes(row.class) || (row.form === 'event' && isExport(request.uplink))) continue
+          // Files of what leaves by hand have no place for events.
+          if (request.except.includes(row.class) || (row.form === 'event' && isByHand(request.uplink))) continue
           take(row, cursorOf(request.uplink, row), request, room, out)
           if (room.isFull()) break
         }
@@ -292,5 +294,3 @@ function ledgerRow(row: GapRow, uplink: string): LedgerRow {
 /** No blocks: rows, that are never given up for room and go first. Losses are few and say why numbers are missing. */
 const isOfRows = ({ form }: Pick<Stream, 'form'>) => form === 'gap' || form === 'event'
 const formOrder = (form: Form) => (isOfRows({ form }) ? 0 : 1)
-/** Names with a colon are those of what left by hand (core/airgap.ts): its files have no place for events. */
-const isExport = (uplink: string) => uplink.includes(':')

@@ -334,8 +334,8 @@ function liftHeads({ streams, named, positions, old }: Books, blocks: readonly P
     if (row['gap_stream'] !== null) lift(Number(row['gap_stream']), Number(row['sequence']) + 1)
   for (const it of streams.all()) {
     // Its rows are gone with the old journal: the list offers them once more, and an uplink passes over those that it has.
-    const end = it.form === 'event' ? 0 : Math.max(ends.get(it.id) ?? 0, positions.seen(it).at(-1)?.to ?? 0)
-    if (it.form === 'event' ? it.next === 0 : end <= it.next) continue
+    const end = it.form === 'event' ? 0 : Math.max(it.next, ends.get(it.id) ?? 0, positions.seen(it).at(-1)?.to ?? 0)
+    if (end === it.next) continue
     it.next = end
     it.dirty = true
   }

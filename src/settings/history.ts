@@ -96,9 +96,10 @@ export function openHistory(dir: string, write: (path: string, text: string, mod
 /** What the entries became, the youngest first. */
 export function outcomes(entries: readonly Recorded[], current: string, pending: Pending | undefined): SettingsEntry[] {
   const last = entries.findLastIndex((it) => it.revision === current)
+  const waiting = entries.findLastIndex((it) => it.revision === pending?.revision)
   return entries
     .map(({ outcome, ...it }, at): SettingsEntry => {
-      const waits = it.revision === pending?.revision
+      const waits = at === waiting
       // One that waits behind what is in force is just being taken back.
       const isBack = at > last || (at < last && waits)
       return { ...it, outcome: outcome ?? (isBack ? 'reverted' : at < last ? 'replaced' : waits ? 'pending' : 'current') }

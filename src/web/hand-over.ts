@@ -21,7 +21,8 @@ export function handOver(access: Access, agent: Pick<AgentApi, 'takeEvents'>, lo
   const list = access.eventsId()
   /** What the agent wants; undefined: it has to be asked. */
   let next: number | undefined
-  let isAway = false
+  /** What keeps it from going on is said once. */
+  let said: string | undefined
 
   /** Says how long to wait. */
   async function round(): Promise<number> {
@@ -39,13 +40,14 @@ export function handOver(access: Access, agent: Pick<AgentApi, 'takeEvents'>, lo
       let waitMs = RETRY_MS
       try {
         waitMs = await round()
-        isAway = false
+        said = undefined
       } catch (error) {
         // Who comes back may have another log.
         next = undefined
-        if (!(error instanceof Unreachable)) log.error({ err: error }, 'events cannot be handed over')
-        else if (!isAway) log.warn({ code: error.code }, 'events wait for the agent')
-        isAway = true
+        const why = String(error)
+        if (why !== said && error instanceof Unreachable) log.warn({ code: error.code }, 'events wait for the agent')
+        else if (why !== said) log.error({ err: error }, 'events cannot be handed over')
+        said = why
       }
       await sleep(waitMs, undefined, { signal: stop.signal }).catch(() => undefined)
     }

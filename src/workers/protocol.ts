@@ -65,6 +65,7 @@ function contextOf(name: string, protocol: string): SourceContext {
   }
 }
 
+// By a name that a bundler sees.
 const own = () => import('../sources/index.ts')
 const { protocols } = await (data.protocols === undefined ? own() : (import(data.protocols) as ReturnType<typeof own>))
 const load = (protocol: string) =>

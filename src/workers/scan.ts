@@ -24,6 +24,7 @@ const port = parentPort as MessagePort
 const main = caller(port)
 const streams = streamServer(main, 24 * 3_600_000)
 const log = threadLogger(main, { scan: true })
+// By a name that a bundler sees.
 const own = () => import('../sources/index.ts')
 const { protocols } = await (data.protocols === undefined ? own() : (import(data.protocols) as ReturnType<typeof own>))
 

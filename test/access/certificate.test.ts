@@ -1,6 +1,16 @@
 // The certificate of the page: the box's own, an owner's, a request; what cannot be used is refused and says why, and what is served stays.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -79,6 +89,13 @@ describe('the own one', () => {
   })
 })
 
+test.runIf(process.getuid?.() === 0)('made by root, folder and files are the panel’s', async () => {
+  mkdirSync(join(dir, 'access'), { recursive: true })
+  chownSync(join(dir, 'access'), 65_534, 65_534)
+  await certificates.served()
+  for (const it of ['', 'own.pem']) expect(statSync(join(dir, 'access', 'tls', it))).toMatchObject({ uid: 65_534, gid: 65_534 })
+})
+
 describe('an owner’s', () => {
   test('is served with its chain; an RSA key does as well', async () => {
     const middle = await owner.below('Plant hall 1')
@@ -88,6 +105,26 @@ describe('an owner’s', () => {
       expect(await certificates.served()).toMatchObject({ fingerprint, isOwners: true, names: ['box.plant.example'] })
       expect((await certificates.served()).cert.match(/BEGIN/g)).toHaveLength(3)
     }
+  })
+
+  test('is served where its key comes in one text with the certificate, which may stand first', async () => {
+    const { key, cert } = await owner.issue()
+    for (const both of [cert + key, key + cert]) {
+      const { fingerprint } = await certificates.replace({ key: both, cert })
+      expect(await certificates.served()).toMatchObject({ fingerprint, isOwners: true, key, cert })
+    }
+  })
+
+  test('is never written through a link', async () => {
+    const before = await certificates.served()
+    const [folder, outside] = [join(dir, 'access', 'tls'), join(dir, 'outside')]
+    writeFileSync(outside, 'as it was')
+    symlinkSync(outside, join(folder, `owner.pem.${process.pid}.new`))
+    symlinkSync(outside, join(folder, 'owner.pem'))
+    const { fingerprint } = await certificates.replace(await owner.issue())
+    expect(fingerprint).not.toBe(before.fingerprint)
+    expect(readFileSync(outside, 'utf8')).toBe('as it was')
+    expect(await certificates.served()).toMatchObject({ fingerprint, isOwners: true })
   })
 
   test.each<

@@ -1,13 +1,13 @@
 // Events of a list in the log: taken once however often they are offered, kept until every uplink has them, bounded, and what is gone is said.
-import Database from 'better-sqlite3'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EVENTS_BYTES_MAX, EVENTS_MAX } from '../../src/core/bounds.ts'
 import type { LogEvents } from '../../src/core/events.ts'
 import type { EventSlice } from '../../src/core/log.ts'
 import { exportOf } from '../../src/core/airgap.ts'
 import { recoverLog } from '../../src/log/recover.ts'
-import { writeFileSync } from 'node:fs'
 import type { OpenedLog } from './helpers.ts'
 import { counterSource, NEXT, openTestLog, T0, tempDir } from './helpers.ts'
 
@@ -60,7 +60,7 @@ test('what is offered again, or not from where it is wanted, changes nothing', (
   expect(eventsIn(next())).toEqual([])
 })
 
-test('what was taken is there after a kill, with its numbers; what every uplink has goes, and is not taken again', () => {
+test('what was taken is there after a kill, with its numbers; what every uplink has goes', () => {
   log.close()
   log = openTestLog(temp.dir, { uplinks: ['kafka', 'other'] })
   log.writer.takeEvents(offer(0, numbers(0, 10)))
@@ -87,9 +87,7 @@ test('an uplink that comes later, and events that the list had given up, are tol
 test('a row that was changed on the disk is left out, and the log opens as ever', async () => {
   log.writer.takeEvents(offer(0, [0, 1, 2]))
   log.close()
-  const db = new Database(join(temp.dir, 'journal.db'))
-  db.prepare(`UPDATE event SET text = '{"what":"another"}' WHERE sequence = 1`).run()
-  db.close()
+  changed(join(temp.dir, 'journal.db'), `UPDATE event SET text = '{"what":"another"}' WHERE sequence = 1`)
   expect((await recovered()).faults).toEqual([])
   log = openTestLog(temp.dir)
   restart()
@@ -121,7 +119,10 @@ test('bounded: by number, by bytes; delivered ones make room', () => {
   expect(more * size).toBeGreaterThan(EVENTS_BYTES_MAX * 0.9)
 })
 
-test('a log that lost its journal repeats nothing: the list offers all, the uplink knows what it has', async () => {
+test.each<readonly [string, (file: string) => void]>([
+  ['lost', (file) => writeFileSync(file, 'none')],
+  ['damaged', (file) => changed(file, 'UPDATE account SET accepted = accepted + 1')],
+])('a log whose journal was %s keeps and repeats nothing that the uplink knows: the list offers all', async (_, damage) => {
   const { batch } = counterSource()
   log.append(batch(10))
   log.writer.takeEvents(offer(0, numbers(0, 10)))
@@ -134,13 +135,14 @@ test('a log that lost its journal repeats nothing: the list offers all, the upli
   log.clock.tick(2_000)
   log.work(true)
   log.close()
-  writeFileSync(join(temp.dir, 'journal.db'), 'none')
+  damage(join(temp.dir, 'journal.db'))
   expect((await recovered()).faults.length).toBeGreaterThan(0)
   log = openTestLog(temp.dir)
   restart('kafka', { transaction: 5, delivered: new Map([[KEY, [{ from: 0, to: 10 }]]]) })
   expect(sequencesIn(next())).toEqual([])
   expect(log.writer.takeEvents({ list: LIST, from: 0, events: [] })).toBe(0)
   expect(log.writer.takeEvents(offer(0, numbers(0, 12)))).toBe(12)
+  expect(rows()).toBe(2)
   expect(sequencesIn(next())).toEqual([10, 11])
 })
 
@@ -152,13 +154,17 @@ test('an export by hand has no events in it', () => {
 
 test('a journal of before has no such table: it is made, and nothing else changes', async () => {
   log.close()
-  const db = new Database(join(temp.dir, 'journal.db'))
-  db.exec('DROP TABLE event')
-  db.close()
+  changed(join(temp.dir, 'journal.db'), 'DROP TABLE event')
   expect((await recovered()).faults).toEqual([])
   log = openTestLog(temp.dir)
   expect(log.writer.takeEvents(offer(0, [0]))).toBe(1)
 })
+
+function changed(file: string, sql: string): void {
+  const db = new Database(file)
+  db.exec(sql)
+  db.close()
+}
 
 function recovered() {
   return recoverLog({

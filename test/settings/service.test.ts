@@ -1,5 +1,5 @@
 // Changes of settings where something goes wrong while they are put in force: nothing is left half-way.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -22,7 +22,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
-async function served(change: (bytesMax: number) => Promise<void>) {
+async function served(change: (bytesMax: number) => Promise<void>, checking: (isBegun: boolean) => void = () => {}) {
   const stuck: Error[] = []
   const service = settingsService({
     file,
@@ -32,7 +32,11 @@ async function served(change: (bytesMax: number) => Promise<void>) {
     logger: silent,
     now: () => 1,
     monotonic: () => performance.now(),
-    check: (text) => checkSettingsApart({ file, dir, deviceId: 'hf-1', env: {}, ...(text !== undefined && { text }) }),
+    async check(text) {
+      checking(true)
+      const checked = checkSettingsApart({ file, dir, deviceId: 'hf-1', env: {}, ...(text !== undefined && { text }) })
+      return checked.finally(() => checking(false))
+    },
     stuck: (error) => void stuck.push(error),
   })
   await service.begin()
@@ -60,6 +64,21 @@ test('what cannot be put in force leaves the file and what runs as they were, an
     ['file', 'current'],
   ])
   expect(stuck).toEqual([])
+})
+
+test('a file that cannot be written is a change that never was: what runs goes on, and nobody goes back to it', async () => {
+  const asked: number[] = []
+  const { api } = await served(async (bytesMax) => void asked.push(bytesMax))
+  const inTheWay = `${file}.new`
+  mkdirSync(inTheWay)
+  await expect(api.settingsApply(apply)).rejects.toThrow('EISDIR')
+  expect(asked).toEqual([])
+  expect((await api.settingsHistory()).map((it) => it.outcome)).toEqual(['reverted', 'current'])
+  await expect(api.settingsRevert(undefined, 'anna')).rejects.toThrow('there are no settings before these')
+  rmSync(inTheWay, { recursive: true })
+  await api.settingsApply(apply)
+  expect(asked).toEqual([65e6])
+  expect((await api.settingsHistory()).map((it) => it.outcome)).toEqual(['current', 'reverted', 'replaced'])
 })
 
 test('where those before cannot be run either, the process is told to end', async () => {
@@ -98,11 +117,19 @@ test('a text that takes more memory than there is for it is refused, and the thr
 })
 
 test('checks go one after the other, and not without end', async () => {
-  const { api } = await served(async () => {})
+  const atOnce = { now: 0, most: 0 }
+  const { api } = await served(
+    async () => {},
+    (isBegun) => {
+      atOnce.now += isBegun ? 1 : -1
+      atOnce.most = Math.max(atOnce.most, atOnce.now)
+    },
+  )
   const answers = await Promise.allSettled(Array.from({ length: 12 }, () => api.settingsCheck(SECOND)))
   const refused = answers.filter((it) => it.status === 'rejected')
   expect(refused).toHaveLength(4)
   expect(refused[0]?.reason).toMatchObject({ code: 'checks-busy' })
+  expect(atOnce.most).toBe(1)
 }, 60_000)
 
 test('an entry behind the one in force never came into force: the process was killed in between', async () => {
@@ -111,6 +138,13 @@ test('an entry behind the one in force never came into force: the process was ki
   await history.add({ revision: revisionOf(SECOND), at: 2, by: 'anna' }, SECOND)
   const entries = outcomes(await history.entries(), revisionOf(FIRST), undefined)
   expect(entries.map((it) => it.outcome)).toEqual(['reverted', 'current'])
+})
+
+test('of two entries with the same text the last one alone waits for its confirmation', () => {
+  const [first, second] = [revisionOf(FIRST), revisionOf(SECOND)]
+  const entries = [second, first, second].map((revision, at) => ({ revision, at, by: 'anna' }))
+  const pending = { revision: second, previous: first, by: 'anna', boot: 'one', deadlineMs: 1 }
+  expect(outcomes(entries, second, pending).map((it) => it.outcome)).toEqual(['pending', 'replaced', 'replaced'])
 })
 
 test('differences: by names; comments and the order of keys are none, the order of a list is one', () => {
