@@ -30,7 +30,7 @@ in_tools genimage --config "$inside/genimage.cfg" --rootpath "$inside/tree" --in
 
 mv "$made/input/rootfs.squashfs" "$made/bundle/rootfs.squashfs"
 sed "s/@BOARD@/$board/; s/@VERSION@/$version/" images/rauc/manifest.raucm > "$made/bundle/manifest.raucm"
-printf '[system]\ncompatible=holdfast-%s\nbootloader=noop\n[keyring]\npath=%s/certificate.pem\ncheck-purpose=codesign\n' "$board" "$inside" > "$made/sign.conf"
+printf '[system]\ncompatible=holdfast-%s\nbootloader=noop\n[keyring]\npath=%s/root/etc/rauc/keyring.pem\ncheck-purpose=codesign\n' "$board" "$inside" > "$made/sign.conf"
 # Signed with what the caller names; the key never stays beside the image.
 trap 'rm -f "$made/key.pem"' EXIT
 cp "$certificate" "$made/certificate.pem"
