@@ -23,7 +23,6 @@ rm -rf "$root"/{etc/ssh,etc/machine-id,etc/hostname,var/lib/dbus/machine-id,etc/
 rm -rf "$root"/usr/lib/udev/hwdb.d "$root"/usr/share/{grub,bash-completion}
 
 cp -a --no-preserve=ownership rootfs/. "$root/"
-find "$root/etc/systemd" -name .gitkeep -delete
 cp -a --no-preserve=ownership systemd/. "$root/usr/lib/systemd/system/"
 mv "$root/usr/lib/systemd/system/50-holdfast.preset" "$root/usr/lib/systemd/system-preset/"
 mkdir -p "$root"/usr/lib/holdfast "$root"/{state,data,boot/efi,etc/rauc} "$root"/var/lib/{iwd,systemd} "$root/etc/systemd/"{network,timesyncd.conf.d}
