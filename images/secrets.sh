@@ -15,6 +15,8 @@ done < "$root/etc/passwd"
 begin='-----BEGIN ([A-Z]+ )?PRIVATE KEY-----' text='[A-Za-z0-9+/=]{40}'
 has_key() { LC_ALL=C grep -aE -A4 -e "$begin" -- "$1" | LC_ALL=C grep -aE -e "^$text" -e "$begin(\\\\[rn])+$text" > /dev/null; }
 while IFS= read -r file; do
+  # GnuTLS carries the keys of its own self-tests, which everybody has.
+  [[ ${file#"$root"} != /usr/lib/*-linux-gnu/libgnutls.so.* ]] || continue
   ! has_key "$file" || bad "a private key: ${file#"$root"}"
 done < <(LC_ALL=C grep -rlaE -e "$begin" -- "$root")
 while IFS= read -r file; do bad "a host key: ${file#"$root"}"; done < <(find "$root" -name 'ssh_host_*_key')

@@ -19,6 +19,7 @@ beforeEach(() => {
   put('etc/rauc/keyring.pem', CERTIFICATE)
   // As a library of cryptography has it.
   put('usr/lib/libcrypto.so', Buffer.from(`\0${FIRST_LINE}\0-----END PRIVATE KEY-----\0`))
+  put('usr/lib/x86_64-linux-gnu/libgnutls.so.30.40.3', Buffer.from(`\0${KEY}\0`))
 })
 afterEach(() => rmSync(dir, { recursive: true }))
 
@@ -32,7 +33,7 @@ function scan(): { readonly status: number | null; readonly found: string[] } {
   return { status, found: stderr.split('\n').filter((it) => it !== '') }
 }
 
-test('a root without secrets passes, with certificates and with the words that a library knows', () => {
+test('a root without secrets passes, with certificates and with what libraries of cryptography have inside', () => {
   expect(scan()).toEqual({ status: 0, found: [] })
 })
 
@@ -43,6 +44,7 @@ test.each([
   ['a private key', 'etc/in-json', JSON.stringify({ key: KEY })],
   ['a private key', 'etc/encrypted.pem', encrypted],
   ['a private key', 'usr/bin/in-a-program', Buffer.concat([Buffer.from([0x7f, 0x45, 0, 0xff]), Buffer.from(`\0${KEY}\0`)])],
+  ['a private key', 'usr/lib/x86_64-linux-gnu/libother.so.1', Buffer.from(`\0${KEY}\0`)],
   ['a host key', 'etc/ssh/ssh_host_ed25519_key', ''],
   ['a machine id that all boxes would share', 'etc/machine-id', '0123456789abcdef0123456789abcdef\n'],
   ['a password of root in /etc/shadow', 'etc/shadow', 'root:$y$j9T$abc$def:20000::::::\n'],
