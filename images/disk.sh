@@ -27,6 +27,8 @@ in_tools grub-editenv "$inside/tree/esp/grubenv" set ORDER='A B' A_OK=1 A_TRY=0 
 
 cp images/genimage.cfg "$made/genimage.cfg"
 in_tools genimage --config "$inside/genimage.cfg" --rootpath "$inside/tree" --inputpath "$inside/input" --outputpath "$inside/out" --tmppath "$inside/temporary"
+# The partitions that it was put together from.
+rm -f "$made"/out/{esp.vfat,state.ext4,data.ext4}
 
 mv "$made/input/rootfs.squashfs" "$made/bundle/rootfs.squashfs"
 sed "s/@BOARD@/$board/; s/@VERSION@/$version/" images/rauc/manifest.raucm > "$made/bundle/manifest.raucm"
