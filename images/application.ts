@@ -20,27 +20,21 @@ import {
 import { join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'vite'
-import { closureOf } from './closure.ts'
+import { closureOf, isNeeded } from './closure.ts'
 import { PACKAGES } from './vite.application.ts'
 
 const root = join(import.meta.dirname, '..')
 /** As npm packages call the architectures of Debian. */
 const NPM_NAMES: Readonly<Record<string, string>> = { amd64: 'x64', arm64: 'arm64' }
 
-/** Not the sources of native parts, nor what is for other systems or for tests. */
-function isNeeded(path: string, cpu: string): boolean {
-  if (/\.(md|ts|map|gyp|cpp|cc|h|c)$/.test(path) || /\/(test|docs|benchmarks|examples|\.github)\//.test(path)) return false
-  const native = /\/prebuilds\/(.+\.node)$/.exec(path)?.[1]
-  return native === undefined || new RegExp(`^linux-${cpu}(\\.node|/.*glibc\\.node)$`).test(native)
-}
-
 function copyPackages(to: string, cpu: string): void {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
   for (const place of closureOf(lock, PACKAGES)) {
+    const from = join(root, place)
     // What stands in a package's own node_modules is a place of its own.
-    const isOwn = (path: string) => !relative(join(root, place), path).includes('node_modules')
-    const filter = (path: string) => isOwn(path) && (statSync(path).isDirectory() || isNeeded(path, cpu))
-    cpSync(join(root, place), join(to, place), { recursive: true, filter })
+    const isWanted = (within: string, path: string) =>
+      !within.includes('node_modules') && (statSync(path).isDirectory() || isNeeded(within, cpu))
+    cpSync(from, join(to, place), { recursive: true, filter: (path) => isWanted(relative(from, path), path) })
   }
   removeEmpty(join(to, 'node_modules'))
 }

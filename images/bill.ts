@@ -23,7 +23,7 @@ export function debianComponents(status: string): Component[] {
     const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(entry)?.[1] ?? ''
     if (!field('Status').endsWith(' installed')) return []
     const [name, version, architecture] = [field('Package'), field('Version'), field('Architecture')]
-    const purl = `pkg:deb/debian/${name}@${encodeURIComponent(version)}?arch=${architecture}&distro=trixie`
+    const purl = `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${architecture}&distro=trixie`
     return [{ type: 'library' as const, name, version, purl }]
   })
 }

@@ -7,8 +7,7 @@ case $kind in
   development) certificates=images/keys/development.cert.pem certificate=$certificates key=images/keys/development.key.pem ;;
   production)
     certificates=${CERTIFICATES:?two certificates, so that one key can be replaced} certificate=${CERTIFICATE:?whose key signs} key=${KEY:?the key that signs}
-    cmp -s "$certificate" images/keys/development.cert.pem && fail 'the development certificate is not for production'
-    for it in $certificates; do cmp -s "$it" images/keys/development.cert.pem && fail 'the development certificate never stands beside others'; done
+    bash images/keys/production.sh "$key" "$certificate" $certificates
     ;;
   *) fail "KIND is development or production, not $kind" ;;
 esac

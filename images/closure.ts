@@ -1,4 +1,4 @@
-// Which folders of node_modules some packages need, by the lock file.
+// Which folders of node_modules some packages need, by the lock file, and which of their files a device needs.
 
 interface Locked {
   readonly dependencies?: Readonly<Record<string, string>>
@@ -32,4 +32,12 @@ function placeOf(packages: Lock['packages'], name: string, from: string): string
   const steps = from.split('/node_modules/')
   const around = steps.map((_, at) => steps.slice(0, steps.length - at).join('/node_modules/')).filter((it) => it !== '')
   return [...around.map((it) => `${it}/node_modules/${name}`), `node_modules/${name}`].find((it) => it in packages)
+}
+
+/** A file of a package, by its path within that: not the sources of native parts, nor what is for other systems or for tests. Licences stay. */
+export function isNeeded(path: string, cpu: string): boolean {
+  if (/(^|\/)licen[cs]e[^/]*$/i.test(path)) return true
+  if (/\.(md|ts|map|gyp|cpp|cc|h|c)$/.test(path) || /(^|\/)(test|docs|benchmarks|examples|\.github)\//.test(path)) return false
+  const native = /(?:^|\/)prebuilds\/(.+\.node)$/.exec(path)?.[1]
+  return native === undefined || new RegExp(`^linux-${cpu}(\\.node|/.*glibc\\.node)$`).test(native)
 }

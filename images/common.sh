@@ -49,13 +49,13 @@ listed() { sed 's/#.*//' "$1" | tr -s ' \n' '\n' | grep . | paste -sd,; }
 root_tar() { echo "$cache/root-$architecture-$({ listed images/packages.txt; echo "$boot_packages"; cat images/root.sh images/modules.txt images/absent.txt; } | hash_of -).tar"; }
 hash_of() { cat "$@" | sha256sum | cut -c1-16; }
 
-# In the tools' root, which sees this folder's cache as /work; mounts and processes end with the command.
+# In the tools' root, which sees .cache/images as /made; mounts and processes end with the command.
 in_tools() {
   unshare --mount --pid --fork --kill-child bash -euc '
-    root=$1; shift; work=$1; shift
+    root=$1; shift; made=$1; shift
     mount --make-rprivate /
-    mkdir -p "$root/work"
-    mount --bind "$work" "$root/work"
+    mkdir -p "$root/made"
+    mount --bind "$made" "$root/made"
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
     mount -t sysfs sysfs "$root/sys"

@@ -1,41 +1,41 @@
 #!/usr/bin/env bash
-# From the root to what is given out: disk.sh BOARD CERTIFICATE KEY → .cache/images/BOARD/{disk.img,holdfast-BOARD.raucb}
+# From the root to what is given out: disk.sh BOARD CERTIFICATE KEY → .cache/images/BOARD/out/{disk.img,holdfast-BOARD.raucb}
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 board=$1 certificate=$2 key=$3
 board_facts "$board"
 made=$cache/$board
-work=/work/$board
+inside=/made/$board
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 version=$(node -p "require('$made/root/usr/lib/holdfast/package.json').version")
 
 # The application last: a change of it leaves the blocks before it as they were.
 echo 'usr/lib/holdfast -100' > "$made/sort"
-rm -rf "$made/input" "$made/temporary" "$made/bundle"
-mkdir -p "$made/input" "$made/temporary" "$made/esp/EFI/BOOT" "$made/bundle" "$made/out"
-in_tools mksquashfs "$work/root" "$work/input/rootfs.squashfs" -noappend -comp gzip -b 131072 -sort "$work/sort" -no-progress -quiet \
+rm -rf "$made"/{input,temporary,bundle,tree}
+mkdir -p "$made"/{input,temporary,bundle,tree/esp/EFI/BOOT,out}
+in_tools mksquashfs "$inside/root" "$inside/input/rootfs.squashfs" -noappend -comp gzip -b 131072 -sort "$inside/sort" -no-progress -quiet \
   -no-xattrs
 
 # The boot loader is one file: its script is inside, the boot partition holds nothing that anybody could edit but which slot is next.
 consoles_text=$(for it in $consoles; do printf 'console=%s ' "$it"; done)
 sed "s/@CONSOLES@/$consoles_text/" images/grub.cfg > "$made/grub.cfg"
-in_tools grub-script-check "$work/grub.cfg"
+in_tools grub-script-check "$inside/grub.cfg"
 modules='part_gpt fat squash4 gzio normal configfile test regexp eval loadenv echo linux reboot sleep search search_fs_uuid'
-in_tools grub-mkstandalone -O "$grub_target" -d "$work/grub/$grub_target" -o "$work/esp/EFI/BOOT/$boot_file" --install-modules="$modules" \
-  --modules="$modules" --fonts= --locales= --themes= "boot/grub/grub.cfg=$work/grub.cfg"
-in_tools grub-editenv "$work/esp/grubenv" create
-in_tools grub-editenv "$work/esp/grubenv" set ORDER='A B' A_OK=1 A_TRY=0 B_OK=1 B_TRY=0
+in_tools grub-mkstandalone -O "$grub_target" -d "$inside/grub/$grub_target" -o "$inside/tree/esp/EFI/BOOT/$boot_file" --install-modules="$modules" \
+  --modules="$modules" --fonts= --locales= --themes= "boot/grub/grub.cfg=$inside/grub.cfg"
+in_tools grub-editenv "$inside/tree/esp/grubenv" create
+in_tools grub-editenv "$inside/tree/esp/grubenv" set ORDER='A B' A_OK=1 A_TRY=0 B_OK=1 B_TRY=0
 
 cp images/genimage.cfg "$made/genimage.cfg"
-mkdir -p "$made/tree/esp"
-cp -a "$made/esp/." "$made/tree/esp/"
-in_tools genimage --config "$work/genimage.cfg" --rootpath "$work/tree" --inputpath "$work/input" --outputpath "$work/out" --tmppath "$work/temporary"
+in_tools genimage --config "$inside/genimage.cfg" --rootpath "$inside/tree" --inputpath "$inside/input" --outputpath "$inside/out" --tmppath "$inside/temporary"
+# The partitions that it was put together from.
+rm -f "$made"/out/{esp.vfat,state.ext4,data.ext4}
 
-# Signed with what the caller names; never kept beside the image.
 mv "$made/input/rootfs.squashfs" "$made/bundle/rootfs.squashfs"
 sed "s/@BOARD@/$board/; s/@VERSION@/$version/" images/rauc/manifest.raucm > "$made/bundle/manifest.raucm"
-printf '[system]\ncompatible=holdfast-%s\nbootloader=noop\n[keyring]\npath=/work/%s/certificate.pem\ncheck-purpose=codesign\n' "$board" "$board" > "$made/sign.conf"
+printf '[system]\ncompatible=holdfast-%s\nbootloader=noop\n[keyring]\npath=%s/root/etc/rauc/keyring.pem\ncheck-purpose=codesign\n' "$board" "$inside" > "$made/sign.conf"
+# Signed with what the caller names; the key never stays beside the image.
+trap 'rm -f "$made/key.pem"' EXIT
 cp "$certificate" "$made/certificate.pem"
 install -m 600 "$key" "$made/key.pem"
-trap 'rm -f "$made/key.pem"' EXIT
 rm -f "$made/out/holdfast-$board.raucb"
-in_tools rauc --conf="$work/sign.conf" --cert="$work/certificate.pem" --key="$work/key.pem" bundle "$work/bundle" "$work/out/holdfast-$board.raucb"
+in_tools rauc --conf="$inside/sign.conf" --cert="$inside/certificate.pem" --key="$inside/key.pem" bundle "$inside/bundle" "$inside/out/holdfast-$board.raucb"

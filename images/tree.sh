@@ -23,12 +23,11 @@ rm -rf "$root"/{etc/ssh,etc/machine-id,etc/hostname,var/lib/dbus/machine-id,etc/
 rm -rf "$root"/usr/lib/udev/hwdb.d "$root"/usr/share/{grub,bash-completion}
 
 cp -a --no-preserve=ownership rootfs/. "$root/"
-find "$root/etc/systemd" -name .gitkeep -delete
 cp -a --no-preserve=ownership systemd/. "$root/usr/lib/systemd/system/"
 mv "$root/usr/lib/systemd/system/50-holdfast.preset" "$root/usr/lib/systemd/system-preset/"
 mkdir -p "$root"/usr/lib/holdfast "$root"/{state,data,boot/efi,etc/rauc} "$root"/var/lib/{iwd,systemd} "$root/etc/systemd/"{network,timesyncd.conf.d}
 cp -a --no-preserve=ownership "$made/application/." "$root/usr/lib/holdfast/"
-in_tools strip "/work/$board/root/usr/lib/holdfast/node"
+in_tools strip "/made/$board/root/usr/lib/holdfast/node"
 sed -i "s/\"version\": \".*\"/\"version\": \"$version\"/" "$root/usr/lib/holdfast/package.json"
 sed "s/@BOARD@/$board/" images/rauc/system.conf > "$root/etc/rauc/system.conf"
 cat "$@" > "$root/etc/rauc/keyring.pem"
@@ -40,7 +39,7 @@ ln -sf "$(basename "$(ls "$root"/boot/vmlinuz-*)")" "$root/boot/vmlinuz"
 ln -sf "$(basename "$(ls "$root"/boot/initrd.img-*)")" "$root/boot/initrd.img"
 printf '127.0.0.1 localhost\n::1 localhost\n' > "$root/etc/hosts"
 
-inside=/work/$board/root
+inside=/made/$board/root
 in_tools systemd-sysusers --root="$inside"
 # Nobody logs in by a password of the system, and nothing starts root's shell.
 sed -i 's/^root:[^:]*:/root:!*:/' "$root/etc/shadow"

@@ -2,7 +2,7 @@
 # What can be seen of a root without starting it: units hold together, those that face outside give away little, the firewall's rules are rules: verify.sh BOARD
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 board=$1
-root=/work/$board/root
+root=/made/$board/root
 units=$root/usr/lib/systemd/system
 
 in_tools bash -euc 'cd "$2"; systemd-analyze --root="$1" --man=no verify holdfast-*.service holdfast-*.timer holdfast-*.path emergency.service rescue.service' verify "$root" "$units"

@@ -1,5 +1,5 @@
 // The application as the device has it: src → build/application. Commands and threads stay files of their own, protocols are loaded when they are needed.
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vite'
@@ -23,7 +23,8 @@ function threadsByName(): Plugin {
   }
 }
 
-const threads = readdirSync(workers).filter((it) => /^(keeper|writer|uplink|protocol|scan|settings)\.ts$/.test(it))
+/** The root of a thread is known by its port to who started it. */
+const threads = readdirSync(workers).filter((it) => /\bparentPort\b/.test(readFileSync(join(workers, it), 'utf8')))
 
 export default defineConfig({
   root,

@@ -4,7 +4,7 @@ node_cpu=x64
 boot_packages=linux-image-amd64,grub-efi-amd64-bin
 grub_target=x86_64-efi
 boot_file=BOOTX64.EFI
-# First the one that the kernel speaks on: the menu is on each.
+# The menu is on each; the last is /dev/console.
 consoles='tty1 ttyS0,115200n8'
 qemu=qemu-system-x86_64
 qemu_machine='-machine q35 -cpu max -device VGA -device i6300esb -action watchdog=reset'

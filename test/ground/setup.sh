@@ -64,7 +64,6 @@ find_missing_packages() {
     need 'gcc libc6-dev' 'builds a library that fails disks in tests' has_c
     need e2fsprogs 'makes small partitions that tests fill' has mkfs.ext4
     need mount 'mounts them' has mount
-    need iproute2 'network namespaces with two links' has ip
     need 'rauc squashfs-tools dbus' 'writes the slots of simulated boxes' has_rauc
     need grub-common 'their boot environment' has grub-editenv
     need util-linux 'keeps a benchmark on one core' has taskset

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { bill, debianComponents, npmComponents } from '../../images/bill.ts'
 
-const STATUS = `Package: libc6
+const STATUS = `Package: libstdc++6
 Status: install ok installed
 Architecture: amd64
 Version: 2.41-12+deb13u1
@@ -21,9 +21,9 @@ test("Debian's packages are those that are installed", () => {
   expect(debianComponents(STATUS)).toEqual([
     {
       type: 'library',
-      name: 'libc6',
+      name: 'libstdc++6',
       version: '2.41-12+deb13u1',
-      purl: 'pkg:deb/debian/libc6@2.41-12%2Bdeb13u1?arch=amd64&distro=trixie',
+      purl: 'pkg:deb/debian/libstdc%2B%2B6@2.41-12%2Bdeb13u1?arch=amd64&distro=trixie',
     },
   ])
 })

@@ -7,13 +7,12 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { freePort } from '../plant/helpers.ts'
 import { until } from '../route/until.ts'
+import { BOOT_MS_MAX } from './times.ts'
 
 const root = join(import.meta.dirname, '../..')
 const cache = join(root, '.cache/images')
 /** As the first boot finds it: larger than the image, so that there is something to grow into. */
 const DISK_BYTES = 4_000_000_000
-/** A machine that does other work too needs longer: BOOT_S. */
-export const BOOT_MS_MAX = Number(process.env['BOOT_S'] ?? 300) * 1000
 const OFF_MS_MAX = BOOT_MS_MAX
 
 export interface Disk {
@@ -47,8 +46,8 @@ export interface Machine {
   type(text: string): void
   /** What matches, once it is there. */
   says(pattern: RegExp, msMax?: number): Promise<RegExpExecArray>
-  /** Of the port in a zone, forwarded from this machine. */
-  readonly page: { readonly service: string; readonly plant: number; readonly uplink: number }
+  /** By the port in a zone, forwarded from this machine. */
+  readonly page: { readonly service: string; readonly uplink: string }
   /** The power button, and until the machine is off. */
   off(): Promise<void>
   /** As when the plug is pulled. */
@@ -57,7 +56,7 @@ export interface Machine {
 
 /** Three ports as on a box: uplink, plant, service. */
 export async function boot(disk: Disk): Promise<Machine> {
-  const [service, plant, uplink] = [await freePort(), await freePort(), await freePort()]
+  const [service, uplink] = [await freePort(), await freePort()]
   const net = (id: string, address: string, options: string) => [
     '-netdev',
     `user,id=${id},${options}`,
@@ -71,7 +70,7 @@ export async function boot(disk: Disk): Promise<Machine> {
       disk.board,
       disk.folder,
       ...net('uplink', '0x10', `hostfwd=tcp:127.0.0.1:${uplink}-:443`),
-      ...net('plant', '0x11', `net=10.20.1.0/24,restrict=on,hostfwd=tcp:127.0.0.1:${plant}-10.20.1.5:443`),
+      ...net('plant', '0x11', 'net=10.20.1.0/24,restrict=on'),
       ...net(
         'service',
         '0x12',
@@ -95,10 +94,10 @@ export async function boot(disk: Disk): Promise<Machine> {
       const it = found()
       if (it) return it
       throw new Error(
-        `${child.exitCode === null ? 'not in time' : 'the machine is off'}: ${pattern}; it said: ${line.text().slice(-3000)}`,
+        `${child.exitCode === null ? 'not in time (a slow machine needs a greater BOOT_S)' : 'the machine is off'}: ${pattern}; it said: ${line.text().slice(-3000)}`,
       )
     },
-    page: { service: `https://127.0.0.1:${service}`, plant, uplink },
+    page: { service: `https://127.0.0.1:${service}`, uplink: `https://127.0.0.1:${uplink}` },
     async off() {
       await monitor(join(disk.path, '..', 'monitor.sock'), 'system_powerdown')
       await until('the machine is off', () => child.exitCode !== null, OFF_MS_MAX)
@@ -128,7 +127,7 @@ async function monitor(path: string, command: string): Promise<void> {
 
 /** A file of the boot partition of a machine that is off. */
 export function bootFile(disk: Disk, name: string): string {
-  return inTools('mcopy', ['-i', `/work/${disk.folder}/disk.img@@1M`, `::/${name}`, '-'])
+  return inTools('mcopy', ['-i', `/made/${disk.folder}/disk.img@@1M`, `::/${name}`, '-'])
 }
 
 /** The journal that a machine left, in lines. */
@@ -137,7 +136,7 @@ export function journalOf(disk: Disk): string {
     'mkdir -p /mnt/state; mount -o loop,ro,noload,offset=$1,sizelimit=$2 $3 /mnt/state; trap "umount /mnt/state" EXIT; ' +
     'journalctl -D /mnt/state/log/journal --no-pager -o short-monotonic'
   const { start = 0, size = 0 } = partitions(disk)['state'] ?? {}
-  return inTools('bash', ['-euc', script, 'journal', String(start), String(size), `/work/${disk.folder}/disk.img`])
+  return inTools('bash', ['-euc', script, 'journal', String(start), String(size), `/made/${disk.folder}/disk.img`])
 }
 
 interface Partition {
@@ -148,7 +147,7 @@ interface Partition {
 
 /** By name, in bytes. */
 export function partitions(disk: Disk): Readonly<Record<string, Partition>> {
-  const text = inTools('sfdisk', ['--json', `/work/${disk.folder}/disk.img`])
+  const text = inTools('sfdisk', ['--json', `/made/${disk.folder}/disk.img`])
   const { partitiontable } = JSON.parse(text) as { partitiontable: { partitions: Partition[] } }
   return Object.fromEntries(
     partitiontable.partitions.map((it) => [it.name, { ...it, start: it.start * 512, size: it.size * 512 }]),

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { closureOf } from '../../images/closure.ts'
+import { closureOf, isNeeded } from '../../images/closure.ts'
 import { parseSettings } from '../../src/settings/read.ts'
 import { settingsSchemas } from '../../src/schemas.ts'
 
@@ -103,5 +103,24 @@ describe('packages beside the bundle', () => {
   })
   test('one that the lock file lacks is an error that names it', () => {
     expect(() => closureOf({ packages }, ['e'])).toThrow('package-lock.json has no e')
+  })
+  test('go without what is for other systems, for tests or for a compiler; their licences go along', () => {
+    const needed = [
+      'index.js',
+      'lib/test.js',
+      'LICENSE.md',
+      'docs/license',
+      'prebuilds/linux-x64/a.glibc.node',
+      'prebuilds/linux-x64.node',
+    ]
+    const others = [
+      'README.md',
+      'test/a.js',
+      'lib/docs/a.js',
+      'src/a.cpp',
+      'prebuilds/linux-x64/a.musl.node',
+      'prebuilds/linux-arm64.node',
+    ]
+    expect([...needed, ...others].filter((it) => isNeeded(it, 'x64'))).toEqual(needed)
   })
 })
