@@ -61,11 +61,10 @@ test('a line that is cut each megabyte: each byte is sent about once', async () 
     await fetchIt().catch((error: unknown) => expect(error).toMatchObject({ code: 'update-cut' }))
   }
   expect(readFileSync(file()).equals(content)).toBe(true)
-  expect(asked.slice(0, 3)).toEqual([
-    undefined,
-    expect.stringMatching(/^bytes=\d{6,7}-$/),
-    expect.stringMatching(/^bytes=1\d{6}-$/),
-  ])
+  const [first, ...joined] = asked.map((range) => (range === undefined ? 0 : Number(/^bytes=(\d+)-$/.exec(range)?.[1])))
+  expect(first).toBe(0)
+  expect(joined.length).toBeGreaterThan(1)
+  for (const [at, from] of joined.entries()) expect(from).toBeGreaterThan(at === 0 ? 0 : (joined[at - 1] ?? NaN))
   expect(sent).toBeLessThan(BYTES * 1.1)
   const before = asked.length
   await fetchIt()
