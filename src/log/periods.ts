@@ -52,6 +52,9 @@ const SYNCHRONISED: SliceTime = { quality: 'synchronised', shiftUs: 0 }
 const RELATIVE: SliceTime = { quality: 'relative', shiftUs: 0 }
 /** A start within one boot reads the offset anew where the agent's own note of it is lost: what measuring may differ by. */
 const SAME_OFFSET_US_MAX = 1_000
+/** Times of other boxes, by how far they can be trusted: they are what they are, for good. Below all numbers of our own. */
+export const OTHERS_PERIODS = { synchronised: -1, corrected: -2, relative: -3 } as const
+const OTHERS_BOOT = 'others'
 const COLUMNS = 'id, boot, trusted, offset_us, shift_us, begun_at, boot_us'
 
 /** Goes on with the last period if boot, trust and offset are the same, else begins one. */
@@ -60,18 +63,25 @@ export function loadPeriods(db: Journal, state: ClockState): Periods {
   const upsert = db.prepare(
     `INSERT INTO period (${COLUMNS}) VALUES (@id, @boot, @trusted, @offset_us, @shift_us, @begun_at, @boot_us) ON CONFLICT (id) DO UPDATE SET shift_us = excluded.shift_us`,
   )
-  const drop = db.prepare('DELETE FROM period WHERE id < ? AND boot <> ?')
+  const drop = db.prepare('DELETE FROM period WHERE id > 0 AND id < ? AND boot <> ?')
   const last = db.prepare(`SELECT ${COLUMNS} FROM period ORDER BY id DESC LIMIT 1`).get() as PeriodRow | undefined
+  const others = { boot: OTHERS_BOOT, offset_us: 0, begun_at: 0, boot_us: 0 }
   const ofBoot = db.prepare(`SELECT ${COLUMNS} FROM period WHERE boot = ? ORDER BY id`).all(state.bootId) as PeriodRow[]
   /** Of this boot: nobody knows their shift yet. */
   let waiting = ofBoot.filter((it) => it.trusted === 0 && it.shift_us === null)
   /** The offset that was trusted last in this boot. */
   let trustedOffset = ofBoot.findLast((it) => it.trusted === 1)?.offset_us
   const dirty = new Map<number, PeriodRow>()
-  let nextId = (last?.id ?? 0) + 1
+  let nextId = Math.max(0, last?.id ?? 0) + 1
   let version = state.version
   let current = last && isSame(last, state) ? last : begin(state)
   const first = { id: current.id, version }
+  for (const row of [
+    { ...others, id: OTHERS_PERIODS.synchronised, trusted: 1, shift_us: null },
+    { ...others, id: OTHERS_PERIODS.corrected, trusted: 0, shift_us: 0 },
+    { ...others, id: OTHERS_PERIODS.relative, trusted: 0, shift_us: null },
+  ])
+    if (!byId.get(row.id)) dirty.set(row.id, row)
   settle()
 
   function begin({ bootId, trusted, offsetUs, now, bootUs }: ClockState): PeriodRow {
