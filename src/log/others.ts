@@ -7,27 +7,25 @@
 // What must hold: the readings of a transaction and the position that says so are one transaction. Their numbers are never changed: as the box
 // has them by `box:DEVICE`, somebody has seen them, so sealing keeps their order and retention drops and never reduces them to aggregates, whose
 // numbers would be the other box's. What retention drops is named in this box's own gap streams.
-import { createAggregateEncoder, decodeAggregates, rowsOf } from '../columns/aggregates/index.ts'
-import { createCutter, DamagedBlock, decodeColumns, readHeader } from '../columns/index.ts'
-import type { AggregateColumns } from '../core/aggregate.ts'
-import { BLOCK_BYTES_MAX, BLOCK_READINGS_MAX } from '../core/bounds.ts'
+import { DamagedBlock } from '../columns/index.ts'
 import type { BoxOutcome, BoxRefusal, BoxTransaction } from '../core/boxes.ts'
 import { boxOf } from '../core/boxes.ts'
 import { BadInput } from '../core/errors.ts'
 import type { Intervals } from '../core/intervals.ts'
 import { countOf, difference, overlaps, union } from '../core/intervals.ts'
-import type { AggregateSlice, GapSlice, RawSlice, SliceTime } from '../core/log.ts'
+import type { GapSlice } from '../core/log.ts'
 import type { Position } from '../core/position.ts'
-import type { ValueKind } from '../core/reading.ts'
 import type { StreamIntervals, StreamRange } from '../core/stream.ts'
 import { streamKey, streamOf } from '../core/stream.ts'
 import type { Accounts } from './accounts.ts'
 import { lose } from './accounts.ts'
-import type { BlockRow, Catalogue } from './catalogue.ts'
+import type { Catalogue } from './catalogue.ts'
 import type { Events } from './events.ts'
 import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'
-import { OTHERS_PERIODS } from './periods.ts'
+import type { OfStream, OthersBlock } from './others-blocks.ts'
+import { createOthersBlocks } from './others-blocks.ts'
+import type { Periods } from './periods.ts'
 import type { Positions } from './positions.ts'
 import type { Pressure } from './pressure.ts'
 import type { SeriesTable } from './series.ts'
@@ -44,6 +42,7 @@ export interface OthersParts {
   readonly catalogue: Catalogue
   readonly ledger: Ledger
   readonly events: Events
+  readonly periods: Periods
   readonly positions: Positions
   readonly keepDeliveredMs: number
   readonly pressure: Pick<Pressure, 'isHeld' | 'isAtBound' | 'journalRoom'>
@@ -59,9 +58,6 @@ export interface Others {
   take(sent: BoxTransaction): BoxOutcome
 }
 
-type Fresh = Omit<BlockRow, 'id' | 'segment' | 'offset' | 'stream' | 'pending'> & { readonly data: Uint8Array }
-
-const LEVEL = 1
 const REASON = 'rolled-back'
 
 export function createOthers(parts: OthersParts): Others {
@@ -69,13 +65,7 @@ export function createOthers(parts: OthersParts): Others {
   const insertLine = db.prepare(
     'INSERT INTO ledger (stream, first, end, count, time_from, time_to, action, reason, at, exact, gap_stream, sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   )
-  const cut = createCutter({
-    level: LEVEL,
-    readingsMax: BLOCK_READINGS_MAX,
-    bytesMax: BLOCK_BYTES_MAX,
-    kindOf: (id) => series.kindOf(id),
-  })
-  const encodeAggregates = createAggregateEncoder(LEVEL)
+  const toOurs = createOthersBlocks(parts)
   const placeOf = new Map(classes.map((it, place) => [it.name, place]))
 
   function position(of: string): Position | 'none' {
@@ -98,8 +88,12 @@ export function createOthers(parts: OthersParts): Others {
       if (known !== 'none' && overlaps(known.delivered.get(stream) ?? [], first, to))
         throw refused(from, `${stream} ${first} to ${to - 1} is here already`)
     }
+    const brought = new Map<string, Intervals>()
     for (const it of slices) {
       const key = streamKey(it.stream)
+      const earlier = brought.get(key) ?? []
+      if (overlaps(earlier, it.from, it.to)) throw refused(from, `${key} ${it.from} to ${it.to - 1} comes twice`)
+      brought.set(key, union(earlier, [{ from: it.from, to: it.to }]))
       const covered = ranges.filter((range) => range.stream === key)
       const isCovered = difference(
         [{ from: it.from, to: it.to }],
@@ -113,74 +107,9 @@ export function createOthers(parts: OthersParts): Others {
     }
   }
 
-  /** Our number of a series by the other box's. Throws RangeError for one that it has not described. */
-  function ourSeries({ series: described }: BoxTransaction): (id: number, of: string) => number {
-    const all = new Map(described.map(({ id, ...it }) => [id, it]))
-    return (id, of) => {
-      const found = all.get(id)
-      if (!found) throw new RangeError(`series ${id} is described nowhere`)
-      return series.idOf(found, of)
-    }
-  }
-
-  function freshRaw(slice: RawSlice, stream: StreamRow, ours: (id: number) => number): Fresh[] {
-    const { period, shiftUs } = placeInTime(slice.time)
-    const block = decodeColumns(slice.block)
-    const runs = { ...block.runs, ids: block.runs.ids.map(ours) }
-    const columns = shiftUs === 0 ? { ...block, runs } : shifted({ ...block, runs }, shiftUs, (id) => series.isBoxTime(id))
-    return cut([{ columns, from: slice.from, to: slice.to }], stream.id).map((it) => ({
-      first: it.first,
-      count: it.count,
-      readings: it.count,
-      time_from: it.timeFrom,
-      time_to: it.timeTo,
-      received_from: it.receivedFrom,
-      received_to: it.receivedTo,
-      bytes: it.block.length,
-      period,
-      series: 0,
-      window_ms: 0,
-      data: it.block,
-    }))
-  }
-
-  /** Rows keep their places, and so their numbers: where ours are not in order any more, a new block begins. */
-  function freshAggregates(slice: AggregateSlice, stream: StreamRow, ours: (id: number) => number): Fresh[] {
-    const { period } = placeInTime(slice.time)
-    const { first, receivedFrom, receivedTo } = readHeader(slice.block)
-    const rows = rowsOf(decodeAggregates(slice.block), slice.from - first, slice.to - first)
-    const mapped: AggregateColumns = { ...rows, series: rows.series.map(ours) }
-    const kindOf = (id: number): ValueKind => series.kindOf(id)
-    return ascending(mapped).map(({ from, to }) => {
-      const part = from === 0 && to === mapped.count ? mapped : rowsOf(mapped, from, to)
-      const place = { stream: stream.id, first: slice.from + from, receivedFrom, receivedTo }
-      const { block, timeFrom, timeTo } = encodeAggregates(part, place, kindOf)
-      return {
-        first: place.first,
-        count: part.count,
-        readings: readingsIn(part),
-        time_from: timeFrom,
-        time_to: timeTo,
-        received_from: receivedFrom,
-        received_to: receivedTo,
-        bytes: block.length,
-        period,
-        series: 0,
-        window_ms: part.windowUs / 1000,
-        data: block,
-      }
-    })
-  }
-
-  function freshOf(sent: BoxTransaction): { readonly stream: StreamRow; readonly blocks: readonly Fresh[] }[] {
-    const ourOf = ourSeries(sent)
+  function blocksOf(sent: BoxTransaction): readonly OfStream[] {
     try {
-      return sent.slices.flatMap((it) => {
-        if (it.form !== 'raw' && it.form !== 'aggregate') return []
-        const stream = streams.of(it.stream)
-        const ours = (id: number) => ourOf(id, it.stream.device)
-        return [{ stream, blocks: it.form === 'raw' ? freshRaw(it, stream, ours) : freshAggregates(it, stream, ours) }]
-      })
+      return toOurs(sent)
     } catch (error) {
       if (error instanceof DamagedBlock || error instanceof RangeError)
         throw refused(sent.device, `a block that cannot be read: ${error.message}`)
@@ -188,7 +117,7 @@ export function createOthers(parts: OthersParts): Others {
     }
   }
 
-  function store(stream: StreamRow, { data, ...row }: Fresh): void {
+  function store(stream: StreamRow, { data, ...row }: OthersBlock): void {
     const account = accounts.of(stream.class)
     const pending = countOf(positions.storedOf(stream, row.first, row.first + row.count))
     account.accepted += row.readings
@@ -275,7 +204,7 @@ export function createOthers(parts: OthersParts): Others {
       const unknown = unknownClasses(sent)
       if (unknown) return unknown
       check(sent, before)
-      const fresh = freshOf(sent)
+      const fresh = blocksOf(sent)
       const bytes = fresh.flatMap((it) => it.blocks).reduce((sum, it) => sum + it.data.length, 0)
       const places = [...new Set(fresh.map((it) => placeOf.get(it.stream.class) as number))]
       const full = fullClasses(places, bytes)
@@ -288,6 +217,7 @@ export function createOthers(parts: OthersParts): Others {
       const at = world.now()
       parts.change(() => {
         series.save()
+        parts.periods.save()
         for (const { stream, blocks } of fresh) for (const it of blocks) store(stream, it)
         for (const { stream, to } of sent.ranges) grow(streams.of(streamOf(stream)), to)
         for (const it of sent.slices) if (it.form === 'gap') addLines(it)
@@ -308,37 +238,4 @@ function refused(device: string, text: string): BadInput {
   return new BadInput([
     { where: `what box ${device} sent`, text, remedy: 'two boxes with one device id? Give one of them another.' },
   ])
-}
-
-function placeInTime(time: SliceTime | undefined): { period: number; shiftUs: number } {
-  const { quality, shiftUs } = time ?? { quality: 'synchronised', shiftUs: 0 }
-  return { period: OTHERS_PERIODS[quality], shiftUs }
-}
-
-type Columns = ReturnType<typeof decodeColumns>
-
-/** Times that the other box gave by a clock that was mended later: here nobody could mend them any more. */
-function shifted(columns: Columns, shiftUs: number, isBoxTime: (series: number) => boolean): Columns {
-  const time = columns.time.slice()
-  const { runs, received } = columns
-  for (let run = 0; run < runs.length; run++) {
-    if (!isBoxTime(runs.ids[run] as number)) continue
-    for (let i = runs.starts[run] as number; i < (runs.starts[run + 1] as number); i++) time[i] = (time[i] as number) + shiftUs
-  }
-  return { ...columns, time, received: { ...received, times: received.times.map((it) => it + shiftUs) } }
-}
-
-function ascending({ series, count }: AggregateColumns): { from: number; to: number }[] {
-  const parts: { from: number; to: number }[] = []
-  for (let from = 0, to = 0; from < count; from = to) {
-    for (to = from + 1; to < count && (series[to] as number) >= (series[to - 1] as number); ) to++
-    parts.push({ from, to })
-  }
-  return parts
-}
-
-function readingsIn({ good, uncertain, bad, count }: AggregateColumns): number {
-  let sum = 0
-  for (let i = 0; i < count; i++) sum += (good[i] as number) + (uncertain[i] as number) + (bad[i] as number)
-  return sum
 }

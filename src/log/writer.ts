@@ -153,7 +153,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   })
   const given = createGiven(positions, streams, () => commitForUplink())
   const marks = loadMarks({ ...options, ...books, kindOf: series.kindOf, given: given.of, room: pressure.journalRoom })
-  const others = createOthers({ ...options, ...books, events, series, positions, pressure, world, change, mustWrite })
+  const others = createOthers({ ...options, ...books, events, series, periods, positions, pressure, world, change, mustWrite })
   const intake = createIntake(classes, series, periods.of, makeRoomIn)
   const { waiting } = intake
   /** Appends with parts in several classes: how many of them are still to be committed. */
