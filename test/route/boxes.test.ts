@@ -3,56 +3,56 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Broker } from '../kafka/broker.ts'
-import { createTopics, startBroker, TOPICS } from '../kafka/broker.ts'
-import type { Agent } from './agent.ts'
-import { drained, startAgent, verify } from './agent.ts'
-import type { Tier } from './boxes.ts'
-import { makeTier } from './boxes.ts'
-import { countsOf, readTopics, sequencesOf } from './topic.ts'
+import { createDice } from '../faults/dice.ts'
+import type { BoxRig } from '../faults/h1.ts'
+import { closeBoxRig, give, giveAndKill, openBoxRig, proveChain } from '../faults/h1.ts'
+import { TOPICS } from '../kafka/broker.ts'
+import { startAgent } from './agent.ts'
+import { readTopics, sequencesOf } from './topic.ts'
 import { until } from './until.ts'
 
 const PORT = 25_900
-const COUNT = 300
+const COUNT = 200
+const KILLS = 3
 
 let dir: string
-let kafka: Broker
-let tier: Tier
-let lower: Agent
-let post: Agent
+let rig: BoxRig
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'hf-boxes-'))
-  kafka = await startBroker({ portFrom: PORT })
-  await createTopics(kafka.bootstrap, 2)
-  tier = await makeTier(dir, kafka.bootstrap)
-  post = await startAgent(tier.post)
-  lower = await startAgent(tier.lower)
-  await until('the lower box reads', async () => (await lower.status())?.sources[0]?.state === 'up')
-}, 120_000)
+  rig = await openBoxRig(dir, PORT)
+}, 180_000)
 afterAll(async () => {
-  await lower?.end()
-  await post?.end()
-  await tier?.remove()
-  await kafka?.down()
+  if (rig) await closeBoxRig(rig)
   rmSync(dir, { recursive: true, force: true })
 })
 
-test('readings of the lower box are in Kafka once, under its own name and numbers', { timeout: 120_000 }, async () => {
-  for (let n = 0; n < COUNT; n++) await tier.publish(n % 10 === 0 ? 'alarm/n' : 'process/n', n)
-  await drained(lower)
-  await drained(post)
-  const seen = await readTopics(kafka.bootstrap, [TOPICS.telemetry], (it) => it.length >= COUNT)
-  expect(seen).toHaveLength(COUNT)
-  const counts = new Map([...countsOf(seen, 'process/n'), ...countsOf(seen, 'alarm/n')])
-  expect([...counts.keys()].toSorted((a, b) => a - b)).toEqual(Array.from({ length: COUNT }, (_, n) => n))
-  expect(new Set(seen.map((it) => it.value['device']))).toEqual(new Set(['hf-lower']))
-  const status = await lower.status()
-  for (const [stream, sequences] of sequencesOf(seen)) {
-    expect(stream).toMatch(new RegExp(`^hf-lower:${status?.epoch}:(alarm|process):raw$`))
-    expect(sequences).toEqual(Array.from({ length: sequences.length }, (_, n) => n))
-  }
+test('readings of the lower box are in Kafka once, under its own name and numbers', { timeout: 180_000 }, async () => {
+  await give(rig, COUNT, 0, async () => {
+    for (let n = 0; n < 10; n++) await rig.tier.publish('alarm/n', n)
+  })
+  await proveChain(rig)
+  const seen = await readTopics(rig.kafka.bootstrap, [TOPICS.telemetry], (it) => it.length >= COUNT + 10)
+  const status = await rig.lower.status()
+  expect([...sequencesOf(seen).keys()].toSorted()).toEqual(
+    ['alarm', 'process'].map((it) => `hf-lower:${status?.epoch}:${it}:raw`),
+  )
   expect(status?.uplinks[0]).toMatchObject({ name: 'post', state: 'up' })
-  expect((await post.status())?.boxes).toMatchObject([{ device: 'hf-lower', readings: COUNT }])
-  expect(await verify(tier.post)).toMatchObject({ exit: 0, totals: { missing: 0, doubled: 0, maybeDuplicate: 0 } })
+  expect((await rig.post.status())?.boxes).toMatchObject([{ device: 'hf-lower', readings: COUNT + 10 }])
+})
+
+test('the post is away: the lower box waits and says so; what came meanwhile follows', { timeout: 180_000 }, async () => {
+  await rig.post.end()
+  await give(rig, COUNT, 0, async () => {})
+  await until('the lower box says so', async () => (await rig.lower.status())?.issues.some((it) => it.code === 'uplink-waiting'))
+  rig.post = await startAgent(rig.tier.post)
+  await proveChain(rig)
+})
+
+test('kill -9 of either or both at any moment', { timeout: 300_000 }, async () => {
+  const seed = Math.floor(Math.random() * 1e9)
+  console.log(`seed ${seed}`)
+  const dice = createDice(seed)
+  for (let n = 0; n < KILLS; n++) await giveAndKill(rig, dice)
+  await proveChain(rig)
 })
