@@ -61,13 +61,45 @@ const FORMER: Layout = {
   format: 2,
   pageBytes: 4096,
   // prettier-ignore
-  tables: ['meta', 'stream', 'series', 'block', 'segment', 'position', 'intent', 'parked', 'ledger', 'account', 'offline', 'ended', 'period', 'guard'],
+  tables: [
+    'meta',
+    'stream',
+    'series',
+    'block',
+    'segment',
+    'position',
+    'intent',
+    'parked',
+    'ledger',
+    'account',
+    'offline',
+    'ended',
+    'period',
+    'guard',
+  ],
 }
 export const PRESENT: Layout = {
   format: 3,
   pageBytes: 512,
   // prettier-ignore
-  tables: ['meta', 'ended', 'parked', 'offline', 'intent', 'event', 'stream', 'series', 'period', 'guard', 'ledger', 'account', 'position', 'segment', 'block', 'accepted'],
+  tables: [
+    'meta',
+    'ended',
+    'parked',
+    'offline',
+    'intent',
+    'event',
+    'stream',
+    'series',
+    'period',
+    'guard',
+    'ledger',
+    'account',
+    'position',
+    'segment',
+    'block',
+    'accepted',
+  ],
 }
 /** What this version reads and writes, the one that it makes first. */
 export const LAYOUTS: readonly Layout[] = [PRESENT, FORMER]

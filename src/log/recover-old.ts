@@ -85,9 +85,12 @@ function byNumber(db: Journal, table: string, names: string): Row[] {
   const keep = (row: Row) => rows.set(Number(row['id']), row)
   const chunk = db.prepare(`SELECT ${names} FROM ${table} NOT INDEXED WHERE id > ? ORDER BY id LIMIT ${CHUNK_ROWS}`)
   const one = db.prepare(`SELECT ${names} FROM ${table} NOT INDEXED WHERE id = ?`)
+  // Neither end can be read: mostly it is the page that all others hang on, and then each probe is in vain.
+  const ends = ['ASC', 'DESC'].map((order) => db.prepare(`SELECT id FROM ${table} NOT INDEXED ORDER BY id ${order} LIMIT 1`))
+  const isCut = ends.every((it) => attempt(() => [it.get()]) === undefined)
   let at = Number.MIN_SAFE_INTEGER
   let empty = 0
-  for (let rounds = 0; rounds < PROBE_ROUNDS_MAX && empty < EMPTY_ROUNDS_MAX; ) {
+  for (let rounds = 0; rounds < PROBE_ROUNDS_MAX && empty < (isCut ? 1 : EMPTY_ROUNDS_MAX); ) {
     const found = attempt(() => chunk.all(at) as Row[])
     if (found?.length === 0) break
     const last = Number(found?.at(-1)?.['id'])
