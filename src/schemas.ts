@@ -1,5 +1,6 @@
 // What the settings know of protocols and of kinds of uplinks. zod alone: no protocol library is loaded.
 import { spaceOf } from './log/space.ts'
+import { expressionProblem } from './rules/expression.ts'
 import type { SettingsSchemas } from './settings/schema.ts'
 import { protocols } from './sources/index.ts'
 import { kafkaSettingsSchema } from './uplinks/kafka/settings.ts'
@@ -9,5 +10,6 @@ export const settingsSchemas: SettingsSchemas = {
     await Promise.all(Object.entries(protocols).map(async ([name, it]) => [name, await it.settings()] as const)),
   ),
   uplinkKinds: { kafka: kafkaSettingsSchema },
+  expressionProblem,
   readingBytesMax: (bytesMax) => spaceOf(bytesMax).segmentsBytesMax,
 }

@@ -14,10 +14,11 @@
 //   account   by class, over the life of the log: accepted = delivered + stored + aggregated + lost, checked at each open against the blocks
 //   offline   by class: running time since it was last caught up
 //   event     what was done on the box, until every uplink has it (events.ts)
+//   rule      what rules have on disk (rules.ts)
 //   ended     streams of epochs that are over, of which nothing is left to store, send or say
 //   (Numbers of blocks and of lines of the ledger are never used twice: the keeper names by them what it has seen.)
 //   meta      format version, epoch, boot id, clean-stop mark
-//   guard     how many rows each table has, and the sum of their CRCs (recover-guard.ts); every table but `block` and `event` has a column `crc` for it
+//   guard     how many rows each table has, and the sum of their CRCs (recover-guard.ts); every table but `block`, `event` and `rule` has a column `crc` for it
 //
 // What must hold: all that one group commit changes (blocks, sequences, ledger, accounts, positions) is one transaction with one fsync.
 // WAL with synchronous=FULL: an acknowledged commit survives a power cut on storage that honours flush. better-sqlite3 drops to NORMAL at
@@ -27,6 +28,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { BadInput } from '../core/errors.ts'
 import { EVENT_SCHEMA } from './events.ts'
+import { RULE_SCHEMA } from './rules.ts'
 import { PERIOD_SCHEMA } from './periods.ts'
 import { createGuard, keepGuard } from './recover-guard.ts'
 import { spaceOf } from './space.ts'
@@ -111,7 +113,7 @@ export function openJournal(dir: string, bytesMax: number): Journal {
     const fresh = !db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'meta'").get()
     if (fresh) db.exec(SCHEMA + PERIOD_SCHEMA)
     if (fresh) createGuard(db)
-    db.exec(EVENT_SCHEMA)
+    db.exec(EVENT_SCHEMA + RULE_SCHEMA)
     const format = fresh ? FORMAT : Number(readMeta(db, 'format'))
     assertFormat(dir, format)
     keepGuard(db)

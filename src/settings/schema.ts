@@ -9,6 +9,8 @@ import { isZone } from '../core/zone.ts'
 import { explain } from './explain.ts'
 import { NAME_ALLOWED, NAME_PATTERN } from './names.ts'
 import { reportRules } from './report.ts'
+import type { ExpressionProblem } from './rules.ts'
+import { rulesSchema } from './rules.ts'
 
 /** By name: the schema of a source's own keys (all but `name` and `protocol`), and of what stands under an uplink's `kafka:`. */
 export interface SettingsSchemas {
@@ -16,6 +18,7 @@ export interface SettingsSchemas {
   readonly uplinkKinds: Readonly<Record<string, z.ZodType>>
   /** Of a log.bytesMax, what readings may take: the rest is the log's own. */
   readonly readingBytesMax: (bytesMax: number) => number
+  readonly expressionProblem: ExpressionProblem
 }
 
 const DAY_MS = 86_400_000
@@ -249,6 +252,7 @@ export function settingsSchema(schemas: SettingsSchemas) {
       .min(1)
       .prefault([{ name: 'default' }]),
     sources: z.array(source(schemas.protocols)).default([]),
+    rules: rulesSchema({ name, duration, expressionProblem: schemas.expressionProblem }),
     uplinks: z.array(uplink(schemas.uplinkKinds)).default([]),
     failoverAfter: duration(0, DAY_MS, 'at most 1d').prefault('10s'),
     delivery: z.record(name, rule).default({}),
