@@ -81,4 +81,4 @@ export const RULE_EVENTS_BYTES_MAX = 400_000
 /** Tags that one rule keeps windows of. */
 export const RULE_TAGS_MAX = 10_000
 /** The rules' state on disk, compressed. */
-export const RULE_STATE_BYTES_MAX = 1_000_000
+export const RULE_STATE_BYTES_MAX = 500_000

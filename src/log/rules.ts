@@ -1,31 +1,20 @@
-// What rules have on disk (core/rule.ts), in the journal.
+// What rules have on disk (core/rule.ts): rows of `meta`, which are guarded as all of them are.
 //
-//   rule   name ''        the saved state, and the numbers that it is of
-//          name a class   the mark: events of that class of readings below these numbers are in the log
+//   rules:positions    the numbers that the saved state is of
+//   rules:state        the saved state
+//   rules:mark:CLASS   events of that class of readings below these numbers are in the log
 //
 // What must hold: a mark and the block with its events are one transaction. Between the numbers of the saved state and the furthest mark nothing is
-// renumbered (keeper.ts): what is read again there is told apart by its numbers.
-//
-// The table is made where it is missing: an older program passes over it. It is not guarded as the others are (recover-guard.ts): each row guards
-// itself, and a rebuilt journal begins without, as rules that are new do.
-import { crc32 } from 'node:zlib'
+// renumbered (rule-reader.ts): what is read again there is told apart by its numbers. A rebuilt journal has none of it: rules begin as new ones do.
 import type { ReadingBatch } from '../core/batch.ts'
 import type { RulePositions, RuleStart } from '../core/rule.ts'
 import type { Journal } from './journal.ts'
+import { writeMeta } from './journal.ts'
 import type { Streams } from './streams.ts'
 
-export const RULE_SCHEMA = `
-CREATE TABLE IF NOT EXISTS rule (name TEXT PRIMARY KEY, positions TEXT NOT NULL, state BLOB, crc INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-`
-/** The row of the saved state: no class has this name. */
-const STATE = ''
-
-interface Row {
-  readonly name: string
-  readonly positions: string
-  readonly state: Uint8Array | null
-  readonly crc: number
-}
+const POSITIONS = 'rules:positions'
+const STATE = 'rules:state'
+const MARK = 'rules:mark:'
 
 export interface Rules {
   /** Undefined: nothing was saved yet. */
@@ -40,44 +29,39 @@ export interface Rules {
 
 /** `areWanted`: there are rules in the settings; else what earlier ones left is forgotten. */
 export function openRules(db: Journal, areWanted: boolean): Rules {
-  const upsert = db.prepare(
-    'INSERT INTO rule (name, positions, state, crc) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET positions = excluded.positions, state = excluded.state, crc = excluded.crc',
-  )
-  if (!areWanted) db.prepare('DELETE FROM rule').run()
+  if (!areWanted) db.prepare("DELETE FROM meta WHERE key LIKE 'rules:%'").run()
+  const state = db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck()
   const read = ruleReader(db)
-  let positions: RulePositions = read()?.positions ?? {}
-
-  function put(name: string, text: string, state: Uint8Array | null): void {
-    upsert.run(name, text, state, crcOf(text, state))
-  }
+  let positions = read()?.positions ?? {}
   return {
-    saved: read,
+    saved() {
+      const rows = read()
+      const text = state.get(STATE)
+      return rows && { ...rows, state: text ? Buffer.from(text, 'base64') : undefined }
+    },
     readTo: (stream) => positions[stream] ?? 0,
-    save(next, state) {
-      put(STATE, JSON.stringify(next), state)
+    save(next, bytes) {
+      writeMeta(db, POSITIONS, JSON.stringify(next))
+      writeMeta(db, STATE, Buffer.from(bytes).toString('base64'))
       positions = next
     },
-    mark: (className, next) => put(className, JSON.stringify(next), null),
+    mark: (className, next) => writeMeta(db, MARK + className, JSON.stringify(next)),
   }
 }
 
-/** Rows that were changed on the disk are left out; without its state all begins anew. */
-export function ruleReader(db: Journal): () => RuleStart | undefined {
-  const select = db.prepare<[], Row>('SELECT name, positions, state, crc FROM rule')
+/** All but the state. */
+export function ruleReader(db: Journal): () => Omit<RuleStart, 'state'> | undefined {
+  const select = db.prepare<[], { key: string; value: string }>(
+    `SELECT key, value FROM meta WHERE key = '${POSITIONS}' OR key LIKE '${MARK}%'`,
+  )
   return () => {
-    const rows = select.all().filter((it) => crcOf(it.positions, it.state) === it.crc)
-    const state = rows.find((it) => it.name === STATE)
-    if (!state) return undefined
-    const marks = rows.filter((it) => it.name !== STATE).map((it) => [it.name, JSON.parse(it.positions) as RulePositions])
-    return {
-      positions: JSON.parse(state.positions) as RulePositions,
-      state: state.state?.length ? state.state : undefined,
-      marks: Object.fromEntries(marks) as RuleStart['marks'],
-    }
+    const rows = new Map(select.all().map(({ key, value }) => [key, JSON.parse(value) as RulePositions]))
+    const positions = rows.get(POSITIONS)
+    if (!positions) return undefined
+    rows.delete(POSITIONS)
+    return { positions, marks: Object.fromEntries([...rows].map(([key, it]) => [key.slice(MARK.length), it])) }
   }
 }
-
-const crcOf = (positions: string, state: Uint8Array | null) => crc32(state ?? '', crc32(positions))
 
 export interface RuleWriter {
   /** What rules say, of one class, and the mark that goes into its transaction: all of it fits in one block. */
@@ -104,6 +88,7 @@ export interface RuleWriterParts {
 
 /** In the journal, beside the state: pages that are half full, the next commit. */
 const ROOM_LEFT_BYTES = 64_000
+const BASE64 = 4 / 3
 
 export function ruleWriter(parts: RuleWriterParts): RuleWriter {
   const { rules, streams, pressure, change } = parts
@@ -124,7 +109,7 @@ export function ruleWriter(parts: RuleWriterParts): RuleWriter {
       return { positions, state: undefined, marks: {} }
     },
     save(positions, state) {
-      if (!pressure.canWrite() || state.length + ROOM_LEFT_BYTES > pressure.journalRoom()) return false
+      if (!pressure.canWrite() || state.length * BASE64 + ROOM_LEFT_BYTES > pressure.journalRoom()) return false
       change(() => rules.save(positions, state))
       return true
     },
