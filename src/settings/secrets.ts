@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { BadInput } from '../core/errors.ts'
 
 const FILE = 'secrets.json'
+export const SECRETS_OF_AGENT = 'only the user of the agent may read the secrets'
 
 export interface SecretStore {
   /** Undefined when there is none of that name. */
@@ -47,9 +48,16 @@ async function readStored(file: string): Promise<Record<string, string>> {
   const found = await stat(file).catch(() => undefined)
   if (!found) return {}
   if ((found.mode & 0o077) !== 0) refuse(file, 'others than its owner may read it', `chmod 600 ${file}`)
-  const content = parse(await readFile(file, 'utf8'))
+  const content = parse(await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => refuse(file, ...unreadable(error))))
   if (!isMapOfTexts(content)) refuse(file, 'not a JSON map of names to texts')
   return content
+}
+
+function unreadable({ code = '' }: NodeJS.ErrnoException): [text: string, remedy: string] {
+  const isOurs = code !== 'EACCES' && code !== 'EPERM'
+  return isOurs
+    ? [`cannot be read: ${code}`, 'the disk may fail: look at diagnostics']
+    : [SECRETS_OF_AGENT, 'start the agent and let it do this (console: Restart), or do it as root']
 }
 
 function parse(text: string): unknown {
