@@ -3,6 +3,12 @@ import type { NetworkWords } from './index.ts'
 export const networkDe: NetworkWords = {
   'network.about':
     'Was jede Schnittstelle jetzt hat, neben dem, was die Einstellungen sagen. Eine Änderung geht von selbst zurück, wenn Sie sie nicht behalten.',
+  'network.time': 'Zeitserver',
+  'network.timeNone': 'Keiner genannt: die, die DHCP nennt.',
+  'network.timeServers': 'Namen oder Adressen von NTP-Servern',
+  'network.timeHint': 'Ein Komma dazwischen. Leer: die, die DHCP nennt',
+  'network.timeText': 'Von ihnen hat das Gerät die Zeit; geht seine Uhr falsch, lehnt es Zertifikate ab.',
+  'network.timeSet': 'Das Gerät fragt jetzt diese Zeitserver, und die Einstellungen sagen es auch.',
   'network.none': 'Dieses Gerät hat keine Netzwerkschnittstelle.',
   'network.now': 'In Gebrauch',
   'network.said': 'Einstellungen',
@@ -30,7 +36,7 @@ export const networkDe: NetworkWords = {
   'network.ownValue': 'Hier steht ein Wert dieses Geräts (var); er kommt aus seiner Wertedatei.',
   'network.notInForce': 'WLAN und Mobilfunk stehen in den Einstellungen; Holdfast setzt sie noch nicht in Kraft.',
   'network.apart': 'Nicht in Kraft',
-  'network.apartText': 'Die Einstellungen sagen andere Adressen, als das Gerät benutzt: {ports}.',
+  'network.apartText': 'Die Einstellungen sagen andere Adressen oder Zonen, als das Gerät benutzt: {ports}.',
   'network.putInForce': 'Einstellungen in Kraft setzen',
   'network.changeOf': '{name} bearbeiten',
   'network.addressHint': 'Mit Präfix: 10.20.1.5/24',
