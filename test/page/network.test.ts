@@ -173,7 +173,7 @@ describe.skipIf(!can)('the network page', () => {
     await dialog.getByLabel('Names or addresses of NTP servers').fill('ntp.plant.example, 10.77.0.1')
     await dialog.getByText('time.servers').waitFor()
     await dialog.getByRole('button', { name: 'Apply' }).click()
-    await dialog.getByRole('alert').getByText('clockServers').waitFor()
+    await dialog.getByRole('alert').getByText('Failed clockServers').waitFor()
     expect(await graveFindings(page)).toEqual([])
     expect((await agent().settings()).text).not.toContain('ntp.plant.example')
     expect(complaints).toEqual([])
