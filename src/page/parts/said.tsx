@@ -1,5 +1,5 @@
 // A sentence of the box in the language of this browser, what to do, and beneath it its own words: those of libraries and far ends are nobody's to translate.
-import { t } from '../words/index.ts'
+import { Original, OriginalText } from './original.tsx'
 import { saidWords } from './said-text.ts'
 
 interface Props {
@@ -30,21 +30,5 @@ export function SaidLine({ text: said, code }: { readonly text: string; readonly
     <>
       {text} {original !== undefined && <OriginalText text={original} />}
     </>
-  )
-}
-
-function Original({ text }: { readonly text: string | undefined }) {
-  return text === undefined ? null : (
-    <p class="quiet">
-      <OriginalText text={text} />
-    </p>
-  )
-}
-
-function OriginalText({ text }: { readonly text: string }) {
-  return (
-    <span class="quiet original" title={t('said.original')}>
-      (<span lang="en">{text}</span>)
-    </span>
   )
 }

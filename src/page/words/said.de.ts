@@ -163,6 +163,25 @@ export const saidDe = {
   'said.update-space': 'Der Platz ist knapp: Es wartet, bis wieder welcher da ist.',
   'said.update-link': 'Kein Weg trägt die Klasse „system“: Es wartet.',
 
+  'said.agent-unreachable': 'Der Agent, der die Messwerte liest und behält, antwortet nicht.',
+  'saidRemedy.agent-unreachable':
+    'Er startet von selbst wieder; dauert es an, an der Konsole (Punkt 14) neu starten und das Diagnosepaket ansehen.',
+  'said.agent-failed': 'Der Agent konnte diese Frage nicht beantworten.',
+  'said.agent-restarting': 'Neue Einstellungen treten gerade in Kraft.',
+  'saidRemedy.agent-restarting': 'In einigen Sekunden noch einmal versuchen.',
+  'said.checks-busy': 'Gerade werden zu viele Einstellungen geprüft.',
+  'saidRemedy.checks-busy': 'In einigen Sekunden noch einmal versuchen.',
+  'said.settings-not-saved': 'Die Platte nimmt nichts an: Die Einstellungen sind unverändert.',
+  'saidRemedy.settings-not-saved':
+    'Ist sie voll: Platz schaffen oder log.bytesMax senken. Ist sie nur noch lesbar oder gestört: das Gerät neu starten, dann die Platte tauschen.',
+  'said.host-unreachable': 'Kein Helfer mit root-Rechten antwortet: Hier lässt sich das nicht ändern.',
+  'said.host-gone': 'Der Helfer mit root-Rechten ist weggegangen, bevor er antwortete.',
+  'saidRemedy.host-gone': 'Nachsehen, was jetzt gilt, und noch einmal versuchen.',
+  'said.program-failed': 'Ein Programm des Systems hat das abgelehnt.',
+  'said.no-program': 'Diesem System fehlt ein Programm dafür.',
+  'said.updater-gone': 'Der Updater ist weggegangen, bevor er antwortete.',
+  'saidRemedy.updater-gone': 'Diese Seite zeigt, wie es steht, sobald er wieder antwortet.',
+
   'said.admin-reset': 'Das Passwort eines Admins wurde an der Konsole mit dem Claim-Code neu gesetzt.',
   'saidRemedy.admin-reset':
     'War das keiner von Ihnen: Passwort ändern und herausfinden, wer am Gerät war; danach hier bestätigen.',
