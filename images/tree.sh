@@ -31,6 +31,8 @@ in_tools strip "/made/$board/root/usr/lib/holdfast/node"
 sed -i "s/\"version\": \".*\"/\"version\": \"$version\"/" "$root/usr/lib/holdfast/package.json"
 sed "s/@BOARD@/$board/" images/rauc/system.conf > "$root/etc/rauc/system.conf"
 cat "$@" > "$root/etc/rauc/keyring.pem"
+# What an update is compared with.
+printf 'IMAGE_ID=holdfast-%s\nIMAGE_VERSION=%s\n' "$board" "$version" >> "$root/usr/lib/os-release"
 printf '{ "version": "%s", "kind": "%s", "board": "%s" }\n' "$version" "$kind" "$board" > "$root/etc/holdfast/image.json"
 
 : > "$root/etc/machine-id"

@@ -50,6 +50,8 @@ export interface Machine {
   readonly page: { readonly service: string; readonly uplink: string }
   /** The power button, and until the machine is off. */
   off(): Promise<void>
+  /** Until it is off by itself: it starts anew by another `boot`. */
+  goesOff(msMax?: number): Promise<void>
   /** As when the plug is pulled. */
   kill(): Promise<void>
 }
@@ -85,6 +87,8 @@ export async function boot(disk: Disk): Promise<Machine> {
     if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
     await ended
   }
+  const goesOff = async (msMax = OFF_MS_MAX) =>
+    void (await until('the machine is off', () => child.exitCode !== null, msMax, 500))
   return {
     serial: () => line.text(),
     type: (text) => void child.stdin.write(text),
@@ -100,8 +104,9 @@ export async function boot(disk: Disk): Promise<Machine> {
     page: { service: `https://127.0.0.1:${service}`, uplink: `https://127.0.0.1:${uplink}` },
     async off() {
       await monitor(join(disk.path, '..', 'monitor.sock'), 'system_powerdown')
-      await until('the machine is off', () => child.exitCode !== null, OFF_MS_MAX)
+      await goesOff()
     },
+    goesOff,
     kill,
   }
 }
@@ -125,9 +130,10 @@ async function monitor(path: string, command: string): Promise<void> {
   socket.end()
 }
 
-/** A file of the boot partition of a machine that is off. */
-export function bootFile(disk: Disk, name: string): string {
-  return inTools('mcopy', ['-i', `/made/${disk.folder}/disk.img@@1M`, `::/${name}`, '-'])
+/** What the boot loader goes by, of a machine that is off. */
+export function bootEnvironment(disk: Disk): Readonly<Record<string, string>> {
+  const lines = inTools('mcopy', ['-i', `/made/${disk.folder}/disk.img@@1M`, '::/grubenv', '-']).split('\n')
+  return Object.fromEntries(lines.map((it) => it.split('=') as [string, string]))
 }
 
 /** The journal that a machine left, in lines. */
