@@ -56,12 +56,14 @@ export interface Machine {
   kill(): Promise<void>
 }
 
+/** Of ports, by zone: the tap that a port is wired to, beside the network that QEMU makes there. */
+export type Taps = Readonly<Partial<Record<'uplink' | 'plant' | 'service', string>>>
+
 /** Three ports as on a box: uplink, plant, service. */
-export async function boot(disk: Disk): Promise<Machine> {
+export async function boot(disk: Disk, taps: Taps = {}): Promise<Machine> {
   const [service, uplink] = [await freePort(), await freePort()]
-  const net = (id: string, address: string, options: string) => [
-    '-netdev',
-    `user,id=${id},${options}`,
+  const net = (id: keyof Taps, address: string, options: string) => [
+    ...(taps[id] === undefined ? ['-netdev', `user,id=${id},${options}`] : hub(id, options, taps[id])),
     '-device',
     `virtio-net-pci,netdev=${id},addr=${address}`,
   ]
@@ -109,6 +111,19 @@ export async function boot(disk: Disk): Promise<Machine> {
     goesOff,
     kill,
   }
+}
+
+/** The number of a hub is free for each id: a letter's is. */
+function hub(id: string, options: string, tap: string): string[] {
+  const number = id.charCodeAt(0)
+  const parts = [
+    `user,id=${id}-user,${options}`,
+    `tap,id=${id}-tap,ifname=${tap},script=no,downscript=no`,
+    `hubport,id=${id}-a,hubid=${number},netdev=${id}-user`,
+    `hubport,id=${id}-b,hubid=${number},netdev=${id}-tap`,
+    `hubport,id=${id},hubid=${number}`,
+  ]
+  return parts.flatMap((it) => ['-netdev', it])
 }
 
 // oxlint-disable-next-line no-control-regex -- what tells a terminal where to write begins with ESC
