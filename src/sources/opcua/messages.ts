@@ -3,7 +3,7 @@
 // After a cut the library asks for what the server still holds, one number after the other, while the server goes on sending. A message that comes
 // between two of those moves the library's count past the ones that it has not asked for yet: nobody would miss them. So what is missing here is asked
 // for by us, and what comes twice is taken once.
-import type { ClientSubscription, NotificationMessage, RepublishResponse } from 'node-opcua-client'
+import type { ClientSession, ClientSubscription, NotificationMessage, RepublishResponse } from 'node-opcua-client'
 import { RepublishRequest } from 'node-opcua-client'
 
 /** Messages that may come before one that was sent earlier. */
@@ -56,14 +56,18 @@ export function repeats(): (sequenceNumber: number, mark: string) => boolean {
   }
 }
 
+type Answered = (error: Error | null, response?: RepublishResponse) => void
+
+interface Republisher {
+  republish(request: RepublishRequest, answered: Answered): void
+}
+
 /** What the library has and its types do not tell. */
 interface Inside {
   readonly subscriptionId: number
   /** Else `session` throws. */
   readonly hasSession: boolean
-  readonly session: {
-    republish(request: RepublishRequest, answered: (error: Error | null, response?: RepublishResponse) => void): void
-  }
+  readonly session: Republisher
   onNotificationMessage(message: NotificationMessage): void
 }
 
@@ -131,6 +135,22 @@ export function askAgain(
   }
 }
 
+/**
+ * After a cut the library asks for one message after the other until the server says that it has no more. Some (asyncua) never say that, but answer
+ * with a message of nothing: the library would ask on and on.
+ */
+export function endRepublish(session: ClientSession): void {
+  const it = session as unknown as Republisher
+  const republish = it.republish.bind(it)
+  it.republish = (request, answered) =>
+    republish(request, (error, response) => {
+      const isGood = !error && response?.responseHeader.serviceResult.isGood()
+      if (isGood && !response?.notificationMessage?.notificationData?.length)
+        answered(new Error('BadMessageNotAvailable: the server answers with nothing'))
+      else answered(error, response)
+    })
+}
+
 /** Undefined: the server does not have it. 'later': it cannot be asked now. */
 function republished(subscription: ClientSubscription, number: number): Promise<NotificationMessage | undefined | 'later'> {
   const inside = subscription as unknown as Inside
@@ -141,8 +161,7 @@ function republished(subscription: ClientSubscription, number: number): Promise<
     session.republish(request, (error, response) => {
       if (error) return resolve(/MessageNotAvailable/.test(error.message) ? undefined : 'later')
       const message = response?.notificationMessage
-      // Some answer with a message of nothing where they have none.
-      resolve(message?.sequenceNumber === number && message.notificationData?.length ? message : undefined)
+      resolve(message?.sequenceNumber === number ? message : undefined)
     })
   })
 }

@@ -17,15 +17,13 @@ import {
 import type { TagState } from './decode.ts'
 import { type EventListener, type MissingEvents, monitorEvents } from './event-items.ts'
 import type { EventState } from './events.ts'
-import { askAgain, type MessageCounter, markOf, messageCounter, repeats } from './messages.ts'
+import { askAgain, endRepublish, type MessageCounter, markOf, messageCounter, repeats } from './messages.ts'
 import { inChunks, type Limits } from './limits.ts'
 import { NODE_UNKNOWN, resolveNode, type ServerFacts } from './nodes.ts'
 import { keepAliveCount } from './settings.ts'
 
 /** The subscription outlives the session by this: it is never the first to go. */
 const LIFETIME_MARGIN_MS = 10_000
-/** Answers without a message, one after the other: beyond this the subscription is taken for dead. */
-const EMPTY_MAX = 100
 
 export interface Listener extends EventListener {
   /** Every value, in the order of the server. */
@@ -84,6 +82,7 @@ export async function subscribe(
   { tags, events, sessionTimeoutMs, publishingMs: eventsEveryMs }: Wish,
   listener: Listener,
 ): Promise<Subscribed> {
+  endRepublish(session)
   const missing: Missing[] = []
   const withoutDeadband: TagState[] = []
   const items: Item[] = []
@@ -161,15 +160,9 @@ function watch(subscription: ClientSubscription, at: number, signs: Signs, liste
   const counter = messageCounter()
   const isRepeated = repeats()
   const again = askAgain(subscription, counter, (messages) => signs.lost(messages))
-  let empty = 0
   subscription.on('raw_notification', (message: NotificationMessage) => {
-    // No message of a subscription has this number: it is how some servers answer who asks for messages that they do not have, and the library
-    // asks on and on. It is no sign of life.
-    if (message.sequenceNumber === 0) {
-      if (++empty === EMPTY_MAX) listener.ended('the server answers with nothing where it should send again')
-      return
-    }
-    empty = 0
+    // No message of a subscription has this number: it is no sign of life.
+    if (message.sequenceNumber === 0) return
     listener.sign(at)
     signs.heard?.()
     // A keep-alive bears the number of the message that is to come.
