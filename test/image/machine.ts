@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { freePort } from '../plant/helpers.ts'
@@ -59,8 +59,8 @@ export interface Machine {
 /** Of ports, by zone: the tap that a port is wired to, beside the network that QEMU makes there. */
 export type Taps = Readonly<Partial<Record<'uplink' | 'plant' | 'service', string>>>
 
-/** Three ports as on a box: uplink, plant, service. */
-export async function boot(disk: Disk, taps: Taps = {}): Promise<Machine> {
+/** Three ports as on a box: uplink, plant, service. `options`: more of QEMU's. */
+export async function boot(disk: Disk, taps: Taps = {}, options: readonly string[] = []): Promise<Machine> {
   const [service, uplink] = [await freePort(), await freePort()]
   const net = (id: keyof Taps, address: string, options: string) => [
     ...(taps[id] === undefined ? ['-netdev', `user,id=${id},${options}`] : hub(id, options, taps[id])),
@@ -80,6 +80,7 @@ export async function boot(disk: Disk, taps: Taps = {}): Promise<Machine> {
         '0x12',
         `net=192.168.77.0/24,host=192.168.77.200,restrict=on,dhcpstart=192.168.77.210,hostfwd=tcp:127.0.0.1:${service}-192.168.77.1:443`,
       ),
+      ...options,
     ],
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
   )
@@ -158,6 +159,15 @@ export function journalOf(disk: Disk): string {
     'journalctl -D /mnt/state/log/journal --no-pager -o short-monotonic'
   const { start = 0, size = 0 } = partitions(disk)['state'] ?? {}
   return inTools('bash', ['-euc', script, 'journal', String(start), String(size), `/made/${disk.folder}/disk.img`])
+}
+
+/** Of a machine that is off: nothing of a partition is left that anybody could mount. */
+export function destroy(disk: Disk, name: string): void {
+  const { start = 0, size = 0 } = partitions(disk)[name] ?? {}
+  const handle = openSync(disk.path, 'r+')
+  const nothing = Buffer.alloc(1_048_576)
+  for (let at = 0; at < size; at += nothing.length) writeSync(handle, nothing, 0, Math.min(nothing.length, size - at), start + at)
+  closeSync(handle)
 }
 
 interface Partition {

@@ -95,7 +95,7 @@ async function install(version: string): Promise<void> {
 
 async function up(): Promise<RegExpExecArray> {
   machine = await boot(disk)
-  const found = await banner(machine)
+  const found = await banner(machine, 'any')
   took(`${found[2]} says its banner`)
   return found
 }
