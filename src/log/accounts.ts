@@ -1,5 +1,6 @@
 // What became of every reading, by class, over the life of the log: accepted = delivered + stored + aggregated + lost, at every commit.
 // `stored` is counted by itself, never as the rest of the others; each open checks it against the blocks.
+import { crc32 } from 'node:zlib'
 import type { Journal } from './journal.ts'
 import type { Streams } from './streams.ts'
 
@@ -65,10 +66,14 @@ export function loadAccounts(db: Journal, streams: Streams): Accounts {
     .all() as Held[]
   for (const { stream, bytes } of held) of(streams.byId(stream).class).bytes += bytes
   checkStored(accounts, held, streams)
+  const saveAccepted = db.prepare(
+    'INSERT INTO accepted (class, count, crc) VALUES (@class, @count, @crc) ON CONFLICT (class) DO UPDATE SET count = excluded.count, crc = excluded.crc',
+  )
   return {
     of,
     all: () => [...accounts.values()],
     save() {
+      for (const it of accounts.values()) saveAccepted.run(acceptedRow(it.class, it.accepted))
       for (const it of accounts.values())
         upsert.run({
           class: it.class,
@@ -80,6 +85,14 @@ export function loadAccounts(db: Journal, streams: Streams): Accounts {
         })
     },
   }
+}
+
+const acceptedRow = (name: string, count: number) => ({ class: name, count, crc: crc32(`${name} ${count}`) })
+
+/** What each class accepted, once more beside the accounts (journal-layout.ts). Rows that were changed on the disk are left out. */
+export function readAccepted(db: Journal): Map<string, number> {
+  const rows = db.prepare('SELECT class, count, crc FROM accepted').all() as { class: string; count: number; crc: number }[]
+  return new Map(rows.filter((it) => acceptedRow(it.class, it.count).crc === it.crc).map((it) => [it.class, it.count]))
 }
 
 /** A difference between the account and the blocks is damage: it is shown as lost, never hidden. */

@@ -5,7 +5,7 @@ import type { Account, Accounts } from './accounts.ts'
 import { imbalanceOf } from './accounts.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { Journal } from './journal.ts'
-import { PAGE_BYTES, walBytes } from './journal.ts'
+import { pageBytes, walBytes } from './journal.ts'
 import type { Streams } from './streams.ts'
 
 export interface LogFigures {
@@ -64,7 +64,7 @@ export function figuresOf(
     const found = mine.map((it) => oldest.get(it.id) as number | null).filter((it) => it !== null)
     return found.length > 0 ? Math.min(...found) : null
   }
-  const journal = (db.pragma('page_count', { simple: true }) as number) * PAGE_BYTES
+  const journal = (db.pragma('page_count', { simple: true }) as number) * pageBytes(db)
   return {
     epoch: streams.epoch(),
     bytes: journal + walBytes(db) + catalogue.segmentBytes() + ballastBytes,

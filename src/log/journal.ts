@@ -26,16 +26,15 @@ import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { BadInput } from '../core/errors.ts'
-import { EVENT_SCHEMA } from './events.ts'
-import { PERIOD_SCHEMA } from './periods.ts'
-import { createGuard, keepGuard } from './recover-guard.ts'
+import type { Layout } from './journal-layout.ts'
+import { addTables, LAYOUTS, PRESENT, schemaOf } from './journal-layout.ts'
+import { fillGuard, keepGuard } from './recover-guard.ts'
 import { spaceOf } from './space.ts'
 
 export type Journal = Database.Database
 
-/** Raised when an older version could not read what this one writes. */
-const FORMAT = 2
-export const PAGE_BYTES = 4096
+/** What a moment's room is worth: fewer free pages than that are kept. */
+const FREE_PAGES_KEPT = 64
 const SQLITE_MIN = [3, 51, 3]
 /** Checkpoints begin at this share of the write-ahead log's bound; one transaction may go beyond by what it writes itself. */
 const WAL_SHARE_AUTOCHECKPOINT = 0.45
@@ -43,36 +42,6 @@ const CACHE_KIB = 4_000
 /** Nobody else writes: what one waits for is over in a moment. */
 const BUSY_MS = 5_000
 
-const SCHEMA = `
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE stream (id INTEGER PRIMARY KEY, device TEXT NOT NULL, epoch TEXT NOT NULL, class TEXT NOT NULL, form TEXT NOT NULL, next INTEGER NOT NULL,
-  UNIQUE (device, epoch, class, form)) STRICT;
-CREATE TABLE series (id INTEGER PRIMARY KEY, device TEXT NOT NULL, tag TEXT NOT NULL, class TEXT NOT NULL, kind TEXT NOT NULL, unit TEXT,
-  box_time INTEGER NOT NULL DEFAULT 0, added_at INTEGER NOT NULL) STRICT;
-CREATE INDEX series_tag ON series (tag);
-CREATE TABLE block (id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, pending INTEGER NOT NULL,
-  readings INTEGER NOT NULL, time_from INTEGER NOT NULL, time_to INTEGER NOT NULL, received_from INTEGER NOT NULL, received_to INTEGER NOT NULL,
-  bytes INTEGER NOT NULL, period INTEGER NOT NULL, series INTEGER NOT NULL, window_ms INTEGER NOT NULL, segment INTEGER, "offset" INTEGER, data BLOB) STRICT;
-CREATE UNIQUE INDEX block_place ON block (stream, first, count, pending, bytes, received_to);
-CREATE INDEX block_segment ON block (segment, stream, first) WHERE segment IS NOT NULL;
-CREATE INDEX block_fresh ON block (stream, first, count, pending, bytes, period, received_from, received_to) WHERE segment IS NULL;
-CREATE INDEX block_kept ON block (stream, first) WHERE pending = 0;
-CREATE TABLE segment (id INTEGER PRIMARY KEY AUTOINCREMENT, class TEXT NOT NULL, form TEXT NOT NULL, "end" INTEGER NOT NULL) STRICT;
-CREATE TABLE position (uplink TEXT PRIMARY KEY, number INTEGER NOT NULL, delivered TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE intent (uplink TEXT PRIMARY KEY, ranges TEXT NOT NULL, end_offsets TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE parked (uplink TEXT NOT NULL, stream INTEGER NOT NULL, sequence INTEGER NOT NULL, code TEXT NOT NULL, at INTEGER NOT NULL,
-  PRIMARY KEY (stream, sequence, uplink)) STRICT, WITHOUT ROWID;
-CREATE TABLE ledger (id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, first INTEGER NOT NULL, end INTEGER NOT NULL, count INTEGER NOT NULL,
-  time_from INTEGER NOT NULL, time_to INTEGER NOT NULL, action TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL,
-  exact INTEGER NOT NULL DEFAULT 1, gap_stream INTEGER, sequence INTEGER) STRICT;
-CREATE UNIQUE INDEX ledger_gap ON ledger (gap_stream, sequence) WHERE sequence IS NOT NULL;
-CREATE INDEX ledger_stream ON ledger (stream, first);
-CREATE INDEX ledger_unpublished ON ledger (id) WHERE sequence IS NULL;
-CREATE TABLE account (class TEXT PRIMARY KEY, accepted INTEGER NOT NULL, delivered INTEGER NOT NULL, stored INTEGER NOT NULL, aggregated INTEGER NOT NULL,
-  lost TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE offline (class TEXT PRIMARY KEY, ms INTEGER NOT NULL, stored INTEGER NOT NULL, delivered INTEGER NOT NULL, at INTEGER NOT NULL, trusted INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE ended (stream INTEGER PRIMARY KEY) STRICT;
-`
 function common(db: Journal): void {
   db.pragma('temp_store = MEMORY')
   db.pragma('mmap_size = 0')
@@ -94,28 +63,29 @@ function journalFile(dir: string): string {
   return join(dir, 'journal.db')
 }
 
-/** Opens or creates the journal for its one writer. `dir` is DIR/log, `bytesMax` the bound on all files in it. */
-export function openJournal(dir: string, bytesMax: number): Journal {
+/** Opens or creates the journal for its one writer. `dir` is DIR/log, `bytesMax` the bound on all files in it, `layout` that of a new one. */
+export function openJournal(dir: string, bytesMax: number, layout: Layout = PRESENT): Journal {
   mkdirSync(dir, { recursive: true })
   const db = new Database(journalFile(dir))
   assertSqlite(db)
-  db.pragma(`page_size = ${PAGE_BYTES}`)
+  // Of a journal that is there, neither changes how it lies on the disk.
+  db.pragma(`page_size = ${layout.pageBytes}`)
+  if (layout === PRESENT) db.pragma('auto_vacuum = INCREMENTAL')
   common(db)
   db.pragma('journal_mode = WAL')
   db.pragma('synchronous = FULL')
   const space = spaceOf(bytesMax)
-  db.pragma(`wal_autocheckpoint = ${Math.floor((space.walBytesMax * WAL_SHARE_AUTOCHECKPOINT) / PAGE_BYTES)}`)
+  db.pragma(`wal_autocheckpoint = ${Math.floor((space.walBytesMax * WAL_SHARE_AUTOCHECKPOINT) / pageBytes(db))}`)
   db.pragma(`journal_size_limit = ${space.walBytesMax}`)
-  db.pragma(`max_page_count = ${pagesMax(bytesMax)}`)
+  db.pragma(`max_page_count = ${pagesMax(db, bytesMax)}`)
   db.transaction(() => {
     const fresh = !db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'meta'").get()
-    if (fresh) db.exec(SCHEMA + PERIOD_SCHEMA)
-    if (fresh) createGuard(db)
-    db.exec(EVENT_SCHEMA)
-    const format = fresh ? FORMAT : Number(readMeta(db, 'format'))
-    assertFormat(dir, format)
+    if (fresh) db.exec(schemaOf(layout))
+    if (fresh) fillGuard(db)
+    assertFormat(dir, fresh ? layout.format : Number(readMeta(db, 'format')))
+    addTables(db)
     keepGuard(db)
-    if (fresh) writeMeta(db, 'format', String(FORMAT))
+    if (fresh) writeMeta(db, 'format', String(layout.format))
     // The first write of this open: after it the pragma must still say FULL (2).
     writeMeta(db, 'opened', String(Date.now()))
   })()
@@ -127,8 +97,9 @@ export function openJournal(dir: string, bytesMax: number): Journal {
 
 /** Throws BadInput for a journal of another version. */
 export function assertFormat(dir: string, format: number): void {
-  if (format === FORMAT) return
-  const text = `the log has format ${format}, this version reads ${FORMAT}`
+  if (LAYOUTS.some((it) => it.format === format)) return
+  const known = LAYOUTS.map((it) => it.format).sort()
+  const text = `the log has format ${format}, this version reads ${known.join(' and ')}`
   throw new BadInput([{ where: journalFile(dir), text, remedy: 'start the version that wrote it' }])
 }
 
@@ -139,14 +110,27 @@ export function openReader(dir: string): Journal {
   return db
 }
 
+export const pageBytes = (db: Journal): number => db.pragma('page_size', { simple: true }) as number
+
 /** Pages that the journal may have. */
-export function pagesMax(bytesMax: number): number {
-  return Math.floor(spaceOf(bytesMax).journalBytesMax / PAGE_BYTES)
+export function pagesMax(db: Journal, bytesMax: number): number {
+  return Math.floor(spaceOf(bytesMax).journalBytesMax / pageBytes(db))
 }
 
 /** Pages in use. */
 export function pagesUsed(db: Journal): number {
   return (db.pragma('page_count', { simple: true }) as number) - (db.pragma('freelist_count', { simple: true }) as number)
+}
+
+/**
+ * Gives free pages back to the partition where they are most of the file, as after sealing. Outside of a transaction: at the end of one in this
+ * mode SQLite gives all of them back at once, and `incremental_vacuum` would look for each. Format 2 cannot.
+ */
+export function giveBackPages(db: Journal): void {
+  const free = db.pragma('freelist_count', { simple: true }) as number
+  if (db.pragma('auto_vacuum', { simple: true }) === 0 || free <= Math.max(FREE_PAGES_KEPT, pagesUsed(db))) return
+  db.pragma('auto_vacuum = FULL')
+  db.pragma('auto_vacuum = INCREMENTAL')
 }
 
 function readMeta(db: Journal, key: string): string | undefined {

@@ -10,7 +10,7 @@ import type { Journal } from './journal.ts'
 
 export const PERIOD_SCHEMA = `
 CREATE TABLE IF NOT EXISTS period (id INTEGER PRIMARY KEY, boot TEXT NOT NULL, trusted INTEGER NOT NULL, offset_us REAL NOT NULL, shift_us REAL,
-  begun_at REAL NOT NULL, boot_us REAL NOT NULL) STRICT;
+  begun_at REAL NOT NULL, boot_us REAL NOT NULL, crc INTEGER NOT NULL DEFAULT 0) STRICT;
 `
 
 /** A row of the table. `shift_us`: what has to be added to its times; null while nobody knows, and where nothing has to be. */

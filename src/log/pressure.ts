@@ -11,7 +11,7 @@ import type { ClassRetention, InForce, LadderStep } from '../core/retention.ts'
 import type { ClassSettings } from '../core/settings.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { Journal } from './journal.ts'
-import { boundWal, PAGE_BYTES, pagesMax, pagesUsed } from './journal.ts'
+import { boundWal, pageBytes, pagesMax, pagesUsed } from './journal.ts'
 import type { ClassOffline, Offline } from './offline.ts'
 import { formatDuration } from '../core/units.ts'
 import { inForce } from '../retention/ladder.ts'
@@ -79,7 +79,7 @@ const LARGEST_BLOCK_BYTES = BLOCK_READINGS_MAX * BYTES_PER_READING + BLOCK_BYTES
 
 export function createPressure({ dir, bytesMax, db, classes, catalogue, offline }: PressureParts): Pressure {
   const space = spaceOf(bytesMax)
-  const pages = pagesMax(bytesMax)
+  const pages = pagesMax(db, bytesMax)
   const undelivered = db.prepare('SELECT coalesce(sum(bytes), 0) FROM block WHERE pending > 0').pluck()
   /** Room that is always made anew, so that others go on: for the next append, be it one block alone. */
   const appendBytes = Math.max(space.segmentBytesMax, LARGEST_BLOCK_BYTES)
@@ -157,7 +157,7 @@ export function createPressure({ dir, bytesMax, db, classes, catalogue, offline 
       return isAtBound(place)
     },
     isAtBound,
-    journalRoom: () => (pages - pagesUsed(db)) * PAGE_BYTES - Math.min(SMALL_WRITES_BYTES, space.journalBytesMax / 32),
+    journalRoom: () => (pages - pagesUsed(db)) * pageBytes(db) - Math.min(SMALL_WRITES_BYTES, space.journalBytesMax / 32),
     state(now) {
       const filled = (undelivered.get() as number) / bytesMax
       const retentions = offline.all().map(retentionOf)

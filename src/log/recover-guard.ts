@@ -37,11 +37,12 @@ const UNGUARDED_COLUMNS = new Set(['crc', 'data'])
 /** Sums are taken modulo this: they stay exact. */
 const SUM_MODULUS = 2 ** 40
 
+export const GUARD_SCHEMA =
+  'CREATE TABLE guard (name TEXT PRIMARY KEY, rows INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT, WITHOUT ROWID;'
+
 /** Of a journal that was made just now. Inside its transaction. */
-export function createGuard(db: Journal): void {
-  db.exec('CREATE TABLE guard (name TEXT PRIMARY KEY, rows INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT, WITHOUT ROWID')
+export function fillGuard(db: Journal): void {
   const insert = db.prepare('INSERT INTO guard (name, rows, sum) VALUES (?, 0, 0)')
-  for (const table of GUARDED) db.exec(`ALTER TABLE ${table} ADD COLUMN crc INTEGER NOT NULL DEFAULT 0`)
   for (const table of [...GUARDED, ...SUM_ONLY]) insert.run(table)
 }
 

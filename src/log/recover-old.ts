@@ -1,6 +1,7 @@
 // What can still be read of a journal that is damaged: table by table, row by row. A page that cannot be read costs the rows on it.
 import Database from 'better-sqlite3'
 import { readHeader } from '../columns/index.ts'
+import { readAccepted } from './accounts.ts'
 import type { BlockRow } from './catalogue.ts'
 import { BLOCK_COLUMNS } from './catalogue.ts'
 import type { Journal } from './journal.ts'
@@ -18,12 +19,14 @@ export interface OldJournal {
   readonly tables: Readonly<Record<Guarded, readonly Row[]>>
   /** Rows as they stand there: each may say something else than its block. */
   readonly blocks: readonly OldBlock[]
+  /** By class: readings that it accepted, as far as that can be read. */
+  readonly accepted: ReadonlyMap<string, number>
   /** Tables of which every row is there and as it was written. */
   readonly sound: ReadonlySet<string>
 }
 
 const NOTHING = Object.fromEntries(GUARDED.map((it) => [it, [] as Row[]])) as unknown as OldJournal['tables']
-export const NO_OLD_JOURNAL: OldJournal = { tables: NOTHING, blocks: [], sound: new Set() }
+export const NO_OLD_JOURNAL: OldJournal = { tables: NOTHING, blocks: [], accepted: new Map(), sound: new Set() }
 
 const CHUNK_ROWS = 500
 /** Numbers that are tried one by one where a page cannot be read. */
@@ -43,7 +46,8 @@ export function readOldJournal(file: string): OldJournal {
   }
   try {
     const tables = Object.fromEntries(GUARDED.map((it) => [it, readTable(db, it)])) as unknown as OldJournal['tables']
-    return { tables, blocks: readBlocks(db), sound: new Set([...GUARDED, 'block'].filter((it) => isSound(db, it))) }
+    const accepted = attempt(() => readAccepted(db)) ?? new Map<string, number>()
+    return { tables, blocks: readBlocks(db), accepted, sound: new Set([...GUARDED, 'block'].filter((it) => isSound(db, it))) }
   } finally {
     db.close()
   }
@@ -81,9 +85,12 @@ function byNumber(db: Journal, table: string, names: string): Row[] {
   const keep = (row: Row) => rows.set(Number(row['id']), row)
   const chunk = db.prepare(`SELECT ${names} FROM ${table} NOT INDEXED WHERE id > ? ORDER BY id LIMIT ${CHUNK_ROWS}`)
   const one = db.prepare(`SELECT ${names} FROM ${table} NOT INDEXED WHERE id = ?`)
+  // Neither end can be read: mostly it is the page that all others hang on, and then each probe is in vain.
+  const ends = ['ASC', 'DESC'].map((order) => db.prepare(`SELECT id FROM ${table} NOT INDEXED ORDER BY id ${order} LIMIT 1`))
+  const isCut = ends.every((it) => attempt(() => [it.get()]) === undefined)
   let at = Number.MIN_SAFE_INTEGER
   let empty = 0
-  for (let rounds = 0; rounds < PROBE_ROUNDS_MAX && empty < EMPTY_ROUNDS_MAX; ) {
+  for (let rounds = 0; rounds < PROBE_ROUNDS_MAX && empty < (isCut ? 1 : EMPTY_ROUNDS_MAX); ) {
     const found = attempt(() => chunk.all(at) as Row[])
     if (found?.length === 0) break
     const last = Number(found?.at(-1)?.['id'])

@@ -371,11 +371,12 @@ function timesOf({ old, at }: Books, stream: StreamRow, sequence: number): { tim
 function balance({ streams, accounts, old }: Books, blocks: readonly Placed[], lost: ReadonlyMap<string, number>): void {
   const raw = streams.all().filter((it) => it.form === 'raw')
   // A class whose streams are all gone has an account still.
-  for (const name of new Set([...accounts.all(), ...raw].map((it) => it.class))) {
+  for (const name of new Set([...old.accepted.keys(), ...[...accounts.all(), ...raw].map((it) => it.class)])) {
     const account = accounts.of(name)
     const mine = new Set(raw.filter((it) => it.class === name).map((it) => it.id))
     account.accepted = Math.max(
       account.accepted,
+      old.accepted.get(name) ?? 0,
       raw.reduce((sum, it) => sum + (it.class === name ? it.next : 0), 0),
     )
     account.stored = blocks.reduce((sum, it) => sum + (mine.has(it.stream) ? it.pending : 0), 0)

@@ -11,11 +11,11 @@
 // On disk (SQLite, wal.c), big endian: a header of 32 bytes (magic, version, page size, number, two salts, two sums), then frames of 24 bytes
 // (page, database size after a commit or 0, the salts, two sums) and a page. The sums go on from frame to frame over the first 8 bytes and the page.
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { LAYOUTS } from './journal-layout.ts'
 
 const HEADER_BYTES = 32
 const FRAME_HEADER_BYTES = 24
-const PAGE_BYTES = 4096
-const FRAME_BYTES = FRAME_HEADER_BYTES + PAGE_BYTES
+const PAGE_BYTES_AT = 8
 /** The last bit says in which order the words of a sum are: 0, little endian. */
 const MAGIC = 0x377f0682
 const VERSION = 3_007_000
@@ -36,6 +36,7 @@ export interface WalState {
 
 interface Wal {
   readonly bytes: Buffer
+  readonly frameBytes: number
   readonly frames: number
   readonly isLittle: boolean
   readonly salts: Sums
@@ -45,15 +46,16 @@ interface Wal {
 /** Mends single bits in the file, or only says how many there are; `path` need not be there. */
 export function mendWal(path: string, write = true): WalState {
   const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0)
-  if (bytes.length < HEADER_BYTES + FRAME_BYTES) return { kind: 'sound', mendedBits: 0, bytes: bytes.length }
+  if (bytes.length < HEADER_BYTES) return { kind: 'sound', mendedBits: 0, bytes: bytes.length }
   const before = Buffer.from(bytes)
   const isWhole = mendHeader(bytes)
   const wal = read(bytes)
+  if (wal.frames === 0) return { kind: 'sound', mendedBits: 0, bytes: bytes.length }
   const end = isWhole ? chainEnd(wal, true) : 0
   const mendedBits = !isWhole ? 0 : write ? writeBack(path, before, bytes) : before.filter((it, at) => it !== bytes[at]).length
   const commits = range(end, wal.frames).filter((n) => hasSalts(wal, n) && sizeAfter(wal, n) > 0).length
   const kind = !isWhole || commits > 1 ? 'damaged' : commits === 1 ? 'torn' : 'sound'
-  return { kind, mendedBits, bytes: HEADER_BYTES + end * FRAME_BYTES }
+  return { kind, mendedBits, bytes: HEADER_BYTES + end * wal.frameBytes }
 }
 
 /** On the disk when it returns. */
@@ -70,16 +72,18 @@ export function cutTorn(path: string, { bytes }: WalState): void {
 /** A write-ahead log of all frames of `from` that are whole, for SQLite to read beside a copy of the journal. */
 export function salvageWal(from: string, to: string): void {
   const bytes = readFileSync(from)
-  if (bytes.length < HEADER_BYTES + FRAME_BYTES) return
+  if (bytes.length < HEADER_BYTES) return
   const wal = read(bytes)
+  const { frameBytes } = wal
+  if (wal.frames === 0) return
   const end = isHeaderWhole(wal.bytes) ? chainEnd(wal, false) : 0
   const kept = likelyFrames(wal, end)
-  const out = Buffer.alloc(HEADER_BYTES + kept.length * FRAME_BYTES)
-  writeHeader(out, wal.salts)
+  const out = Buffer.alloc(HEADER_BYTES + kept.length * frameBytes)
+  writeHeader(out, wal)
   let sums = sumsOver(out.subarray(0, HEADER_SUMS_AT), [0, 0], true)
   writeSums(out, HEADER_SUMS_AT, sums)
   kept.forEach((n, place) => {
-    const frame = out.subarray(HEADER_BYTES + place * FRAME_BYTES, HEADER_BYTES + (place + 1) * FRAME_BYTES)
+    const frame = out.subarray(HEADER_BYTES + place * frameBytes, HEADER_BYTES + (place + 1) * frameBytes)
     frameOf(wal, n).copy(frame)
     sums = frameSums(frame, sums, true)
     writeSums(frame, SUMS_AT, sums)
@@ -90,17 +94,31 @@ export function salvageWal(from: string, to: string): void {
 const range = (from: number, to: number) => Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i)
 
 function read(bytes: Buffer): Wal {
-  const frames = Math.floor((bytes.length - HEADER_BYTES) / FRAME_BYTES)
   const isWhole = isHeaderWhole(bytes)
+  const frameBytes = FRAME_HEADER_BYTES + (isWhole ? bytes.readUInt32BE(PAGE_BYTES_AT) : likelyPageBytes(bytes))
+  const frames = Math.floor((bytes.length - HEADER_BYTES) / frameBytes)
   // The second frame is not on the page of the header.
-  const saltsAt = isWhole ? HEADER_SALTS_AT : HEADER_BYTES + Math.min(1, frames - 1) * FRAME_BYTES + SALTS_AT
+  const saltsAt = isWhole ? HEADER_SALTS_AT : HEADER_BYTES + Math.max(0, Math.min(1, frames - 1)) * frameBytes + SALTS_AT
   return {
     bytes,
+    frameBytes,
     frames,
     isLittle: !isWhole || bytes.readUInt32BE(0) === MAGIC,
-    salts: pair(bytes, saltsAt),
+    salts: frames > 0 ? pair(bytes, saltsAt) : [0, 0],
     headerSums: pair(bytes, HEADER_SUMS_AT),
   }
+}
+
+/** Where the header does not say it: frames that follow one another have the same salts. The first ones may be gone with the header. */
+function likelyPageBytes(bytes: Buffer): number {
+  const pairsOf = (pageBytes: number) => {
+    const frame = FRAME_HEADER_BYTES + pageBytes
+    const salts = (n: number) => pair(bytes, HEADER_BYTES + n * frame + SALTS_AT)
+    const frames = Math.floor((bytes.length - HEADER_BYTES) / frame)
+    return range(1, frames).filter((n) => isSame(salts(n - 1), salts(n)) && !isSame(salts(n), [0, 0])).length * pageBytes
+  }
+  const sizes = LAYOUTS.map((it) => it.pageBytes)
+  return sizes.reduce((best, it) => (pairsOf(it) > pairsOf(best) ? it : best))
 }
 
 /** Frames up to the first whose sums do not go on from those before it. `mend`: single bits are put right in the buffer. */
@@ -244,8 +262,8 @@ function turnsAt(part: Buffer, at: number, weight: Sums, missing: Sums, isLittle
 
 // --- bytes ---------------------------------------------------------------------------------------------------------------
 
-const frameOf = ({ bytes }: Wal, n: number) =>
-  bytes.subarray(HEADER_BYTES + n * FRAME_BYTES, HEADER_BYTES + (n + 1) * FRAME_BYTES)
+const frameOf = ({ bytes, frameBytes }: Wal, n: number) =>
+  bytes.subarray(HEADER_BYTES + n * frameBytes, HEADER_BYTES + (n + 1) * frameBytes)
 const sizeAfter = (wal: Wal, n: number) => frameOf(wal, n).readUInt32BE(4)
 const hasSalts = (wal: Wal, n: number) => isSame(pair(frameOf(wal, n), SALTS_AT), wal.salts)
 const pair = (bytes: Buffer, at: number): Sums => [bytes.readUInt32BE(at), bytes.readUInt32BE(at + 4)]
@@ -262,10 +280,10 @@ function writeSums(bytes: Buffer, at: number, [a, b]: Sums): void {
   bytes.writeUInt32BE(b, at + 4)
 }
 
-function writeHeader(bytes: Buffer, salts: Sums): void {
+function writeHeader(bytes: Buffer, { salts, frameBytes }: Wal): void {
   bytes.writeUInt32BE(MAGIC, 0)
   bytes.writeUInt32BE(VERSION, 4)
-  bytes.writeUInt32BE(PAGE_BYTES, 8)
+  bytes.writeUInt32BE(frameBytes - FRAME_HEADER_BYTES, PAGE_BYTES_AT)
   writeSums(bytes, HEADER_SALTS_AT, salts)
 }
 

@@ -11,32 +11,29 @@
 // moment's. Only what it still cannot read at the next start is damage.
 import {
   closeSync,
-  copyFileSync,
   existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
-  readSync,
   renameSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { Journal } from './journal.ts'
-import { assertFormat, openJournal, PAGE_BYTES, pagesUsed, writeMeta } from './journal.ts'
+import { assertFormat, openJournal, pageBytes, pagesUsed, writeMeta } from './journal.ts'
+import { schemaFaults } from './journal-layout.ts'
 import { GUARDED, guardFaults } from './recover-guard.ts'
-import type { OldJournal } from './recover-old.ts'
-import { NO_OLD_JOURNAL, readOldJournal } from './recover-old.ts'
 import type { RebuildOptions } from './recover-rebuild.ts'
 import { rebuild } from './recover-rebuild.ts'
 import { findSegments } from './recover-walk.ts'
-import { cutTorn, mendWal, salvageWal } from './recover-wal.ts'
+import { mendHead, readOld } from './recover-tables.ts'
+import { cutTorn, mendWal } from './recover-wal.ts'
 import type { Catalogue } from './catalogue.ts'
 import { walk } from './walk.ts'
 import { cutTo, segmentFiles, unlinkSegment } from './segment.ts'
@@ -63,11 +60,6 @@ const EXAMINED_BYTES_MAX = 64_000_000
 const SMALL_TABLES = GUARDED.filter((it) => it !== 'ledger')
 const FAULTS_SAID_MAX = 5
 const EARLIER_DAY = 'segments have numbers that the journal has not given out'
-/** Page size 4096, write-ahead log for reading and writing, nothing reserved, the fractions that SQLite has always had. */
-const HEAD = Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.from([0x10, 0x00, 2, 2, 0, 64, 32, 32])])
-const DATABASE_PAGES_AT = 28
-const FREELIST_AT = 32
-
 const fileIn = (dir: string, name = 'journal.db') => join(dir, name)
 const rebuildDir = (dir: string) => join(dir, 'rebuild')
 const readyFile = (dir: string) => join(rebuildDir(dir), 'ready')
@@ -115,8 +107,8 @@ function examineFile({ dir, bootId }: RecoverOptions, isTorn: boolean): string[]
     if (isTorn && meta.get('boot-id') === bootId && meta.get('clean-stop') !== '1')
       return ['the last commit in the write-ahead log cannot be read']
     // A write-ahead log that is not there says nothing: it goes, emptied into the journal, with the last connection of a process that ends by itself.
-    const faults = faultsOf(db)
-    if (faults.length === 0) lengthen(fileIn(dir), (db.pragma('page_count', { simple: true }) as number) * PAGE_BYTES)
+    const faults = [...schemaFaults(db, format), ...faultsOf(db)]
+    if (faults.length === 0) lengthen(fileIn(dir), (db.pragma('page_count', { simple: true }) as number) * pageBytes(db))
     return faults
   } catch (error) {
     if (isReadError(error)) {
@@ -136,24 +128,6 @@ const isDamage = (error: unknown) => /^SQLITE_(CORRUPT|NOTADB|ERROR|IOERR_SHORT_
 /** The device did not give the bytes (EIO). */
 const isReadError = (error: unknown) => codeOf(error) === 'SQLITE_IOERR_READ'
 const codeOf = (error: unknown) => String((error as { code?: unknown }).code)
-
-/**
- * The first bytes of the file are the same in every journal, and SQLite believes them: one flipped bit there and it would leave the
- * write-ahead log aside.
- */
-function mendHead(file: string): void {
-  const fd = openSync(file, 'r+')
-  try {
-    const head = Buffer.alloc(HEAD.length)
-    if (readSync(fd, head, 0, head.length, 0) < head.length) return
-    const bits = head.reduce((sum, it, n) => sum + ((it ^ (HEAD[n] as number)) >>> 0).toString(2).replaceAll('0', '').length, 0)
-    if (bits !== 1) return
-    writeSync(fd, HEAD, 0, HEAD.length, 0)
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-}
 
 /** All that is used is there, so what was cut off was not: but a checkpoint refuses a file that is much too short. */
 function lengthen(file: string, bytes: number): void {
@@ -204,7 +178,7 @@ function openToExamine(dir: string): Journal {
 
 /** What is wrong with a journal, in words; empty: nothing. Throws what SQLite says of pages that it cannot read. */
 export function faultsOf(db: Journal): string[] {
-  if (pagesUsed(db) * PAGE_BYTES > EXAMINED_BYTES_MAX) return guardFaults(db, SMALL_TABLES)
+  if (pagesUsed(db) * pageBytes(db) > EXAMINED_BYTES_MAX) return guardFaults(db, SMALL_TABLES)
   const said = (db.pragma(`integrity_check(${FAULTS_SAID_MAX})`) as { integrity_check: string }[]).map((it) => it.integrity_check)
   return [...said.filter((it) => it !== 'ok'), ...guardFaults(db)]
 }
@@ -219,7 +193,7 @@ async function makeAnew(options: RecoverOptions, faults: readonly string[], isWa
   const db = openJournal(rebuildDir(dir), bytesMax)
   try {
     db.pragma('wal_checkpoint(TRUNCATE)')
-    const old = readOld(dir, isWalDamaged)
+    const old = readOld(fileIn(dir), rebuildDir(dir), bytesMax, isWalDamaged)
     // Without all of the write-ahead log it may be the journal of an earlier day: what it does not have may have come since.
     const sound = isWalDamaged ? new Set<string>() : old.sound
     rebuild(db, { ...old, sound }, await findSegments(dir), options, now)
@@ -235,37 +209,6 @@ async function makeAnew(options: RecoverOptions, faults: readonly string[], isWa
   finishSwap(dir)
   rmSync(unreadableFile(dir), { force: true })
   return { faults, mendedBits: 0 }
-}
-
-/** From a copy where SQLite would not read it as it is: with a write-ahead log that it reads to its end, with a first page that it knows. */
-function readOld(dir: string, isWalDamaged: boolean): OldJournal {
-  if (!existsSync(fileIn(dir))) return NO_OLD_JOURNAL
-  const asItIs = isWalDamaged ? NO_OLD_JOURNAL : readOldJournal(fileIn(dir))
-  if (asItIs.tables.stream.length > 0) return asItIs
-  const [wal, copy] = [fileIn(dir, 'journal.db-wal'), fileIn(rebuildDir(dir), 'old.db')]
-  copyFileSync(fileIn(dir), copy)
-  if (existsSync(wal)) salvageWal(wal, `${copy}-wal`)
-  let old = readOldJournal(copy)
-  if (old.tables.stream.length === 0) {
-    replaceFirstPage(copy, fileIn(rebuildDir(dir)))
-    old = readOldJournal(copy)
-  }
-  for (const end of ['', '-wal', '-shm']) rmSync(`${copy}${end}`, { force: true })
-  return old
-}
-
-/** The first page says where the tables are: the same in all journals that this version made. */
-function replaceFirstPage(file: string, of: string): void {
-  const page = readFileSync(of).subarray(0, PAGE_BYTES)
-  page.writeUInt32BE(Math.floor(statSync(file).size / PAGE_BYTES), DATABASE_PAGES_AT)
-  page.writeUInt32BE(0, FREELIST_AT)
-  page.writeUInt32BE(0, FREELIST_AT + 4)
-  const fd = openSync(file, 'r+')
-  try {
-    writeSync(fd, page, 0, page.length, 0)
-  } finally {
-    closeSync(fd)
-  }
 }
 
 /** Every step may be the last before a crash: the next start begins where it was. */

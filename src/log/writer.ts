@@ -31,7 +31,7 @@ import { createChanges, damageOf } from './change.ts'
 import { loadCatalogue } from './catalogue.ts'
 import type { Ready } from './choose.ts'
 import { choose, freshRow, readyBlock } from './choose.ts'
-import { openJournal, presentEpoch, writeMeta } from './journal.ts'
+import { giveBackPages, openJournal, presentEpoch, writeMeta } from './journal.ts'
 import { loadLedger } from './ledger.ts'
 import { loadPeriods } from './periods.ts'
 import { loadPositions } from './positions.ts'
@@ -446,6 +446,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       change(() => {
         done = changes.apply(it, world.now())
       })
+      if (done && it.kind !== 'drop') giveBackPages(db)
       if (done) world.durable([], ledger.unpublished())
       plan()
       return done

@@ -3,11 +3,13 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import Database from 'better-sqlite3'
-import { openJournal, PAGE_BYTES } from '../../src/log/journal.ts'
+import { openJournal } from '../../src/log/journal.ts'
+import { PRESENT } from '../../src/log/journal-layout.ts'
 import { readOldJournal } from '../../src/log/recover-old.ts'
 import { tempDir } from './helpers.ts'
 
 const ROWS = 3_000
+const PAGE_BYTES = PRESENT.pageBytes
 
 function swapPages(file: string, a: number, b: number): void {
   const fd = openSync(file, 'r+')

@@ -3,6 +3,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
+import { PRESENT } from '../../src/log/journal-layout.ts'
 import type { Recovered } from '../../src/log/recover.ts'
 import { recoverLog } from '../../src/log/recover.ts'
 import { mendWal } from '../../src/log/recover-wal.ts'
@@ -13,7 +14,7 @@ const READING_BYTES = 10_000
 /** Readings of a commit: a hundred pages and more, half as many, a few. */
 const [LONG, SHORT, FEW] = [50, 20, 1]
 const WAL_HEADER_BYTES = 32
-const FRAME_BYTES = 24 + 4096
+const FRAME_BYTES = 24 + PRESENT.pageBytes
 
 let dir = ''
 let remove = () => {}

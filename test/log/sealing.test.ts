@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import Database from 'better-sqlite3'
@@ -69,6 +69,24 @@ test('fresh blocks become one sealed block; all readings are there, in their ord
   const found = valuesByTag()
   expect(found.size).toBe(TAGS)
   for (const list of found.values()) expect(list).toEqual(Array.from({ length: 300 }, (_, n) => n))
+  log.close()
+})
+
+test('the journal gives back what fresh blocks took: sealed and closed it is hardly larger than an empty one', () => {
+  log = openTestLog(temp.dir)
+  log.close()
+  const bytes = () => statSync(join(temp.dir, 'journal.db')).size
+  const empty = bytes()
+  log = openTestLog(temp.dir)
+  fill(600, 0, (n) => Math.sin(n) * 1e6)
+  log.close()
+  expect(bytes()).toBeGreaterThan(4 * empty)
+  log = openTestLog(temp.dir)
+  while (log.work(true) > 0);
+  log.close()
+  expect(bytes()).toBeLessThan(2 * empty)
+  log = openTestLog(temp.dir)
+  expect(account()).toMatchObject({ accepted: 6_000, stored: 6_000 })
   log.close()
 })
 

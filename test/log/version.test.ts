@@ -39,18 +39,23 @@ const open = () =>
   )
 
 /** As a kill leaves it: the last commits stand in the write-ahead log alone. The first connection stays open, so that nothing empties it. */
-function journalOf(format: number): Database.Database {
+function journalOf(format: number, pageBytes: number): Database.Database {
   const db = new Database(join(temp.dir, 'journal.db'))
+  db.pragma(`page_size = ${pageBytes}`)
   db.pragma('journal_mode = WAL')
   db.exec('CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID')
   db.pragma('wal_checkpoint(TRUNCATE)')
   db.prepare('INSERT INTO meta VALUES (?, ?)').run('format', String(format))
+  // So many that frames of one page size and of the other begin at the same place.
   for (let n = 0; n < 200; n++) db.prepare('INSERT INTO meta VALUES (?, ?)').run(`key-${n}`, 'x'.repeat(100))
   return db
 }
 
-test.each([1, 9])('format %i is refused and not touched', async (format) => {
-  const db = journalOf(format)
+test.each([
+  ['an earlier one', 1, 4096],
+  ['a later one', 9, 512],
+])('%s is refused and not touched', async (_, format, pageBytes) => {
+  const db = journalOf(format, pageBytes)
   const before = files()
   expect([...before.keys()]).toContain('journal.db-wal')
   const refused = await open().then(
