@@ -1,27 +1,26 @@
-// Updates of what ships: a good version comes and stays, one whose agent dies goes by itself, and an old one is never installed.
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, openSync, closeSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+// Updates of what ships, from a stick at the serial line: a good version comes and stays, one whose agent dies goes by itself.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { UpdateStatus } from '../../src/core/update.ts'
 import { until } from '../route/until.ts'
 import type { Browser } from '../web/panel.ts'
-import { browser } from '../web/panel.ts'
+import { browser, PASSWORD } from '../web/panel.ts'
 import { banner } from './banner.ts'
+import { stickWith } from './bundles.ts'
 import type { Disk, Machine } from './machine.ts'
 import { boot, bootEnvironment, newDisk } from './machine.ts'
 import { BOOT_MS_MAX } from './times.ts'
 
 const board = process.env['BOARD'] ?? 'x86-64-uefi'
-const root = join(import.meta.dirname, '../..')
-const machines = join(root, '.cache/images/machines')
 const GOOD = '99.1.0-development'
 const SICK = '99.2.0-development'
-const PIECE_BYTES = 3_000_000
+/** An agent that dies at each start. */
+const SICK_AGENT = {
+  'etc/systemd/system/holdfast-agent.service.d/sick.conf': '[Service]\nExecStart=\nExecStart=/bin/false\n',
+}
 /** `--well-within`, and what is around it. */
 const TRIAL_MS_MAX = 480_000
 
-let bundles: string
+let stick: string
 let disk: Disk
 let machine: Machine
 let anna: Browser
@@ -34,67 +33,35 @@ function took(what: string): void {
 }
 
 beforeAll(() => {
-  mkdirSync(machines, { recursive: true })
-  bundles = mkdtempSync(join(machines, 'b-'))
-  // An agent that dies at each start.
-  const unit = join(bundles, 'sick/etc/systemd/system/holdfast-agent.service.d')
-  mkdirSync(unit, { recursive: true })
-  writeFileSync(join(unit, 'sick.conf'), '[Service]\nExecStart=\nExecStart=/bin/false\n')
-  bundle(GOOD)
-  bundle(SICK, 'sick')
+  stick = stickWith(board, { [GOOD]: {}, [SICK]: SICK_AGENT })
   disk = newDisk(board)
   took('two bundles')
 })
 afterAll(async () => {
   await machine?.kill()
-  rmSync(bundles, { recursive: true, force: true })
   if (process.env['KEEP'] === undefined) disk?.remove()
 })
 
-const fileOf = (version: string) => join(bundles, `${version}.raucb`)
-function bundle(version: string, over?: string): void {
-  const args = [join(import.meta.dirname, 'bundle.sh'), board, version, fileOf(version)]
-  execFileSync('bash', over === undefined ? args : [...args, join(bundles, over)], { stdio: 'ignore' })
-}
-
-const status = async () => (await anna.call('update status')).json<UpdateStatus>()
 /** Not there while the box is on its way down, or up. */
-const statusOrNone = () => status().catch(() => undefined)
-
-async function handOver(file: string): Promise<void> {
-  const piece = Buffer.alloc(PIECE_BYTES)
-  const handle = openSync(file, 'r')
-  for (let offset = 0; offset < statSync(file).size; offset += PIECE_BYTES) {
-    const bytes = readSync(handle, piece, 0, PIECE_BYTES, offset)
-    const reply = await anna.call('update take', { offset, base64: piece.toString('base64', 0, bytes) })
-    expect(reply.status, reply.text).toBe(200)
-  }
-  closeSync(handle)
-}
-
-/** Until the box goes down with it. */
-async function install(version: string): Promise<void> {
-  await handOver(fileOf(version))
-  took(`${version} is handed over`)
-  const reply = await anna.call('update install', { from: { taken: true } })
-  expect(reply.status, reply.text).toBe(200)
-  const end = await until(
-    `${version} is installed`,
+const status = () =>
+  anna.call('update status').then(
+    (it) => (it.status === 200 ? it.json<UpdateStatus>() : undefined),
+    () => undefined,
+  )
+const sees = (what: string, is: (now: UpdateStatus) => boolean) =>
+  until(
+    what,
     async () => {
-      const now = await statusOrNone()
-      return (!now?.job || now.job.phase === 'reboot') && { now }
+      const now = await status()
+      return now && is(now) ? now : undefined
     },
     BOOT_MS_MAX + TRIAL_MS_MAX,
-    1_000,
+    2_000,
   )
-  expect(end.now?.job, end.now?.last?.text).not.toBeNull()
-  took(`${version} is installed`)
-  await machine.goesOff()
-  took('the box is down')
-}
 
 async function up(): Promise<RegExpExecArray> {
-  machine = await boot(disk)
+  const drive = `if=none,id=stick,format=raw,readonly=on,file=/made/${stick}`
+  machine = await boot(disk, {}, ['-device', 'qemu-xhci', '-drive', drive, '-device', 'usb-storage,drive=stick'])
   const found = await banner(machine, 'any')
   took(`${found[2]} says its banner`)
   return found
@@ -105,6 +72,28 @@ async function logIn(): Promise<void> {
   await until('log-in', async () => (await anna.logIn('anna').catch(() => undefined))?.status === 200, BOOT_MS_MAX, 2_000)
 }
 
+/** As a technician does it, until the box goes down with it. */
+async function installFromStick(version: string): Promise<void> {
+  const talk: readonly (readonly [RegExp, string])[] = [
+    [/Name \(or[^:]*\): $/, 'anna'],
+    [/Password: $/, PASSWORD],
+    [/Choice [^:]*: $/, '11'],
+    [/u\) install a bundle from the stick[^]*Which \(Enter: none\): $/, 'u'],
+    [/Which \(1-2, Enter: none\): $/, String([GOOD, SICK].indexOf(version) + 1)],
+    [/start anew with it\? \(y\/n\) $/, 'y'],
+  ]
+  // Enter alone draws the banner anew, with the question behind it.
+  machine.type('\r')
+  for (const [asks, answer] of talk) {
+    await machine.says(asks)
+    machine.type(`${answer}\r`)
+  }
+  await machine.says(/the box starts anew with it|refused:|failed:/, BOOT_MS_MAX + TRIAL_MS_MAX)
+  took(`${version} is installed`)
+  await machine.goesOff()
+  took('the box is down')
+}
+
 test('the version that left the factory is found to be well, and is the least from then on', {
   timeout: 4 * BOOT_MS_MAX,
 }, async () => {
@@ -113,15 +102,7 @@ test('the version that left the factory is found to be well, and is the least fr
   anna = browser(machine.page.service)
   await until('the page answers', async () => (await anna.ask('/').catch(() => undefined))?.status === 200, BOOT_MS_MAX, 1_000)
   expect((await anna.claim(code)).status).toBe(200)
-  const now = await until(
-    'it is marked good',
-    async () => {
-      const it = await statusOrNone()
-      return it?.minimum ? it : undefined
-    },
-    BOOT_MS_MAX + TRIAL_MS_MAX,
-    2_000,
-  )
+  const now = await sees('it is marked good', (it) => it.minimum !== null)
   took('the factory version is good')
   expect(now).toMatchObject({ version, job: null, minimum: { version, generation: 0 } })
   expect(now.slots.map((it) => [it.name, it.isBooted, it.isNext, it.isGood])).toEqual([
@@ -133,34 +114,18 @@ test('the version that left the factory is found to be well, and is the least fr
 test('what is no bundle is refused, and says so', { timeout: 2 * BOOT_MS_MAX }, async () => {
   await anna.call('update take', { offset: 0, base64: Buffer.alloc(5_000, 'no bundle').toString('base64') })
   await anna.call('update install', { from: { taken: true } })
-  const now = await until(
-    'it is over',
-    async () => {
-      const it = await statusOrNone()
-      return it?.job === null && it.last !== null ? it : undefined
-    },
-    BOOT_MS_MAX,
-    1_000,
-  )
+  const now = await sees('it is over', (it) => it.job === null && it.last !== null)
   expect(now.last).toMatchObject({ outcome: 'refused' })
 })
 
-test('a good version is handed over by the page, starts in the other slot, and stays', {
+test('a good version from a stick starts in the other slot, and stays', {
   timeout: 6 * BOOT_MS_MAX + 2 * TRIAL_MS_MAX,
 }, async () => {
-  await install(GOOD)
+  await installFromStick(GOOD)
   const [, , version] = await up()
   expect(version).toBe(GOOD)
   await logIn()
-  const now = await until(
-    'the trial is over',
-    async () => {
-      const it = await statusOrNone()
-      return it?.job === null ? it : undefined
-    },
-    BOOT_MS_MAX + TRIAL_MS_MAX,
-    2_000,
-  )
+  const now = await sees('the trial is over', (it) => it.job === null)
   took('the good version stays')
   expect(now).toMatchObject({ version: GOOD, last: { outcome: 'good', version: GOOD }, minimum: { version: GOOD } })
   expect(now.slots.find((it) => it.name === 'B')).toMatchObject({ isBooted: true, isNext: true, isGood: true, version: GOOD })
@@ -169,7 +134,7 @@ test('a good version is handed over by the page, starts in the other slot, and s
 test('one whose agent dies at each start is given up by itself: the version before runs again, and says why', {
   timeout: 8 * BOOT_MS_MAX + 3 * TRIAL_MS_MAX,
 }, async () => {
-  await install(SICK)
+  await installFromStick(SICK)
   const [, , version] = await up()
   expect(version).toBe(SICK)
   await machine.goesOff(BOOT_MS_MAX + TRIAL_MS_MAX)
@@ -177,15 +142,7 @@ test('one whose agent dies at each start is given up by itself: the version befo
   const [, , after] = await up()
   expect(after).toBe(GOOD)
   await logIn()
-  const now = await until(
-    'it is over',
-    async () => {
-      const it = await statusOrNone()
-      return it?.job === null ? it : undefined
-    },
-    BOOT_MS_MAX + TRIAL_MS_MAX,
-    2_000,
-  )
+  const now = await sees('it is over', (it) => it.job === null)
   expect(now.last).toMatchObject({ outcome: 'fell-back', version: SICK, text: expect.stringContaining('agent') })
   expect(now.minimum).toMatchObject({ version: GOOD })
   await machine.off()
