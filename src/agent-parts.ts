@@ -30,6 +30,7 @@ import { serves, statusOf } from './pipeline/report.ts'
 import { forecast } from './retention/forecast.ts'
 import type { CheckedSettings } from './settings/read.ts'
 import type { OpenLog } from './workers/open-log.ts'
+import { boxesHost } from './workers/boxes-host.ts'
 import { openLog } from './workers/open-log.ts'
 import { scanHost } from './workers/scan-host.ts'
 
@@ -73,6 +74,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   let log = await open(now.settings)
   let intake = openIntake(now.settings, { log: log.writer, clock, live, dir, logger })
   let delivery = openDelivery(now.settings, log, clock, dir, logger)
+  let boxes = openBoxes(now.settings)
   let rates = ratesOf(now.settings, log)
   /** Without a log nothing can be asked. */
   let isClosed = false
@@ -80,6 +82,11 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   function open(settings: Settings): Promise<OpenLog> {
     const options = { ...writerOptions(logDir, settings), clock: { cell: clock.cell, state: clock.current() } }
     return openLog(options, (error) => around.logFailed(error))
+  }
+
+  /** Where other boxes come in. */
+  function openBoxes(settings: Settings) {
+    return settings.boxes && boxesHost(settings.boxes, log.boxes, clock, logger)
   }
 
   function ratesOf(settings: Settings, of: OpenLog) {
@@ -94,7 +101,10 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
 
   /** What is under way ends; whatever hangs is cut off in time. */
   async function stop(): Promise<void> {
-    await Promise.race([Promise.allSettled([intake.stop(), delivery.end()]), sleep(ENDS_MS_MAX, undefined, { ref: false })])
+    await Promise.race([
+      Promise.allSettled([intake.stop(), delivery.end(), boxes?.close()]),
+      sleep(ENDS_MS_MAX, undefined, { ref: false }),
+    ])
   }
 
   async function reopen(next: Checked): Promise<void> {
@@ -111,6 +121,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     now = next
     intake = openIntake(next.settings, { log: log.writer, clock, live, dir, logger })
     delivery = openDelivery(next.settings, log, clock, dir, logger)
+    boxes = openBoxes(next.settings)
     rates = ratesOf(next.settings, log)
     isClosed = false
   }
@@ -149,10 +160,10 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     async status() {
       const [figures, machine] = await Promise.all([openedLog().figures(), host()])
       for (const it of delivery.uplinks) it.tally.add(it.report.readings - it.tally.total, clock.now())
-      const standingIssues = [...now.issues, ...around.issues()]
+      const standingIssues = [...now.issues, ...around.issues(), ...(boxes?.issues() ?? [])]
       const { uplinks, turn } = delivery
       const parts = { settings: now.settings, version, startedAt, standingIssues, sources: intake.sources(), uplinks, turn }
-      return statusOf(parts, figures, machine, clock.status(), clock.now())
+      return statusOf({ ...parts, boxes: boxes?.reports() }, figures, machine, clock.status(), clock.now())
     },
     testSource: (name, signal) => sourceNamed(name).test(name, signal),
     browseSource: ({ name, ...request }, signal) => sourceNamed(name).browse(name, request, signal),
@@ -187,9 +198,14 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     async change(next) {
       if (isClosed) return begin(next)
       if (!isDeepStrictEqual(writerOptions(logDir, now.settings), writerOptions(logDir, next.settings))) return reopen(next)
+      const isOtherBoxes = !isDeepStrictEqual(now.settings.boxes, next.settings.boxes)
       const isElsewhere = !isDeepStrictEqual(deliveryOf(now.settings), deliveryOf(next.settings))
       now = next
       if (isElsewhere) await redeliver(next)
+      if (isOtherBoxes) {
+        await boxes?.close()
+        boxes = openBoxes(next.settings)
+      }
       await intake.change(next.settings.sources)
     },
     async close() {
@@ -242,7 +258,8 @@ export function restartsOf(now: Settings, next: Settings): string[] {
   const changed = (kind: 'sources' | 'uplinks', before: readonly { name: string }[], after: readonly { name: string }[]) =>
     after.filter((it) => !before.some((one) => isDeepStrictEqual(one, it))).map((it) => `${kind}[${it.name}]`)
   const uplinks = isDeepStrictEqual(deliveryOf(now), deliveryOf(next)) ? [] : next.uplinks.map((it) => `uplinks[${it.name}]`)
-  return [...uplinks, ...changed('sources', now.sources, next.sources)]
+  const boxes = isDeepStrictEqual(now.boxes, next.boxes) ? [] : ['boxes']
+  return [...uplinks, ...boxes, ...changed('sources', now.sources, next.sources)]
 }
 
 function notServed({ classes, delivery }: Settings, uplink: string): string[] {

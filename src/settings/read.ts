@@ -173,6 +173,7 @@ function toSettings(file: SettingsFile, deviceId: string): Settings {
     uplinks: file.uplinks,
     failoverAfterMs: file.failoverAfter,
     delivery: Object.fromEntries(file.classes.map((it) => [it.name, (file.delivery[it.name] ?? 'all-uplinks') as DeliveryRule])),
+    ...(file.boxes && { boxes: file.boxes }),
     ...(file.export && { export: { ...file.export, uplink: file.export.uplink ?? (file.uplinks[0]?.name as string) } }),
   }
 }

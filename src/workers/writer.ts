@@ -72,6 +72,8 @@ serve(port, {
   give: writer.given.give,
   whole: writer.given.whole,
   receive: writer.given.receive,
+  boxPosition: writer.others.position,
+  takeOfBox: writer.others.take,
   takeEvents: writer.takeEvents,
   publish: writer.publish,
   damaged: writer.damaged,
