@@ -2,6 +2,7 @@
 // into the sentence of that code. Where that fails, its own words stand below a title that is translated.
 import type { Issue } from '../../core/status.ts'
 import type { Parameters } from '../words/index.ts'
+import { saidWords } from './said-text.ts'
 import { tFilled, tOf } from '../words/index.ts'
 
 /** As the agent's sentences are made. */
@@ -34,10 +35,13 @@ export interface IssueWords {
 
 export function wordsOf({ code, text, remedy }: Pick<Issue, 'code' | 'text' | 'remedy'>): IssueWords {
   const found = SENTENCES[code]?.exec(text)
+  const detail = found?.groups?.['detail']
+  const said = detail === undefined ? undefined : saidWords({ text: detail, remedy })
+  const groups = said?.original === undefined ? found?.groups : { ...found?.groups, detail: `${said.text} (${said.original})` }
   return {
     title: tOf(`issue.${code}`),
-    text: (found && tFilled(`issueText.${code}`, numbered(found.groups ?? {}))) ?? text,
-    remedy: tOf(`issueRemedy.${code}`) ?? remedy,
+    text: (found && tFilled(`issueText.${code}`, numbered(groups ?? {}))) ?? text,
+    remedy: tOf(`issueRemedy.${code}`) ?? said?.remedy ?? remedy,
   }
 }
 
