@@ -252,7 +252,7 @@ export function settingsSchema(schemas: SettingsSchemas) {
       .min(1)
       .prefault([{ name: 'default' }]),
     sources: z.array(source(schemas.protocols)).default([]),
-    rules: rulesSchema({ name, duration, expressionProblem: schemas.expressionProblem }),
+    rules: rulesSchema({ name, duration }),
     uplinks: z.array(uplink(schemas.uplinkKinds)).default([]),
     failoverAfter: duration(0, DAY_MS, 'at most 1d').prefault('10s'),
     delivery: z.record(name, rule).default({}),
