@@ -30,7 +30,7 @@ import type { Positions } from './positions.ts'
 import type { Pressure } from './pressure.ts'
 import type { SeriesTable } from './series.ts'
 import type { StreamRow, Streams } from './streams.ts'
-import type { WriterWorld } from './writer.ts'
+import type { WriterWorld } from './writer-world.ts'
 
 export interface OthersParts {
   readonly db: Journal

@@ -173,6 +173,7 @@ function toSettings(file: SettingsFile, deviceId: string): Settings {
       ladder: (it.ladder ?? []).map(ladderStep),
     })),
     sources: file.sources,
+    rules: file.rules,
     uplinks: file.uplinks,
     failoverAfterMs: file.failoverAfter,
     delivery: Object.fromEntries(file.classes.map((it) => [it.name, (file.delivery[it.name] ?? 'all-uplinks') as DeliveryRule])),

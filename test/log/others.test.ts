@@ -216,7 +216,7 @@ test('what the post gives up of it is dropped and named in its own gap stream, w
   timeout: 60_000,
 }, () => {
   const ladder = [{ filledTo: 0.01, keep: { windowMs: 10_000 } }]
-  open({ bytesMax: 200_000_000 }, { bytesMax: 32_000_000, classes: [classNamed('process', { ladder })] })
+  open({ bytesMax: 200_000_000 }, { bytesMax: 28_000_000, classes: [classNamed('process', { ladder })] })
   const builder = new BatchBuilder(newOrigin(0))
   const series = builder.series({ tag: 'noise', class: 'process', kind: 'bytes' })
   const random = noise(9)
