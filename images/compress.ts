@@ -14,4 +14,8 @@ const params = {
   [constants.ZSTD_c_enableLongDistanceMatching]: 1,
   [constants.ZSTD_c_checksumFlag]: 1,
 }
-await pipeline(createReadStream(file, { highWaterMark: 1_048_576 }), createZstdCompress({ params }), createWriteStream(`${file}.zst`))
+await pipeline(
+  createReadStream(file, { highWaterMark: 1_048_576 }),
+  createZstdCompress({ params }),
+  createWriteStream(`${file}.zst`),
+)
