@@ -1,5 +1,6 @@
 // What the settings know of protocols and of kinds of uplinks. zod alone: no protocol library is loaded.
 import { spaceOf } from './log/space.ts'
+import { expressionProblem } from './rules/expression.ts'
 import type { SettingsSchemas } from './settings/schema.ts'
 import { protocols } from './sources/index.ts'
 import { boxSettingsSchema } from './uplinks/box/settings.ts'
@@ -11,5 +12,6 @@ export const settingsSchemas: SettingsSchemas = {
   ),
   uplinkKinds: { kafka: kafkaSettingsSchema, box: boxSettingsSchema },
   uplinksInOrder: ['box'],
+  expressionProblem,
   readingBytesMax: (bytesMax) => spaceOf(bytesMax).segmentsBytesMax,
 }

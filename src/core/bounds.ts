@@ -72,3 +72,15 @@ export const EVENTS_MAX = 2_000
 export const EVENTS_BYTES_MAX = 500_000
 /** Events of one offer. */
 export const EVENTS_OFFERED_MAX = 100
+/** Rules of one box. */
+export const RULES_MAX = 200
+/** Readings of one tag that a rule's window holds: past it the oldest go, and status says so. */
+export const WINDOW_READINGS_MAX = 20_000
+/** Text of a rule's event. */
+export const RULE_EVENT_BYTES_MAX = 2_000
+/** What rules say at a time goes into one block. */
+export const RULE_EVENTS_BYTES_MAX = 400_000
+/** Tags that one rule keeps windows of. */
+export const RULE_TAGS_MAX = 10_000
+/** The rules' state on disk, compressed. */
+export const RULE_STATE_BYTES_MAX = 500_000

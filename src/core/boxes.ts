@@ -9,6 +9,8 @@ export interface BoxTransaction extends Position {
   readonly device: string
   /** What it brings, with the holes between its slices. */
   readonly ranges: readonly StreamRange[]
+  /** Of `ranges`: what another uplink of that box has. */
+  readonly elsewhere: readonly StreamRange[]
   readonly slices: readonly Slice[]
   readonly series: readonly LogSeries[]
 }

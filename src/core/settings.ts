@@ -4,6 +4,7 @@
 import type { BoxesSettings } from './boxes.ts'
 import type { ReportRule } from './report-rule.ts'
 import type { LadderStep } from './retention.ts'
+import type { RuleSettings } from './rule.ts'
 
 export interface Settings {
   readonly device: { readonly id: string; readonly site: string }
@@ -11,6 +12,7 @@ export interface Settings {
   /** First is most valuable. */
   readonly classes: readonly ClassSettings[]
   readonly sources: readonly SourceSettings[]
+  readonly rules: readonly RuleSettings[]
   readonly uplinks: readonly UplinkSettings[]
   /** After which the next uplink takes over a class with `any-uplink`. */
   readonly failoverAfterMs: number

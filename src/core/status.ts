@@ -2,6 +2,7 @@
 import type { Wait } from './admission.ts'
 import type { BoxReport } from './boxes.ts'
 import type { ClockTrust } from './clock.ts'
+import type { RulesReport } from './rule.ts'
 import type { DeliveryRule } from './settings.ts'
 import type { SourceStatus } from './source.ts'
 
@@ -19,6 +20,8 @@ export interface Status {
   readonly uplinks: readonly UplinkReport[]
   /** Other boxes that have this one as their uplink; absent: none may. */
   readonly boxes?: readonly BoxReport[]
+  /** Absent: the settings have no rules. */
+  readonly rules?: RulesReport
   readonly issues: readonly Issue[]
 }
 

@@ -26,11 +26,12 @@ import type { Ledger } from './ledger.ts'
 import type { OfStream, OthersBlock } from './others-blocks.ts'
 import { createOthersBlocks } from './others-blocks.ts'
 import type { Periods } from './periods.ts'
+import { rangesOf } from './position-ranges.ts'
 import type { Positions } from './positions.ts'
 import type { Pressure } from './pressure.ts'
 import type { SeriesTable } from './series.ts'
 import type { StreamRow, Streams } from './streams.ts'
-import type { WriterWorld } from './writer.ts'
+import type { WriterWorld } from './writer-world.ts'
 
 export interface OthersParts {
   readonly db: Journal
@@ -80,7 +81,7 @@ export function createOthers(parts: OthersParts): Others {
   }
 
   /** What no box that is well can send. */
-  function check({ device: from, ranges, slices, transaction }: BoxTransaction, known: Position | 'none'): void {
+  function check({ device: from, ranges, elsewhere, slices, transaction }: BoxTransaction, known: Position | 'none'): void {
     if (known !== 'none' && transaction <= known.transaction)
       throw refused(from, `transaction ${transaction} comes after ${known.transaction}`)
     for (const { stream, from: first, to } of ranges) {
@@ -88,18 +89,15 @@ export function createOthers(parts: OthersParts): Others {
       if (known !== 'none' && overlaps(known.delivered.get(stream) ?? [], first, to))
         throw refused(from, `${stream} ${first} to ${to - 1} is here already`)
     }
+    for (const it of elsewhere) if (!isWithin(it, ranges)) throw refused(from, `${it.stream} lies outside of what it brings`)
     const brought = new Map<string, Intervals>()
     for (const it of slices) {
       const key = streamKey(it.stream)
       const earlier = brought.get(key) ?? []
       if (overlaps(earlier, it.from, it.to)) throw refused(from, `${key} ${it.from} to ${it.to - 1} comes twice`)
       brought.set(key, union(earlier, [{ from: it.from, to: it.to }]))
-      const covered = ranges.filter((range) => range.stream === key)
-      const isCovered = difference(
-        [{ from: it.from, to: it.to }],
-        covered.reduce<Intervals>((set, range) => union(set, [range]), []),
-      )
-      if (isCovered.length > 0) throw refused(from, `${key} ${it.from} to ${it.to - 1} lies outside of what it brings`)
+      if (!isWithin({ stream: key, from: it.from, to: it.to }, ranges))
+        throw refused(from, `${key} ${it.from} to ${it.to - 1} lies outside of what it brings`)
       const row = streams.byKey(key)
       const isOfBlocks = it.form === 'raw' || it.form === 'aggregate'
       if (row && isOfBlocks && catalogue.overlapping(row.id, it.from, it.to).length > 0)
@@ -160,6 +158,11 @@ export function createOthers(parts: OthersParts): Others {
     })
   }
 
+  function nameElsewhere({ stream: key, from, to }: StreamRange, at: number): void {
+    const stream = streams.of(streamOf(key))
+    ledger.add({ stream, from, to, timeFrom: at, timeTo: at, action: 'elsewhere', reason: 'another-uplink', at })
+  }
+
   /** Says how many numbers it names. */
   function nameLost(lost: readonly StreamRange[], at: number): number {
     let named = 0
@@ -213,6 +216,8 @@ export function createOthers(parts: OthersParts): Others {
       if (!events.hasRoom(newEvents.flatMap((it) => it.rows))) return { kind: 'full', classes: [''] }
       const lost = before === 'none' ? [] : missing(sent, before.delivered)
       const ended = before === 'none' ? [] : [...before.delivered.keys()].filter((it) => !sent.delivered.has(it))
+      // Of a box that this log has never heard of, what it has sent to somebody before is no business of this log.
+      const adopted = before === 'none' ? rangesOf(sent.delivered) : []
       let rolledBack = 0
       const at = world.now()
       parts.change(() => {
@@ -222,8 +227,9 @@ export function createOthers(parts: OthersParts): Others {
         for (const { stream, to } of sent.ranges) grow(streams.of(streamOf(stream)), to)
         for (const it of sent.slices) if (it.form === 'gap') addLines(it)
         for (const it of newEvents) events.add(streams.of(it.stream), it.rows, positions.delivered)
+        for (const it of sent.elsewhere) nameElsewhere(it, at)
         rolledBack = nameLost(lost, at)
-        positions.commit(name, [...sent.ranges, ...lost], sent.transaction, [])
+        positions.commit(name, [...sent.ranges, ...adopted, ...lost], sent.transaction, [])
         positions.forget(name, ended)
         positions.save(at)
         streams.saveOthers()
@@ -232,6 +238,11 @@ export function createOthers(parts: OthersParts): Others {
       return { kind: 'stored', rolledBack }
     },
   }
+}
+
+function isWithin({ stream, from, to }: StreamRange, ranges: readonly StreamRange[]): boolean {
+  const set = ranges.filter((it) => it.stream === stream).reduce<Intervals>((all, it) => union(all, [it]), [])
+  return difference([{ from, to }], set).length === 0
 }
 
 function refused(device: string, text: string): BadInput {

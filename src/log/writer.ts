@@ -43,9 +43,12 @@ import { createPressure } from './pressure.ts'
 import { loadMarks } from './recover-marks.ts'
 import { tidySegments } from './recover.ts'
 import { segmentPath, unlinkSegment } from './segment.ts'
+import type { RuleWriter } from './rules.ts'
+import { openRules, ruleWriter } from './rules.ts'
 import { loadSeries } from './series.ts'
 import { makeBallast, spaceOf } from './space.ts'
 import { loadStreams } from './streams.ts'
+import type { WriterWorld } from './writer-world.ts'
 
 export interface WriterOptions {
   /** DIR/log. */
@@ -59,31 +62,15 @@ export interface WriterOptions {
   readonly classes: readonly ClassSettings[]
   readonly delivery: Readonly<Record<string, DeliveryRule>>
   readonly uplinks: readonly string[]
-}
-
-/** What the log does not own: clock, dice, and who is told. */
-export interface WriterWorld {
-  /** Microseconds since 1970 UTC. */
-  now(): number
-  /** Monotonic milliseconds. */
-  monotonic(): number
-  after(ms: number, run: () => void): { cancel(): void }
-  /** The clock as it is when the log is opened; every later step is told. */
-  clock(): ClockState
-  /** 128 random bits as hexadecimal digits. */
-  randomEpoch(): string
-  /** After the fsync: these appends are on disk. `unpublished` lines of the ledger wait for a place in a gap stream. */
-  durable(ids: readonly number[], unpublished: number): void
-  /** Appends wait for room: the keeper is needed now. */
-  held(): void
-  /** The journal cannot be written: nothing more will be acknowledged, the process must end. */
-  failed(error: unknown): void
+  /** Rules read the log: what is delivered stays until they have. */
+  readonly rules?: boolean
 }
 
 export interface Writer {
   append(id: number, batch: ReadingBatch): void
   hurry(): void
   forget(origin: number): void
+  readonly rules: RuleWriter
   /** Says which of `ranges` hold nothing (any more). */
   offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): readonly StreamRange[]
   commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): void
@@ -133,7 +120,9 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   // For a repair while no agent runs.
   writeMeta(db, 'options', JSON.stringify(options))
   const books = { db, streams, accounts, catalogue, ledger }
-  const positions = loadPositions({ ...options, ...books, events, keepDelivered: options.keepDeliveredMs > 0 })
+  const rules = openRules(db, options.rules === true)
+  const keepDelivered = options.keepDeliveredMs > 0 || options.rules === true
+  const positions = loadPositions({ ...options, ...books, events, keepDelivered })
   const changes = createChanges({ ...books, positions })
   let isTrusted = world.clock().trusted
   const offline = loadOffline(db, classes, accounts, { ...world, isTrusted: () => isTrusted })
@@ -149,6 +138,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     catalogue,
     periods,
     keepDeliveredMs: options.keepDeliveredMs,
+    readTo: options.rules ? rules.readTo : undefined,
     monotonic: world.monotonic,
   })
   const given = createGiven(positions, streams, () => commitForUplink())
@@ -229,8 +219,10 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   // --- the commit ---------------------------------------------------------------------------------------------------
 
   function makeBlock(place: number): void {
-    const { gather, period } = intake.of(place)
+    const taken = intake.of(place)
+    const { gather, period, mark } = taken
     if (gather.count === 0) return
+    taken.mark = undefined
     const name = (classes[place] as ClassSettings).name
     const stream = streams.current(name, 'raw')
     const first = stream.next
@@ -245,7 +237,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       },
       { stream: stream.id, first },
     )
-    ready.push(readyBlock({ stream, place, first, count: gather.count, period }, received, encoded))
+    ready.push(readyBlock({ stream, place, first, count: gather.count, period, mark }, received, encoded))
     readyBytes += encoded.block.length
     stream.next += gather.count
     stream.dirty = true
@@ -337,6 +329,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     account.accepted += block.count
     account.stored += block.count
     account.bytes += block.data.length
+    if (block.mark) rules.mark(block.stream.class, block.mark)
   }
 
   /** Refused readings get the numbers after those of the stored: one line of the ledger each class and reason. */
@@ -401,6 +394,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       plan()
     },
     forget: intake.forget,
+    rules: ruleWriter({ rules, streams, pressure, classes, intake, makeRoomIn, append, change }),
     offer(uplink, ranges, endOffsets) {
       mustWrite()
       const empty = positions.offer(uplink, ranges, endOffsets)

@@ -23,6 +23,7 @@ export function crossChecks(tree: Tree, secrets: SecretStore, readingBytesMax: (
     ...twice('class', namesIn(file, 'classes')),
     ...twice('source', namesIn(file, 'sources')),
     ...twice('uplink', namesIn(file, 'uplinks')),
+    ...twice('rule', namesIn(file, 'rules')),
     ...tagsTwice(file),
     ...unknownClasses(file),
     ...unknownUplinks(file),
@@ -79,7 +80,7 @@ function classNames(file: Readonly<Record<string, unknown>>): string[] {
 
 function unknownClasses(file: Readonly<Record<string, unknown>>): Found[] {
   const known = classNames(file)
-  const used: Named = [...underKey(file, 'class'), ...classesOfUplinks(file)]
+  const used: Named = [...underKey(file, 'class'), ...classesOfUplinks(file), ...classesOfRules(file)]
   const unknown = used
     .filter(({ name }) => !known.includes(name))
     .map(({ name, path }) => ({ path, text: notThere('class', name, known) }))
@@ -97,6 +98,10 @@ function classesOfUplinks(file: Readonly<Record<string, unknown>>): Named {
       !(list === 'links' && name === SYSTEM_CLASS)
     )
   })
+}
+
+function classesOfRules(file: Readonly<Record<string, unknown>>): Named {
+  return [...texts(listOf(file.rules), ['rules'])].filter(({ path }) => path[3] === 'class' || path[3] === 'classes')
 }
 
 function notThere(what: string, name: string, known: readonly string[]): string {

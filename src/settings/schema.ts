@@ -9,6 +9,8 @@ import { isZone } from '../core/zone.ts'
 import { explain } from './explain.ts'
 import { NAME_ALLOWED, NAME_PATTERN } from './names.ts'
 import { reportRules } from './report.ts'
+import type { ExpressionProblem } from './rules.ts'
+import { rulesSchema } from './rules.ts'
 
 /** By name: the schema of a source's own keys (all but `name` and `protocol`), and of what stands under an uplink's `kafka:`. */
 export interface SettingsSchemas {
@@ -18,6 +20,7 @@ export interface SettingsSchemas {
   readonly uplinksInOrder?: readonly string[]
   /** Of a log.bytesMax, what readings may take: the rest is the log's own. */
   readonly readingBytesMax: (bytesMax: number) => number
+  readonly expressionProblem: ExpressionProblem
 }
 
 const DAY_MS = 86_400_000
@@ -291,6 +294,7 @@ export function settingsSchema(schemas: SettingsSchemas) {
       .prefault([{ name: 'default' }]),
     sources: z.array(source(schemas.protocols)).default([]),
     uplinks: z.array(uplink(schemas)).default([]),
+    rules: rulesSchema({ name, duration, expressionProblem: schemas.expressionProblem }),
     failoverAfter: duration(0, DAY_MS, 'at most 1d').prefault('10s'),
     delivery: z.record(name, rule).default({}),
     boxes: boxes.optional(),

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { BoxesSettings, BoxIntake, BoxLog, BoxReport, BoxTransaction } from '../core/boxes.ts'
+import type { BoxesSettings, BoxIntake, BoxLog, BoxRefusal, BoxReport, BoxTransaction } from '../core/boxes.ts'
 import { Unreachable } from '../core/errors.ts'
 import type { Clock, Logger } from '../core/source.ts'
 import type { Issue } from '../core/status.ts'
@@ -74,7 +74,7 @@ export function boxesHost(settings: BoxesSettings, log: BoxLog, clock: Clock, lo
           const { transaction } = sent
           state.report = { ...report, ...at, transaction, readings: report.readings + readingsIn(sent) }
           state.rolledBack += outcome.rolledBack
-        } else refused(state, outcome.kind, `no room for ${outcome.classes.join(', ')}`)
+        } else refused(state, outcome.kind, refusalText(outcome))
         return outcome
       } catch (error) {
         refused(state, (error as { code?: string }).code ?? 'box-conflict', (error as Error).message)
@@ -149,6 +149,9 @@ export function boxesHost(settings: BoxesSettings, log: BoxLog, clock: Clock, lo
     },
   }
 }
+
+const refusalText = ({ kind, classes }: BoxRefusal) =>
+  `${kind === 'full' ? 'no room for' : 'the settings have no class'} ${classes.join(', ')}`
 
 const newState = (device: string): State => ({
   session: undefined,

@@ -44,7 +44,7 @@ export async function closeBoxRig({ kafka, tier, lower, post }: BoxRig): Promise
   await kafka.down()
 }
 
-export const reads = (rig: BoxRig) =>
+const reads = (rig: BoxRig) =>
   until('the lower box reads', async () => (await rig.lower.status())?.sources[0]?.state === 'up', DRAIN_MS_MAX)
 
 /** Publishes as it goes; `at` a message so far on something happens. */
@@ -61,7 +61,7 @@ export async function give(rig: BoxRig, count: number, at: number, happens: () =
 }
 
 /** Who it hits, when, and for how long it is away, by the dice. */
-export async function giveAndKill(rig: BoxRig, dice: Dice): Promise<void> {
+async function giveAndKill(rig: BoxRig, dice: Dice): Promise<void> {
   const who = dice.oneOf([['lower'], ['post'], ['lower', 'post']] as const)
   const away = dice.below(AWAY_MS_MAX)
   await give(rig, MESSAGES, dice.below(MESSAGES), async () => {

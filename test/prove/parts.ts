@@ -31,6 +31,7 @@ import { n4Files } from '../faults/sources/n4-files.ts'
 import { n4Mqtt } from '../faults/sources/n4-mqtt.ts'
 import { n4Opcua } from '../faults/sources/n4-opcua.ts'
 import { n4Sparkplug } from '../faults/sources/n4-sparkplug.ts'
+import { g1 } from '../faults/g1.ts'
 import { e1 } from '../faults/settings.ts'
 import { t1 } from '../faults/t1.ts'
 import { plantedFaults } from '../planted/x1.ts'
@@ -53,4 +54,4 @@ const SOURCES: readonly Campaign[] = [
   loadModbus,
 ]
 
-export const PARTS: readonly Campaign[] = [...LOG, ...UPLINK, ...SOURCES, e1, t1, r1, plantedFaults()]
+export const PARTS: readonly Campaign[] = [...LOG, ...UPLINK, ...SOURCES, e1, g1, t1, r1, plantedFaults()]

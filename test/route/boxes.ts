@@ -1,5 +1,5 @@
-// A box whose uplink is another box: the settings of both, their certificates and who feeds the lower one.
-import { mkdirSync } from 'node:fs'
+// A box whose uplink is another box: the situation of the command post as it stands, at addresses that a test has.
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import mqtt from 'mqtt'
 import { makeCertificates } from '../sources/mqtt/certificates.ts'
@@ -7,103 +7,47 @@ import { freePort, startMosquitto } from '../sources/mqtt/mosquitto.ts'
 import type { Site } from './agent.ts'
 import { siteIn } from './agent.ts'
 
+const SITUATION = join(import.meta.dirname, '../situations/command-post')
 const PASSWORD = 'a word between two boxes'
-const SECRETS = { HOLDFAST_SECRET_LOWER: PASSWORD, HOLDFAST_SECRET_STRANGE: 'another word altogether' }
 
 export interface Tier {
   readonly lower: Site
   readonly post: Site
-  readonly port: number
-  /** Settings of the lower box, changed as one likes. */
-  lowerText(more?: LowerOptions): string
-  postText(more?: PostOptions): string
-  /** Publishes readings `{"v": n}`; resolves when the broker has them. */
+  /** Publishes a reading `{"v": n}`; resolves when the broker has it. */
   publish(topic: string, value: number): Promise<void>
   remove(): Promise<void>
 }
 
-export interface LowerOptions {
-  readonly device?: string
-  readonly secret?: string
-  readonly url?: string
-  readonly client?: string
-}
-
-export interface PostOptions {
-  readonly log?: string
-  readonly classes?: string
-  /** Absent: Kafka. */
-  readonly uplinks?: string
-  readonly allow?: string
-}
-
-const indented = (text: string, by: number) =>
-  text
-    .trim()
-    .split('\n')
-    .join(`\n${' '.repeat(by)}`)
-
 /** `bootstrap`: of the cluster that the post sends to. */
 export async function makeTier(dir: string, bootstrap: string): Promise<Tier> {
-  const certificates = makeCertificates(join(dir, 'certificates'))
+  const { ca, server } = makeCertificates(join(dir, 'certificates'))
   const mosquitto = await startMosquitto({
     lines: ['allow_anonymous true', 'max_queued_messages 0', 'max_inflight_messages 500'],
   })
-  const port = await freePort()
   const publisher = await mqtt.connectAsync(`mqtt://127.0.0.1:${mosquitto.port}`)
-  const env = { ...SECRETS, HOLDFAST_SECRET_POST_KEY: certificates.server.key }
-  const [lowerDir, postDir] = [join(dir, 'lower'), join(dir, 'post')]
-  for (const it of [lowerDir, postDir]) mkdirSync(it, { recursive: true })
-
-  const ownUrl = `https://localhost:${port}`
-  const cloud = `[{ name: cloud, kafka: { brokers: ["${bootstrap}"], insecure: loopback } }]`
-
-  function lowerText(options: LowerOptions = {}): string {
-    const { device = 'hf-lower', secret = 'lower', url = ownUrl, client = 'lower' } = options
-    return `version: 1
-device: { id: ${device}, site: hill }
-log: { bytesMax: 64MB }
-classes: [{ name: alarm }, { name: process }]
-sources:
-  - { name: hall, protocol: mqtt, url: "mqtt://127.0.0.1:${mosquitto.port}", insecure: loopback, clientId: ${client}, subscribe: [
-      { topic: "process/{n}", qos: 1, tag: "process/{n}", value: v, class: process },
-      { topic: "alarm/{n}", qos: 1, tag: "alarm/{n}", value: v, class: alarm },
-      { topic: "text/{n}", qos: 1, tag: "text/{n}", value: v, class: process }] }
-uplinks:
-  - name: post
-    box:
-      url: ${url}
-      password: { secret: ${secret} }
-      tls:
-        ca: |
-          ${indented(certificates.ca, 10)}
-`
+  const addresses = {
+    '10.30.1.5:8460': `127.0.0.1:${await freePort()}`,
+    '10.30.7.2:1883': `127.0.0.1:${mosquitto.port}`,
+    '10.40.0.9:9092': bootstrap,
   }
-
-  function postText(options: PostOptions = {}): string {
-    const { log = '{ bytesMax: 64MB }', classes = '[{ name: alarm }, { name: process }]', uplinks = cloud } = options
-    const { allow = '[{ device: hf-lower, password: { secret: lower } }]' } = options
-    return `version: 1
-device: { id: hf-post, site: valley }
-log: ${log}
-classes: ${classes}
-boxes:
-  listen: 127.0.0.1:${port}
-  tls:
-    cert: |
-      ${indented(certificates.server.cert, 6)}
-    key: { secret: post-key }
-  allow: ${allow}
-uplinks: ${uplinks}
-`
+  const secrets = {
+    HOLDFAST_SECRET_POST: PASSWORD,
+    HOLDFAST_SECRET_POST_CA: ca,
+    HOLDFAST_SECRET_HF_LOWER: PASSWORD,
+    HOLDFAST_SECRET_POST_CERT: server.cert,
+    HOLDFAST_SECRET_POST_KEY: server.key,
   }
-
+  const site = (name: string): Site => {
+    const text = Object.entries(addresses).reduce(
+      (all, [from, to]) => all.replaceAll(from, to),
+      readFileSync(join(SITUATION, `${name}.yaml`), 'utf8'),
+    )
+    mkdirSync(join(dir, name), { recursive: true })
+    return siteIn(join(dir, name), text, secrets)
+  }
   return {
-    lower: siteIn(lowerDir, lowerText(), env),
-    post: siteIn(postDir, postText(), env),
-    port,
-    lowerText,
-    postText,
+    lower: site('box'),
+    post: site('post'),
     publish: async (topic, value) => void (await publisher.publishAsync(topic, `{"v":${value}}`, { qos: 1 })),
     async remove() {
       publisher.end(true)

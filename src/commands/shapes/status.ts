@@ -74,6 +74,23 @@ const classReport = z.object({
   delivery,
 })
 
+const rules = z.object({
+  rules: z.array(
+    z.object({
+      name: text,
+      events: count,
+      lastEvent: micros.nullable(),
+      late: count,
+      overflowed: count,
+      errors: count,
+      lastError: text.nullable(),
+    }),
+  ),
+  lagReadings: count.nullable(),
+  missed: count,
+  lastError: text.nullable(),
+})
+
 const issue = z.object({ code: text, severity: z.enum(['info', 'warning', 'problem']), text, remedy: text })
 
 export const status = shapeOf<Status>()(
@@ -107,6 +124,7 @@ export const status = shapeOf<Status>()(
     sources: z.array(sourceReport),
     uplinks: z.array(uplinkReport),
     boxes: maybe(z.array(boxReport)),
+    rules: maybe(rules),
     issues: z.array(issue),
   }),
 )

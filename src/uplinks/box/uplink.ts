@@ -40,10 +40,10 @@ export async function openUplink(settings: BoxSettings, context: UplinkContext):
     endOffsets: () => Promise.resolve({}),
     async send(batch, { transaction, delivered }, signal) {
       if (session === undefined) throw new Unreachable('given-up', 'there is no session with the other box')
-      const { ranges } = batch
+      const { ranges, elsewhere = [] } = batch
       if (!ranges) throw new Error('a box wants to know the ranges of a transaction')
       const slices = whole(batch)
-      const body = encodeTransaction({ transaction, delivered, ranges, slices, series: seriesOf(batch) })
+      const body = encodeTransaction({ transaction, delivered, ranges, elsewhere, slices, series: seriesOf(batch) })
       const said = await caller.call('send', 'POST', '/v1/transactions', { body, session }, signal)
       if ((said as { transaction?: unknown } | undefined)?.transaction !== transaction) throw unreadable()
       return []

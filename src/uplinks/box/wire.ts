@@ -52,6 +52,7 @@ const head = z.strictObject({
   transaction: sequence,
   delivered: z.array(z.tuple([key, intervals])),
   ranges: z.array(range),
+  elsewhere: z.array(range),
   series: z.array(series),
   slices: z.array(slice),
 })
@@ -84,6 +85,7 @@ export function encodeTransaction({
   transaction,
   delivered,
   ranges,
+  elsewhere,
   series: described,
   slices,
 }: Omit<BoxTransaction, 'device'>): Buffer {
@@ -91,6 +93,7 @@ export function encodeTransaction({
   const text: Head = {
     ...positionToWire({ transaction, delivered }),
     ranges: ranges.map(({ stream, from, to }) => [stream, from, to]),
+    elsewhere: elsewhere.map(({ stream, from, to }) => [stream, from, to]),
     series: described.map(({ id, tag, class: name, kind, unit, boxTime }) => ({ id, tag, class: name, kind, unit, boxTime })),
     slices: slices.map((it) => {
       const { from, to } = it
@@ -119,7 +122,7 @@ export function decodeTransaction(body: Buffer, device: string): BoxTransaction 
   if (headEnd > body.length) throw new RangeError('a transaction that is cut off')
   const parsed = head.safeParse(jsonOf(body.toString('utf8', PREFIX_BYTES, headEnd)))
   if (!parsed.success) throw new RangeError(`a head that cannot be: ${z.prettifyError(parsed.error).slice(0, 300)}`)
-  const { transaction, delivered, ranges, series: described, slices } = parsed.data
+  const { transaction, delivered, ranges, elsewhere, series: described, slices } = parsed.data
   let at = headEnd
   const take = (bytes: number): Uint8Array => {
     if (at + bytes > body.length) throw new RangeError('blocks that are cut off')
@@ -133,6 +136,7 @@ export function decodeTransaction(body: Buffer, device: string): BoxTransaction 
     transaction,
     delivered: intervalsOf(delivered),
     ranges: ranges.map(([stream, from, to]) => ({ stream, from, to })),
+    elsewhere: elsewhere.map(([stream, from, to]) => ({ stream, from, to })),
     series: described.map(({ unit, boxTime, ...it }) => ({
       ...it,
       ...(unit !== undefined && { unit }),
