@@ -86,7 +86,7 @@ images: ## Disk images and signed bundles of every board, or of BOARD: into .cac
 	@bash test/ground/setup.sh run
 	@nice -n 15 ionice -c3 bash images/build.sh $(BOARD)
 
-test-image: ## Boots the image that `make images` made and asks it whether it is well (needs root; not yet seen to pass to its end)
+test-image: ## Boots the image that `make images` made and asks it whether it is well, who may come in, and what an update does (needs root)
 	@bash test/ground/setup.sh run
 	@nice -n 10 bash images/test.sh $(BOARD)
 
