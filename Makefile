@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fleet check format page bench bench-defaults demo-outage soak prove prove-short newcomer set-up clean images test-image
+.PHONY: help run test test-fleet check format page bench bench-defaults flood demo-outage soak prove prove-short newcomer set-up clean images test-image
 
 # Programs are npm scripts, so that they run on the Node of node_modules, never on the machine's own.
 npm := npm run --silent
@@ -15,7 +15,7 @@ help: ## This list
 
 ## FOR=60 run: end by itself after so many seconds; demo-outage: length of the outage; soak: length in all
 ## FRESH=1 run: forget what an earlier run kept
-## ONLY=PATH test: only these files or folders; bench: only these figures (P1, P1L, P2 … P9; several in quotes); newcomer: only this Debian
+## ONLY=PATH test, test-image: only these files or folders; bench: only these figures (P1, P1L, P2 … P9; several in quotes); newcomer: only this Debian
 ## PART=S2,S7 prove, prove-short: only these campaigns
 ## MINUTES=20 prove, prove-short: time for all of them together
 ## CASES=1000 prove, prove-short: cases of each
@@ -54,6 +54,10 @@ page: ## Build the web page into build/page
 bench: ## Durable ingest, size, a week offline, memory, start, queries, wear: beside others on the same work
 	@bash test/ground/setup.sh test
 	@$(npm) bench -- $(ONLY) $(if $(DATA),--data $(DATA))
+
+flood: ## Junk and 500 slow connections at the panel, 60 s of each (FOR=60): ingest must hardly notice, beside an idle listener
+	@bash test/ground/setup.sh test
+	@$(npm) flood -- $(FOR)
 
 bench-defaults: ## What default settings reach: MQTT at a window of 20, Modbus every 50 ms
 	@bash test/ground/setup.sh test

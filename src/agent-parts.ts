@@ -30,7 +30,10 @@ import { serves, statusOf } from './pipeline/report.ts'
 import { forecast } from './retention/forecast.ts'
 import type { CheckedSettings } from './settings/read.ts'
 import type { OpenLog } from './workers/open-log.ts'
+import { boxesHost } from './workers/boxes-host.ts'
 import { openLog } from './workers/open-log.ts'
+import type { RulesHost } from './workers/rules-host.ts'
+import { rulesHost } from './workers/rules-host.ts'
 import { scanHost } from './workers/scan-host.ts'
 
 export type Checked = Pick<CheckedSettings, 'settings' | 'issues'>
@@ -73,6 +76,8 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   let log = await open(now.settings)
   let intake = openIntake(now.settings, { log: log.writer, clock, live, dir, logger })
   let delivery = openDelivery(now.settings, log, clock, dir, logger)
+  let boxes = openBoxes(now.settings)
+  let rules = openRules(now.settings)
   let rates = ratesOf(now.settings, log)
   /** Without a log nothing can be asked. */
   let isClosed = false
@@ -80,6 +85,17 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   function open(settings: Settings): Promise<OpenLog> {
     const options = { ...writerOptions(logDir, settings), clock: { cell: clock.cell, state: clock.current() } }
     return openLog(options, (error) => around.logFailed(error))
+  }
+
+  /** Where other boxes come in. */
+  function openBoxes(settings: Settings) {
+    return settings.boxes && boxesHost(settings.boxes, log.boxes, clock, logger)
+  }
+
+  /** Nobody waits for them: they read what is in the log. */
+  function openRules(settings: Settings): RulesHost | undefined {
+    if (settings.rules.length === 0) return undefined
+    return rulesHost({ rules: settings.rules, cell: clock.cell }, log.rules, logger)
   }
 
   function ratesOf(settings: Settings, of: OpenLog) {
@@ -94,7 +110,10 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
 
   /** What is under way ends; whatever hangs is cut off in time. */
   async function stop(): Promise<void> {
-    await Promise.race([Promise.allSettled([intake.stop(), delivery.end()]), sleep(ENDS_MS_MAX, undefined, { ref: false })])
+    await Promise.race([
+      Promise.allSettled([intake.stop(), delivery.end(), boxes?.close(), rules?.stop()]),
+      sleep(ENDS_MS_MAX, undefined, { ref: false }),
+    ])
   }
 
   async function reopen(next: Checked): Promise<void> {
@@ -111,6 +130,8 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     now = next
     intake = openIntake(next.settings, { log: log.writer, clock, live, dir, logger })
     delivery = openDelivery(next.settings, log, clock, dir, logger)
+    boxes = openBoxes(next.settings)
+    rules = openRules(next.settings)
     rates = ratesOf(next.settings, log)
     isClosed = false
   }
@@ -119,6 +140,11 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     await Promise.race([delivery.end(), sleep(ENDS_MS_MAX, undefined, { ref: false })])
     await delivery.close()
     delivery = openDelivery(next.settings, log, clock, dir, logger)
+  }
+
+  async function rerule(next: Checked): Promise<void> {
+    await rules?.stop()
+    rules = openRules(next.settings)
   }
 
   const openedLog = (): OpenLog => {
@@ -147,12 +173,13 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
 
   const api: AgentParts['api'] = {
     async status() {
-      const [figures, machine] = await Promise.all([openedLog().figures(), host()])
+      const [figures, machine, ofRules] = await Promise.all([openedLog().figures(), host(), rules?.report()])
       for (const it of delivery.uplinks) it.tally.add(it.report.readings - it.tally.total, clock.now())
-      const standingIssues = [...now.issues, ...around.issues()]
+      const standingIssues = [...now.issues, ...around.issues(), ...(boxes?.issues() ?? [])]
       const { uplinks, turn } = delivery
       const parts = { settings: now.settings, version, startedAt, standingIssues, sources: intake.sources(), uplinks, turn }
-      return statusOf(parts, figures, machine, clock.status(), clock.now())
+      const optional = { boxes: boxes?.reports(), rules: ofRules }
+      return statusOf({ ...parts, ...optional }, figures, machine, clock.status(), clock.now())
     },
     testSource: (name, signal) => sourceNamed(name).test(name, signal),
     browseSource: ({ name, ...request }, signal) => sourceNamed(name).browse(name, request, signal),
@@ -187,9 +214,16 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     async change(next) {
       if (isClosed) return begin(next)
       if (!isDeepStrictEqual(writerOptions(logDir, now.settings), writerOptions(logDir, next.settings))) return reopen(next)
+      const isOtherBoxes = !isDeepStrictEqual(now.settings.boxes, next.settings.boxes)
       const isElsewhere = !isDeepStrictEqual(deliveryOf(now.settings), deliveryOf(next.settings))
+      const hasOtherRules = !isDeepStrictEqual(now.settings.rules, next.settings.rules)
       now = next
       if (isElsewhere) await redeliver(next)
+      if (isOtherBoxes) {
+        await boxes?.close()
+        boxes = openBoxes(next.settings)
+      }
+      if (hasOtherRules) await rerule(next)
       await intake.change(next.settings.sources)
     },
     async close() {
@@ -222,7 +256,7 @@ function eventsFor({ list, from, events }: EventsOffer, isTrusted: boolean): Log
 const deliveryOf = ({ device, uplinks, failoverAfterMs }: Settings) => ({ device, uplinks, failoverAfterMs })
 
 /** What of the settings the log runs by. */
-function writerOptions(dir: string, { device, log, classes, delivery, uplinks }: Settings) {
+function writerOptions(dir: string, { device, log, classes, delivery, uplinks, rules }: Settings) {
   return {
     dir,
     device: device.id,
@@ -233,16 +267,22 @@ function writerOptions(dir: string, { device, log, classes, delivery, uplinks }:
     classes,
     delivery,
     uplinks: uplinks.map((it) => it.name),
+    rules: rules.length > 0,
   }
 }
 
 /** Which parts a change starts anew: `agent` for all of it. */
 export function restartsOf(now: Settings, next: Settings): string[] {
   if (!isDeepStrictEqual(writerOptions('', now), writerOptions('', next))) return ['agent']
-  const changed = (kind: 'sources' | 'uplinks', before: readonly { name: string }[], after: readonly { name: string }[]) =>
-    after.filter((it) => !before.some((one) => isDeepStrictEqual(one, it))).map((it) => `${kind}[${it.name}]`)
+  const changed = (
+    kind: 'sources' | 'uplinks' | 'rules',
+    before: readonly { name: string }[],
+    after: readonly { name: string }[],
+  ) => after.filter((it) => !before.some((one) => isDeepStrictEqual(one, it))).map((it) => `${kind}[${it.name}]`)
   const uplinks = isDeepStrictEqual(deliveryOf(now), deliveryOf(next)) ? [] : next.uplinks.map((it) => `uplinks[${it.name}]`)
-  return [...uplinks, ...changed('sources', now.sources, next.sources)]
+  const boxes = isDeepStrictEqual(now.boxes, next.boxes) ? [] : ['boxes']
+  const rules = changed('rules', now.rules, next.rules)
+  return [...uplinks, ...boxes, ...changed('sources', now.sources, next.sources), ...rules]
 }
 
 function notServed({ classes, delivery }: Settings, uplink: string): string[] {

@@ -15,6 +15,8 @@ export const VALUE_BYTES_MAX = 256_000
 /** Intervals in one position, all streams together, and its bytes (Kafka's offset metadata). */
 export const POSITION_INTERVALS_MAX = 64
 export const POSITION_BYTES_MAX = 4_096
+/** Boxes that have this one as their uplink: the streams of each take their place in the position. */
+export const BOXES_MAX = 12
 /** Linux: a socket's path. */
 export const SOCKET_PATH_BYTES_MAX = 107
 /** Readings a pushed-to source (OPC UA, MQTT QoS 0) may hold while the disk is slow. */
@@ -70,3 +72,15 @@ export const EVENTS_MAX = 2_000
 export const EVENTS_BYTES_MAX = 500_000
 /** Events of one offer. */
 export const EVENTS_OFFERED_MAX = 100
+/** Rules of one box. */
+export const RULES_MAX = 200
+/** Readings of one tag that a rule's window holds: past it the oldest go, and status says so. */
+export const WINDOW_READINGS_MAX = 20_000
+/** Text of a rule's event. */
+export const RULE_EVENT_BYTES_MAX = 2_000
+/** What rules say at a time goes into one block. */
+export const RULE_EVENTS_BYTES_MAX = 400_000
+/** Tags that one rule keeps windows of. */
+export const RULE_TAGS_MAX = 10_000
+/** The rules' state on disk, compressed. */
+export const RULE_STATE_BYTES_MAX = 500_000

@@ -1,4 +1,5 @@
 // Which blocks one commit writes.
+import type { RulePositions } from '../core/rule.ts'
 import type { BlockRow } from './catalogue.ts'
 import type { StreamRow } from './streams.ts'
 
@@ -15,10 +16,12 @@ export interface Ready {
   readonly receivedFrom: number
   readonly receivedTo: number
   readonly data: Uint8Array
+  /** Goes into its transaction: it holds the events of rules up to there. */
+  readonly mark: RulePositions | undefined
 }
 
 export function readyBlock(
-  place: Pick<Ready, 'stream' | 'place' | 'first' | 'count' | 'period'>,
+  place: Pick<Ready, 'stream' | 'place' | 'first' | 'count' | 'period' | 'mark'>,
   received: Float64Array,
   { block, timeFrom, timeTo }: { readonly block: Uint8Array; readonly timeFrom: number; readonly timeTo: number },
 ): Ready {

@@ -1,6 +1,7 @@
 // What comes in: batches are taken apart by class, into the columns of each class's next block.
 import type { ReadingBatch, Refused } from '../core/batch.ts'
 import { BLOCK_BYTES_MAX } from '../core/bounds.ts'
+import type { RulePositions } from '../core/rule.ts'
 import type { ClassSettings } from '../core/settings.ts'
 import type { Gather, SeriesMap } from './gather.ts'
 import { beginBatch, gatherOne, gatherRun, hasRoom, newGather, runEnd, wordsOf } from './gather.ts'
@@ -19,6 +20,8 @@ export interface Waiting {
   bytes: number
   /** Monotonic ms. */
   dueAt: number
+  /** Of rules' events in the gather. */
+  mark: RulePositions | undefined
 }
 
 export interface Intake {
@@ -47,6 +50,7 @@ export function createIntake(
       appends: [],
       bytes: 0,
       dueAt: Infinity,
+      mark: undefined,
     }),
   )
   const waitingOf = (place: number) => waiting[place] as Waiting

@@ -4,6 +4,8 @@
 //   format 3   pages of 512 bytes, and free ones can be given back: most commits change a few rows on many pages, and each page that is touched
 //              goes to the write-ahead log whole
 //
+// A table more is a layout more, with a number of its own: what is damaged is held against what its layout says, to the page.
+//
 // What must hold: a device loses 4,096 bytes at once, eight pages of format 3. `stream` and `account` say how many readings there were; their
 // roots, and the one of `accepted`, which says the same once more, lie in different such blocks. `accepted` is so small that it is its root alone.
 import Database from 'better-sqlite3'

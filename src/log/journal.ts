@@ -17,7 +17,7 @@
 //   event     what was done on the box, until every uplink has it (events.ts)
 //   ended     streams of epochs that are over, of which nothing is left to store, send or say
 //   (Numbers of blocks and of lines of the ledger are never used twice: the keeper names by them what it has seen.)
-//   meta      format version, epoch, boot id, clean-stop mark
+//   meta      format version, epoch, boot id, clean-stop mark; what rules have (rules.ts)
 //   guard     how many rows each table has, and the sum of their CRCs (recover-guard.ts); every table but `block`, `event` and `accepted` has a column `crc` for it
 //
 // What must hold: all that one group commit changes (blocks, sequences, ledger, accounts, positions) is one transaction with one fsync.

@@ -18,6 +18,8 @@ import type { LogState } from './pressure.ts'
 import type { StoredBlock } from './query.ts'
 import { createQuery } from './query.ts'
 import { createReducer } from './reducing.ts'
+import type { RuleReader } from './rule-reader.ts'
+import { createRuleReader } from './rule-reader.ts'
 import type { Check } from './check.ts'
 import { createCheck } from './check.ts'
 import { createScan } from './scan.ts'
@@ -38,6 +40,7 @@ export interface KeeperOptions {
 export interface Keeper extends Pick<Lanes, 'next' | 'restart' | 'forget'> {
   heads(): Record<string, { next: number; lost: number }>
   query: ReturnType<typeof createQuery>
+  readonly rules: Pick<RuleReader, 'read' | 'behind'>
   /** The next step of making room or sealing; undefined when there is none now. `all`: seal whatever there is. */
   work(state: LogState, all: boolean): Change | undefined
   /** What became of the last step; nothing else is worked on before. */
@@ -53,6 +56,7 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
   const db = openReader(dir)
   const stored = openStored(db, dir)
   const lanes = createLanes(db, stored, classes)
+  const ruleReader = createRuleReader(db, stored)
   const segments = createSegmentWriter(db, dir, device, stored, spaceOf(bytesMax).segmentBytesMax)
   const reducer = createReducer({ db, stored, segments, seenOf: (stream) => seenOf(stream) })
   const sealing = createSealing({ db, stored, segments, reducer, seenOf: (stream) => seenOf(stream) })
@@ -72,9 +76,14 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
     const underWay = handed.map((it) => difference(it.ranges, hadBy(it.uplink))).reduce<Intervals>(union, pinned)
     return {
       underWay,
-      seen: positions.map((it) => it.had).reduce<Intervals>(union, underWay),
+      seen: [...positions.map((it) => it.had), ruleKept(stream)].reduce<Intervals>(union, underWay),
       cuts: [...handed.flatMap((it) => it.liveStart ?? []), ...stored.marksOf(stream)],
     }
+  }
+
+  function ruleKept(stream: string): Intervals {
+    const kept = ruleReader.kept(stream)
+    return kept.from < kept.to ? [kept] : []
   }
 
   function readBlock(row: StoredBlock): Uint8Array {
@@ -92,16 +101,18 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
         const lostBy = new Map((lost.all() as { stream: number; lost: number }[]).map((it) => [it.stream, it.lost]))
         return Object.fromEntries(stored.streams().map((it) => [it.key, { next: it.next, lost: lostBy.get(it.id) ?? 0 }]))
       })(),
+    rules: ruleReader,
     query: createQuery(db, stored.describe, readBlock, { timeOf: stored.timeOf, decodeAggregates }),
     // No transaction around it: a snapshot held for so long would keep the write-ahead log from beginning anew. The writer checks what it applies.
     work(state, all) {
       if (!state.canWrite) return undefined
       const change = reducer.next(state) ?? sealing.next(state, all) ?? scan.step()
-      if (change) lanes.block({ stream: change.stream, from: change.from, to: change.to })
+      const range = change && { stream: change.stream, from: change.from, to: change.to }
+      if (range) for (const it of [lanes, ruleReader]) it.block(range)
       return change
     },
     applied(done) {
-      lanes.block(undefined)
+      for (const it of [lanes, ruleReader]) it.block(undefined)
       segments.settle(done)
     },
     bands: reducer.bands,

@@ -28,6 +28,8 @@ import { createGiven } from './given.ts'
 import { createIntake } from './intake.ts'
 import type { Change } from './change.ts'
 import { createChanges, damageOf } from './change.ts'
+import type { Others } from './others.ts'
+import { createOthers } from './others.ts'
 import { loadCatalogue } from './catalogue.ts'
 import type { Ready } from './choose.ts'
 import { choose, freshRow, readyBlock } from './choose.ts'
@@ -41,9 +43,12 @@ import { createPressure } from './pressure.ts'
 import { loadMarks } from './recover-marks.ts'
 import { tidySegments } from './recover.ts'
 import { segmentPath, unlinkSegment } from './segment.ts'
+import type { RuleWriter } from './rules.ts'
+import { openRules, ruleWriter } from './rules.ts'
 import { loadSeries } from './series.ts'
 import { makeBallast, spaceOf } from './space.ts'
 import { loadStreams } from './streams.ts'
+import type { WriterWorld } from './writer-world.ts'
 
 export interface WriterOptions {
   /** DIR/log. */
@@ -57,37 +62,23 @@ export interface WriterOptions {
   readonly classes: readonly ClassSettings[]
   readonly delivery: Readonly<Record<string, DeliveryRule>>
   readonly uplinks: readonly string[]
-}
-
-/** What the log does not own: clock, dice, and who is told. */
-export interface WriterWorld {
-  /** Microseconds since 1970 UTC. */
-  now(): number
-  /** Monotonic milliseconds. */
-  monotonic(): number
-  after(ms: number, run: () => void): { cancel(): void }
-  /** The clock as it is when the log is opened; every later step is told. */
-  clock(): ClockState
-  /** 128 random bits as hexadecimal digits. */
-  randomEpoch(): string
-  /** After the fsync: these appends are on disk. `unpublished` lines of the ledger wait for a place in a gap stream. */
-  durable(ids: readonly number[], unpublished: number): void
-  /** Appends wait for room: the keeper is needed now. */
-  held(): void
-  /** The journal cannot be written: nothing more will be acknowledged, the process must end. */
-  failed(error: unknown): void
+  /** Rules read the log: what is delivered stays until they have. */
+  readonly rules?: boolean
 }
 
 export interface Writer {
   append(id: number, batch: ReadingBatch): void
   hurry(): void
   forget(origin: number): void
+  readonly rules: RuleWriter
   /** Says which of `ranges` hold nothing (any more). */
   offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): readonly StreamRange[]
   commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): void
   told(uplink: string): number
   restart(uplink: string, position: Position | 'none', undecided?: readonly StreamRange[]): Resumed
   readonly given: Given
+  /** What other boxes send. */
+  readonly others: Others
   /** Takes events as far as there is room; says which number of the list is wanted next. */
   readonly takeEvents: ReturnType<typeof eventTaker>
   /** Gives the ledger's oldest new lines their places in the gap streams; says how many still have none. */
@@ -114,8 +105,6 @@ const PUBLISHED_ROWS_MAX = 1000
 const HELD_RETRY_MS = 20
 /** … and for a reader that is stuck. */
 const STUCK_RETRY_MS = 1000
-/** A series, with its entry in the index. */
-const ROW_BYTES = 300
 
 export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const { classes } = options
@@ -124,14 +113,16 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   makeBallast(options.dir, space.ballastBytes)
   const streams = loadStreams(db, options.device, presentEpoch(db, world.clock().bootId, world.randomEpoch))
   const accounts = loadAccounts(db, streams)
-  const ledger = loadLedger(db, streams)
+  const ledger = loadLedger(db, streams, options.device)
   const catalogue = loadCatalogue(db)
   const events = openEvents(db, streams)
   tidySegments(options.dir, catalogue)
   // For a repair while no agent runs.
   writeMeta(db, 'options', JSON.stringify(options))
   const books = { db, streams, accounts, catalogue, ledger }
-  const positions = loadPositions({ ...options, ...books, events, keepDelivered: options.keepDeliveredMs > 0 })
+  const rules = openRules(db, options.rules === true)
+  const keepDelivered = options.keepDeliveredMs > 0 || options.rules === true
+  const positions = loadPositions({ ...options, ...books, events, keepDelivered })
   const changes = createChanges({ ...books, positions })
   let isTrusted = world.clock().trusted
   const offline = loadOffline(db, classes, accounts, { ...world, isTrusted: () => isTrusted })
@@ -147,10 +138,12 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     catalogue,
     periods,
     keepDeliveredMs: options.keepDeliveredMs,
+    readTo: options.rules ? rules.readTo : undefined,
     monotonic: world.monotonic,
   })
   const given = createGiven(positions, streams, () => commitForUplink())
   const marks = loadMarks({ ...options, ...books, kindOf: series.kindOf, given: given.of, room: pressure.journalRoom })
+  const others = createOthers({ ...options, ...books, events, series, periods, positions, pressure, world, change, mustWrite })
   const intake = createIntake(classes, series, periods.of, makeRoomIn)
   const { waiting } = intake
   /** Appends with parts in several classes: how many of them are still to be committed. */
@@ -226,8 +219,10 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   // --- the commit ---------------------------------------------------------------------------------------------------
 
   function makeBlock(place: number): void {
-    const { gather, period } = intake.of(place)
+    const taken = intake.of(place)
+    const { gather, period, mark } = taken
     if (gather.count === 0) return
+    taken.mark = undefined
     const name = (classes[place] as ClassSettings).name
     const stream = streams.current(name, 'raw')
     const first = stream.next
@@ -242,7 +237,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       },
       { stream: stream.id, first },
     )
-    ready.push(readyBlock({ stream, place, first, count: gather.count, period }, received, encoded))
+    ready.push(readyBlock({ stream, place, first, count: gather.count, period, mark }, received, encoded))
     readyBytes += encoded.block.length
     stream.next += gather.count
     stream.dirty = true
@@ -256,7 +251,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     const bytes = readyBytes + due.reduce((sum, place) => sum + intake.of(place).bytes, 0)
     const held = bytes > 0 ? heldPlaces(bytes) : new Set<number>()
     for (const place of due) if (!held.has(place)) makeBlock(place)
-    const room = { room: pressure.journalRoom() - series.unsaved() * ROW_BYTES, share: space.commitBytesMax }
+    const room = { room: pressure.journalRoom() - series.unsavedBytes(), share: space.commitBytesMax }
     const { chosen, isShort } = choose(ready, held, room)
     const left = new Set(ready.filter((it) => !chosen.has(it)).map((it) => it.place))
     const places = due.filter((it) => !held.has(it) && !left.has(it))
@@ -338,6 +333,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     account.accepted += block.count
     account.stored += block.count
     account.bytes += block.data.length
+    if (block.mark) rules.mark(block.stream.class, block.mark)
   }
 
   /** Refused readings get the numbers after those of the stored: one line of the ledger each class and reason. */
@@ -402,6 +398,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       plan()
     },
     forget: intake.forget,
+    rules: ruleWriter({ rules, streams, pressure, classes, intake, makeRoomIn, append, change }),
     offer(uplink, ranges, endOffsets) {
       mustWrite()
       const empty = positions.offer(uplink, ranges, endOffsets)
@@ -422,6 +419,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       return positions.resumed(uplink)
     },
     given,
+    others,
     takeEvents: eventTaker({ events, positions, pressure, change, told: () => world.durable([], ledger.unpublished()) }),
     publish() {
       if (ledger.unpublished() > 0 && pressure.canWrite()) change(() => ledger.publish(PUBLISHED_ROWS_MAX))

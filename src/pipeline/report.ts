@@ -1,5 +1,7 @@
 // What `status` shows, put together from what each part says of itself.
 import type { Wait } from '../core/admission.ts'
+import type { BoxReport } from '../core/boxes.ts'
+import type { RulesReport } from '../core/rule.ts'
 import type { Settings } from '../core/settings.ts'
 import type { Source } from '../core/source.ts'
 import type {
@@ -16,6 +18,7 @@ import type { Eta } from './eta.ts'
 import type { Turn } from './failover.ts'
 import type { ForwardReport } from './forward-report.ts'
 import { LINK_REMEDY } from './links/metering.ts'
+import { ruleIssues } from './rule-issues.ts'
 import type { Tally } from './tally.ts'
 
 export interface Parts {
@@ -38,8 +41,12 @@ export interface Parts {
     /** Somebody else has our identity, lately. */
     readonly hasRival: () => boolean
   }[]
+  /** Undefined: there are none. */
+  readonly rules?: RulesReport | undefined
   /** Whose turn it is with a class; undefined: it does not go by turns. */
   readonly turn: (className: string) => Turn | undefined
+  /** Other boxes that have this one as their uplink; absent: none may. */
+  readonly boxes?: readonly BoxReport[] | undefined
 }
 
 /** What the log says of itself. */
@@ -76,6 +83,7 @@ export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: St
     ...sources.flatMap(sourceIssues),
     ...uplinks.flatMap((it, n) => uplinkIssues(it, parts.uplinks[n]?.hasRival() ?? false)),
     ...logIssues(log),
+    ...ruleIssues(parts.rules),
   ]
   return {
     device: parts.settings.device.id,
@@ -89,6 +97,8 @@ export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: St
     classes: classes.map((it) => ({ ...it, delivery: deliveryStatus(it, parts, now) })),
     sources,
     uplinks,
+    ...(parts.boxes && { boxes: parts.boxes }),
+    ...(parts.rules && { rules: parts.rules }),
     issues,
   }
 }

@@ -7,6 +7,8 @@ import { listOf, mapOf } from './found.ts'
 import { linkChecks } from './link-checks.ts'
 import { nearest } from './nearest.ts'
 import { LOG_BYTES_MIN } from '../core/bounds.ts'
+import { expressionChecks } from './rules.ts'
+import type { SettingsSchemas } from './schema.ts'
 import type { SecretStore } from './secrets.ts'
 import { secretVariable } from './secrets.ts'
 import type { Path, Tree, TreeProblem } from './yaml-tree.ts'
@@ -17,18 +19,25 @@ type Named = readonly { readonly name: string; readonly path: Path }[]
 /** Names of keys whose value is a secret, wherever they stand. */
 export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'passphrase', 'privateKey', 'pin', 'token', 'clientSecret'])
 
-export function crossChecks(tree: Tree, secrets: SecretStore, readingBytesMax: (bytesMax: number) => number): TreeProblem[] {
+export function crossChecks(
+  tree: Tree,
+  secrets: SecretStore,
+  { readingBytesMax, expressionProblem }: Pick<SettingsSchemas, 'readingBytesMax' | 'expressionProblem'>,
+): TreeProblem[] {
   const file = mapOf(tree.value)
   const found = [
     ...twice('class', namesIn(file, 'classes')),
     ...twice('source', namesIn(file, 'sources')),
     ...twice('uplink', namesIn(file, 'uplinks')),
+    ...twice('rule', namesIn(file, 'rules')),
     ...tagsTwice(file),
     ...unknownClasses(file),
     ...unknownUplinks(file),
     ...exportUplink(file),
+    ...boxesAllowed(file),
     ...classChecks(file, LOG_BYTES_MIN, readingBytesMax),
     ...linkChecks(file),
+    ...expressionChecks(file, expressionProblem),
     ...missingSecrets(tree, secrets),
     ...meetingSecrets(tree),
     ...secretsInTheClear(tree),
@@ -78,7 +87,7 @@ function classNames(file: Readonly<Record<string, unknown>>): string[] {
 
 function unknownClasses(file: Readonly<Record<string, unknown>>): Found[] {
   const known = classNames(file)
-  const used: Named = [...underKey(file, 'class'), ...classesOfUplinks(file)]
+  const used: Named = [...underKey(file, 'class'), ...classesOfUplinks(file), ...classesOfRules(file)]
   const unknown = used
     .filter(({ name }) => !known.includes(name))
     .map(({ name, path }) => ({ path, text: notThere('class', name, known) }))
@@ -96,6 +105,10 @@ function classesOfUplinks(file: Readonly<Record<string, unknown>>): Named {
       !(list === 'links' && name === SYSTEM_CLASS)
     )
   })
+}
+
+function classesOfRules(file: Readonly<Record<string, unknown>>): Named {
+  return [...texts(listOf(file.rules), ['rules'])].filter(({ path }) => path[3] === 'class' || path[3] === 'classes')
 }
 
 function notThere(what: string, name: string, known: readonly string[]): string {
@@ -129,6 +142,21 @@ function exportUplink(file: Readonly<Record<string, unknown>>): Found[] {
       text: `must have the key uplink: which uplink's lack is given out; there are: ${known.join(', ') || 'none'}`,
     },
   ]
+}
+
+/** Which boxes may come in: each once, and never this one. */
+function boxesAllowed(file: Readonly<Record<string, unknown>>): Found[] {
+  const entries = listOf(mapOf(file.boxes).allow)
+  const named = entries.flatMap((it, n): { name: string; path: Path }[] => {
+    const { device, behind } = mapOf(it)
+    const path = ['boxes', 'allow', n]
+    const own = typeof device === 'string' ? [{ name: device, path: [...path, 'device'] }] : []
+    const others = listOf(behind).map((one, i) => ({ name: String(one), path: [...path, 'behind', i] }))
+    return [...own, ...others]
+  })
+  const { id } = mapOf(file.device)
+  const self = named.filter((it) => it.name === id).map(({ path }) => ({ path, text: `"${id}" is this box itself` }))
+  return [...self, ...twice('box', named)]
 }
 
 function missingSecrets(tree: Tree, secrets: SecretStore): Found[] {

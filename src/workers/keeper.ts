@@ -12,6 +12,8 @@ serve(parentPort as MessagePort, {
   restart: keeper.restart,
   forget: keeper.forget,
   heads: keeper.heads,
+  readForRules: keeper.rules.read,
+  behindOfRules: keeper.rules.behind,
   query: keeper.query,
   work: keeper.work,
   applied: keeper.applied,

@@ -4,6 +4,7 @@ import type { ReadingBatch } from '../core/batch.ts'
 import { transferables } from '../core/batch.ts'
 import type { GivenOut, GivingLog, Received, ReceivingLog } from '../core/airgap.ts'
 import { givenBy } from '../log/given.ts'
+import type { BoxLog } from '../core/boxes.ts'
 import type { Band } from '../core/retention.ts'
 import type { ClockState } from '../core/clock.ts'
 import type { LogEvents } from '../core/events.ts'
@@ -15,6 +16,7 @@ import type { LogState } from '../log/pressure.ts'
 import type { PageRequest, QueryPage } from '../core/query.ts'
 import type { LogApi } from '../core/log-files.ts'
 import { logApi } from '../log/check-run.ts'
+import type { RuleLog, RuleStart, RuleTaken } from '../core/rule.ts'
 import type { LogFigures } from '../log/figures.ts'
 import type { Append } from './small-batches.ts'
 import { packSmall } from './small-batches.ts'
@@ -34,12 +36,16 @@ export interface OpenLog {
   bands(): Promise<readonly Band[]>
   /** The clock stepped, or became trusted. */
   clockStepped(state: ClockState): void
+  /** For rules: where they read and write. */
+  readonly rules: RuleLog
   /** Says which number of the list is wanted next. */
   takeEvents(offer: LogEvents): Promise<number>
   /** A page of what the log holds of some tags. */
   query(request: PageRequest): Promise<QueryPage>
   /** What leaves by hand, and its receipts. */
   readonly airgap: GivingLog & ReceivingLog
+  /** What other boxes send. */
+  readonly boxes: BoxLog
   /** For people who look after the log. */
   readonly files: LogApi
   /** Commits what waits and leaves the clean-stop mark. */
@@ -52,6 +58,8 @@ const PUBLISH_EVERY_MS = 1000
 const WORK_EVERY_MS = 500
 /** Handing a buffer over costs more than copying a small one. */
 const COPIED_READINGS_MAX = 128
+/** Beside the uplinks: no name of the settings is like it. */
+const RULES = ' rules'
 const WRITER_HEAP_MB = 256
 const KEEPER_HEAP_MB = 256
 
@@ -76,6 +84,8 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
   let unpublished = 0
   let publishedAt = 0
   let nextId = 0
+  /** All that rules have appended is durable. */
+  let said: Promise<unknown> = Promise.resolve()
   serve(writerThread, {
     durable(ids: readonly number[], lines: number) {
       unpublished = lines
@@ -114,6 +124,21 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
     for (const set of sleepers.values()) for (const done of set) done()
   }
 
+  function more(reader: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || (seen.get(reader) ?? -1) < commits) return Promise.resolve()
+    return new Promise<void>((resolve) => {
+      const set = sleepers.get(reader) ?? new Set()
+      sleepers.set(reader, set)
+      const done = () => {
+        signal.removeEventListener('abort', done)
+        set.delete(done)
+        resolve()
+      }
+      set.add(done)
+      signal.addEventListener('abort', done, { once: true })
+    })
+  }
+
   async function publishNow(): Promise<void> {
     if (unpublished === 0 || performance.now() - publishedAt < PUBLISH_EVERY_MS) return
     unpublished = await writer.call<number>('publish', [])
@@ -130,20 +155,7 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
       for (const { stream, first } of damaged) await writer.call('damaged', [stream, first])
       return taken
     },
-    more(uplink, signal) {
-      if (signal.aborted || (seen.get(uplink) ?? -1) < commits) return Promise.resolve()
-      return new Promise<void>((resolve) => {
-        const set = sleepers.get(uplink) ?? new Set()
-        sleepers.set(uplink, set)
-        const done = () => {
-          signal.removeEventListener('abort', done)
-          set.delete(done)
-          resolve()
-        }
-        set.add(done)
-        signal.addEventListener('abort', done, { once: true })
-      })
-    },
+    more,
     offer: (uplink, ranges, endOffsets) => writer.call('offer', [uplink, ranges, endOffsets]),
     commit: (uplink, ranges, transaction, refused) => writer.call('commit', [uplink, ranges, transaction, refused]),
     async restart(uplink, position, undecided = []) {
@@ -170,6 +182,32 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
         writer.tell('forget', [origin])
       },
     },
+    rules: {
+      async begin() {
+        // What a thread before this one still has on its way is told by the marks then.
+        await said
+        return writer.call<RuleStart>('beginRules', [])
+      },
+      async read(positions, readingsMax) {
+        seen.set(RULES, commits)
+        type Read = RuleTaken & { damaged: readonly DamagedPlace[] }
+        const { damaged, ...taken } = await reading.call<Read>('readForRules', [positions, readingsMax])
+        for (const { stream, first } of damaged) await writer.call('damaged', [stream, first])
+        return taken
+      },
+      more: (signal) => more(RULES, signal),
+      append(batch, className, mark) {
+        const done = new Promise<void>((resolve) => {
+          const id = nextId++
+          waiting.set(id, resolve)
+          writer.tell('appendEvents', [id, batch, className, mark], transferables(batch))
+        })
+        said = Promise.all([said, done])
+        return done
+      },
+      save: (positions, state) => writer.call('saveRules', [positions, state]),
+      behind: (positions) => reading.call('behindOfRules', [positions]),
+    },
     figures: () => writer.call('figures', []),
     seal: () => work.all(),
     state: () => writer.call('state', []),
@@ -195,6 +233,10 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
       }),
       heads: reader.heads,
       receive: (receipt) => writer.call<Received>('receive', [receipt]),
+    },
+    boxes: {
+      position: (device) => writer.call('boxPosition', [device]),
+      take: (sent) => writer.call('takeOfBox', [sent]),
     },
     files: logApi(
       {

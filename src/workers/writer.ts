@@ -4,7 +4,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import type { ClockState } from '../core/clock.ts'
 import { recoverLog } from '../log/recover.ts'
-import type { Writer, WriterOptions, WriterWorld } from '../log/writer.ts'
+import type { Writer, WriterOptions } from '../log/writer.ts'
+import type { WriterWorld } from '../log/writer-world.ts'
 import { openWriter } from '../log/writer.ts'
 import { systemClock, systemState } from './clock.ts'
 import { caller, packed, serve } from './port.ts'
@@ -72,7 +73,12 @@ serve(port, {
   give: writer.given.give,
   whole: writer.given.whole,
   receive: writer.given.receive,
+  boxPosition: writer.others.position,
+  takeOfBox: writer.others.take,
   takeEvents: writer.takeEvents,
+  appendEvents: writer.rules.append,
+  beginRules: writer.rules.begin,
+  saveRules: writer.rules.save,
   publish: writer.publish,
   damaged: writer.damaged,
   clockStepped: writer.clockStepped,

@@ -4,6 +4,7 @@
 #   fetch             get their jars and compile the Streams app, once
 #   ready             exit 0 when that is done
 #   streams ARG…      the app of streams/ (brokers, application id, topic, state folder)
+#   windows ARG…      the app that holds windows (its file says what it takes)
 #   connect FILE…     Kafka Connect on one machine: the worker's properties, then each connector's
 #   mirror FILE       MirrorMaker 2 by its properties
 #
@@ -36,8 +37,9 @@ case $command in
   fetch) fetch ;;
   ready) [ -e "$libs/$stamp" ] ;;
   streams) fetch; run Totals "$@" ;;
+  windows) fetch; run Windows "$@" ;;
   connect) fetch; run org.apache.kafka.connect.cli.ConnectStandalone "$@" ;;
   mirror) fetch; run org.apache.kafka.connect.mirror.MirrorMaker "$@" ;;
-  help) sed -n '2,10p' "${BASH_SOURCE[0]}" ;;
+  help) sed -n '2,11p' "${BASH_SOURCE[0]}" ;;
   *) echo "consumers.sh: what is $command? See consumers.sh help" >&2; exit 1 ;;
 esac

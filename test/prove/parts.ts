@@ -19,6 +19,7 @@ import { s6 } from '../faults/s6.ts'
 import { s7 } from '../faults/s7.ts'
 import { s9 } from '../faults/s9.ts'
 import { s8 } from '../faults/s8.ts'
+import { h1 } from '../faults/h1.ts'
 import { loadMqtt } from '../faults/sources/load-mqtt.ts'
 import { loadOpcua } from '../faults/sources/load-opcua.ts'
 import { n2Opcua } from '../faults/sources/n2-opcua.ts'
@@ -30,6 +31,7 @@ import { n4Files } from '../faults/sources/n4-files.ts'
 import { n4Mqtt } from '../faults/sources/n4-mqtt.ts'
 import { n4Opcua } from '../faults/sources/n4-opcua.ts'
 import { n4Sparkplug } from '../faults/sources/n4-sparkplug.ts'
+import { g1 } from '../faults/g1.ts'
 import { e1 } from '../faults/settings.ts'
 import { t1 } from '../faults/t1.ts'
 import { plantedFaults } from '../planted/x1.ts'
@@ -37,7 +39,7 @@ import { r1 } from '../simulation/r1.ts'
 import type { Campaign } from './campaign.ts'
 
 const LOG: readonly Campaign[] = [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10]
-const UPLINK: readonly Campaign[] = [k1, k2, k3, k4, k5, k6, k7, k8, k9, n1]
+const UPLINK: readonly Campaign[] = [k1, k2, k3, k4, k5, k6, k7, k8, k9, n1, h1]
 const SOURCES: readonly Campaign[] = [
   n3,
   n4Modbus,
@@ -52,4 +54,4 @@ const SOURCES: readonly Campaign[] = [
   loadModbus,
 ]
 
-export const PARTS: readonly Campaign[] = [...LOG, ...UPLINK, ...SOURCES, e1, t1, r1, plantedFaults()]
+export const PARTS: readonly Campaign[] = [...LOG, ...UPLINK, ...SOURCES, e1, g1, t1, r1, plantedFaults()]

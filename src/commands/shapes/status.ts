@@ -45,6 +45,15 @@ const uplinkReport = shapeOf<UplinkReport>()(
   }),
 )
 
+const boxReport = z.object({
+  device: text,
+  lastSeen: micros.nullable(),
+  transaction: count,
+  readings: count,
+  lastError: maybe(text),
+  code: maybe(text),
+})
+
 const delivery = z.object({
   rule: z.union([z.enum(['all-uplinks', 'any-uplink', 'none']), classNames]),
   uplink: text.nullable(),
@@ -63,6 +72,23 @@ const classReport = z.object({
   step: text,
   oldest: micros.nullable(),
   delivery,
+})
+
+const rules = z.object({
+  rules: z.array(
+    z.object({
+      name: text,
+      events: count,
+      lastEvent: micros.nullable(),
+      late: count,
+      overflowed: count,
+      errors: count,
+      lastError: text.nullable(),
+    }),
+  ),
+  lagReadings: count.nullable(),
+  missed: count,
+  lastError: text.nullable(),
 })
 
 const issue = z.object({ code: text, severity: z.enum(['info', 'warning', 'problem']), text, remedy: text })
@@ -97,6 +123,8 @@ export const status = shapeOf<Status>()(
     classes: z.array(classReport),
     sources: z.array(sourceReport),
     uplinks: z.array(uplinkReport),
+    boxes: maybe(z.array(boxReport)),
+    rules: maybe(rules),
     issues: z.array(issue),
   }),
 )

@@ -1,0 +1,44 @@
+// An event of a rule: a reading of the rule's own tag, whose text says in JSON what was seen.
+import { RULE_EVENT_BYTES_MAX } from '../core/bounds.ts'
+import type { RuleSettings } from '../core/rule.ts'
+import type { Names } from './expression.ts'
+import type { WindowView } from './view.ts'
+
+export interface RuleEvent {
+  readonly rule: string
+  readonly class: string
+  /** A tumbling window's end; else the time of the last reading in it. */
+  readonly time: number
+  readonly text: string
+}
+
+/** Of a tag and a text value: so that an event stays one record of readable size. */
+const TEXT_CHARS_MAX = 400
+
+export function eventOf({ name, window, yields }: RuleSettings, names: Names): RuleEvent {
+  const time = window?.kind === 'tumbling' && names.window ? names.window.end : names.time
+  const said = {
+    rule: name,
+    tag: names.tag.slice(0, TEXT_CHARS_MAX),
+    time: names.time,
+    value: plain(names.value),
+    ...(names.unit && { unit: names.unit.slice(0, 64) }),
+    quality: names.quality,
+    ...(names.window && { window: windowOf(names.window) }),
+  }
+  return { rule: name, class: yields.class, time, text: JSON.stringify(said).slice(0, RULE_EVENT_BYTES_MAX) }
+}
+
+function windowOf(view: WindowView) {
+  const { good, uncertain, bad, valued, mean, std, min, max, first, last } = view.statistics
+  const qualities = { count: view.count, good, uncertain, bad }
+  return { start: view.start, end: view.end, ...qualities, ...(valued > 0 && { mean, std, min, max, first, last }) }
+}
+
+/** JSON has no NaN and no large integers: none, and text. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
+  if (typeof value === 'string') return value.slice(0, TEXT_CHARS_MAX)
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null
+  return typeof value === 'boolean' ? value : null
+}

@@ -1,0 +1,106 @@
+// Main's side of the rules' thread: what it asks of the log is handed on, and it is started again should it have died.
+import { Worker } from 'node:worker_threads'
+import type { ReadingBatch } from '../core/batch.ts'
+import type { RuleLog, RulePositions, RuleSettings, RulesReport } from '../core/rule.ts'
+import type { Logger } from '../core/source.ts'
+import { YOUNG_GENERATION_MB } from '../machine/memory.ts'
+import type { Caller } from './port.ts'
+import { caller, serve } from './port.ts'
+import type { RulesSaid, RulesWorkerData } from './rules.ts'
+
+export interface RulesHost {
+  report(): Promise<RulesReport>
+  /** What they have read is said and saved; after some time it is cut off: the next start goes on from what was saved. */
+  stop(): Promise<void>
+}
+
+const HEAP_MB = 256
+const RESTART_MS = 5_000
+const REPORT_MS_MAX = 1_000
+const STOP_MS_MAX = 2_000
+
+export function rulesHost(data: RulesWorkerData, log: RuleLog, logger: Logger): RulesHost {
+  const nothing = (lastError: string | null): RulesReport => ({
+    rules: data.rules.map(unused),
+    lagReadings: null,
+    missed: 0,
+    lastError,
+  })
+  let isStopped = false
+  let running: { readonly worker: Worker; readonly calls: Caller; readonly stop: AbortController } | undefined
+  let last: RulesReport = nothing(null)
+  let ended = Promise.resolve()
+  let again: NodeJS.Timeout | undefined
+
+  function start(): void {
+    const worker = new Worker(new URL('./rules.ts', import.meta.url), {
+      workerData: data,
+      name: 'rules',
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    })
+    const calls = caller(worker)
+    const stop = new AbortController()
+    serve(worker, {
+      begin: log.begin,
+      read: log.read,
+      more: () => log.more(stop.signal),
+      append: (batch: ReadingBatch, className: string, mark: RulePositions) => log.append(batch, className, mark),
+      save: log.save,
+    })
+    running = { worker, calls, stop }
+    let cause: Error | undefined
+    worker.on('error', (error) => (cause = error as Error))
+    ended = new Promise((resolve) => {
+      worker.on('exit', () => {
+        stop.abort()
+        calls.fail(new Error('the rules are being started anew'))
+        running = undefined
+        resolve()
+        if (!isStopped) fail(cause ?? new Error('the thread of the rules ended'))
+      })
+    })
+  }
+
+  function fail(cause: Error): void {
+    last = { ...last, lastError: cause.message }
+    logger.error({ stack: cause.stack }, `the rules failed: ${cause.message}`)
+    again = setTimeout(start, RESTART_MS)
+  }
+
+  async function asking(calls: Caller): Promise<RulesReport> {
+    const { positions, ...said } = await calls.call<RulesSaid>('report', [])
+    return { ...said, lagReadings: positions ? await log.behind(positions) : null }
+  }
+
+  start()
+  return {
+    async report() {
+      const asked = running ? asking(running.calls).catch(() => last) : last
+      const late = new Promise<RulesReport>((resolve) => setTimeout(resolve, REPORT_MS_MAX, last).unref())
+      const said = await Promise.race([asked, late])
+      if (said.rules.length > 0) last = said
+      return last
+    },
+    async stop() {
+      isStopped = true
+      clearTimeout(again)
+      const it = running
+      if (!it) return
+      it.calls.tell('stop', [])
+      it.stop.abort()
+      const cut = setTimeout(() => void it.worker.terminate(), STOP_MS_MAX)
+      await ended
+      clearTimeout(cut)
+    },
+  }
+}
+
+const unused = ({ name }: RuleSettings) => ({
+  name,
+  events: 0,
+  lastEvent: null,
+  late: 0,
+  overflowed: 0,
+  errors: 0,
+  lastError: null,
+})

@@ -1,0 +1,132 @@
+// The rules' thread: reads the log, runs the rules, and gives the log what they say.
+//
+//   read ─► engine ─► events, by class ─append with the mark─► log
+//                └─► state, now and then ─save─► log
+//
+// One step after another: what a read brought is in the log before the next one.
+import { parentPort, threadId, workerData } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
+import { deserialize, serialize } from 'node:v8'
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { decodeBlock } from '../columns/index.ts'
+import { BatchBuilder, newOrigin, transferables } from '../core/batch.ts'
+import { RULE_EVENTS_BYTES_MAX, RULE_STATE_BYTES_MAX } from '../core/bounds.ts'
+import type { LogSeries, RawSlice } from '../core/log.ts'
+import { timeShiftOf } from '../core/query.ts'
+import type { RulePositions, RuleSettings, RulesReport, RuleStart, RuleTaken } from '../core/rule.ts'
+import { ruleTag } from '../core/rule.ts'
+import type { RuleEngine, SavedRules } from '../rules/engine.ts'
+import { createEngine } from '../rules/engine.ts'
+import type { RuleEvent } from '../rules/event.ts'
+import { systemClock } from './clock.ts'
+import { caller, serve } from './port.ts'
+
+export interface RulesWorkerData {
+  readonly rules: readonly RuleSettings[]
+  readonly cell?: SharedArrayBuffer
+}
+
+export interface RulesSaid extends Omit<RulesReport, 'lagReadings'> {
+  /** Undefined: they have not begun. */
+  readonly positions: RulePositions | undefined
+}
+
+const READINGS_A_READ = 16_384
+/** The state is written again no sooner, and then no oftener than for so many bytes a second: flash wears. */
+const SAVE_MS_MIN = 10_000
+const SAVE_MS_MAX = 600_000
+const SAVED_BYTES_PER_SECOND = 2_000
+
+const data = workerData as RulesWorkerData
+const port = parentPort as MessagePort
+const main = caller(port)
+const clock = systemClock(data.cell)
+let builder = new BatchBuilder(newOrigin(threadId), clock)
+let engine: RuleEngine | undefined
+let positions: RulePositions | undefined
+let missed = 0
+let trouble: string | null = null
+let isStopping = false
+let saveDueAt = clock.monotonic() + SAVE_MS_MIN
+
+async function say(events: readonly RuleEvent[], mark: RulePositions): Promise<void> {
+  for (const [name, said] of Map.groupBy(events, (it) => it.class)) {
+    for (const it of said) {
+      const series = builder.series({ tag: ruleTag(it.rule), class: name, kind: 'string' })
+      builder.addString(series, it.time, it.text)
+    }
+    const batch = builder.take(clock.now())
+    await main.call('append', [batch, name, mark], transferables(batch))
+  }
+}
+
+/** Positions as they are while a read's slices are worked through. */
+async function takeSlice(rules: RuleEngine, slice: RawSlice, taken: RuleTaken, at: Record<string, number>): Promise<void> {
+  const { device, epoch, class: name, form } = slice.stream
+  const stream = `${device}:${epoch}:${name}:${form}`
+  const shiftOf = (it: LogSeries) => timeShiftOf(it, slice.time)
+  const columns = decodeBlock(slice.block)
+  const part = { stream, from: slice.from, to: slice.to, columns, series: taken.series, shiftOf }
+  for (let from = slice.from; from < slice.to; ) {
+    const { next, events } = rules.take(part, from)
+    from = next
+    at[stream] = next
+    if (events.length > 0) await say(events, { ...at })
+  }
+}
+
+/** What does not fit is left out: those rules then begin their windows anew after a start. */
+function packed(saved: SavedRules): Uint8Array {
+  const pack = (it: SavedRules) => zstdCompressSync(serialize({ version: 1, rules: it }))
+  const whole = pack(saved)
+  if (whole.length <= RULE_STATE_BYTES_MAX) return whole
+  trouble = `the windows take ${whole.length} bytes on disk, ${RULE_STATE_BYTES_MAX} are allowed: after a restart they begin anew`
+  return pack({})
+}
+
+function unpacked(state: Uint8Array | undefined): SavedRules {
+  if (!state) return {}
+  const { rules } = deserialize(zstdDecompressSync(state)) as { rules: SavedRules }
+  return rules
+}
+
+async function save(rules: RuleEngine, positions: RulePositions, now: number): Promise<void> {
+  const state = packed(rules.save())
+  const isSaved = await main.call<boolean>('save', [positions, state])
+  const pauseMs = isSaved ? (state.length * 1000) / SAVED_BYTES_PER_SECOND : SAVE_MS_MIN
+  saveDueAt = now + Math.min(SAVE_MS_MAX, Math.max(SAVE_MS_MIN, pauseMs))
+}
+
+async function run(): Promise<void> {
+  const start = await main.call<RuleStart>('begin', [])
+  const rules = createEngine({
+    rules: data.rules,
+    saved: unpacked(start.state),
+    marks: start.marks,
+    eventsBytesMax: RULE_EVENTS_BYTES_MAX,
+  })
+  engine = rules
+  let at = start.positions
+  positions = at
+  while (!isStopping) {
+    const taken = await main.call<RuleTaken>('read', [at, READINGS_A_READ])
+    const during: Record<string, number> = { ...at }
+    for (const it of taken.slices) await takeSlice(rules, it, taken, during)
+    at = taken.positions
+    positions = at
+    missed += taken.missed
+    if (clock.monotonic() >= saveDueAt) await save(rules, at, clock.monotonic())
+    if (taken.slices.length === 0 && !isStopping) await main.call('more', [])
+  }
+  await save(rules, at, clock.monotonic())
+}
+
+serve(port, {
+  report: (): RulesSaid => ({ rules: engine?.reports() ?? [], positions, missed, lastError: trouble }),
+  stop() {
+    isStopping = true
+  },
+})
+
+await run()
+port.close()
