@@ -10,8 +10,8 @@ version=$(node -p "require('$made/root/usr/lib/holdfast/package.json').version")
 
 # The application last: a change of it leaves the blocks before it as they were.
 echo 'usr/lib/holdfast -100' > "$made/sort"
-rm -rf "$made"/{input,temporary,bundle,tree}
-mkdir -p "$made"/{input,temporary,bundle,tree/esp/EFI/BOOT,out}
+rm -rf "$made"/{input,temporary,tree}
+mkdir -p "$made"/{input,temporary,tree/esp/EFI/BOOT,out}
 in_tools mksquashfs "$inside/root" "$inside/input/rootfs.squashfs" -noappend -comp gzip -b 131072 -sort "$inside/sort" -no-progress -quiet \
   -no-xattrs
 
@@ -30,12 +30,4 @@ in_tools genimage --config "$inside/genimage.cfg" --rootpath "$inside/tree" --in
 # The partitions that it was put together from.
 rm -f "$made"/out/{esp.vfat,state.ext4,data.ext4}
 
-mv "$made/input/rootfs.squashfs" "$made/bundle/rootfs.squashfs"
-sed "s/@BOARD@/$board/; s/@VERSION@/$version/" images/rauc/manifest.raucm > "$made/bundle/manifest.raucm"
-printf '[system]\ncompatible=holdfast-%s\nbootloader=noop\n[keyring]\npath=%s/root/etc/rauc/keyring.pem\ncheck-purpose=codesign\n' "$board" "$inside" > "$made/sign.conf"
-# Signed with what the caller names; the key never stays beside the image.
-trap 'rm -f "$made/key.pem"' EXIT
-cp "$certificate" "$made/certificate.pem"
-install -m 600 "$key" "$made/key.pem"
-rm -f "$made/out/holdfast-$board.raucb"
-in_tools rauc --conf="$inside/sign.conf" --cert="$inside/certificate.pem" --key="$inside/key.pem" bundle "$inside/bundle" "$inside/out/holdfast-$board.raucb"
+bash images/bundle.sh "$board" "$version" "$certificate" "$key" "$made/input/rootfs.squashfs" "$made/out/holdfast-$board.raucb"

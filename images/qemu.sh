@@ -7,7 +7,7 @@ shift 2
 board_facts "$board"
 [ -x "$cache/tools/usr/bin/$qemu" ] || fail 'the tools are missing: make images'
 [ -e "$cache/$folder/firmware.fd" ] || cp "$cache/tools$firmware_memory" "$cache/$folder/firmware.fd"
-in_tools "$qemu" $qemu_machine -accel tcg,thread=multi -smp 2 -m 1024 -display none -no-reboot -nodefaults -serial stdio \
+in_tools "$qemu" $qemu_machine -accel tcg,thread=multi -smp "${CORES:-2}" -m 1024 -display none -no-reboot -nodefaults -serial stdio \
   -drive "if=pflash,unit=0,format=raw,readonly=on,file=$firmware" -drive "if=pflash,unit=1,format=raw,file=/made/$folder/firmware.fd" \
   -drive "if=none,id=disk,format=raw,file=/made/$folder/disk.img" -device virtio-blk-pci,drive=disk \
   -monitor "unix:/made/$folder/monitor.sock,server,nowait" -device virtio-rng-pci "$@"

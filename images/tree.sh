@@ -31,8 +31,12 @@ in_tools strip "/made/$board/root/usr/lib/holdfast/node"
 sed -i "s/\"version\": \".*\"/\"version\": \"$version\"/" "$root/usr/lib/holdfast/package.json"
 sed "s/@BOARD@/$board/" images/rauc/system.conf > "$root/etc/rauc/system.conf"
 cat "$@" > "$root/etc/rauc/keyring.pem"
+# What an update is compared with.
+printf 'IMAGE_ID=holdfast-%s\nIMAGE_VERSION=%s\n' "$board" "$version" >> "$root/usr/lib/os-release"
 printf '{ "version": "%s", "kind": "%s", "board": "%s" }\n' "$version" "$kind" "$board" > "$root/etc/holdfast/image.json"
 
+# Without a clock that runs on, a box begins at this time, and not in 1970.
+touch -d "@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}" "$root/usr/lib/clock-epoch"
 : > "$root/etc/machine-id"
 ln -s /run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 ln -sf "$(basename "$(ls "$root"/boot/vmlinuz-*)")" "$root/boot/vmlinuz"

@@ -6,8 +6,9 @@ root=/made/$board/root
 units=$root/usr/lib/systemd/system
 
 in_tools bash -euc 'cd "$2"; systemd-analyze --root="$1" --man=no verify holdfast-*.service holdfast-*.timer holdfast-*.path emergency.service rescue.service' verify "$root" "$units"
-# In tenths: 2.0 at most.
-for it in agent panel; do
-  in_tools systemd-analyze security --root="$root" --offline=true --threshold=20 --no-pager "holdfast-$it.service"
-done
+# How much a unit gives away, in tenths.
+most() { in_tools systemd-analyze security --root="$root" --offline=true --threshold="$1" --no-pager "holdfast-$2.service"; }
+most 20 agent
+most 20 panel
+most 40 updater
 in_tools nft -c -f "$root/etc/nftables.conf"

@@ -30,6 +30,7 @@ import { serves, statusOf } from './pipeline/report.ts'
 import { forecast } from './retention/forecast.ts'
 import type { CheckedSettings } from './settings/read.ts'
 import type { OpenLog } from './workers/open-log.ts'
+import { boxesHost } from './workers/boxes-host.ts'
 import { openLog } from './workers/open-log.ts'
 import type { RulesHost } from './workers/rules-host.ts'
 import { rulesHost } from './workers/rules-host.ts'
@@ -75,6 +76,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   let log = await open(now.settings)
   let intake = openIntake(now.settings, { log: log.writer, clock, live, dir, logger })
   let delivery = openDelivery(now.settings, log, clock, dir, logger)
+  let boxes = openBoxes(now.settings)
   let rules = openRules(now.settings)
   let rates = ratesOf(now.settings, log)
   /** Without a log nothing can be asked. */
@@ -83,6 +85,11 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   function open(settings: Settings): Promise<OpenLog> {
     const options = { ...writerOptions(logDir, settings), clock: { cell: clock.cell, state: clock.current() } }
     return openLog(options, (error) => around.logFailed(error))
+  }
+
+  /** Where other boxes come in. */
+  function openBoxes(settings: Settings) {
+    return settings.boxes && boxesHost(settings.boxes, log.boxes, clock, logger)
   }
 
   /** Nobody waits for them: they read what is in the log. */
@@ -104,7 +111,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   /** What is under way ends; whatever hangs is cut off in time. */
   async function stop(): Promise<void> {
     await Promise.race([
-      Promise.allSettled([intake.stop(), delivery.end(), rules?.stop()]),
+      Promise.allSettled([intake.stop(), delivery.end(), boxes?.close(), rules?.stop()]),
       sleep(ENDS_MS_MAX, undefined, { ref: false }),
     ])
   }
@@ -123,6 +130,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     now = next
     intake = openIntake(next.settings, { log: log.writer, clock, live, dir, logger })
     delivery = openDelivery(next.settings, log, clock, dir, logger)
+    boxes = openBoxes(next.settings)
     rules = openRules(next.settings)
     rates = ratesOf(next.settings, log)
     isClosed = false
@@ -167,11 +175,11 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     async status() {
       const [figures, machine, ofRules] = await Promise.all([openedLog().figures(), host(), rules?.report()])
       for (const it of delivery.uplinks) it.tally.add(it.report.readings - it.tally.total, clock.now())
-      const standingIssues = [...now.issues, ...around.issues()]
+      const standingIssues = [...now.issues, ...around.issues(), ...(boxes?.issues() ?? [])]
       const { uplinks, turn } = delivery
-      const sources = intake.sources()
-      const parts = { settings: now.settings, version, startedAt, standingIssues, sources, uplinks, turn, rules: ofRules }
-      return statusOf(parts, figures, machine, clock.status(), clock.now())
+      const parts = { settings: now.settings, version, startedAt, standingIssues, sources: intake.sources(), uplinks, turn }
+      const optional = { boxes: boxes?.reports(), rules: ofRules }
+      return statusOf({ ...parts, ...optional }, figures, machine, clock.status(), clock.now())
     },
     testSource: (name, signal) => sourceNamed(name).test(name, signal),
     browseSource: ({ name, ...request }, signal) => sourceNamed(name).browse(name, request, signal),
@@ -206,10 +214,15 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     async change(next) {
       if (isClosed) return begin(next)
       if (!isDeepStrictEqual(writerOptions(logDir, now.settings), writerOptions(logDir, next.settings))) return reopen(next)
+      const isOtherBoxes = !isDeepStrictEqual(now.settings.boxes, next.settings.boxes)
       const isElsewhere = !isDeepStrictEqual(deliveryOf(now.settings), deliveryOf(next.settings))
       const hasOtherRules = !isDeepStrictEqual(now.settings.rules, next.settings.rules)
       now = next
       if (isElsewhere) await redeliver(next)
+      if (isOtherBoxes) {
+        await boxes?.close()
+        boxes = openBoxes(next.settings)
+      }
       if (hasOtherRules) await rerule(next)
       await intake.change(next.settings.sources)
     },
@@ -267,7 +280,9 @@ export function restartsOf(now: Settings, next: Settings): string[] {
     after: readonly { name: string }[],
   ) => after.filter((it) => !before.some((one) => isDeepStrictEqual(one, it))).map((it) => `${kind}[${it.name}]`)
   const uplinks = isDeepStrictEqual(deliveryOf(now), deliveryOf(next)) ? [] : next.uplinks.map((it) => `uplinks[${it.name}]`)
-  return [...uplinks, ...changed('sources', now.sources, next.sources), ...changed('rules', now.rules, next.rules)]
+  const boxes = isDeepStrictEqual(now.boxes, next.boxes) ? [] : ['boxes']
+  const rules = changed('rules', now.rules, next.rules)
+  return [...uplinks, ...boxes, ...changed('sources', now.sources, next.sources), ...rules]
 }
 
 function notServed({ classes, delivery }: Settings, uplink: string): string[] {

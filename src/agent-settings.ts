@@ -11,7 +11,7 @@ import { BadInput, Unreachable } from './core/errors.ts'
 import type { PendingChange, SettingsApi, SettingsApply, SettingsNow } from './core/operator.ts'
 import type { Logger } from './core/source.ts'
 import type { Issue } from './core/status.ts'
-import { writeWhole } from './machine/whole-file.ts'
+import { writeWhole as writeFile } from './machine/whole-file.ts'
 import type { Pending } from './settings/history.ts'
 import { openHistory, outcomes, revisionOf } from './settings/history.ts'
 import { isName, NAME_ALLOWED } from './settings/names.ts'
@@ -19,6 +19,14 @@ import type { CheckedSettings, SettingsProblem } from './settings/read.ts'
 import { changeSecret, openSecrets } from './settings/secrets.ts'
 import type { CheckedApart } from './workers/read-settings.ts'
 
+/** What a disk says that takes nothing, and what helps. */
+const NOT_SAVED: Readonly<Record<string, string>> = {
+  ENOSPC: 'make room: the log may be bounded lower (log.bytesMax), exports and old files in the data directory may go',
+  EDQUOT: 'make room, or give the user of the agent more of the disk',
+  EROFS:
+    'the disk was made read-only, as a rule because it fails: look at diagnostics, restart the box, then have the disk exchanged',
+  EIO: 'the disk fails: save what is needed, and have it exchanged',
+}
 const CHECKS_WAITING_MAX = 8
 const NOT_CONFIRMED = 'not confirmed in time'
 /** Taken back again where it failed: so long after, then twice as long. Each try is a line of the history, so they end; the next start takes back too. */
@@ -51,6 +59,22 @@ export interface SettingsService {
   serve(change: (next: CheckedSettings) => Promise<void>, restartsOf: (next: CheckedSettings) => string[]): SettingsApi
   issues(): readonly Issue[]
   close(): void
+}
+
+/** As a whole, or with what to do. */
+async function writeWhole(path: string, text: string, mode?: number): Promise<void> {
+  try {
+    await writeFile(path, text, mode)
+  } catch (cause) {
+    throw notSaved(path, cause)
+  }
+}
+
+function notSaved(path: string, cause: unknown): unknown {
+  const { code = '' } = cause as NodeJS.ErrnoException
+  const remedy = NOT_SAVED[code]
+  if (remedy === undefined) return cause
+  return new Unreachable('settings-not-saved', `nothing was changed: ${path} cannot be written (${code})`, { cause, remedy })
 }
 
 export function settingsService(parts: SettingsParts): SettingsService {
@@ -162,6 +186,7 @@ export function settingsService(parts: SettingsParts): SettingsService {
       revision: revisionOf(text),
       pending: pendingNow(pending, parts.monotonic()),
       notInForce: running().checked.notInForce,
+      system: running().checked.system,
     }
   }
 

@@ -160,6 +160,9 @@ const status = await dispatch(process.argv.slice(2), {
   signal,
   parts,
   version,
+  async audit(dir, event) {
+    await (await import('./cli-audit.ts')).auditCli(dir, event)
+  },
   agent: (dir, box) => (box ? connectBox(box) : connectAgent(dir)),
 })
 // Who was told to end waits for no reader.

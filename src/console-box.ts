@@ -25,11 +25,11 @@ const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: ()
 
 export function boxView(options: ConsoleRequest & { readonly env: Env }): BoxView {
   const { dir, panelPort } = options
-  const settings = () => settingsOf(options)
+  const settings = () => settingsOf(options, 'openSecrets')
   return {
     interfaces: interfacesSeen,
     deviceId: () =>
-      settings().then(
+      settingsOf(options, 'lookAtSecrets').then(
         (it) => it.device.id,
         () => deviceIdentity(dir),
       ),
@@ -40,7 +40,7 @@ export function boxView(options: ConsoleRequest & { readonly env: Env }): BoxVie
     panelPort,
     panelRuns: () => listens(panelPort),
     async named() {
-      const { sources, uplinks } = await settings()
+      const { sources, uplinks } = await settingsOf(options, 'lookAtSecrets')
       return { sources: sources.map((it) => it.name), uplinks: uplinks.map((it) => it.name) }
     },
     test: (kind, name, signal) => (kind === 'source' ? testSource : testUplink)(settings(), name, dir, signal),
@@ -48,15 +48,19 @@ export function boxView(options: ConsoleRequest & { readonly env: Env }): BoxVie
   }
 }
 
-async function settingsOf({ settings, values, dir, env }: ConsoleRequest & { readonly env: Env }): Promise<Settings> {
-  const [{ readSettings }, { settingsSchemas }, { openSecrets }] = await Promise.all([
+/** `lookAtSecrets`: for what is shown; what is sent needs them. */
+async function settingsOf(
+  { settings, values, dir, env }: ConsoleRequest & { readonly env: Env },
+  how: 'openSecrets' | 'lookAtSecrets',
+): Promise<Settings> {
+  const [{ readSettings }, { settingsSchemas }, secrets] = await Promise.all([
     import('./settings/read.ts'),
     import('./schemas.ts'),
     import('./settings/secrets.ts'),
   ])
   const checked = await readSettings(settings, {
     schemas: settingsSchemas,
-    secrets: await openSecrets(dir, env),
+    secrets: await secrets[how](dir, env),
     deviceId: await deviceIdentity(dir),
     ...(values !== undefined && { valuesFile: values }),
   })

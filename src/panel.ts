@@ -5,6 +5,7 @@
 import { setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { openCertificates } from './access/certificate.ts'
+import { machineTime } from './access/clock.ts'
 import { openAccess } from './access/index.ts'
 import { localName } from './core/device-name.ts'
 import { connectAgent } from './local-api/client.ts'
@@ -14,6 +15,7 @@ import { openLogger } from './machine/logger.ts'
 import { keepHeapsSmall } from './machine/memory.ts'
 import { deviceIdentity } from './settings/identity.ts'
 import { connectUpdater } from './update/client.ts'
+import { clockSteps } from './web/clock-steps.ts'
 import { handOver } from './web/hand-over.ts'
 import { servePanel } from './web/server.ts'
 
@@ -56,11 +58,13 @@ export async function runPanel(
     version,
   })
   const events = handOver(access, agent, log)
+  const steps = clockSteps(access, machineTime())
   log.info({ url: panel.url, fingerprint: panel.fingerprint, claimed: access.isClaimed() }, 'the panel is up')
   await new Promise<void>((resolve) =>
     signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
   )
   await panel.close()
+  steps.close()
   await events.close()
   access.close()
   return 0

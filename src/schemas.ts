@@ -3,13 +3,15 @@ import { spaceOf } from './log/space.ts'
 import { expressionProblem } from './rules/expression.ts'
 import type { SettingsSchemas } from './settings/schema.ts'
 import { protocols } from './sources/index.ts'
+import { boxSettingsSchema } from './uplinks/box/settings.ts'
 import { kafkaSettingsSchema } from './uplinks/kafka/settings.ts'
 
 export const settingsSchemas: SettingsSchemas = {
   protocols: Object.fromEntries(
     await Promise.all(Object.entries(protocols).map(async ([name, it]) => [name, await it.settings()] as const)),
   ),
-  uplinkKinds: { kafka: kafkaSettingsSchema },
+  uplinkKinds: { kafka: kafkaSettingsSchema, box: boxSettingsSchema },
+  uplinksInOrder: ['box'],
   expressionProblem,
   readingBytesMax: (bytesMax) => spaceOf(bytesMax).segmentsBytesMax,
 }

@@ -6,9 +6,11 @@
 // It is root, reads of the secrets those that stand under `update`, starts no shell and takes no path from anybody.
 import { mkdir, readFile, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { UpdaterRequest } from './commands/command.ts'
 import type { AgentApi } from './core/agent-api.ts'
 import { BadInput, Unreachable } from './core/errors.ts'
+import type { Status } from './core/status.ts'
 import type { HealthCheck } from './core/update.ts'
 import { formatBytes } from './core/units.ts'
 import { connectAgent } from './local-api/client.ts'
@@ -25,7 +27,7 @@ import { download } from './update/download.ts'
 import type { Follow } from './update/follow.ts'
 import { createFollow } from './update/follow.ts'
 import type { HealthParts } from './update/health.ts'
-import { baselineOf, health } from './update/health.ts'
+import { AGENT_AWAY, baselineOf, health } from './update/health.ts'
 import { openMinimum } from './update/minimum.ts'
 import { updateOffers } from './update/offers.ts'
 import type { Surroundings } from './update/policy.ts'
@@ -93,8 +95,8 @@ export async function runUpdater(options: UpdaterOptions, signal: AbortSignal): 
     },
     surroundings: async (job) => surroundings(job, agent, await settings(), dir, bundleFile),
     async baseline() {
-      const [status, now] = await Promise.all([agent.status().catch(() => undefined), settings()])
-      return status ? baselineOf(status, (kind, name) => [...now.reach(kind, name)]) : null
+      const [status, now] = await Promise.all([statusInTime(agent, times.graceMs, over), settings()])
+      return status ? baselineOf(status, (kind, name) => [...now.reach(kind, name)]) : AGENT_AWAY
     },
     health: (baseline, healthSignal) => health(parts, baseline, times, seen, healthSignal),
     async reboot() {
@@ -195,6 +197,16 @@ async function sizeOf(file: string): Promise<number> {
     (it) => it.size,
     () => 0,
   )
+}
+
+/** One that starts anew is not one that is away. */
+async function statusInTime(agent: AgentApi, ms: number, signal: AbortSignal): Promise<Status | undefined> {
+  const end = performance.now() + ms
+  for (;;) {
+    const status = await agent.status().catch(() => undefined)
+    if (status || performance.now() >= end) return status
+    await sleep(Math.min(1_000, ms), undefined, { signal })
+  }
 }
 
 function healthParts(agent: AgentApi): HealthParts {

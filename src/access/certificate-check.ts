@@ -12,6 +12,11 @@ export interface Pair {
 
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 const CHAIN_MAX = 10
+/** What openssl req -x509 makes of itself. */
+const OWN_AUTHORITY =
+  'it is signed by itself, and as an authority (CA:TRUE): whoever trusts it would trust every page that its key signs for'
+const OWN_AUTHORITY_REMEDY =
+  'make it anew with -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:NAME-OF-THE-BOX, or let it sign a request of this box (certificate request)'
 
 /** The certificates of a text, the box's own first. Throws BadInput. */
 export function chainOf(text: string, now: number): readonly X509Certificate[] {
@@ -20,7 +25,7 @@ export function chainOf(text: string, now: number): readonly X509Certificate[] {
     throw wrong('is none', 'PEM, the certificate of this box first, then those between it and the authority')
   if (blocks.length > CHAIN_MAX) throw wrong(`are ${blocks.length}`, `give the chain of this box alone, at most ${CHAIN_MAX}`)
   const chain = blocks.map((it, at) => parsed(() => new X509Certificate(it)) ?? notRead(at))
-  checkBoxes(chain[0] as X509Certificate, now)
+  checkBoxes(chain[0] as X509Certificate, chain.length === 1, now)
   for (const [at, it] of chain.slice(1).entries()) checkLink(chain[at] as X509Certificate, it, at + 2, now)
   return chain
 }
@@ -62,8 +67,9 @@ export function namesIn({ subjectAltName = '' }: X509Certificate): string[] {
   return subjectAltName.split(', ').flatMap((it) => /^(?:DNS|IP Address):(.+)$/.exec(it)?.[1] ?? [])
 }
 
-function checkBoxes(cert: X509Certificate, now: number): void {
+function checkBoxes(cert: X509Certificate, isAlone: boolean, now: number): void {
   checkDates(cert, 'it', now)
+  if (cert.ca && isAlone && cert.checkIssued(cert)) throw wrong(OWN_AUTHORITY, OWN_AUTHORITY_REMEDY)
   if (cert.ca) throw wrong('the first is of an authority', 'put the certificate of this box first')
   // Of extended key usages: without any it is good for all.
   if (cert.keyUsage && !cert.keyUsage.includes(SERVER_AUTH))

@@ -6,6 +6,7 @@
 //
 // Panel, console and CLI change them, also at the same time; the panel sees it (`mark`) and serves the new one.
 import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto'
+import { constants } from 'node:fs'
 import { lchown, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CertificateView } from '../core/access.ts'
@@ -61,7 +62,7 @@ export function openCertificates(dataDir: string, localName: string, now: () => 
     show: async () => viewOf(await current()),
     async renew() {
       const made = await make(await newKey())
-      await rm(join(dir, 'owner.pem'), { force: true })
+      await removed(dir, 'owner.pem')
       return viewOf(made)
     },
     async replace({ cert, key }: OwnersPair) {
@@ -72,7 +73,7 @@ export function openCertificates(dataDir: string, localName: string, now: () => 
       const pair = { key: ours.export({ format: 'pem', type: 'pkcs8' }) as string, cert: chain.map(String).join('') }
       checkTaken(pair)
       await writePair(dir, 'owner.pem', pair)
-      await rm(requestKey, { force: true })
+      await removed(dir, 'request-key.pem')
       return viewOf(served(pair, true))
     },
     async request(): Promise<CertificateRequest> {
@@ -120,16 +121,36 @@ async function writeText(dir: string, name: string, text: string): Promise<void>
   const made = await mkdir(dir, { recursive: true, mode: 0o700 })
   const owner = await ownerOf(join(dir, '..'))
   if (made === dir) await lchown(dir, ...owner)
-  const fresh = join(dir, `${name}.${randomUUID()}.new`)
-  const file = await open(fresh, 'wx', 0o600)
+  await inFolder(dir, async (folder) => {
+    const fresh = join(folder, `${name}.${randomUUID()}.new`)
+    const file = await open(fresh, 'wx', 0o600)
+    try {
+      await file.writeFile(text)
+      await file.chown(...owner)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(fresh, join(folder, name))
+  })
+}
+
+const removed = (dir: string, name: string) => inFolder(dir, (folder) => rm(join(folder, name), { force: true }))
+
+/** The folder itself may be a link that the panel laid, and be exchanged at any moment: it is opened once, and gone through by what was opened. */
+async function inFolder<T>(dir: string, use: (path: string) => Promise<T>): Promise<T> {
+  const folder = await open(dir, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ELOOP' && error.code !== 'ENOTDIR') throw error
+      const remedy = `remove it (rm ${dir}): the box makes the folder and its certificate anew`
+      throw new BadInput([{ where: dir, text: 'is a link or a file, and nothing is written through it', remedy }])
+    },
+  )
   try {
-    await file.writeFile(text)
-    await file.chown(...owner)
-    await file.sync()
+    return await use(`/proc/self/fd/${folder.fd}`)
   } finally {
-    await file.close()
+    await folder.close()
   }
-  await rename(fresh, join(dir, name))
 }
 
 /** Whoever else writes, root at a terminal for one: the panel has to read it. */

@@ -1,6 +1,5 @@
 // Who may do what on this box: users, sessions, tokens of scripts, the claim code, limits on guesses, and the list of what was done.
 // The panel and the console open it, each for itself, also at the same time.
-import { randomBytes } from 'node:crypto'
 import type { AccessIssue, ApiToken, AuditPage, SessionView, User } from '../core/access.ts'
 import { BadInput } from '../core/errors.ts'
 import type { OperatorRole } from '../core/operator.ts'
@@ -10,6 +9,7 @@ import { openClaimCode } from './claim-code.ts'
 import type { MachineTime } from './clock.ts'
 import { machineTime, openAccessClock } from './clock.ts'
 import { openDevices } from './devices.ts'
+import { openEventsList } from './events-list.ts'
 import { openGuesses } from './guesses.ts'
 import { openIssues } from './issues.ts'
 import type { LogIn } from './log-in.ts'
@@ -17,7 +17,6 @@ import { openLogIn } from './log-in.ts'
 import { checkPassword, hashPassword } from './passwords.ts'
 import type { Session } from './sessions.ts'
 import { openSessions } from './sessions.ts'
-import type { Store } from './store.ts'
 import { openStore } from './store.ts'
 import { openTokens } from './tokens.ts'
 import { checkUserName, openUsers } from './users.ts'
@@ -63,19 +62,13 @@ export interface Access extends LogIn {
   audit(event: NewEvent): void
   /** Names the list of what was done, for its whole life: 32 hexadecimal digits. */
   eventsId(): string
+  /** `next`: what whoever takes the events wants next. True: this list never came so far (an older one was put in its place), and has another name from now on. */
+  wasSetBack(next: number): boolean
   /** Oldest first, from a position on. */
   auditFrom(position: number, limit: number): AuditPage
   /** Youngest first. */
   auditLatest(limit: number): AuditPage
   close(): void
-}
-
-/** Drawn when the list is opened for the first time. */
-function listIdOf({ db, write }: Store): string {
-  const find = db.prepare<[], string>("SELECT value FROM facts WHERE name = 'events-id'").pluck()
-  const insert = db.prepare("INSERT OR IGNORE INTO facts (name, value) VALUES ('events-id', ?)")
-  write(() => insert.run(randomBytes(16).toString('hex')))
-  return find.get() as string
 }
 
 export async function openAccess(dataDir: string, time: MachineTime = machineTime()): Promise<Access> {
@@ -88,7 +81,7 @@ export async function openAccess(dataDir: string, time: MachineTime = machineTim
   const resetOff = store.db.prepare("SELECT 1 FROM facts WHERE name = 'reset-off'")
   const setResetOff = store.db.prepare("INSERT OR IGNORE INTO facts (name, value) VALUES ('reset-off', '1')")
   const setResetOn = store.db.prepare("DELETE FROM facts WHERE name = 'reset-off'")
-  const eventsId = listIdOf(store)
+  const list = openEventsList(store, audit)
   const isResetOff = () => resetOff.get() !== undefined
   /** The change and its event, or neither. */
   const done = <T>(what: string, doer: Doer, detail: Readonly<Record<string, string>>, change: () => T): T =>
@@ -154,7 +147,8 @@ export async function openAccess(dataDir: string, time: MachineTime = machineTim
     isResetAllowed: () => !isResetOff(),
     allowReset: (isAllowed, doer) =>
       done('reset by claim code', doer, { allowed: String(isAllowed) }, () => void (isAllowed ? setResetOn : setResetOff).run()),
-    eventsId: () => eventsId,
+    eventsId: list.id,
+    wasSetBack: list.wasSetBack,
     audit: (event) => store.write(() => audit.add(event)),
     auditFrom: audit.from,
     auditLatest: audit.latest,

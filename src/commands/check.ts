@@ -4,6 +4,7 @@ import type { Command, CommandContext } from './command.ts'
 import { DONE, WRONG_USAGE } from './command.ts'
 import { document, lines, painter, remedyLines, wrap } from './text.ts'
 
+const NOT_LOOKED_AT = 'The secrets were not looked at: only the user of the agent may read them.'
 /** Shown where the settings name no device: the box draws its id on first start. */
 const DEVICE_NOT_DRAWN = 'drawn-on-first-start'
 
@@ -15,10 +16,13 @@ export const check: Command = {
   options: { values: { value: 'FILE', summary: "the box's own values, for { var: NAME }" } },
   async run(context) {
     try {
-      const checked = await readChecked(context, context.args[0] as string)
+      const { readSettings } = await import('../settings/read.ts')
+      const { lookAtSecrets } = await import('../settings/secrets.ts')
+      const secrets = await lookAtSecrets(context.dir, context.env)
+      const checked = await readSettings(context.args[0] as string, { ...(await surroundings(context)), secrets })
       if (context.json)
         await document(context, { ok: true, problems: [], notInForce: checked.notInForce, issues: checked.issues })
-      else await lines(context.out, page(context, checked))
+      else await lines(context.out, [...page(context, checked), ...(secrets.isSealed ? [NOT_LOOKED_AT] : [])])
       return DONE
     } catch (error) {
       if (!(error instanceof BadInput) || !context.json) throw error
@@ -31,21 +35,24 @@ export const check: Command = {
 /** The settings of a file with the secrets of the data directory. */
 export async function readChecked(context: CommandContext, file: string): Promise<CheckedSettings> {
   const { readSettings } = await import('../settings/read.ts')
-  return readSettings(file, await surroundings(context))
+  return readSettings(file, await withSecrets(context))
 }
 
 /** As the settings of a file would be, were this its text. */
 export async function checkedText(context: CommandContext, text: string, file: string): Promise<CheckedSettings> {
   const { checkText } = await import('../settings/read.ts')
-  return checkText(text, file, await surroundings(context))
+  return checkText(text, file, await withSecrets(context))
+}
+
+async function withSecrets(context: CommandContext) {
+  const { openSecrets } = await import('../settings/secrets.ts')
+  return { ...(await surroundings(context)), secrets: await openSecrets(context.dir, context.env) }
 }
 
 async function surroundings(context: CommandContext) {
-  const { openSecrets } = await import('../settings/secrets.ts')
   const { values } = context.options
   return {
     schemas: await context.parts.schemas(),
-    secrets: await openSecrets(context.dir, context.env),
     deviceId: DEVICE_NOT_DRAWN,
     ...(typeof values === 'string' && { valuesFile: values }),
   }

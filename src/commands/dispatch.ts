@@ -13,6 +13,11 @@ import { lines, painter, printable, remedyLines } from './text.ts'
 
 const DATA_DIR = '/data'
 
+export interface CliEvent {
+  readonly what: string
+  readonly detail: Readonly<Record<string, string>>
+}
+
 export interface Surroundings {
   readonly out: Output
   readonly err: Output
@@ -20,6 +25,8 @@ export interface Surroundings {
   readonly signal: AbortSignal
   readonly parts: Parts
   readonly version: string
+  /** Into the list of what was done on the box of a data directory; absent: whoever calls does it. */
+  audit?(dir: string, event: CliEvent): Promise<void>
   /** That of a data directory, or of another box. */
   agent(dir: string, box?: BoxPlace): AgentApi
 }
@@ -91,7 +98,22 @@ async function runParsed(command: Command, rest: readonly string[], around: Surr
   const context = contextOf(positionals, values, around)
   if (command.role === 'local' && values.box !== undefined)
     throw usage(command.name, 'runs on this machine only: --box is not for it')
-  return command.run(context)
+  const isOurs = command.operation?.audited !== undefined && values.box === undefined
+  return isOurs ? audited(command, context, around) : command.run(context)
+}
+
+/** What is an event on the page is one here: also what goes past the panel. */
+async function audited(command: Command, context: CommandContext, around: Surroundings): Promise<number> {
+  const tell = (outcome: string) =>
+    around.audit?.(context.dir, { what: command.name, detail: { outcome, words: context.args.join(' ') } })
+  try {
+    const status = await command.run(context)
+    await tell(status === DONE ? 'done' : 'failed')
+    return status
+  } catch (error) {
+    await tell(error instanceof Unreachable ? `failed: ${error.code}` : 'failed')
+    throw error
+  }
 }
 
 type Values = CommandContext['options']

@@ -6,6 +6,7 @@ import { certificateRenew } from './certificate-renew.ts'
 import { certificateReplace } from './certificate-replace.ts'
 import { certificateRequestCommand } from './certificate-request.ts'
 import { certificateShow } from './certificate-show.ts'
+import { clockServers } from './clock-servers.ts'
 import { clockSet } from './clock-set.ts'
 import { console } from './console.ts'
 import { diagnostics } from './diagnostics.ts'
@@ -96,6 +97,7 @@ export const COMMANDS: readonly Command[] = [
   networkConfirm,
   networkRevert,
   clockSet,
+  clockServers,
   certificateShow,
   certificateRenew,
   certificateReplace,

@@ -1,18 +1,19 @@
 // An address of a port, in force at once and taken back by itself: whoever cuts the branch that he sits on is let down again.
 import { z } from 'zod'
 import { CONFIRM_MS_MAX, CONFIRM_MS_MIN } from '../core/bounds.ts'
+import type { AgentApi } from '../core/agent-api.ts'
 import type { NetworkPort } from '../core/host.ts'
 import { BadInput } from '../core/errors.ts'
 import { DURATION_ALLOWED, parseDurationMs } from '../core/units.ts'
 import type { Command, CommandContext } from './command.ts'
 import { DONE } from './command.ts'
 import { networkPage } from './network-show.ts'
-import { portsOf } from './network-settings.ts'
 import { operation } from './operation.ts'
 import { networkNow, networkPort } from './shapes/network.ts'
 import { document, lines } from './text.ts'
 
 const CONFIRM_MS = 120_000
+const ZONES = ['plant', 'uplink', 'service'] as const
 
 const apply = operation({
   name: 'network apply',
@@ -25,18 +26,17 @@ const apply = operation({
   output: networkNow,
   audited: ['ports', 'confirmWithinMs'],
   async run({ ports, confirmWithinMs }, { agent, host, by }) {
-    const wanted = ports ?? portsOf((await agent.settings()).text)
-    if (wanted.length > 0) return host.networkApply({ ports: wanted, confirmWithinMs, by })
-    throw new BadInput([{ where: 'network.ports', text: 'the settings name no port with an address' }])
+    return host.networkApply({ ports: ports ?? (await portsSaid(agent)), confirmWithinMs, by })
   },
 })
 
 export const networkSet: Command = {
   name: 'network set',
   role: 'local',
-  summary: 'an address of a port, taken back unless it is confirmed in time',
-  arguments: ['INTERFACE', 'ADDRESS'],
+  summary: 'an address of a port, or what the settings say of all; taken back unless it is confirmed in time',
+  arguments: ['[INTERFACE]', '[ADDRESS]'],
   options: {
+    zone: { value: 'ZONE', summary: 'plant, uplink or service; as it is where it is missing' },
     gateway: { value: 'ADDRESS', summary: 'the way out' },
     dns: { value: 'ADDRESSES', summary: 'name servers, a comma between' },
     within: { value: 'DURATION', summary: 'taken back after it, 120s where it is missing' },
@@ -44,18 +44,31 @@ export const networkSet: Command = {
   operation: apply,
   async run(context) {
     const host = await context.parts.connectHost(context.dir)
-    const now = await host.networkApply({ ports: [portOf(context)], confirmWithinMs: withinOf(context), by: 'cli' })
+    const ports = context.args.length > 0 ? [portOf(context)] : await portsSaid(context.agent)
+    const now = await host.networkApply({ ports, confirmWithinMs: withinOf(context), by: 'cli' })
     if (context.json) await document(context, now)
     else await lines(context.out, networkPage(now))
     return DONE
   },
 }
 
+/** The box's own values filled in. */
+async function portsSaid(agent: AgentApi): Promise<readonly NetworkPort[]> {
+  const { ports } = (await agent.settings()).system
+  if (ports.length > 0) return ports
+  const remedy = 'name one under network.ports, or say it here: holdfast network set INTERFACE ADDRESS'
+  throw new BadInput([{ where: 'network.ports', text: 'the settings name no port with an address', remedy }])
+}
+
 function portOf({ args, options }: CommandContext): NetworkPort {
-  const [name = '', address = ''] = args
+  const [name = '', address] = args
+  if (address === undefined) throw new BadInput([{ where: 'network set', text: 'ADDRESS is missing' }])
   const { gateway, dns } = options
+  const zone = ZONES.find((it) => it === options['zone'])
+  if (options['zone'] !== undefined && !zone) throw new BadInput([{ where: '--zone', text: `must be ${ZONES.join(', ')}` }])
   return {
     interface: name,
+    ...(zone && { zone }),
     address,
     ...(typeof gateway === 'string' && { gateway }),
     ...(typeof dns === 'string' && { dns: dns.split(',') }),

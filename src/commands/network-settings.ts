@@ -25,19 +25,18 @@ function entryOf({ interface: name, zone = 'uplink', address, gateway, dns }: Ne
   return { interface: name, zone, address, ...(gateway && { gateway }), ...(dns && { dns }) }
 }
 
-/** Ports of a text whose addresses can be set: modems and Wi-Fi without one are left out. */
-export function portsOf(text: string): NetworkPort[] {
-  const { network } = (parseDocument(text).toJS() ?? {}) as { network?: { ports?: Partial<NetworkPort>[] } }
-  return (network?.ports ?? []).flatMap(({ interface: name, zone, address, gateway, dns }) =>
-    name === undefined || address === undefined
-      ? []
-      : [{ interface: name, address, ...(zone && { zone }), ...(gateway && { gateway }), ...(dns && { dns }) }],
-  )
-}
-
 /** The settings say what is in force: a change with its own line in the history. */
 export async function intoSettings(agent: AgentApi, ports: readonly NetworkPort[], by: string): Promise<void> {
   const now = await agent.settings()
-  const text = ports.reduce(withPort, now.text)
+  // What they say already stays as it is written: a box's own value is no address.
+  const news = ports.filter((port) => !now.system.ports.some((it) => isSame(it, port)))
+  const text = news.reduce(withPort, now.text)
   if (text !== now.text) await agent.settingsApply({ text, base: now.revision, by, note: 'network' })
+}
+
+/** Who sets an address alone says nothing of the zone. */
+function isSame(said: NetworkPort, port: NetworkPort): boolean {
+  const facts = ({ interface: name, zone, address, gateway, dns = [] }: NetworkPort) =>
+    [name, port.zone && zone, address, gateway, ...dns].join(' ')
+  return facts(said) === facts(port)
 }

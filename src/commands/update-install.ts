@@ -4,7 +4,7 @@ import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { BadInput, Unreachable } from '../core/errors.ts'
-import type { UpdateApi, UpdateStatus } from '../core/update.ts'
+import type { UpdateApi, UpdatePhase, UpdateStatus } from '../core/update.ts'
 import type { Command, CommandContext } from './command.ts'
 import { DONE, FAILED } from './command.ts'
 import { operation } from './operation.ts'
@@ -16,6 +16,8 @@ import { jobText } from './update-page.ts'
 
 const PIECE_BYTES = 3_000_000
 const LOOK_MS = 500
+/** A box starts anew, and its updater, in less. */
+export const UPDATER_AWAY_MS_MAX = 120_000
 
 const install = operation({
   name: 'update install',
@@ -93,15 +95,24 @@ async function handOver(file: string, updater: UpdateApi, progress: Progress): P
   }
 }
 
-/** Until the box starts anew, or the update is over. */
+/** Until the box starts anew, or the update is over. An updater that goes away meanwhile is waited for: it goes on where it was. */
 async function follow(context: CommandContext, updater: UpdateApi, progress: Progress): Promise<number> {
+  let phase: UpdatePhase | undefined
+  let goneSince: number | undefined
   for (;;) {
     const now = await updater.status().catch((error: unknown) => {
-      // It went down with the box.
       if (error instanceof Unreachable) return undefined
       throw error
     })
-    if (!now?.job || now.job.phase === 'reboot') return end(context, now)
+    if (!now) {
+      goneSince ??= performance.now()
+      if (performance.now() - goneSince > UPDATER_AWAY_MS_MAX) throw goneAway(phase)
+      await sleep(LOOK_MS, undefined, { signal: context.signal })
+      continue
+    }
+    goneSince = undefined
+    phase = now.job?.phase
+    if (!now.job || now.job.phase === 'reboot') return end(context, now)
     if (now.job.wait && now.job.wait.code !== 'rest') {
       if (context.json) await document(context, now)
       else await lines(context.out, [jobText(now.job)])
@@ -112,9 +123,14 @@ async function follow(context: CommandContext, updater: UpdateApi, progress: Pro
   }
 }
 
-async function end(context: CommandContext, now: UpdateStatus | undefined): Promise<number> {
-  if (context.json && now) await document(context, now)
-  if (!now || now.job) {
+function goneAway(phase: UpdatePhase | undefined): Unreachable {
+  const text = `the updater has not answered for ${UPDATER_AWAY_MS_MAX / 1000} s; it was last seen in phase ${phase ?? 'none'}`
+  return new Unreachable('updater-gone', text, { remedy: 'holdfast update status says how it ended, once it answers again' })
+}
+
+async function end(context: CommandContext, now: UpdateStatus): Promise<number> {
+  if (context.json) await document(context, now)
+  if (now.job) {
     if (!context.json) await lines(context.out, ['installed; the box starts anew with it'])
     return DONE
   }

@@ -15,6 +15,8 @@ export const VALUE_BYTES_MAX = 256_000
 /** Intervals in one position, all streams together, and its bytes (Kafka's offset metadata). */
 export const POSITION_INTERVALS_MAX = 64
 export const POSITION_BYTES_MAX = 4_096
+/** Boxes that have this one as their uplink: the streams of each take their place in the position. */
+export const BOXES_MAX = 12
 /** Linux: a socket's path. */
 export const SOCKET_PATH_BYTES_MAX = 107
 /** Readings a pushed-to source (OPC UA, MQTT QoS 0) may hold while the disk is slow. */

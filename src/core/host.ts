@@ -16,6 +16,18 @@ export interface InterfaceNow {
   /** `10.20.1.5/24`, those of one link alone left out. */
   readonly addresses: readonly string[]
   readonly gateway: string | null
+  /** Of Wi-Fi and of a modem. */
+  readonly radio?: RadioNow | undefined
+}
+
+export interface RadioNow {
+  readonly kind: 'wifi' | 'modem'
+  /** As ModemManager has it: `connected`, `searching`, `locked` … */
+  readonly state: string | null
+  /** Whose network it is. */
+  readonly network: string | null
+  /** 0 to 1; null: nobody knows. */
+  readonly signal: number | null
 }
 
 export interface NetworkNow {

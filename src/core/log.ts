@@ -100,6 +100,8 @@ export interface NextRequest {
   readonly readingsMax: number
   /** Where the backlog lane begins; absent: 'oldest-first'. Gap records always go oldest first. */
   readonly backlog?: 'oldest-first' | 'newest-first'
+  /** Each stream in the order of its numbers: live goes on where the uplink's last number ends. */
+  readonly isInOrder?: boolean
   /** Classes of which one of these uplinks is enough: what another one has is not handed out, what another one may have is marked. */
   readonly anyOf?: { readonly classes: readonly string[]; readonly uplinks: readonly string[] }
 }

@@ -1,4 +1,5 @@
 // What an operator sees and changes: settings with their history, names of secrets, the last value of each tag, the lines of the ledger.
+import type { NetworkPort } from './host.ts'
 import type { Quality, Micros, Value, ValueKind } from './reading.ts'
 import type { LossAction } from './log.ts'
 import type { Form } from './stream.ts'
@@ -79,6 +80,14 @@ export interface SettingsNow {
   readonly pending: PendingChange | null
   /** Keys that are set and do nothing yet. */
   readonly notInForce: readonly { readonly path: string; readonly line: number; readonly text: string }[]
+  readonly system: SystemAsked
+}
+
+/** What the settings ask of the system, the box's own values filled in: in force once somebody says so (network set, clock servers). */
+export interface SystemAsked {
+  /** Those with an address. */
+  readonly ports: readonly NetworkPort[]
+  readonly timeServers: readonly string[]
 }
 
 export interface PendingChange {

@@ -1,6 +1,7 @@
 // Settings as the agent uses them: checked, defaults filled in, units gone (ms, bytes), secrets and variables still by name until resolved.
 // The YAML file and its schema are src/settings' business; the part that a protocol or an uplink kind owns is `unknown` here and typed there.
 
+import type { BoxesSettings } from './boxes.ts'
 import type { ReportRule } from './report-rule.ts'
 import type { LadderStep } from './retention.ts'
 import type { RuleSettings } from './rule.ts'
@@ -17,6 +18,8 @@ export interface Settings {
   readonly failoverAfterMs: number
   /** By class; every class has an entry. */
   readonly delivery: Readonly<Record<string, DeliveryRule>>
+  /** Absent: no other box comes in. */
+  readonly boxes?: BoxesSettings | undefined
   /** Absent: nothing is given out by hand. */
   readonly export?: ExportSettings | undefined
 }
@@ -69,6 +72,8 @@ export interface UplinkSettings {
   /** Share of a transaction that live readings may always have, 0 to 1. */
   readonly liveShare: number
   readonly backlog: 'oldest-first' | 'newest-first'
+  /** Its kind takes each stream in the order of its numbers: no live lane ahead of what is older. Absent: in any order. */
+  readonly isInOrder?: boolean | undefined
   readonly records: 'readings' | 'blocks'
   readonly encoding: Encoding
   /** The first that is up, in its window and within budget carries each class; absent: whatever way the system has. */

@@ -1,5 +1,6 @@
 // What `status --json` holds: the contract of product.md. Times in microseconds since 1970 UTC unless the name has a unit.
 import type { Wait } from './admission.ts'
+import type { BoxReport } from './boxes.ts'
 import type { ClockTrust } from './clock.ts'
 import type { RulesReport } from './rule.ts'
 import type { DeliveryRule } from './settings.ts'
@@ -17,6 +18,8 @@ export interface Status {
   readonly classes: readonly ClassReport[]
   readonly sources: readonly SourceReport[]
   readonly uplinks: readonly UplinkReport[]
+  /** Other boxes that have this one as their uplink; absent: none may. */
+  readonly boxes?: readonly BoxReport[]
   /** Absent: the settings have no rules. */
   readonly rules?: RulesReport
   readonly issues: readonly Issue[]

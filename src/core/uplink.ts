@@ -13,6 +13,8 @@ export interface UplinkBatch {
   readonly maybeDuplicate: readonly StreamRange[]
   /** What this transaction's position goes past and others have: told by records of action `elsewhere`. Absent: nothing. */
   readonly elsewhere?: readonly StreamRange[]
+  /** What the position has beyond the one before, with the holes between the slices; absent where whoever sends does not say. */
+  readonly ranges?: readonly StreamRange[]
   /** When set, a checkpoint record goes along that describes `position` (what `verify` works from). */
   readonly checkpoint?: Checkpoint
 }

@@ -27,6 +27,10 @@ export interface Events {
   /** As far as there is room: of so many bytes in the journal. What every uplink has already is not kept. Inside a transaction. */
   take(offer: LogEvents, room: number, deliveredOf: (stream: StreamRow) => Intervals): void
   next(list: string): number
+  /** Whether these find room beside those that are held. */
+  hasRoom(rows: readonly LogEvent[]): boolean
+  /** Of another box's list; what every uplink has already is not kept. Inside a transaction. */
+  add(stream: StreamRow, rows: readonly LogEvent[], deliveredOf: (stream: StreamRow) => Intervals): void
   /** Every uplink has these. Inside a transaction. */
   forget(stream: StreamRow, delivered: Intervals): void
 }
@@ -56,6 +60,16 @@ export function openEvents(db: Journal, streams: Streams): Events {
         stream.next = sequence + 1
         stream.dirty = true
       }
+    },
+    hasRoom(rows) {
+      const now = held.get() ?? { count: 0, bytes: 0 }
+      const bytes = rows.reduce((sum, it) => sum + Buffer.byteLength(it.text) + ROW_BYTES, 0)
+      return rows.length === 0 || (now.count + rows.length <= EVENTS_MAX && now.bytes + bytes <= EVENTS_BYTES_MAX)
+    },
+    add(stream, rows, deliveredOf) {
+      const delivered = deliveredOf(stream)
+      for (const { sequence, text } of rows)
+        if (!contains(delivered, sequence, sequence + 1)) insert.run(stream.id, sequence, text, crc32(text))
     },
     forget(stream, delivered) {
       for (const { from, to } of delivered) forget.run(stream.id, from, to)

@@ -13,7 +13,6 @@ import type { Interval, Intervals } from '../core/intervals.ts'
 import { difference, withInterval } from '../core/intervals.ts'
 import type { LedgerRow, LossAction, NextRequest, Taken } from '../core/log.ts'
 import type { Form, Stream, StreamIntervals, StreamRange } from '../core/stream.ts'
-import { streamOf } from '../core/stream.ts'
 import type { LogEvent } from '../core/events.ts'
 import type { Journal } from './journal.ts'
 import type { DamagedPlace, Out, Room, Walk } from './lane-walk.ts'
@@ -63,7 +62,7 @@ const EVENT_BYTES = 400
 export function createLanes(db: Journal, stored: Stored, classes: readonly string[]): Lanes {
   const cursors = new Map<string, Map<string, Cursor>>()
   const restarts = new Map<string, StreamIntervals>()
-  /** By uplink: what it had of lists of events at its last restart. */
+  /** By uplink: what it had at its last restart, streams that this log had lost among it. */
   const known = new Map<string, StreamIntervals>()
   const doubts = new Map<string, readonly StreamRange[]>()
   /** Classes that were left out when an uplink last asked. */
@@ -92,7 +91,7 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
     let byStream = cursors.get(uplink)
     if (!byStream) cursors.set(uplink, (byStream = new Map()))
     let cursor = byStream.get(row.key)
-    // But for a list of events that the log had lost: the uplink knows better.
+    // But for a list of events, or another box's stream, that the log had lost: the uplink knows better.
     if (!cursor) byStream.set(row.key, (cursor = cursorAt(row, known.get(uplink)?.get(row.key) ?? [], false)))
     return cursor
   }
@@ -171,28 +170,29 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
   }
 
   /** The live lane begins at the heads, unless so many holes are open already that the position would outgrow its bound. */
-  function begin(uplink: string, delivered: StreamIntervals): void {
+  function begin({ uplink, isInOrder = false }: NextRequest, delivered: StreamIntervals): void {
     const rows = stored.streams()
-    const atHead = intervalsIn(delivered.values()) + rows.length <= POSITION_INTERVALS_MAX
+    const atHead = !isInOrder && intervalsIn(delivered.values()) + rows.length <= POSITION_INTERVALS_MAX
     cursors.set(uplink, new Map(rows.map((row) => [row.key, cursorAt(row, delivered.get(row.key) ?? [], atHead)])))
   }
 
   /** These classes may go again: what was handed out of them before, the uplink has, or its session would be over. */
-  function beginTurn(uplink: string, names: readonly string[]): void {
+  function beginTurn({ uplink, isInOrder = false }: NextRequest, names: readonly string[]): void {
     const byStream = cursors.get(uplink)
     if (!byStream || names.length === 0) return
     const open = [...byStream.values()].map(passed)
     for (const row of stored.streams()) {
       const before = byStream.get(row.key)
       if (!before || isOfRows(row) || !names.includes(row.class)) continue
-      const atHead = intervalsIn(open) + byStream.size <= POSITION_INTERVALS_MAX
+      const atHead = !isInOrder && intervalsIn(open) + byStream.size <= POSITION_INTERVALS_MAX
       byStream.set(row.key, cursorAt(row, passed(before), atHead))
     }
   }
 
-  function turns({ uplink, except }: NextRequest): void {
+  function turns(request: NextRequest): void {
+    const { uplink, except } = request
     beginTurn(
-      uplink,
+      request,
       (idle.get(uplink) ?? []).filter((it) => !except.includes(it)),
     )
     idle.set(uplink, except)
@@ -213,7 +213,7 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
       // One snapshot for heads and blocks: a number below the head without a block is then surely given up or delivered.
       db.transaction(() => {
         const first = restarts.get(request.uplink)
-        if (first) begin(request.uplink, first)
+        if (first) begin(request, first)
         restarts.delete(request.uplink)
         turns(request)
         for (const row of inOrder(request.lane === 'backlog' && request.backlog === 'newest-first')) {
@@ -227,7 +227,7 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
     },
     restart(uplink, delivered, inDoubt) {
       restarts.set(uplink, delivered)
-      known.set(uplink, new Map([...delivered].filter(([key]) => streamOf(key).form === 'event')))
+      known.set(uplink, delivered)
       doubts.set(uplink, inDoubt)
     },
     forget(uplink) {

@@ -33,7 +33,7 @@ interface OpenRow {
   to: number
 }
 
-export function loadLedger(db: Journal, streams: Streams): Ledger {
+export function loadLedger(db: Journal, streams: Streams, device: string): Ledger {
   const insert = db.prepare(
     'INSERT INTO ledger (stream, first, end, count, time_from, time_to, action, reason, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   )
@@ -97,7 +97,9 @@ export function loadLedger(db: Journal, streams: Streams): Ledger {
     publish(max) {
       for (const row of rows(max)) {
         const of = streams.byId(row.stream)
-        const gap = of.id < gapsFrom ? streams.current(of.class, 'gap') : streams.sibling(of, 'gap')
+        // Of another box's stream this box says it in its own name: the other's gap streams have numbers of the other.
+        const isOurs = of.device === device && of.id >= gapsFrom
+        const gap = isOurs ? streams.sibling(of, 'gap') : streams.current(of.class, 'gap')
         place.run(gap.id, gap.next++, row.id)
         gap.dirty = true
         unpublished--

@@ -30,6 +30,8 @@ export interface Periods {
   current(): number
   /** The period in which a batch took its times (`ReadingBatch.clock`); the present one where it does not say. */
   of(version: number | undefined): number
+  /** The period for times of other boxes that can be trusted so far. */
+  ofOthers(quality: SliceTime['quality']): number
   /** The clock stepped, or became trusted: a new period. Every step has to be told, in order. */
   step(state: ClockState): void
   /** A period or a shift waits for `save`: it should not wait for long, it is lost with the power. */
@@ -52,6 +54,9 @@ const SYNCHRONISED: SliceTime = { quality: 'synchronised', shiftUs: 0 }
 const RELATIVE: SliceTime = { quality: 'relative', shiftUs: 0 }
 /** A start within one boot reads the offset anew where the agent's own note of it is lost: what measuring may differ by. */
 const SAME_OFFSET_US_MAX = 1_000
+/** Times of other boxes, by how far they can be trusted: they are what they are, for good. Below all numbers of our own. */
+const OTHERS_PERIODS = { synchronised: -1, corrected: -2, relative: -3 } as const
+const OTHERS_BOOT = 'others'
 const COLUMNS = 'id, boot, trusted, offset_us, shift_us, begun_at, boot_us'
 
 /** Goes on with the last period if boot, trust and offset are the same, else begins one. */
@@ -60,7 +65,7 @@ export function loadPeriods(db: Journal, state: ClockState): Periods {
   const upsert = db.prepare(
     `INSERT INTO period (${COLUMNS}) VALUES (@id, @boot, @trusted, @offset_us, @shift_us, @begun_at, @boot_us) ON CONFLICT (id) DO UPDATE SET shift_us = excluded.shift_us`,
   )
-  const drop = db.prepare('DELETE FROM period WHERE id < ? AND boot <> ?')
+  const drop = db.prepare('DELETE FROM period WHERE id > 0 AND id < ? AND boot <> ?')
   const last = db.prepare(`SELECT ${COLUMNS} FROM period ORDER BY id DESC LIMIT 1`).get() as PeriodRow | undefined
   const ofBoot = db.prepare(`SELECT ${COLUMNS} FROM period WHERE boot = ? ORDER BY id`).all(state.bootId) as PeriodRow[]
   /** Of this boot: nobody knows their shift yet. */
@@ -68,7 +73,7 @@ export function loadPeriods(db: Journal, state: ClockState): Periods {
   /** The offset that was trusted last in this boot. */
   let trustedOffset = ofBoot.findLast((it) => it.trusted === 1)?.offset_us
   const dirty = new Map<number, PeriodRow>()
-  let nextId = (last?.id ?? 0) + 1
+  let nextId = Math.max(0, last?.id ?? 0) + 1
   let version = state.version
   let current = last && isSame(last, state) ? last : begin(state)
   const first = { id: current.id, version }
@@ -104,6 +109,11 @@ export function loadPeriods(db: Journal, state: ClockState): Periods {
   return {
     current: () => current.id,
     of: (wanted) => (wanted === undefined ? current.id : Math.min(current.id, first.id + Math.max(0, wanted - first.version))),
+    ofOthers(quality) {
+      const id = OTHERS_PERIODS[quality]
+      if (!rowOf(id)) dirty.set(id, othersRow(id, quality))
+      return id
+    },
     step(next) {
       if (next.version !== version + 1 || next.bootId !== state.bootId)
         throw new Error(`the clock's step ${next.version} follows on ${version}`)
@@ -127,6 +137,11 @@ export function loadPeriods(db: Journal, state: ClockState): Periods {
     },
     forget: (before) => void drop.run(before, state.bootId),
   }
+}
+
+function othersRow(id: number, quality: SliceTime['quality']): PeriodRow {
+  const trusted = quality === 'synchronised' ? 1 : 0
+  return { id, boot: OTHERS_BOOT, trusted, offset_us: 0, shift_us: quality === 'corrected' ? 0 : null, begun_at: 0, boot_us: 0 }
 }
 
 function isSame(row: PeriodRow, state: ClockState): boolean {

@@ -1,7 +1,6 @@
 // Ranges and intervals of positions: pure.
 import { difference, intersection } from '../core/intervals.ts'
 import type { StreamIntervals, StreamRange } from '../core/stream.ts'
-import { streamOf } from '../core/stream.ts'
 import type { Streams } from './streams.ts'
 
 export const rangesOf = (intervals: StreamIntervals): StreamRange[] =>
@@ -19,13 +18,18 @@ export function notDelivered(ranges: readonly StreamRange[], delivered: StreamIn
 }
 
 /** What the destination has and we did not know of, as far as this log knows the streams. */
-export function newRanges(there: StreamIntervals, here: StreamIntervals, streams: Streams): StreamRange[] {
+export function newRanges(
+  there: StreamIntervals,
+  here: StreamIntervals,
+  streams: Streams,
+  isOthers: (key: string) => boolean,
+): StreamRange[] {
   return [...there].flatMap(([key, intervals]) => {
     const stream = streams.byKey(key)
-    // A list of events may still offer what this log does not know of yet.
-    const isOfList = streamOf(key).form === 'event'
-    if (!stream && !isOfList) return []
-    const known = isOfList ? intervals : intersection(intervals, [{ from: 0, to: stream?.next ?? 0 }])
+    // They may still bring what this log does not know of yet.
+    const isOfOthers = isOthers(key)
+    if (!stream && !isOfOthers) return []
+    const known = isOfOthers ? intervals : intersection(intervals, [{ from: 0, to: stream?.next ?? 0 }])
     return difference(known, here.get(key) ?? []).map((it) => ({ stream: key, from: it.from, to: it.to }))
   })
 }

@@ -1,6 +1,7 @@
 // What each uplink has, what may be under way to it, and when a reading counts as delivered.
 // In memory at once; on disk with the next group commit. A lost local commit costs one read of the uplink's own position.
 import { exportOf, receiptOf } from '../core/airgap.ts'
+import { boxOf } from '../core/boxes.ts'
 import { OUTSTANDING_EPOCHS_MAX } from '../core/bounds.ts'
 import type { Intervals } from '../core/intervals.ts'
 import { contains, countOf, difference, intersection, union, withInterval } from '../core/intervals.ts'
@@ -51,6 +52,8 @@ export interface Positions {
   resumed(uplink: string): Resumed
   /** The number of the last transaction that is known to be committed. */
   told(uplink: string): number
+  /** What is kept of these streams under this name goes. */
+  forget(name: string, streams: readonly string[]): void
   /** Whether the destination knows of numbers that this log has not given out yet: the log was rolled back. */
   isAhead(position: Position): boolean
   /** Whether `save` has anything to do. */
@@ -79,6 +82,7 @@ export interface Had {
 }
 
 export interface PositionParts {
+  readonly device: string
   readonly db: Journal
   readonly streams: Streams
   readonly accounts: Accounts
@@ -90,6 +94,7 @@ export interface PositionParts {
 }
 
 export function loadPositions({
+  device,
   db,
   streams,
   accounts,
@@ -243,6 +248,7 @@ export function loadPositions({
   function endStreams(): void {
     const outstanding = outstandingEpochs()
     for (const raw of streams.all()) {
+      if (isStillSent(raw)) continue
       if (raw.form !== 'raw' || raw.epoch === streams.epoch() || streams.hasEnded(raw) || outstanding.has(raw.epoch)) continue
       const of = (form: Form) => streams.byKey(streamKey({ ...raw, form }))
       const gap = of('gap')
@@ -255,9 +261,17 @@ export function loadPositions({
     for (const state of states.values())
       for (const key of state.delivered.keys()) {
         const stream = streams.byKey(key)
-        // Streams of events are their lists', which may come back to a log that has lost them.
-        if (streamOf(key).form !== 'event' && (!stream || streams.hasEnded(stream))) state.delivered.delete(key)
+        if (stream ? streams.hasEnded(stream) && stream.form !== 'event' : !isOthers(key)) state.delivered.delete(key)
       }
+  }
+
+  /** Their numbers are not this log's: of a list of events, or of another box. Both may bring again what a log has lost. */
+  const isOthers = (key: string) => streamOf(key).form === 'event' || streamOf(key).device !== device
+
+  /** Another box that has this one as its uplink still speaks of it. */
+  function isStillSent(row: StreamRow): boolean {
+    if (row.device === device) return false
+    return [...states].some(([name, it]) => name.startsWith(boxOf('')) && it.delivered.has(row.key))
   }
 
   /** Epochs of which something left on a stick and no receipt came: while the position names them, a late import sees what is there. */
@@ -335,8 +349,7 @@ export function loadPositions({
     },
     isAhead: ({ delivered }) =>
       [...delivered].some(([key, intervals]) => {
-        // These numbers are their list's.
-        if (streamOf(key).form === 'event') return false
+        if (isOthers(key)) return false
         const stream = streams.byKey(key)
         // A stream of this epoch that we have not begun yet is ahead too.
         return stream === undefined ? streamOf(key).epoch === streams.epoch() : (intervals.at(-1)?.to ?? 0) > stream.next
@@ -354,7 +367,7 @@ export function loadPositions({
         if (state.isOpen) state.transaction += INTENT_TRANSACTIONS_MAX
       } else {
         const there = undecided.length > 0 || state.isOpen ? withoutHoles(position.delivered) : position.delivered
-        const news = newRanges(there, state.delivered, streams)
+        const news = newRanges(there, state.delivered, streams, isOthers)
         state.transaction = Math.max(state.transaction, position.transaction)
         for (const { stream, from, to } of news)
           state.delivered.set(stream, union(state.delivered.get(stream) ?? [], [{ from, to }]))
@@ -367,6 +380,10 @@ export function loadPositions({
       endStreamsDue = true
       state.intentDirty = true
       state.positionDirty = true
+    },
+    forget(name, keys) {
+      for (const it of keys) stateOf(name).delivered.delete(it)
+      if (keys.length > 0) endStreamsDue = true
     },
     told: (uplink) => stateOf(uplink).transaction,
     resumed(uplink) {

@@ -22,6 +22,7 @@ import type { StreamRow, Streams } from './streams.ts'
 export interface MarkParts {
   readonly db: Journal
   readonly dir: string
+  readonly device: string
   readonly streams: Streams
   readonly accounts: Accounts
   readonly catalogue: Catalogue
@@ -49,7 +50,19 @@ const REASON = 'rolled-back'
 export const MARK_PREFIX = 'heads:'
 const keyOf = (uplink: string) => MARK_PREFIX + uplink
 
-export function loadMarks({ db, dir, streams, accounts, catalogue, ledger, kindOf, uplinks, given, room }: MarkParts): Marks {
+export function loadMarks({
+  db,
+  dir,
+  device,
+  streams,
+  accounts,
+  catalogue,
+  ledger,
+  kindOf,
+  uplinks,
+  given,
+  room,
+}: MarkParts): Marks {
   const sql = {
     mark: db.prepare('SELECT value FROM meta WHERE key = ?').pluck(),
     agree: db.prepare('DELETE FROM meta WHERE key = ?'),
@@ -158,8 +171,8 @@ export function loadMarks({ db, dir, streams, accounts, catalogue, ledger, kindO
       if (!mark) return []
       return [...delivered].flatMap(([key, intervals]) => {
         const stream = streams.byKey(key)
-        // Numbers of events are their list's: no log gives them twice.
-        if (!stream || stream.form === 'event') return []
+        // Numbers of events are their list's, those of other boxes theirs: no log gives them twice.
+        if (!stream || stream.form === 'event' || stream.device !== device) return []
         const others = difference(intervals, given(uplink, stream))
         return (others.at(-1)?.to ?? 0) > (mark.get(stream.id) ?? 0) ? [stream] : []
       })

@@ -72,7 +72,7 @@ export function rebuild(db: Journal, old: OldJournal, found: FoundSegments, opti
     db.exec('UPDATE account SET stored = 0')
     const streams = loadStreams(db, options.device, NO_EPOCH)
     const accounts = loadAccounts(db, streams)
-    const ledger = loadLedger(db, streams)
+    const ledger = loadLedger(db, streams, options.device)
     const positions = loadPositions({
       db,
       streams,

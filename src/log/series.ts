@@ -4,14 +4,19 @@ import type { SeriesDescriptor, ValueKind } from '../core/reading.ts'
 import type { Journal } from './journal.ts'
 
 export interface SeriesTable {
-  /** The number of a series; a new one is on disk with the next commit. */
-  idOf(descriptor: SeriesDescriptor): number
+  /** The number of a series, of this box or another; a new one is on disk with the next commit. */
+  idOf(descriptor: SeriesDescriptor, device?: string): number
   kindOf(id: number): ValueKind
-  /** How many wait for `save`. */
-  unsaved(): number
+  /** Its times are the box's own. */
+  isBoxTime(id: number): boolean
+  /** What waits for `save` will take. */
+  unsavedBytes(): number
   /** Inside the commit's transaction. */
   save(): void
 }
+
+/** A series, with its entry in the index. */
+const ROW_BYTES = 300
 
 interface SeriesRow {
   readonly id: number
@@ -20,42 +25,48 @@ interface SeriesRow {
   readonly kind: ValueKind
   readonly unit: string | null
   readonly box_time: number
+  readonly device: string
 }
 
-const COLUMNS = 'id, tag, class, kind, unit, box_time'
+const COLUMNS = 'id, tag, class, kind, unit, box_time, device'
 
-const keyOf = (it: SeriesDescriptor) => `${it.kind}\0${it.class}\0${it.tag}\0${it.unit ?? ''}\0${it.boxTime ?? ''}`
+const keyOf = (it: SeriesDescriptor, device: string) =>
+  `${device}\0${it.kind}\0${it.class}\0${it.tag}\0${it.unit ?? ''}\0${it.boxTime ?? ''}`
 
 export function loadSeries(db: Journal, device: string, world: { now(): number }): SeriesTable {
   const ids = new Map<string, number>()
   const kinds = new Map<number, ValueKind>()
-  const added: LogSeries[] = []
+  const boxTimes = new Set<number>()
+  const added: (LogSeries & { readonly device: string })[] = []
   let nextId = 1
   const insert = db.prepare(
     'INSERT INTO series (id, device, tag, class, kind, unit, box_time, added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   )
   for (const row of db.prepare(`SELECT ${COLUMNS} FROM series`).all() as SeriesRow[]) {
-    ids.set(keyOf(descriptorOf(row)), row.id)
+    ids.set(keyOf(descriptorOf(row), row.device), row.id)
+    if (row.box_time === 1) boxTimes.add(row.id)
     kinds.set(row.id, row.kind)
     nextId = Math.max(nextId, row.id + 1)
   }
   return {
-    idOf(descriptor) {
-      const key = keyOf(descriptor)
+    idOf(descriptor, of = device) {
+      const key = keyOf(descriptor, of)
       let id = ids.get(key)
       if (id === undefined) {
         id = nextId++
         ids.set(key, id)
         kinds.set(id, descriptor.kind)
-        added.push({ ...descriptor, id })
+        if (descriptor.boxTime) boxTimes.add(id)
+        added.push({ ...descriptor, id, device: of })
       }
       return id
     },
     kindOf: (id) => kinds.get(id) as ValueKind,
-    unsaved: () => added.length,
+    isBoxTime: (id) => boxTimes.has(id),
+    unsavedBytes: () => added.length * ROW_BYTES,
     save() {
       for (const it of added)
-        insert.run(it.id, device, it.tag, it.class, it.kind, it.unit ?? null, it.boxTime ? 1 : 0, world.now())
+        insert.run(it.id, it.device, it.tag, it.class, it.kind, it.unit ?? null, it.boxTime ? 1 : 0, world.now())
       added.length = 0
     },
   }

@@ -14,6 +14,8 @@ export interface StreamRow extends Stream {
 export interface Streams {
   /** The stream of this device's present epoch; made when it is not there yet (its row is written by `save`). */
   current(className: string, form: Form): StreamRow
+  /** Any stream, of whatever box; made when it is not there yet. */
+  of(stream: Stream): StreamRow
   /** The stream of events of a list, which has no epoch of the log: the list's name stands in its place. */
   ofList(list: string, className: string): StreamRow
   /** The stream of the same epoch and class in another form. */
@@ -32,7 +34,11 @@ export interface Streams {
   save(nextOf: (row: StreamRow) => number | undefined): void
   /** The same for some forms: numbers of raw streams whose blocks are not written yet stay in memory. */
   saveForms(forms: readonly Form[]): void
+  /** The same for streams of other boxes: none of their blocks ever waits. */
+  saveOthers(): void
 }
+
+const plain = ({ device, epoch, class: name, form }: Stream): Stream => ({ device, epoch, class: name, form })
 
 export function loadStreams(db: Journal, device: string, presentEpoch: string): Streams {
   let epoch = presentEpoch
@@ -69,6 +75,7 @@ export function loadStreams(db: Journal, device: string, presentEpoch: string): 
   const find = (stream: Stream): StreamRow => keys.get(streamKey(stream)) ?? remember(stream, nextId, 0, true)
   return {
     current: (className, form) => find({ device, epoch, class: className, form }),
+    of: (stream) => find(plain(stream)),
     ofList: (list, className) => find({ device, epoch: list, class: className, form: 'event' }),
     sibling: (row, form) => find({ device: row.device, epoch: row.epoch, class: row.class, form }),
     byId(id) {
@@ -90,5 +97,6 @@ export function loadStreams(db: Journal, device: string, presentEpoch: string): 
     hasEnded: (row) => ended.has(row.id),
     save: (nextOf) => saveAll(() => true, nextOf),
     saveForms: (forms) => saveAll((row) => forms.includes(row.form)),
+    saveOthers: () => saveAll((row) => row.device !== device),
   }
 }

@@ -28,6 +28,8 @@ import { createGiven } from './given.ts'
 import { createIntake } from './intake.ts'
 import type { Change } from './change.ts'
 import { createChanges, damageOf } from './change.ts'
+import type { Others } from './others.ts'
+import { createOthers } from './others.ts'
 import { loadCatalogue } from './catalogue.ts'
 import type { Ready } from './choose.ts'
 import { choose, freshRow, readyBlock } from './choose.ts'
@@ -75,6 +77,8 @@ export interface Writer {
   told(uplink: string): number
   restart(uplink: string, position: Position | 'none', undecided?: readonly StreamRange[]): Resumed
   readonly given: Given
+  /** What other boxes send. */
+  readonly others: Others
   /** Takes events as far as there is room; says which number of the list is wanted next. */
   readonly takeEvents: ReturnType<typeof eventTaker>
   /** Gives the ledger's oldest new lines their places in the gap streams; says how many still have none. */
@@ -101,8 +105,6 @@ const PUBLISHED_ROWS_MAX = 1000
 const HELD_RETRY_MS = 20
 /** … and for a reader that is stuck. */
 const STUCK_RETRY_MS = 1000
-/** A series, with its entry in the index. */
-const ROW_BYTES = 300
 
 export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const { classes } = options
@@ -111,7 +113,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   makeBallast(options.dir, space.ballastBytes)
   const streams = loadStreams(db, options.device, presentEpoch(db, world.clock().bootId, world.randomEpoch))
   const accounts = loadAccounts(db, streams)
-  const ledger = loadLedger(db, streams)
+  const ledger = loadLedger(db, streams, options.device)
   const catalogue = loadCatalogue(db)
   const events = openEvents(db, streams)
   tidySegments(options.dir, catalogue)
@@ -141,6 +143,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   })
   const given = createGiven(positions, streams, () => commitForUplink())
   const marks = loadMarks({ ...options, ...books, kindOf: series.kindOf, given: given.of, room: pressure.journalRoom })
+  const others = createOthers({ ...options, ...books, events, series, periods, positions, pressure, world, change, mustWrite })
   const intake = createIntake(classes, series, periods.of, makeRoomIn)
   const { waiting } = intake
   /** Appends with parts in several classes: how many of them are still to be committed. */
@@ -248,7 +251,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     const bytes = readyBytes + due.reduce((sum, place) => sum + intake.of(place).bytes, 0)
     const held = bytes > 0 ? heldPlaces(bytes) : new Set<number>()
     for (const place of due) if (!held.has(place)) makeBlock(place)
-    const room = { room: pressure.journalRoom() - series.unsaved() * ROW_BYTES, share: space.commitBytesMax }
+    const room = { room: pressure.journalRoom() - series.unsavedBytes(), share: space.commitBytesMax }
     const { chosen, isShort } = choose(ready, held, room)
     const left = new Set(ready.filter((it) => !chosen.has(it)).map((it) => it.place))
     const places = due.filter((it) => !held.has(it) && !left.has(it))
@@ -412,6 +415,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       return positions.resumed(uplink)
     },
     given,
+    others,
     takeEvents: eventTaker({ events, positions, pressure, change, told: () => world.durable([], ledger.unpublished()) }),
     publish() {
       if (ledger.unpublished() > 0 && pressure.canWrite()) change(() => ledger.publish(PUBLISHED_ROWS_MAX))

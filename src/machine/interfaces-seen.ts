@@ -2,24 +2,27 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import type { InterfaceNow } from '../core/host.ts'
+import type { InterfaceNow, RadioNow } from '../core/host.ts'
+import { wifiNow } from './radio.ts'
 
 const SYSFS = '/sys/class/net'
 
 export function interfacesSeen(): InterfaceNow[] {
   const known = networkInterfaces()
   const gateways = defaultGateways()
-  return readdirSync(SYSFS)
+  const names = readdirSync(SYSFS)
     .filter((name) => name !== 'lo' && isPort(name))
     .toSorted()
-    .map((name) => ({
-      name,
-      // Some drivers (tunnels, modems) never say more than unknown.
-      up: ['up', 'unknown'].includes(read(name, 'operstate')),
-      mac: read(name, 'address'),
-      addresses: (known[name] ?? []).filter((it) => !it.address.startsWith('fe80:')).map((it) => it.cidr ?? it.address),
-      gateway: gateways.get(name) ?? null,
-    }))
+  const radios = wifiNow(names)
+  return names.map((name) => ({
+    name,
+    // Some drivers (tunnels, modems) never say more than unknown.
+    up: ['up', 'unknown'].includes(read(name, 'operstate')),
+    mac: read(name, 'address'),
+    addresses: (known[name] ?? []).filter((it) => !it.address.startsWith('fe80:')).map((it) => it.cidr ?? it.address),
+    gateway: gateways.get(name) ?? null,
+    ...(radios.has(name) && { radio: radios.get(name) as RadioNow }),
+  }))
 }
 
 /** Of resolved where it runs: its own file names those that it asks, the system's names only itself. */

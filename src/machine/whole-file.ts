@@ -1,6 +1,6 @@
 // A small file that is replaced: the old text or the new one, whatever happens.
 import { constants } from 'node:fs'
-import { open, rename } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Root writes into folders of others: a link that somebody laid there is not followed. */
@@ -12,6 +12,10 @@ export async function writeWhole(path: string, text: string, mode = 0o644): Prom
   try {
     await file.writeFile(text)
     await file.sync()
+  } catch (error) {
+    // A disk that is full must not keep half of it.
+    await rm(`${path}.new`, { force: true }).catch(() => undefined)
+    throw error
   } finally {
     await file.close()
   }

@@ -29,7 +29,7 @@ export interface Pair {
   readonly backlog: Taken
 }
 
-export type LaneSettings = Pick<UplinkSettings, 'liveShare' | 'backlog'>
+export type LaneSettings = Pick<UplinkSettings, 'liveShare' | 'backlog' | 'isInOrder'>
 
 export interface TakeParts {
   readonly uplink: string
@@ -53,7 +53,14 @@ export function taker({ uplink, log, clock, admission, lanes, anyOf, link, rowsM
     const most = admitted.bytesMax === Infinity ? Infinity : rowsMax(admitted.bytesMax)
     const rate = { ...link(), readingsMax: Math.min(link().readingsMax, most) }
     const bytesMax = TAKE_BYTES_MAX * (link().readingsMax / READINGS_MAX)
-    const request = { uplink, except, bytesMax, backlog: lanes.backlog, ...(anyOf ? { anyOf } : {}) }
+    const request = {
+      uplink,
+      except,
+      bytesMax,
+      backlog: lanes.backlog,
+      ...(lanes.isInOrder && { isInOrder: true }),
+      ...(anyOf ? { anyOf } : {}),
+    }
     const live = await log.next({ ...request, lane: 'live', readingsMax: rate.readingsMax })
     const has = rowsOf({ live, backlog: NOTHING })
     if (has > 0) liveAt = clock.monotonic()

@@ -266,7 +266,7 @@ async function run(
         readings = readingsOf(pair.live) + readingsOf(pair.backlog)
         started = clock.monotonic()
         const checkpoint = reason ? { reason, streams: await log.heads() } : undefined
-        const sent = send(uplink, pair, resumed, position, checkpoint, signal)
+        const sent = send(uplink, pair, resumed, { ranges, position, checkpoint }, signal)
         // The next one is read while this one is under way.
         ahead = take()
         ahead.catch(() => {})
@@ -297,8 +297,7 @@ function send(
   uplink: Uplink,
   { live, backlog }: Pair,
   resumed: Resumed,
-  position: Position,
-  checkpoint: Checkpoint | undefined,
+  { ranges, position, checkpoint }: { ranges: readonly StreamRange[]; position: Position; checkpoint: Checkpoint | undefined },
   signal: AbortSignal,
 ): Promise<readonly Refusal[]> {
   // A stop that came meanwhile: an abort that is over already would be heard by nobody.
@@ -307,6 +306,7 @@ function send(
     slices: [...live.slices, ...backlog.slices],
     series: new Map([...live.series, ...backlog.series]),
     maybeDuplicate: [...resumed.inDoubt, ...(live.maybeDuplicate ?? []), ...(backlog.maybeDuplicate ?? [])],
+    ranges,
     elsewhere: [...(live.elsewhere ?? []), ...(backlog.elsewhere ?? [])],
   }
   return uplink.send(checkpoint ? { ...batch, checkpoint } : batch, position, signal)

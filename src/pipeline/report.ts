@@ -1,5 +1,6 @@
 // What `status` shows, put together from what each part says of itself.
 import type { Wait } from '../core/admission.ts'
+import type { BoxReport } from '../core/boxes.ts'
 import type { RulesReport } from '../core/rule.ts'
 import type { Settings } from '../core/settings.ts'
 import type { Source } from '../core/source.ts'
@@ -44,6 +45,8 @@ export interface Parts {
   readonly rules?: RulesReport | undefined
   /** Whose turn it is with a class; undefined: it does not go by turns. */
   readonly turn: (className: string) => Turn | undefined
+  /** Other boxes that have this one as their uplink; absent: none may. */
+  readonly boxes?: readonly BoxReport[] | undefined
 }
 
 /** What the log says of itself. */
@@ -94,6 +97,7 @@ export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: St
     classes: classes.map((it) => ({ ...it, delivery: deliveryStatus(it, parts, now) })),
     sources,
     uplinks,
+    ...(parts.boxes && { boxes: parts.boxes }),
     ...(parts.rules && { rules: parts.rules }),
     issues,
   }

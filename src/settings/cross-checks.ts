@@ -34,6 +34,7 @@ export function crossChecks(
     ...unknownClasses(file),
     ...unknownUplinks(file),
     ...exportUplink(file),
+    ...boxesAllowed(file),
     ...classChecks(file, LOG_BYTES_MIN, readingBytesMax),
     ...linkChecks(file),
     ...expressionChecks(file, expressionProblem),
@@ -141,6 +142,21 @@ function exportUplink(file: Readonly<Record<string, unknown>>): Found[] {
       text: `must have the key uplink: which uplink's lack is given out; there are: ${known.join(', ') || 'none'}`,
     },
   ]
+}
+
+/** Which boxes may come in: each once, and never this one. */
+function boxesAllowed(file: Readonly<Record<string, unknown>>): Found[] {
+  const entries = listOf(mapOf(file.boxes).allow)
+  const named = entries.flatMap((it, n): { name: string; path: Path }[] => {
+    const { device, behind } = mapOf(it)
+    const path = ['boxes', 'allow', n]
+    const own = typeof device === 'string' ? [{ name: device, path: [...path, 'device'] }] : []
+    const others = listOf(behind).map((one, i) => ({ name: String(one), path: [...path, 'behind', i] }))
+    return [...own, ...others]
+  })
+  const { id } = mapOf(file.device)
+  const self = named.filter((it) => it.name === id).map(({ path }) => ({ path, text: `"${id}" is this box itself` }))
+  return [...self, ...twice('box', named)]
 }
 
 function missingSecrets(tree: Tree, secrets: SecretStore): Found[] {

@@ -21,9 +21,14 @@ interface Rule {
 const RULES: readonly Rule[] = [
   {
     at: ['network'],
-    text: 'addresses stand here and are put in force by network apply; Wi-Fi, modem and service port stay as they are',
+    text:
+      'addresses and zones of ports come in force when somebody says so: holdfast network set, or the page (Network, Put in force); ' +
+      'a port without an address keeps the zone of its place; Wi-Fi, modem and service port stay as they are',
   },
-  { at: ['time'], text: 'the clock of the system stays as it is' },
+  {
+    at: ['time'],
+    text: 'time servers come in force when somebody says so: holdfast clock servers, or the page (Network, Time servers)',
+  },
 ]
 
 export function notInForce(tree: Tree): NotInForce[] {

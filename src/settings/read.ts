@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Problem } from '../core/errors.ts'
 import { BadInput } from '../core/errors.ts'
+import type { SystemAsked } from '../core/operator.ts'
 import type { LadderStep } from '../core/retention.ts'
 import type { DeliveryRule, Settings } from '../core/settings.ts'
 import type { Issue } from '../core/status.ts'
@@ -31,6 +32,7 @@ export interface CheckedSettings {
   readonly notInForce: readonly NotInForce[]
   /** What is allowed and still worth a warning: links without protection. */
   readonly issues: readonly Issue[]
+  readonly system: SystemAsked
   /** Which secrets stand where. */
   readonly secrets: readonly SecretUse[]
 }
@@ -111,6 +113,7 @@ export function parseSettings(text: string, file: string, context: SettingsConte
     settings: toSettings(data, context.deviceId),
     notInForce: notInForce(tree),
     issues: [...insecureLinks(tree), ...weakGuarantees(tree)],
+    system: systemAsked(data),
     secrets: [...tree.secrets].map(([path, { name }]) => ({ name, path })),
   }
 }
@@ -174,8 +177,17 @@ function toSettings(file: SettingsFile, deviceId: string): Settings {
     uplinks: file.uplinks,
     failoverAfterMs: file.failoverAfter,
     delivery: Object.fromEntries(file.classes.map((it) => [it.name, (file.delivery[it.name] ?? 'all-uplinks') as DeliveryRule])),
+    ...(file.boxes && { boxes: file.boxes }),
     ...(file.export && { export: { ...file.export, uplink: file.export.uplink ?? (file.uplinks[0]?.name as string) } }),
   }
+}
+
+/** Modems and Wi-Fi without an address are left out. */
+function systemAsked({ network, time }: SettingsFile): SystemAsked {
+  const ports = (network?.ports ?? []).flatMap(({ interface: name, zone, address, gateway, dns }) =>
+    address === undefined ? [] : [{ interface: name, zone, address, ...(gateway && { gateway }), ...(dns && { dns }) }],
+  )
+  return { ports, timeServers: time?.servers ?? [] }
 }
 
 function ladderStep({ offlineFor, filledTo, keep }: NonNullable<SettingsFile['classes'][number]['ladder']>[number]): LadderStep {

@@ -1,7 +1,7 @@
 // The settings file as one zod schema: every key of the file, whether its feature is built or not (see not-in-force.ts).
 // What a protocol or a kind of uplink owns is handed in. Units are gone in what it yields: ms, bytes, shares from 0 to 1.
 import { z } from 'zod'
-import { LOG_BYTES_MIN } from '../core/bounds.ts'
+import { BOXES_MAX, LOG_BYTES_MIN } from '../core/bounds.ts'
 import type { Encoding } from '../core/settings.ts'
 import { BYTES_ALLOWED, DURATION_ALLOWED, PERCENT_ALLOWED, parseBytes, parseDurationMs, parsePercent } from '../core/units.ts'
 import { parseTimes } from '../core/times.ts'
@@ -16,6 +16,8 @@ import { rulesSchema } from './rules.ts'
 export interface SettingsSchemas {
   readonly protocols: Readonly<Record<string, z.ZodType>>
   readonly uplinkKinds: Readonly<Record<string, z.ZodType>>
+  /** Kinds that take each stream in the order of its numbers. */
+  readonly uplinksInOrder?: readonly string[]
   /** Of a log.bytesMax, what readings may take: the rest is the log's own. */
   readonly readingBytesMax: (bytesMax: number) => number
   readonly expressionProblem: ExpressionProblem
@@ -178,6 +180,44 @@ const byHand = z.strictObject({
   uplink: name.optional(),
 })
 
+const pemText = (what: string) =>
+  z.string().regex(new RegExp(`-----BEGIN [A-Z ]*${what}-----`), {
+    error: 'must be the PEM text itself (-----BEGIN …), or { secret: NAME }',
+  })
+const LISTEN_ALLOWED = 'must be ADDRESS:PORT, with an address of this box: 10.20.1.5:8460'
+/** Other boxes that have this one as their uplink. */
+const boxes = z
+  .strictObject({
+    listen: z
+      .string({ error: LISTEN_ALLOWED })
+      .regex(/^((\d{1,3}\.){3}\d{1,3}|\[[0-9a-fA-F:]+\]):\d{1,5}$/, { error: LISTEN_ALLOWED })
+      .transform((text, context) => {
+        const colon = text.lastIndexOf(':')
+        const [host, port] = [text.slice(0, colon).replace(/^\[|\]$/g, ''), Number(text.slice(colon + 1))]
+        if (!z.union([z.ipv4(), z.ipv6()]).safeParse(host).success || port > 65_535)
+          context.addIssue({ code: 'custom', message: LISTEN_ALLOWED, input: text })
+        return { host, port }
+      }),
+    /** `ca`: boxes show a certificate that it has signed, with the device's id as its common name. */
+    tls: z.strictObject({ cert: pemText('CERTIFICATE'), key: pemText('PRIVATE KEY'), ca: pemText('CERTIFICATE').optional() }),
+    allow: z
+      .array(
+        z.strictObject({ device: name, password: z.string().min(8).max(1_000).optional(), behind: z.array(name).default([]) }),
+      )
+      .min(1)
+      .max(BOXES_MAX),
+  })
+  .superRefine(({ tls, allow }, context) => {
+    if (tls.ca !== undefined) return
+    for (const [n, it] of allow.entries())
+      if (it.password === undefined)
+        context.addIssue({
+          code: 'custom',
+          path: ['allow', n, 'password'],
+          message: 'must be there, as { secret: NAME }, where tls.ca is not: nobody comes in unknown',
+        })
+  })
+
 /** What a source of any protocol may say of what it reports. */
 export const report = reportRules(duration(0, 3_660 * DAY_MS, 'at most 3660d'))
 
@@ -215,7 +255,7 @@ function encodingOf(entry: z.output<typeof encoding>): Encoding {
 }
 
 /** One uplink: the key that names the kind holds the kind's own settings. */
-function uplink(kinds: SettingsSchemas['uplinkKinds']) {
+function uplink({ uplinkKinds: kinds, uplinksInOrder = [] }: SettingsSchemas) {
   const names = Object.keys(kinds)
   const own = Object.fromEntries(names.map((it) => [it, (kinds[it] as z.ZodType).optional()]))
   return z
@@ -237,7 +277,8 @@ function uplink(kinds: SettingsSchemas['uplinkKinds']) {
       const encoding = encodingOf(entry.encoding)
       const { liveShare, backlog } = entry.lanes
       const { records, links, windows } = entry
-      return { name: entry.name, kind, settings: values[kind], liveShare, backlog, records, encoding, links, windows }
+      const order = uplinksInOrder.includes(kind) ? { isInOrder: true } : {}
+      return { name: entry.name, kind, settings: values[kind], liveShare, backlog, ...order, records, encoding, links, windows }
     })
 }
 
@@ -252,10 +293,11 @@ export function settingsSchema(schemas: SettingsSchemas) {
       .min(1)
       .prefault([{ name: 'default' }]),
     sources: z.array(source(schemas.protocols)).default([]),
+    uplinks: z.array(uplink(schemas)).default([]),
     rules: rulesSchema({ name, duration }),
-    uplinks: z.array(uplink(schemas.uplinkKinds)).default([]),
     failoverAfter: duration(0, DAY_MS, 'at most 1d').prefault('10s'),
     delivery: z.record(name, rule).default({}),
+    boxes: boxes.optional(),
     export: byHand.optional(),
     network: network.optional(),
     time: z.strictObject({ servers: z.array(text).default([]) }).optional(),

@@ -1,9 +1,11 @@
 // Secrets by name: DIR/secrets.json, readable by the agent's user alone; for development and CI also the environment.
-import { readFile, stat } from 'node:fs/promises'
+import { access, constants, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BadInput } from '../core/errors.ts'
 
 const FILE = 'secrets.json'
+const SEALED_REMEDY = 'start the agent and let it do this (console: Restart), or do it as root'
+const OF_AGENT = 'only the user of the agent may read the secrets'
 
 export interface SecretStore {
   /** Undefined when there is none of that name. */
@@ -30,6 +32,23 @@ export async function openSecrets(dir: string, env: Readonly<Record<string, stri
   }
 }
 
+/** What stands for each secret where nobody here may read them: settings can be looked at with it, and no more. */
+const SEALED = '-----BEGIN CERTIFICATE-----'
+
+export interface SealedSecrets extends SecretStore {
+  readonly isSealed: boolean
+}
+
+/** For who looks at settings only: as `openSecrets`, and where the file is another user's a stand-in for each. */
+export async function lookAtSecrets(dir: string, env: Readonly<Record<string, string | undefined>>): Promise<SealedSecrets> {
+  const isSealed = await access(join(dir, FILE), constants.R_OK).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === 'EACCES',
+  )
+  if (!isSealed) return { isSealed, ...(await openSecrets(dir, env)) }
+  return { isSealed, get: (name) => env[secretVariable(name)] ?? SEALED }
+}
+
 /** With a text, the entry is made or replaced; without one it goes. `write` replaces a file as a whole. Rejects as `openSecrets` does. */
 export async function changeSecret(
   dir: string,
@@ -47,9 +66,14 @@ async function readStored(file: string): Promise<Record<string, string>> {
   const found = await stat(file).catch(() => undefined)
   if (!found) return {}
   if ((found.mode & 0o077) !== 0) refuse(file, 'others than its owner may read it', `chmod 600 ${file}`)
-  const content = parse(await readFile(file, 'utf8'))
+  const content = parse(await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => refuse(file, ...unreadable(error))))
   if (!isMapOfTexts(content)) refuse(file, 'not a JSON map of names to texts')
   return content
+}
+
+function unreadable({ code = '' }: NodeJS.ErrnoException): [text: string, remedy: string] {
+  const isOurs = code !== 'EACCES' && code !== 'EPERM'
+  return isOurs ? [`cannot be read: ${code}`, 'the disk may fail: look at diagnostics'] : [OF_AGENT, SEALED_REMEDY]
 }
 
 function parse(text: string): unknown {

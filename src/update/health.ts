@@ -4,6 +4,8 @@
 //   sources    each that gave readings before gives them again; one that nobody can reach from outside either is excused
 //   uplinks    each that took readings before has acknowledged some since, or has nothing to take; one that does not answer is excused
 //
+//   agent      it answers, unless it did not before: a box whose disk is lost can be updated too
+//
 // What was down before is never held against the version. What is asked for excuses is asked by us, not by the version that is tried.
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -66,7 +68,11 @@ async function look(
   signal: AbortSignal,
 ): Promise<HealthCheck[]> {
   const status = await parts.status().catch((error: Error) => error)
-  if (status instanceof Error) return [{ what: 'agent', state: 'waiting', text: status.message }]
+  if (status instanceof Error) {
+    const isExcused = mayExcuse && baseline?.isAgentAway === true
+    const text = isExcused ? `did not answer before either: ${status.message}` : status.message
+    return [{ what: 'agent', state: isExcused ? 'excused' : 'waiting', text }]
+  }
   const { sources = [], uplinks = [] } = baseline ?? {}
   const excuse = (check: HealthCheck, part: SeenPart, onBus: boolean) =>
     check.state === 'waiting' && mayExcuse ? excused(check, part, onBus ? parts : undefined, signal) : check
@@ -163,5 +169,9 @@ export function baselineOf(status: Status, reach: (kind: 'source' | 'uplink', na
   return {
     sources: status.sources.map((it) => ({ name: it.name, isAtWork: gives(it), reach: reach('source', it.name) })),
     uplinks: status.uplinks.map((it) => ({ name: it.name, isAtWork: takes(it), reach: reach('uplink', it.name) })),
+    isAgentAway: false,
   }
 }
+
+/** Where the agent does not answer at all: its disk is lost, and a new version is no cure for that. */
+export const AGENT_AWAY: Baseline = { sources: [], uplinks: [], isAgentAway: true }

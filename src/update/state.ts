@@ -48,7 +48,12 @@ const seen = z.object({
 })
 export type SeenPart = z.output<typeof seen>
 
-const baseline = z.object({ sources: z.array(seen), uplinks: z.array(seen) })
+const baseline = z.object({
+  sources: z.array(seen),
+  uplinks: z.array(seen),
+  /** The agent did not answer: without its disk, as a rule. */
+  isAgentAway: z.boolean().default(false),
+})
 /** How the data path was before. */
 export type Baseline = z.output<typeof baseline>
 

@@ -18,7 +18,6 @@ export interface HandOver {
 
 export function handOver(access: Access, agent: Pick<AgentApi, 'takeEvents'>, log: Logger): HandOver {
   const stop = new AbortController()
-  const list = access.eventsId()
   /** What the agent wants; undefined: it has to be asked. */
   let next: number | undefined
   /** What keeps it from going on is said once. */
@@ -26,7 +25,13 @@ export function handOver(access: Access, agent: Pick<AgentApi, 'takeEvents'>, lo
 
   /** Says how long to wait. */
   async function round(): Promise<number> {
+    const list = access.eventsId()
     next ??= (await agent.takeEvents({ list, from: 1, events: [] })).next
+    // Where an older list was put back, all of it goes out anew under another name: twice is seen, not at all is not.
+    if (access.wasSetBack(next)) {
+      next = undefined
+      return 0
+    }
     const { events } = access.auditFrom(next, EVENTS_OFFERED_MAX)
     if (events.length === 0) return LOOK_EVERY_MS
     const offered = next

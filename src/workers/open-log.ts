@@ -4,6 +4,7 @@ import type { ReadingBatch } from '../core/batch.ts'
 import { transferables } from '../core/batch.ts'
 import type { GivenOut, GivingLog, Received, ReceivingLog } from '../core/airgap.ts'
 import { givenBy } from '../log/given.ts'
+import type { BoxLog } from '../core/boxes.ts'
 import type { Band } from '../core/retention.ts'
 import type { ClockState } from '../core/clock.ts'
 import type { LogEvents } from '../core/events.ts'
@@ -43,6 +44,8 @@ export interface OpenLog {
   query(request: PageRequest): Promise<QueryPage>
   /** What leaves by hand, and its receipts. */
   readonly airgap: GivingLog & ReceivingLog
+  /** What other boxes send. */
+  readonly boxes: BoxLog
   /** For people who look after the log. */
   readonly files: LogApi
   /** Commits what waits and leaves the clean-stop mark. */
@@ -230,6 +233,10 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
       }),
       heads: reader.heads,
       receive: (receipt) => writer.call<Received>('receive', [receipt]),
+    },
+    boxes: {
+      position: (device) => writer.call('boxPosition', [device]),
+      take: (sent) => writer.call('takeOfBox', [sent]),
     },
     files: logApi(
       {

@@ -73,6 +73,8 @@ serve(port, {
   give: writer.given.give,
   whole: writer.given.whole,
   receive: writer.given.receive,
+  boxPosition: writer.others.position,
+  takeOfBox: writer.others.take,
   takeEvents: writer.takeEvents,
   appendEvents: writer.rules.append,
   beginRules: writer.rules.begin,

@@ -1,4 +1,5 @@
 // The certificate of the page: the box's own, an owner's, a request; what cannot be used is refused and says why, and what is served stays.
+import { execFileSync } from 'node:child_process'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import {
   chownSync,
@@ -16,6 +17,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Certificates } from '../../src/access/certificate.ts'
 import { openCertificates } from '../../src/access/certificate.ts'
+import { BadInput } from '../../src/core/errors.ts'
 import type { Authority } from './authority.ts'
 import { authority } from './authority.ts'
 
@@ -125,6 +127,40 @@ describe('an owner’s', () => {
     expect(fingerprint).not.toBe(before.fingerprint)
     expect(readFileSync(outside, 'utf8')).toBe('as it was')
     expect(await certificates.served()).toMatchObject({ fingerprint, isOwners: true })
+  })
+
+  test('a folder that is a link is written through by nobody, and the refusal says what to do', async () => {
+    const [access, outside] = [join(dir, 'access'), join(dir, 'outside')]
+    for (const it of [access, outside]) mkdirSync(it, { recursive: true })
+    symlinkSync(outside, join(access, 'tls'))
+    writeFileSync(join(outside, 'owner.pem'), 'as it was')
+    const issued = await owner.issue()
+    for (const write of [() => certificates.replace(issued), () => certificates.renew(), () => certificates.request()]) {
+      const error = (await write().catch((it: unknown) => it)) as BadInput
+      expect(error).toBeInstanceOf(BadInput)
+      expect(error.problems[0]).toMatchObject({ where: join(access, 'tls'), remedy: expect.stringContaining('rm ') })
+    }
+    expect(readdirSync(outside)).toEqual(['owner.pem'])
+    expect(readFileSync(join(outside, 'owner.pem'), 'utf8')).toBe('as it was')
+    rmSync(join(access, 'tls'))
+    expect(await certificates.replace(issued)).toMatchObject({ isOwners: true })
+  })
+
+  test('what openssl makes of itself is an authority: refused with the words that make one that is taken', async () => {
+    mkdirSync(dir)
+    const pair = (...more: string[]) => {
+      const [key, cert] = [join(dir, 'k.pem'), join(dir, 'c.pem')]
+      const kind = ['-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '90', '-subj', '/CN=box', '-keyout', key, '-out', cert]
+      execFileSync('openssl', ['req', ...kind, ...more], { stdio: 'pipe' })
+      return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
+    }
+    const refused = (await certificates.replace(pair()).catch((it: unknown) => it)) as BadInput
+    expect(refused.problems[0]?.text).toContain('CA:TRUE')
+    const remedy = refused.problems[0]?.remedy ?? ''
+    const words = [...remedy.matchAll(/-addext ([^ ]*[^ ,])/g)].map(([, it]) => it as string)
+    expect(words).toEqual(['basicConstraints=critical,CA:FALSE', 'subjectAltName=DNS:NAME-OF-THE-BOX'])
+    const asSaid = words.flatMap((it) => ['-addext', it.replace('NAME-OF-THE-BOX', NAME)])
+    expect(await certificates.replace(pair(...asSaid))).toMatchObject({ isOwners: true, names: [NAME] })
   })
 
   test.each<

@@ -67,7 +67,13 @@ test('diff shows what would change and what starts anew', async () => {
 test('apply says from which revision, and how it is kept', async () => {
   const asked: unknown[] = []
   const pending = { revision: NEW, previous: OLD, by: 'cli', revertsInMs: 120_000 }
-  const settings = async () => ({ text: 'version: 1\n', revision: OLD, pending: null, notInForce: [] })
+  const settings = async () => ({
+    text: 'version: 1\n',
+    revision: OLD,
+    pending: null,
+    notInForce: [],
+    system: { ports: [], timeServers: [] },
+  })
   const changes: Partial<AgentApi> = {
     settings,
     settingsCheck: async () => CHECK,

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { Unreachable } from '../../src/core/errors.ts'
 import type { UpdateJobView } from '../../src/core/update.ts'
 import { handMadeUpdater } from '../update/hand-made-updater.ts'
 import { runHere } from './surroundings.ts'
@@ -41,4 +42,24 @@ test('an empty file is none: what somebody handed over before is not installed f
   })
   expect(asked).toEqual([])
   rmSync(dir, { recursive: true })
+})
+
+test('an updater that goes away while bytes are fetched has installed nothing: it is waited for, and how it ended is said', async () => {
+  const answers = [
+    { job: { ...JOB, wait: null } },
+    undefined,
+    undefined,
+    { job: { ...JOB, wait: null, text: 'again from where it was' } },
+    { job: null, last: { outcome: 'failed' as const, version: null, text: 'its bytes ended early', at: 1 } },
+  ]
+  let asked = 0
+  const status = async () => {
+    const now = answers[Math.min(asked++, answers.length - 1)]
+    if (!now) throw new Unreachable('updater-unreachable', 'no updater answers')
+    return handMadeUpdater(now).status()
+  }
+  const connectUpdater = async () => ({ ...handMadeUpdater(), status })
+  const said = await runHere('update install https://a.example/2.0.0.raucb', { connectUpdater })
+  expect(said).toMatchObject({ status: 1, out: 'failed: its bytes ended early\n' })
+  expect(asked).toBe(answers.length)
 })

@@ -15,6 +15,7 @@ import { freePort } from '../plant/helpers.ts'
 import type { Site } from '../route/agent.ts'
 import { siteIn, startAgent } from '../route/agent.ts'
 import { until } from '../route/until.ts'
+import type { Child } from '../run/child.ts'
 import { lastLines, startChild } from '../run/child.ts'
 import { cli } from '../run/holdfast.ts'
 
@@ -47,21 +48,22 @@ export async function openBox(): Promise<Box> {
     claimCode,
     panelPort,
     startAgent: () => startAgent(site),
-    async startPanel() {
-      const args = [cli, 'panel', '--data', site.data, '--listen', `127.0.0.1:${panelPort}`]
-      const child = startChild(dir, 'panel', process.execPath, args)
-      await until('the panel is up', async () => {
-        if (!child.isRunning()) throw new Error(`the panel ended: ${lastLines(child.logFile, 5).join('\n')}`)
-        return lastLines(child.logFile, 20).join('\n').includes('the panel is up')
-      })
-      return child
-    },
+    startPanel: () => startPanel(dir, site.data, panelPort),
     async close() {
       await plant.stop()
       await model.close()
       rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
     },
   }
+}
+
+export async function startPanel(dir: string, data: string, port: number): Promise<Child> {
+  const child = startChild(dir, 'panel', process.execPath, [cli, 'panel', '--data', data, '--listen', `127.0.0.1:${port}`])
+  await until('the panel is up', async () => {
+    if (!child.isRunning()) throw new Error(`the panel ended: ${lastLines(child.logFile, 5).join('\n')}`)
+    return lastLines(child.logFile, 20).join('\n').includes('the panel is up')
+  })
+  return child
 }
 
 /** With an admin and a technician. Resolves with the code that it was claimed with. */

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { freePort } from '../plant/helpers.ts'
@@ -50,16 +50,20 @@ export interface Machine {
   readonly page: { readonly service: string; readonly uplink: string }
   /** The power button, and until the machine is off. */
   off(): Promise<void>
+  /** Until it is off by itself: it starts anew by another `boot`. */
+  goesOff(msMax?: number): Promise<void>
   /** As when the plug is pulled. */
   kill(): Promise<void>
 }
 
-/** Three ports as on a box: uplink, plant, service. */
-export async function boot(disk: Disk): Promise<Machine> {
+/** Of ports, by zone: the tap that a port is wired to, beside the network that QEMU makes there. */
+export type Taps = Readonly<Partial<Record<'uplink' | 'plant' | 'service', string>>>
+
+/** Three ports as on a box: uplink, plant, service. `options`: more of QEMU's. */
+export async function boot(disk: Disk, taps: Taps = {}, options: readonly string[] = []): Promise<Machine> {
   const [service, uplink] = [await freePort(), await freePort()]
-  const net = (id: string, address: string, options: string) => [
-    '-netdev',
-    `user,id=${id},${options}`,
+  const net = (id: keyof Taps, address: string, options: string) => [
+    ...(taps[id] === undefined ? ['-netdev', `user,id=${id},${options}`] : hub(id, options, taps[id])),
     '-device',
     `virtio-net-pci,netdev=${id},addr=${address}`,
   ]
@@ -76,6 +80,7 @@ export async function boot(disk: Disk): Promise<Machine> {
         '0x12',
         `net=192.168.77.0/24,host=192.168.77.200,restrict=on,dhcpstart=192.168.77.210,hostfwd=tcp:127.0.0.1:${service}-192.168.77.1:443`,
       ),
+      ...options,
     ],
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
   )
@@ -85,6 +90,8 @@ export async function boot(disk: Disk): Promise<Machine> {
     if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
     await ended
   }
+  const goesOff = async (msMax = OFF_MS_MAX) =>
+    void (await until('the machine is off', () => child.exitCode !== null, msMax, 500))
   return {
     serial: () => line.text(),
     type: (text) => void child.stdin.write(text),
@@ -100,10 +107,24 @@ export async function boot(disk: Disk): Promise<Machine> {
     page: { service: `https://127.0.0.1:${service}`, uplink: `https://127.0.0.1:${uplink}` },
     async off() {
       await monitor(join(disk.path, '..', 'monitor.sock'), 'system_powerdown')
-      await until('the machine is off', () => child.exitCode !== null, OFF_MS_MAX)
+      await goesOff()
     },
+    goesOff,
     kill,
   }
+}
+
+/** The number of a hub is free for each id: a letter's is. */
+function hub(id: string, options: string, tap: string): string[] {
+  const number = id.charCodeAt(0)
+  const parts = [
+    `user,id=${id}-user,${options}`,
+    `tap,id=${id}-tap,ifname=${tap},script=no,downscript=no`,
+    `hubport,id=${id}-a,hubid=${number},netdev=${id}-user`,
+    `hubport,id=${id}-b,hubid=${number},netdev=${id}-tap`,
+    `hubport,id=${id},hubid=${number}`,
+  ]
+  return parts.flatMap((it) => ['-netdev', it])
 }
 
 // oxlint-disable-next-line no-control-regex -- what tells a terminal where to write begins with ESC
@@ -125,9 +146,10 @@ async function monitor(path: string, command: string): Promise<void> {
   socket.end()
 }
 
-/** A file of the boot partition of a machine that is off. */
-export function bootFile(disk: Disk, name: string): string {
-  return inTools('mcopy', ['-i', `/made/${disk.folder}/disk.img@@1M`, `::/${name}`, '-'])
+/** What the boot loader goes by, of a machine that is off. */
+export function bootEnvironment(disk: Disk): Readonly<Record<string, string>> {
+  const lines = inTools('mcopy', ['-i', `/made/${disk.folder}/disk.img@@1M`, '::/grubenv', '-']).split('\n')
+  return Object.fromEntries(lines.map((it) => it.split('=') as [string, string]))
 }
 
 /** The journal that a machine left, in lines. */
@@ -137,6 +159,15 @@ export function journalOf(disk: Disk): string {
     'journalctl -D /mnt/state/log/journal --no-pager -o short-monotonic'
   const { start = 0, size = 0 } = partitions(disk)['state'] ?? {}
   return inTools('bash', ['-euc', script, 'journal', String(start), String(size), `/made/${disk.folder}/disk.img`])
+}
+
+/** Of a machine that is off: nothing of a partition is left that anybody could mount. */
+export function destroy(disk: Disk, name: string): void {
+  const { start = 0, size = 0 } = partitions(disk)[name] ?? {}
+  const handle = openSync(disk.path, 'r+')
+  const nothing = Buffer.alloc(1_048_576)
+  for (let at = 0; at < size; at += nothing.length) writeSync(handle, nothing, 0, Math.min(nothing.length, size - at), start + at)
+  closeSync(handle)
 }
 
 interface Partition {

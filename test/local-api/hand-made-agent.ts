@@ -354,7 +354,13 @@ const VIEWS: readonly UplinkView[] = [
 ]
 
 function operator(): SettingsApi & WatchApi {
-  const now: SettingsNow = { text: 'version: 1\n', revision: '0'.repeat(64), pending: null, notInForce: [] }
+  const now: SettingsNow = {
+    text: 'version: 1\n',
+    revision: '0'.repeat(64),
+    pending: null,
+    notInForce: [],
+    system: { ports: [], timeServers: [] },
+  }
   return {
     settings: () => Promise.resolve(now),
     settingsCheck: () => Promise.resolve({ problems: [], changes: [], restarts: [], warnings: [] }),

@@ -103,6 +103,25 @@ describe('an uplink of the file', () => {
     for (const kept of ['# the cloud of the customer', 'headers: id', 'zone: Europe/Berlin']) expect(text).toContain(kept)
   })
 
+  test('that is another box: what nobody changed stays, and what is changed is the box alone', () => {
+    const file = `version: 1
+uplinks:
+  - name: post # by radio
+    box: { url: "https://10.30.1.5:8460", password: { secret: post }, tls: { ca: { secret: post-ca }, serverName: post } }
+`
+    const found = uplinkDraft(file, 'post')
+    if (!found) throw new Error('it is there')
+    expect(found).toMatchObject({ kind: 'box', url: 'https://10.30.1.5:8460', secret: 'post', ca: 'post-ca', serverName: 'post' })
+    const same = withUplink(file, 'post', found)
+    expect(uplinkDraft(same, 'post')).toEqual(found)
+    expect(same).not.toContain('kafka')
+    expect(same).toContain('# by radio')
+    const text = withUplink(file, 'post', { ...found, url: 'https://post:8460', ca: '', secret: 'other' })
+    expect(uplinkDraft(text, 'post')).toMatchObject({ kind: 'box', url: 'https://post:8460', ca: '', secret: 'other' })
+    const made = withUplink('version: 1\n', undefined, { ...found, name: 'new' })
+    expect(uplinkDraft(made, 'new')).toEqual({ ...found, name: 'new' })
+  })
+
   test('goes back with what was changed, and without what was taken out', () => {
     const text = withUplink(FILE, 'cloud', {
       ...draft,

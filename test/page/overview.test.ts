@@ -8,8 +8,8 @@ let scene: Scene
 
 beforeAll(async () => {
   scene = await openScene({ settings: (plant) => plant })
-})
-afterAll(() => scene.close())
+}, 400_000)
+afterAll(() => scene?.close())
 
 test('the overview says what comes in, what is kept, what goes out, and what to do', async () => {
   const { page, complaints, outside, context } = await logIn(scene)
@@ -63,6 +63,12 @@ test('in German, with German numbers', async () => {
   const kept = page.locator('.stage').filter({ has: page.getByRole('heading', { name: 'Speicher' }) })
   expect(await kept.locator('.headline .figure').innerText()).toMatch(/^\d+(,\d)?\s%$/)
   expect(await page.locator('html').getAttribute('lang')).toBe('de')
+  // What went wrong: the German sentence of its code, and beneath it the box's own words.
+  const out = page.locator('.stage').nth(2)
+  await out.getByText('Dort nimmt niemand Verbindungen an.').waitFor()
+  await out.locator('[lang=en]').getByText('nothing listens there').waitFor()
+  const issue = page.locator('.issues > li').filter({ hasText: 'Uplink cloud wartet: Dort nimmt niemand Verbindungen an.' })
+  await issue.getByText('Adresse und Port prüfen, und ob das Gegenüber läuft.').waitFor()
   await context.close()
 })
 

@@ -19,6 +19,7 @@ import { s6 } from '../faults/s6.ts'
 import { s7 } from '../faults/s7.ts'
 import { s9 } from '../faults/s9.ts'
 import { s8 } from '../faults/s8.ts'
+import { h1 } from '../faults/h1.ts'
 import { loadMqtt } from '../faults/sources/load-mqtt.ts'
 import { loadOpcua } from '../faults/sources/load-opcua.ts'
 import { n2Opcua } from '../faults/sources/n2-opcua.ts'
@@ -38,7 +39,7 @@ import { r1 } from '../simulation/r1.ts'
 import type { Campaign } from './campaign.ts'
 
 const LOG: readonly Campaign[] = [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10]
-const UPLINK: readonly Campaign[] = [k1, k2, k3, k4, k5, k6, k7, k8, k9, n1]
+const UPLINK: readonly Campaign[] = [k1, k2, k3, k4, k5, k6, k7, k8, k9, n1, h1]
 const SOURCES: readonly Campaign[] = [
   n3,
   n4Modbus,

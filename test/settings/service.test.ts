@@ -1,9 +1,11 @@
 // Changes of settings where something goes wrong while they are put in force: nothing is left half-way.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { settingsService } from '../../src/agent-settings.ts'
+import type { Unreachable } from '../../src/core/errors.ts'
 import { openHistory, outcomes, revisionOf } from '../../src/settings/history.ts'
 import { changesOf } from '../../src/settings/changes.ts'
 import { writeWhole } from '../../src/machine/whole-file.ts'
@@ -154,4 +156,36 @@ test('differences: by names; comments and the order of keys are none, the order 
   expect(changesOf(list('x', 'y'), list('y'))).toEqual([{ path: 'classes[x]', old: 'name: x\nfloor: 1MB' }])
   expect(changesOf('a: [1, 2]\n', 'a: [1, 3]\n')).toEqual([{ path: 'a', old: '- 1\n- 2', new: '- 1\n- 3' }])
   expect(changesOf('a: {\n', 'a: 1\n')).toEqual([{ path: '', new: 'a: 1' }])
+})
+
+const canMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0
+if (!canMount) console.warn('SKIPPED: a disk that is full or read-only needs root')
+
+describe.skipIf(!canMount)('a disk that takes nothing', () => {
+  beforeEach(() => {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir])
+    writeFileSync(file, FIRST)
+  })
+  afterEach(() => execFileSync('umount', [dir]))
+
+  test.each(['ENOSPC', 'EROFS'])('%s: nothing is changed, and the error says what to do', async (code) => {
+    const asked: number[] = []
+    const { api } = await served(async (bytesMax) => void asked.push(bytesMax))
+    if (code === 'ENOSPC') {
+      // Full, whoever wrote it.
+      try {
+        writeFileSync(join(dir, 'ballast'), Buffer.alloc(1_000_000))
+      } catch {}
+    } else execFileSync('mount', ['-o', 'remount,ro', dir])
+    const error = (await api.settingsApply(apply).catch((it: unknown) => it)) as Unreachable
+    expect(error).toMatchObject({ name: 'Unreachable', code: 'settings-not-saved', message: expect.stringContaining(code) })
+    expect(error.remedy).toMatch(code === 'ENOSPC' ? /make room/ : /read-only/)
+    expect(readFileSync(file, 'utf8')).toBe(FIRST)
+    expect(asked).toEqual([])
+    expect(readdirSync(dir, { recursive: true }).filter((it) => String(it).endsWith('.new'))).toEqual([])
+    if (code === 'ENOSPC') rmSync(join(dir, 'ballast'))
+    else execFileSync('mount', ['-o', 'remount,rw', dir])
+    await api.settingsApply(apply)
+    expect(asked).toEqual([65e6])
+  })
 })

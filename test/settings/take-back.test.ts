@@ -15,7 +15,7 @@ test('it is tried again until the text before is in force', { timeout: 30_000 },
   const dir = mkdtempSync(join(tmpdir(), 'hf-take-back-'))
   const file = join(dir, 'settings.yaml')
   writeFileSync(file, OLD)
-  const settings = { settings: {} as Settings, notInForce: [], issues: [], secrets: [] }
+  const settings = { settings: {} as Settings, notInForce: [], system: { ports: [], timeServers: [] }, issues: [], secrets: [] }
   const service = settingsService({
     file,
     dir,

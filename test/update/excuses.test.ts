@@ -1,11 +1,11 @@
-// Whether a source without an address is excused: by what its bus says, and not by a test that comes to nothing.
+// What is excused: a source without an address by what its bus says, and not by a test that comes to nothing; an agent that was away before.
 import { expect, test } from 'vitest'
 import type { HealthParts } from '../../src/update/health.ts'
-import { health } from '../../src/update/health.ts'
+import { AGENT_AWAY, health } from '../../src/update/health.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
 
 const TIMES = { withinMs: 100, graceMs: 0, steadyMs: 0 }
-const BEFORE = { sources: [{ name: 'bus-1', isAtWork: true, reach: [] }], uplinks: [] }
+const BEFORE = { sources: [{ name: 'bus-1', isAtWork: true, reach: [] }], uplinks: [], isAgentAway: false }
 
 async function healthWith(answersOnBus: HealthParts['answersOnBus']) {
   const status = await handMadeAgent().status()
@@ -20,4 +20,22 @@ test('a bus where nobody answers excuses; one that answers, and a test that fail
   expect(await healthWith(async () => false)).toMatchObject({ isWell: true })
   expect(await healthWith(async () => true)).toMatchObject({ isWell: false })
   expect(await healthWith(() => Promise.reject(new Error('the test took too long')))).toMatchObject({ isWell: false })
+})
+
+test('an agent that does not answer is held against a version that found it well, and not against one that did not', async () => {
+  const parts: HealthParts = {
+    status: () => Promise.reject(new Error('nobody answers')),
+    readLog: () => Promise.reject(new Error('nobody answers')),
+    answersOnBus: async () => false,
+  }
+  const look = (before: Parameters<typeof health>[1], times = TIMES) =>
+    health(parts, before, times, () => undefined, new AbortController().signal)
+  expect(await look(BEFORE)).toMatchObject({ isWell: false })
+  expect(await look(null)).toMatchObject({ isWell: false })
+  expect(await look(AGENT_AWAY)).toMatchObject({
+    isWell: true,
+    checks: [{ what: 'agent', state: 'excused', text: 'did not answer before either: nobody answers' }],
+  })
+  // It is waited for first.
+  expect(await look(AGENT_AWAY, { ...TIMES, graceMs: 1_000 })).toMatchObject({ isWell: false })
 })

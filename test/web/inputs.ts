@@ -21,6 +21,7 @@ const INPUTS: Readonly<Record<string, object>> = {
   'secrets remove': { name: 'cloud' },
   'network apply': { ports: [{ interface: 'eth0', address: '10.20.1.5/24' }] },
   'clock set': { ms: 1_795_000_000_000 },
+  'clock servers': { servers: ['ntp.example.com'] },
   restart: { name: 'panel' },
   'update install': { from: { url: 'https://updates.example.com/2.0.0.raucb' } },
   'update take': { offset: 0, base64: 'AAAA' },

@@ -43,11 +43,14 @@ export function socketKeeper(localAddress: string | undefined, traffic?: Traffic
       const secured = tls.connect({ socket: raw, host, port, ...(net.isIP(host) ? {} : { servername: host }), ...options })
       // An error of the socket beneath does not reach the one above while that still waits for its handshake.
       raw.on('error', (error) => secured.destroy(error))
+      open.add(secured)
+      secured.once('close', () => open.delete(secured))
       return secured.once('secureConnect', onConnect)
     },
     destroy() {
       closed = true
-      for (const it of open) it.destroy(givenUp())
+      // TLS before the socket beneath it: what that still reads otherwise ends the process (Node 24).
+      for (const it of [...open].toReversed()) it.destroy(givenUp())
     },
   }
 }

@@ -18,6 +18,14 @@ export const networkNow: z.ZodType<NetworkNow> = z.object({
       mac: z.string(),
       addresses: z.array(z.string()),
       gateway: z.string().nullable(),
+      radio: z
+        .object({
+          kind: z.enum(['wifi', 'modem']),
+          state: z.string().nullable(),
+          network: z.string().nullable(),
+          signal: z.number().nullable(),
+        })
+        .optional(),
     }),
   ),
   ports: z.array(networkPort),

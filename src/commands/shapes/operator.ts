@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { networkPort } from './network.ts'
 import {
   CONFIRM_MS_MAX,
   CONFIRM_MS_MIN,
@@ -57,6 +58,7 @@ export const settingsNow = shapeOf<SettingsNow>()(
     revision: text,
     pending: pending.nullable(),
     notInForce: z.array(z.object({ path: text, line: count, text })),
+    system: z.object({ ports: z.array(networkPort), timeServers: z.array(text) }),
   }),
 )
 

@@ -45,6 +45,15 @@ const uplinkReport = shapeOf<UplinkReport>()(
   }),
 )
 
+const boxReport = z.object({
+  device: text,
+  lastSeen: micros.nullable(),
+  transaction: count,
+  readings: count,
+  lastError: maybe(text),
+  code: maybe(text),
+})
+
 const delivery = z.object({
   rule: z.union([z.enum(['all-uplinks', 'any-uplink', 'none']), classNames]),
   uplink: text.nullable(),
@@ -114,6 +123,7 @@ export const status = shapeOf<Status>()(
     classes: z.array(classReport),
     sources: z.array(sourceReport),
     uplinks: z.array(uplinkReport),
+    boxes: maybe(z.array(boxReport)),
     rules: maybe(rules),
     issues: z.array(issue),
   }),

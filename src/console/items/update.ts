@@ -2,12 +2,15 @@
 import { readdirSync } from 'node:fs'
 import { Unreachable } from '../../core/errors.ts'
 import type { UpdateStatus } from '../../core/update.ts'
+import { UPDATER_AWAY_MS_MAX } from '../../commands/update-install.ts'
 import { jobText, updatePage } from '../../commands/update-page.ts'
 import type { Item, Session } from '../parts.ts'
 import { choice, nameTyped, yes } from '../questions.ts'
 import { stickMissing, withStick } from '../stick.ts'
 
 const LOOK_MS = 1_000
+const AWAY = 'the updater does not answer: it starts anew, or the box does'
+const LOST = 'the updater does not answer any more; item 11 says how it ended, once it does'
 const BUNDLE = /^[0-9A-Za-z][0-9A-Za-z._+-]*\.raucb$/
 
 const missing = ({ hasUpdater }: Session): string | undefined => (hasUpdater ? undefined : 'no updater answers')
@@ -57,13 +60,17 @@ async function fromStick(session: Session): Promise<void> {
 /** The stick is read while it is installed: it stays in until that is over. */
 async function follow({ terminal, parts }: Session): Promise<void> {
   await terminal.during(async (signal) => {
+    let goneSince: number | undefined
     for (let last = ''; !signal.aborted; ) {
       const now = await parts.updater.status().catch((error: unknown) => {
         if (error instanceof Unreachable) return undefined
         throw error
       })
-      const isOver = !now?.job || now.job.phase === 'reboot'
-      const text = isOver ? endText(now) : jobText(now.job)
+      if (!now) goneSince ??= performance.now()
+      else goneSince = undefined
+      const isLost = goneSince !== undefined && performance.now() - goneSince > UPDATER_AWAY_MS_MAX
+      const isOver = isLost || (now !== undefined && (!now.job || now.job.phase === 'reboot'))
+      const text = now ? (now.job && !isOver ? jobText(now.job) : endText(now)) : isLost ? LOST : AWAY
       if (text !== last) await terminal.flow([text])
       last = text
       if (isOver) return
@@ -72,8 +79,8 @@ async function follow({ terminal, parts }: Session): Promise<void> {
   })
 }
 
-function endText(now: UpdateStatus | undefined): string {
-  if (!now || now.job) return 'installed; the box starts anew with it'
+function endText(now: UpdateStatus): string {
+  if (now.job) return 'installed; the box starts anew with it'
   return now.last ? `${now.last.outcome}: ${now.last.text}` : 'nothing was installed'
 }
 

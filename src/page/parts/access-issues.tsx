@@ -7,6 +7,8 @@ import { t } from '../words/index.ts'
 import { Badge } from './badge.tsx'
 import { Button } from './button.tsx'
 import { useRepeated } from './repeated.ts'
+import { SaidLine } from './said.tsx'
+import { saidWords } from './said-text.ts'
 import { ErrorView } from './states.tsx'
 import { Time } from './time.tsx'
 import { say } from './toast.tsx'
@@ -39,9 +41,10 @@ function Shown({ it, again }: { readonly it: AccessIssue; readonly again: () => 
   return (
     <section class="notice access-issue" aria-label={t('access.title')}>
       <p role="status">
-        <Badge tone="attention">{t('access.title')}</Badge> {it.text} <Time micros={it.at} isWithDate />
+        <Badge tone="attention">{t('access.title')}</Badge> <SaidLine text={it.text} code={it.code} />{' '}
+        <Time micros={it.at} isWithDate />
       </p>
-      <p class="remedy">{it.remedy}</p>
+      <p class="remedy">{saidWords(it).remedy}</p>
       <p class="actions">
         {may('admin') && <Button onPress={seen}>{t('access.seen')}</Button>}
         <a href={`/about/manual?code=${encodeURIComponent(it.code)}`}>

@@ -2,6 +2,7 @@
 // into the sentence of that code. Where that fails, its own words stand below a title that is translated.
 import type { Issue } from '../../core/status.ts'
 import type { Parameters } from '../words/index.ts'
+import { saidWords } from './said-text.ts'
 import { tFilled, tOf } from '../words/index.ts'
 
 /** As the agent's sentences are made. */
@@ -17,6 +18,9 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   'disk-full': /^The disk that the log lies on is full/,
   'log-read': /^Somebody reads journal.db/,
   'class-waits': /^Class (?<name>.+?) has all the space/,
+  'box-refused': /^Box (?<name>.+?) waits, what it sends is not taken: (?<detail>.*)$/s,
+  'box-rolled-back': /: (?<count>\d+) readings of box (?<name>.+?) that it had/,
+  'boxes-not-heard': /^Other boxes cannot come in at (?<name>\S+): (?<detail>.*)$/s,
   parked: /^(?<count>\d+) readings were refused/,
   'log-damaged': /^Class (?<name>.+?): (?<count>\d+) readings are missing/,
   'rules-failed': /^the rules do not run as they should: (?<detail>.*)$/s,
@@ -35,10 +39,13 @@ export interface IssueWords {
 
 export function wordsOf({ code, text, remedy }: Pick<Issue, 'code' | 'text' | 'remedy'>): IssueWords {
   const found = SENTENCES[code]?.exec(text)
+  const detail = found?.groups?.['detail']
+  const said = detail === undefined ? undefined : saidWords({ text: detail, remedy })
+  const groups = said?.original === undefined ? found?.groups : { ...found?.groups, detail: `${said.text} (${said.original})` }
   return {
     title: tOf(`issue.${code}`),
-    text: (found && tFilled(`issueText.${code}`, numbered(found.groups ?? {}))) ?? text,
-    remedy: tOf(`issueRemedy.${code}`) ?? remedy,
+    text: (found && tFilled(`issueText.${code}`, numbered(groups ?? {}))) ?? text,
+    remedy: tOf(`issueRemedy.${code}`) ?? said?.remedy ?? remedy,
   }
 }
 

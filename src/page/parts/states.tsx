@@ -3,6 +3,8 @@ import type { ComponentChildren } from 'preact'
 import { ApiError, CUT, errorOf, UNREACHABLE } from '../api/errors.ts'
 import { t, tOf } from '../words/index.ts'
 import { Badge } from './badge.tsx'
+import { Original } from './original.tsx'
+import { saidWords } from './said-text.ts'
 import { CopyButton } from './copy.tsx'
 
 export function Empty({ title, children }: { readonly title: string; readonly children?: ComponentChildren }) {
@@ -27,11 +29,11 @@ export function Waiting({ text }: { readonly text?: string }) {
 /** What went wrong, what to do, and the stable code that the manual knows. */
 export function ErrorView({ error, retry }: { readonly error: unknown; readonly retry?: () => unknown }) {
   const it = errorOf(error)
-  const remedy = it.remedy ?? remedyOf(it)
+  const said = saidWords({ text: textOf(it), code: it.code, remedy: it.remedy ?? remedyOf(it) })
   return (
     <div class="failure" role="alert">
       <p>
-        <Badge tone="problem">{t('failed')}</Badge> {textOf(it)}
+        <Badge tone="problem">{t('failed')}</Badge> {said.text}
       </p>
       {it.problems.length > 0 && (
         <ul>
@@ -43,7 +45,8 @@ export function ErrorView({ error, retry }: { readonly error: unknown; readonly 
           ))}
         </ul>
       )}
-      {remedy !== undefined && <p class="remedy">{remedy}</p>}
+      {said.remedy !== undefined && <p class="remedy">{said.remedy}</p>}
+      <Original text={said.original} />
       <p class="actions">
         {retry && (
           <button type="button" onClick={retry}>

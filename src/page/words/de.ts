@@ -1,5 +1,6 @@
 import type { Words } from './index.ts'
 import { issuesDe } from './issues.de.ts'
+import { saidDe } from './said.de.ts'
 
 export const de: Words = {
   // Überall
@@ -8,6 +9,7 @@ export const de: Words = {
   close: 'Schließen',
   copied: 'Kopiert',
   copy: 'Kopieren',
+  'said.original': 'In seinen eigenen Worten',
   failed: 'Fehlgeschlagen',
   heed: 'Hinweis',
   language: 'Sprache',
@@ -199,4 +201,5 @@ export const de: Words = {
     'Das Gerät hat sein Zertifikat selbst erstellt, keine Stelle hat es unterschrieben. Vergleichen Sie den SHA-256-Fingerabdruck, den der Browser zeigt, mit dem auf dem Etikett oder an der Konsole: Stimmen sie überein, sprechen Sie mit diesem Gerät und niemand hört mit.',
   setup: 'Ersteinrichtung',
   ...issuesDe,
+  ...saidDe,
 }

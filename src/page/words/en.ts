@@ -5,6 +5,7 @@ export const en = {
   close: 'Close',
   copied: 'Copied',
   copy: 'Copy',
+  'said.original': 'In its own words',
   failed: 'Failed',
   heed: 'Note',
   language: 'Language',

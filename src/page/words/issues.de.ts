@@ -7,6 +7,9 @@ export const issuesDe = {
   'issue.disk-full': 'Die Platte des Logs ist voll',
   'issue.log-read': 'Ein fremdes Programm hält das Log auf',
   'issue.class-waits': 'Quellen einer Klasse warten',
+  'issue.box-refused': 'Ein anderes Gerät wartet auf dieses',
+  'issue.box-rolled-back': 'Das Log wurde zurückgesetzt',
+  'issue.boxes-not-heard': 'Andere Geräte kommen nicht herein',
   'issue.parked': 'Das Ziel hat Messwerte endgültig abgelehnt',
   'issue.log-damaged': 'Im Log fehlen Messwerte',
   'issue.settings-pending': 'Eine Änderung der Einstellungen wartet auf Bestätigung',
@@ -26,6 +29,10 @@ export const issuesDe = {
   'issueText.disk-full': 'Nichts wird mehr bestätigt, bis wieder Platz ist.',
   'issueText.log-read': 'Jemand liest journal.db und hört nicht auf: Nichts wird mehr bestätigt.',
   'issueText.class-waits': 'Klasse {name} hat allen Platz, den sie haben darf, und gibt nichts auf: Ihre Quellen warten.',
+  'issueText.box-refused': 'Was Gerät {name} sendet, wird nicht angenommen: {detail}',
+  'issueText.box-rolled-back':
+    'Dieses Log ist eine ältere Kopie: {count} bestätigte Messwerte von Gerät {name} sind fort; das Verzeichnis der Verluste nennt sie.',
+  'issueText.boxes-not-heard': 'Unter {name} kommt kein anderes Gerät herein: {detail}',
   'issueText.parked': '{count} Messwerte liegen hier, die das Ziel endgültig abgelehnt hat.',
   'issueText.log-damaged': 'Klasse {name}: {count} Messwerte fehlen im Log.',
   'issueText.settings-pending': 'Die Einstellungen von {name} gehen in {seconds} s zurück.',
@@ -45,6 +52,10 @@ export const issuesDe = {
   'issueRemedy.log-read': 'Das Programm beenden, das die Datei offen hat. „holdfast query“ hält nichts auf.',
   'issueRemedy.class-waits':
     'Den Uplink wiederherstellen, der sie nimmt, oder log.bytesMax erhöhen; es geht von selbst weiter, sobald etwas zugestellt ist.',
+  'issueRemedy.box-refused':
+    'Den Uplink dieses Geräts wiederherstellen oder log.bytesMax erhöhen; auch den Status des anderen ansehen.',
+  'issueRemedy.box-rolled-back': 'Nichts bringt sie zurück. Die Kopie einer Platte ist keine Sicherung eines laufenden Geräts.',
+  'issueRemedy.boxes-not-heard': 'boxes.listen (eine Adresse dieses Geräts, ein freier Port) und boxes.tls prüfen.',
   'issueRemedy.parked': 'Sie bleiben im Log und lassen sich abfragen; noch einmal senden kann das Gerät sie noch nicht.',
   'issueRemedy.log-damaged': 'Vielleicht geht die Platte kaputt; senden Sie uns das Diagnosepaket.',
   'issueRemedy.rules-failed':

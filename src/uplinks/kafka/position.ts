@@ -1,14 +1,19 @@
 // The position as Kafka keeps it: offset metadata of the group holdfast.<device>.<uplink>, stored in the transaction of the records.
 //
 //   text     "h1:" and base64url of
+//            or, where that is too long, "h2:" and base64url of the same deflated: streams of one box have much in common
 //   varint   streams; for each: 16 bytes epoch, then device, class as varint length and UTF-8, u8 form,
 //            varint intervals; for each: varint from − end of the one before (at first 0), varint length
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { POSITION_BYTES_MAX } from '../../core/bounds.ts'
 import type { Interval, Intervals } from '../../core/intervals.ts'
 import type { Form, StreamIntervals } from '../../core/stream.ts'
 import { streamKey, streamOf } from '../../core/stream.ts'
 
 const PREFIX = 'h1:'
+const DEFLATED_PREFIX = 'h2:'
+/** What a position can be at most; whatever unfolds to more is none. */
+const INFLATED_BYTES_MAX = 64 * POSITION_BYTES_MAX
 const FORMS: readonly Form[] = ['raw', 'aggregate', 'gap', 'event']
 
 /** Throws RangeError when the text would be longer than POSITION_BYTES_MAX: there are too many intervals. */
@@ -29,7 +34,8 @@ export function encodePosition(delivered: StreamIntervals): string {
       end = to
     }
   }
-  const encoded = PREFIX + Buffer.from(bytes).toString('base64url')
+  const plain = PREFIX + Buffer.from(bytes).toString('base64url')
+  const encoded = plain.length <= POSITION_BYTES_MAX ? plain : deflated(bytes)
   if (encoded.length > POSITION_BYTES_MAX)
     throw new RangeError(`a position of ${encoded.length} bytes, more than ${POSITION_BYTES_MAX}: too many intervals`)
   return encoded
@@ -37,8 +43,7 @@ export function encodePosition(delivered: StreamIntervals): string {
 
 /** Throws RangeError when it is not a position. */
 export function decodePosition(encoded: string): StreamIntervals {
-  if (!encoded.startsWith(PREFIX)) throw new RangeError('not a position of this product')
-  const reader = { bytes: Buffer.from(encoded.slice(PREFIX.length), 'base64url'), at: 0 }
+  const reader = { bytes: bytesOf(encoded), at: 0 }
   const delivered = new Map<string, Intervals>()
   for (let left = readVarint(reader); left > 0; left--) {
     const epoch = take(reader, 16).toString('hex')
@@ -49,6 +54,21 @@ export function decodePosition(encoded: string): StreamIntervals {
     delivered.set(streamKey({ device, epoch, class: name, form }), readIntervals(reader))
   }
   return delivered
+}
+
+function deflated(bytes: readonly number[]): string {
+  return DEFLATED_PREFIX + deflateRawSync(Buffer.from(bytes), { level: 9 }).toString('base64url')
+}
+
+function bytesOf(encoded: string): Buffer {
+  const bytes = Buffer.from(encoded.slice(PREFIX.length), 'base64url')
+  if (encoded.startsWith(PREFIX)) return bytes
+  if (!encoded.startsWith(DEFLATED_PREFIX)) throw new RangeError('not a position of this product')
+  try {
+    return inflateRawSync(bytes, { maxOutputLength: INFLATED_BYTES_MAX })
+  } catch (cause) {
+    throw new RangeError('a position that cannot be unfolded', { cause })
+  }
 }
 
 interface Reader {

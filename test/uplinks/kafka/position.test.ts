@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { POSITION_BYTES_MAX } from '../../../src/core/bounds.ts'
+import { BOXES_MAX, POSITION_BYTES_MAX } from '../../../src/core/bounds.ts'
+import type { Intervals } from '../../../src/core/intervals.ts'
 import type { StreamIntervals } from '../../../src/core/stream.ts'
 import { streamKey } from '../../../src/core/stream.ts'
 import { decodePosition, encodePosition } from '../../../src/uplinks/kafka/position.ts'
@@ -30,13 +31,34 @@ test('a position comes back as it was', () => {
 
 test('too many intervals are an error, not a longer text', () => {
   const key = streamKey({ device: 'box', epoch: 'f'.repeat(32), class: 'process', form: 'raw' })
-  const many = Array.from({ length: 2_000 }, (_, i) => ({ from: i * 1_000, to: i * 1_000 + 500 }))
+  const many = Array.from({ length: 2_000 }, (_, i) => ({
+    from: i * 1_000_000,
+    to: i * 1_000_000 + 1 + ((i * 2_654_435_761) % 999_983),
+  }))
   expect(() => encodePosition(new Map([[key, many]]))).toThrow(RangeError)
   const some = many.slice(0, 64)
   expect(encodePosition(new Map([[key, some]])).length).toBeLessThan(POSITION_BYTES_MAX)
 })
 
+test('a dozen boxes behind this one fit, with four classes and their events each', () => {
+  const hex = (n: number) => ((n * 2_654_435_761) % 2 ** 32).toString(16).padStart(8, '0')
+  const delivered: StreamIntervals = new Map(
+    Array.from({ length: BOXES_MAX }, (_, n) => n).flatMap((n) => {
+      const device = `hf-${hex(n + 1)}`
+      const epochOf = (of: number) => [1, 2, 3, 4].map((it) => hex(of * 7 + it)).join('')
+      const classes = ['alarm', 'process', 'energy', 'debug'].flatMap((it) =>
+        (['raw', 'gap'] as const).map((form) => streamKey({ device, epoch: epochOf(n), class: it, form })),
+      )
+      const keys = [...classes, streamKey({ device, epoch: epochOf(n + 100), class: '', form: 'event' })]
+      return keys.map((key, at): [string, Intervals] => [key, [{ from: 0, to: 1_000 + n * 987_654 + at * 12_345 }]])
+    }),
+  )
+  const text = encodePosition(delivered)
+  expect(text.length).toBeLessThan(POSITION_BYTES_MAX)
+  expect(decodePosition(text)).toEqual(delivered)
+})
+
 test('what is not a position is an error', () => {
-  for (const text of ['', 'h1:', 'hello', 'h1:AQ', `h1:${Buffer.from([5, 1, 2]).toString('base64url')}`])
+  for (const text of ['', 'h1:', 'h2:', 'h2:AQ', 'hello', 'h1:AQ', `h1:${Buffer.from([5, 1, 2]).toString('base64url')}`])
     expect(() => decodePosition(text)).toThrow(RangeError)
 })

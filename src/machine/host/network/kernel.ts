@@ -1,5 +1,6 @@
 // Addresses and routes as the kernel has them, read and set by the ip command.
-import type { InterfaceNow, NetworkPort } from '../../../core/host.ts'
+import type { InterfaceNow, NetworkPort, RadioNow } from '../../../core/host.ts'
+import { modemsNow, wifiNow } from '../../radio.ts'
 import { BadInput } from '../../../core/errors.ts'
 import type { Programs } from '../programs.ts'
 
@@ -31,15 +32,16 @@ interface IpRoute {
 export async function interfacesNow(programs: Programs): Promise<InterfaceNow[]> {
   const links = await json<IpLink>(programs, ['-j', 'address', 'show'])
   const routes = await routesOf(programs, ['default'])
-  return links
-    .filter((it) => it.ifname !== 'lo')
-    .map((it) => ({
-      name: it.ifname,
-      up: it.operstate === 'UP' || it.operstate === 'UNKNOWN',
-      mac: it.address ?? '',
-      addresses: addressesOf(it),
-      gateway: routes.find((route) => route.dev === it.ifname)?.gateway ?? null,
-    }))
+  const ports = links.filter((it) => it.ifname !== 'lo')
+  const radios = new Map([...wifiNow(ports.map((it) => it.ifname)), ...(await modemsNow(programs))])
+  return ports.map((it) => ({
+    name: it.ifname,
+    up: it.operstate === 'UP' || it.operstate === 'UNKNOWN',
+    mac: it.address ?? '',
+    addresses: addressesOf(it),
+    gateway: routes.find((route) => route.dev === it.ifname)?.gateway ?? null,
+    ...(radios.has(it.ifname) && { radio: radios.get(it.ifname) as RadioNow }),
+  }))
 }
 
 /** Throws BadInput where there is no such interface. */

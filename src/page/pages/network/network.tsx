@@ -14,7 +14,8 @@ import { ApplyDialog } from './apply-dialog.tsx'
 import { PortCard } from './port-card.tsx'
 import { PortDialog } from './port-dialog.tsx'
 import type { PortView } from './views.ts'
-import { differs, hasOwnValue, portSaid, portViews } from './views.ts'
+import { TimeServers } from './time-servers.tsx'
+import { differs, portViews } from './views.ts'
 
 export function Network() {
   const now = network.value
@@ -36,10 +37,10 @@ function Seen({ now }: { readonly now: NetworkSeen }) {
   if (error !== undefined && !data) return <ErrorView error={error} retry={again} />
   if (!data) return <Waiting />
   const said = portTexts(data.text)
-  const views = portViews(now, said)
+  const views = portViews(now, said, data.system.ports)
   const mayChange = may('technician') && now.by !== null && now.pending === null
   const apart = views.filter(differs)
-  const whole = apart.flatMap(({ said: it }) => (it && !hasOwnValue(it) ? [portSaid(it)] : []))
+  const whole = apart.flatMap(({ asked }) => asked ?? [])
   return (
     <>
       {now.by === null && <NoHelper />}
@@ -62,6 +63,7 @@ function Seen({ now }: { readonly now: NetworkSeen }) {
           <PortCard key={it.name} view={it} edit={mayChange && it.now ? () => setEdited(it) : undefined} />
         ))}
         <System now={now} />
+        <TimeServers servers={data.system.timeServers} mayChange={may('technician') && now.by !== null} again={again} />
       </div>
       {edited === 'settings' && <ApplyDialog title={t('network.putInForce')} ports={whole} base={now} onClose={close} />}
       {typeof edited === 'object' && <PortDialog view={edited} base={now} onClose={close} />}

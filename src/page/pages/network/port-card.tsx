@@ -1,4 +1,6 @@
 // One interface: what it has and what the settings say, line by line.
+import type { RadioNow } from '../../../core/host.ts'
+import { percent } from '../../format/number.ts'
 import { Badge } from '../../parts/badge.tsx'
 import { Card } from '../../parts/card.tsx'
 import { Table } from '../../parts/table.tsx'
@@ -57,9 +59,24 @@ export function PortCard({ view, edit }: Props) {
           </>
         )}
       </p>
+      {now?.radio && <Radio radio={now.radio} />}
       <Table caption={name} columns={columns} rows={shown} keyOf={(it) => it.key} />
       <Notes view={view} />
     </Card>
+  )
+}
+
+function Radio({ radio: { kind, state, network, signal } }: { readonly radio: RadioNow }) {
+  const facts = [
+    network,
+    state && (tOf(`network.modem.${state}`) ?? state),
+    signal !== null && t('network.signal', { part: percent(signal) }),
+  ]
+  return (
+    <p>
+      {t(`network.${kind}`)}
+      {facts.filter(Boolean).map((it) => ` · ${it}`)}
+    </p>
   )
 }
 

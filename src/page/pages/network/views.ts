@@ -11,23 +11,34 @@ export interface PortView {
   /** As it was applied last. */
   readonly standing: NetworkPort | undefined
   readonly said: PortText | undefined
+  /** What they ask for, the box's own values filled in. */
+  readonly asked?: NetworkPort | undefined
+  /** Ports that nobody has set are in a zone by their place. */
+  readonly isZoned?: boolean
 }
 
-export function portViews({ interfaces, ports }: NetworkNow, said: readonly PortText[]): readonly PortView[] {
+export function portViews(
+  { interfaces, ports, by }: NetworkNow,
+  said: readonly PortText[],
+  asked: readonly NetworkPort[],
+): readonly PortView[] {
   const names = new Set([...said.map((it) => it.interface), ...interfaces.map((it) => it.name)])
   return [...names].map((name) => ({
     name,
     now: interfaces.find((it) => it.name === name),
     standing: ports.find((it) => it.interface === name),
     said: said.find((it) => it.interface === name),
+    asked: asked.find((it) => it.interface === name),
+    isZoned: by === 'networkd',
   }))
 }
 
-/** Whether the settings say something that is not in use. Of the box's own values only the box knows. */
-export function differs({ now, standing, said }: PortView): boolean {
-  if (!now || !said || said.address === '' || hasVar(said.address)) return false
-  if (said.address === 'dhcp') return standing !== undefined && standing.address !== 'dhcp'
-  return !now.addresses.includes(said.address) || (said.gateway !== '' && !hasVar(said.gateway) && said.gateway !== now.gateway)
+/** Whether the settings ask for something that is not in use. */
+export function differs({ now, standing, asked, isZoned = false }: PortView): boolean {
+  if (!now || !asked) return false
+  if ((standing || isZoned) && asked.zone !== standing?.zone) return true
+  if (asked.address === 'dhcp') return standing !== undefined && standing.address !== 'dhcp'
+  return !now.addresses.includes(asked.address) || (asked.gateway !== undefined && asked.gateway !== now.gateway)
 }
 
 /** What a port is to have, as it is typed. */
@@ -70,10 +81,6 @@ export function portOf(name: string, { zone, isDhcp, address, gateway, dns }: Po
     ...(!isDhcp && gateway.trim() !== '' && { gateway: gateway.trim() }),
     ...(servers.length > 0 && { dns: servers }),
   }
-}
-
-export function portSaid({ interface: name, zone, address, gateway, dns }: PortText): NetworkPort {
-  return portOf(name, { zone, isDhcp: address === 'dhcp', address, gateway, dns })
 }
 
 /** What the ports would change of what is in use. */

@@ -7,6 +7,7 @@ import { Empty } from '../../parts/states.tsx'
 import { UplinkBadge } from '../../parts/state-badges.tsx'
 import { may } from '../../state/session.ts'
 import { trend } from '../../state/trend.ts'
+import { Said, SaidLine } from '../../parts/said.tsx'
 import { t } from '../../words/index.ts'
 import { Headline } from './in-panel.tsx'
 
@@ -55,8 +56,12 @@ function Uplink({ it }: { readonly it: UplinkReport }) {
         <dt>{t('overview.caughtUp')}</dt>
         <dd>{etaOf(it)}</dd>
       </dl>
-      {it.wait && <p class="quiet">{it.wait.text}</p>}
-      {it.state !== 'up' && it.lastError !== undefined && <p class="error">{it.lastError}</p>}
+      {it.wait && (
+        <p class="quiet">
+          <SaidLine text={it.wait.text} />
+        </p>
+      )}
+      {it.state !== 'up' && it.lastError !== undefined && <Said text={it.lastError} />}
     </>
   )
 }

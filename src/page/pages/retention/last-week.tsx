@@ -22,6 +22,7 @@ export function LastWeek({ left }: Props) {
         <>
           <p class="quiet">{t('retention.weekAbout')}</p>
           <Table
+            class="counts"
             caption={t('retention.week')}
             columns={columns()}
             rows={weekRows(days, left ?? [], Date.now())}

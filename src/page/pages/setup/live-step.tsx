@@ -9,6 +9,7 @@ import { ErrorView } from '../../parts/states.tsx'
 import { saveSettings } from '../../parts/save-settings.ts'
 import { UplinkBadge } from '../../parts/state-badges.tsx'
 import { status } from '../../state/status.ts'
+import { Said } from '../../parts/said.tsx'
 import { t } from '../../words/index.ts'
 import { LiveValues } from '../sources/live-values.tsx'
 import { finish, firstRun, goTo } from './progress.ts'
@@ -54,8 +55,7 @@ function Acknowledged() {
           <p>
             <strong>{it.name}</strong> <UplinkBadge state={it.state} />
           </p>
-          {it.state !== 'up' && it.lastError !== undefined && <p class="error">{it.lastError}</p>}
-          {it.state !== 'up' && it.remedy !== undefined && <p class="remedy">{it.remedy}</p>}
+          {it.state !== 'up' && it.lastError !== undefined && <Said text={it.lastError} remedy={it.remedy} />}
         </div>
       ))}
     </Card>

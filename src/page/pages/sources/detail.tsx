@@ -13,6 +13,7 @@ import { Age } from '../../parts/time.tsx'
 import { propose } from '../../state/proposal.ts'
 import { may } from '../../state/session.ts'
 import { status } from '../../state/status.ts'
+import { Said } from '../../parts/said.tsx'
 import { t } from '../../words/index.ts'
 import { Certificates } from './certificates.tsx'
 import { LiveValues } from './live-values.tsx'
@@ -93,11 +94,8 @@ function State({ it }: { readonly it: SourceReport }) {
       </div>
       {it.lastError !== undefined && (
         <>
-          <p class={it.state === 'up' ? 'quiet' : 'error'}>
-            {it.state === 'up' && `${t('sources.before')} `}
-            {it.lastError} {it.code !== undefined && <code>{it.code}</code>}
-          </p>
-          {it.remedy !== undefined && <p class="remedy">{it.remedy}</p>}
+          {it.state === 'up' && <p class="quiet">{t('sources.before')}</p>}
+          <Said text={it.lastError} code={it.code} remedy={it.remedy} isPast={it.state === 'up' && it.remedy === undefined} />
         </>
       )}
     </Card>

@@ -9,6 +9,7 @@ import { Table } from '../../parts/table.tsx'
 import { Age } from '../../parts/time.tsx'
 import { may } from '../../state/session.ts'
 import { status, statusError } from '../../state/status.ts'
+import { Said } from '../../parts/said.tsx'
 import { t } from '../../words/index.ts'
 import { protocolName } from './protocol-name.ts'
 import { pathOf } from './paths.ts'
@@ -53,8 +54,7 @@ function LastError({ it }: { readonly it: SourceReport }) {
   if (it.lastError === undefined) return <span class="quiet">—</span>
   return (
     <div class="last-error">
-      <span class={it.state === 'up' ? 'quiet' : 'error'}>{it.lastError}</span>
-      {it.remedy !== undefined && it.state !== 'up' && <p class="remedy">{it.remedy}</p>}
+      <Said text={it.lastError} code={it.code} remedy={it.remedy} isPast={it.state === 'up'} />
     </div>
   )
 }

@@ -1,6 +1,6 @@
 // The update that is under way: its real share, the time left, or what it waits for.
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { UpdateJobView } from '../../../core/update.ts'
+import type { UpdateJobView, UpdateWaitCode } from '../../../core/update.ts'
 import { call } from '../../api/client.ts'
 import { bytes } from '../../format/number.ts'
 import { useAttempt } from '../../parts/attempt.ts'
@@ -10,10 +10,20 @@ import { Card } from '../../parts/card.tsx'
 import { Progress } from '../../parts/progress.tsx'
 import { ErrorView } from '../../parts/states.tsx'
 import { may } from '../../state/session.ts'
+import { SaidLine } from '../../parts/said.tsx'
 import { t } from '../../words/index.ts'
 
 /** Waits that somebody can end. */
 const HURRIED: ReadonlySet<unknown> = new Set(['window', 'agreement', 'rest'])
+
+/** What it rests after says its own sentence. */
+const WAITS: Readonly<Record<UpdateWaitCode, string | undefined>> = {
+  link: 'update-link',
+  space: 'update-space',
+  window: 'update-window',
+  agreement: 'update-agreement',
+  rest: undefined,
+}
 
 export function Job({ job, again }: { readonly job: UpdateJobView; readonly again: () => void }) {
   const { error, attempt } = useAttempt()
@@ -31,14 +41,20 @@ export function Job({ job, again }: { readonly job: UpdateJobView; readonly agai
         <Badge tone={job.wait ? 'attention' : 'info'}>{t(`update.phase.${job.phase}`)}</Badge> {t('update.by', { name: job.by })}
       </p>
       {job.wait ? (
-        <p role="status">{job.wait.text}</p>
+        <p role="status">
+          <SaidLine text={job.wait.text} code={WAITS[job.wait.code]} />
+        </p>
       ) : (
         <Progress label={t(`update.phase.${job.phase}`)} share={job.share ?? undefined} secondsLeft={secondsLeft} />
       )}
       {job.bytes > 0 && job.bytesAll !== null && (
         <p class="quiet">{t('update.bytes', { part: bytes(job.bytes), all: bytes(job.bytesAll) })}</p>
       )}
-      {!job.wait && job.text !== '' && <p class="quiet">{job.text}</p>}
+      {!job.wait && job.text !== '' && (
+        <p class="quiet">
+          <SaidLine text={job.text} />
+        </p>
+      )}
       {isEarly && may('technician') && (
         <p class="actions">
           {canHurry && (

@@ -14,6 +14,7 @@ import { ErrorView, Waiting } from '../../parts/states.tsx'
 import { Table } from '../../parts/table.tsx'
 import { Time } from '../../parts/time.tsx'
 import { may } from '../../state/session.ts'
+import { SaidLine } from '../../parts/said.tsx'
 import { t } from '../../words/index.ts'
 import { Checks } from './checks.tsx'
 import { Job } from './job.tsx'
@@ -134,7 +135,7 @@ function Server({ now: { server, job }, again }: { now: UpdateStatus; again: () 
       )}
       {server?.lastError != null && (
         <p>
-          <Badge tone="attention">{t('failed')}</Badge> {server.lastError}
+          <Badge tone="attention">{t('failed')}</Badge> <SaidLine text={server.lastError} />
         </p>
       )}
       {server?.asks != null && <p role="status">{t('update.asks', { name: server.asks })}</p>}
@@ -160,7 +161,9 @@ function Last({ last }: { last: NonNullable<UpdateStatus['last']> }) {
       <p>
         <Badge tone={tone}>{t(`update.outcome.${last.outcome}`)}</Badge> {last.version ?? ''} <Time micros={last.at} isWithDate />
       </p>
-      <p>{last.text}</p>
+      <p>
+        <SaidLine text={last.text} />
+      </p>
     </Card>
   )
 }

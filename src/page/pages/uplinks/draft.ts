@@ -5,6 +5,9 @@ import { isVar, textOf, valueOf } from '../../settings-text/scalar.ts'
 
 export interface UplinkDraft {
   readonly name: string
+  readonly kind: 'kafka' | 'box'
+  /** Of another box. */
+  readonly url: string
   /** One `host:port` a line. */
   readonly brokers: string
   readonly tls: boolean
@@ -43,6 +46,8 @@ type Tree = Readonly<Record<string, unknown>>
 
 export const NEW_UPLINK: UplinkDraft = {
   name: '',
+  kind: 'kafka',
+  url: '',
   brokers: '',
   tls: true,
   serverName: '',
@@ -78,17 +83,20 @@ export function uplinkDraft(file: string, name: string): UplinkDraft | undefined
 }
 
 function draftOf(it: Tree): UplinkDraft {
-  const kafka = tree(it['kafka'])
-  const [tls, sasl, lanes] = [tree(kafka['tls']), tree(kafka['sasl']), tree(it['lanes'])]
+  const [kafka, box] = [tree(it['kafka']), tree(it['box'])]
+  const isBox = it['box'] !== undefined
+  const [tls, sasl, lanes] = [tree((isBox ? box : kafka)['tls']), tree(kafka['sasl']), tree(it['lanes'])]
   return {
     name: textOf(it['name']),
+    kind: isBox ? 'box' : 'kafka',
+    url: textOf(box['url']),
     brokers: brokersText(kafka['brokers']),
-    tls: kafka['tls'] !== undefined,
+    tls: isBox || kafka['tls'] !== undefined,
     serverName: textOf(tls['serverName']),
     ca: secretName(tls['ca']) || textOf(tls['ca']),
     mechanism: textOf(sasl['mechanism']) as UplinkDraft['mechanism'],
     user: textOf(sasl['user'] ?? sasl['clientId']),
-    secret: secretName(sasl['password'] ?? sasl['clientSecret']),
+    secret: secretName(isBox ? box['password'] : (sasl['password'] ?? sasl['clientSecret'])),
     tokenEndpoint: textOf(sasl['tokenEndpoint']),
     insecure: textOf(kafka['insecure']),
     records: it['records'] === 'blocks' ? 'blocks' : 'readings',
@@ -119,7 +127,8 @@ export function withUplink(file: string, was: string | undefined, draft: UplinkD
   const document = parseDocument(file)
   const node = nodeOf(document, was) ?? added(document)
   put(document, node, ['name'], draft.name)
-  putKafka(document, node, draft)
+  if (draft.kind === 'box') putBox(document, node, draft)
+  else putKafka(document, node, draft)
   put(document, node, ['records'], draft.records === 'blocks' || node.has('records') ? draft.records : undefined)
   put(document, node, ['lanes', 'liveShare'], draft.liveShare || undefined)
   put(
@@ -152,6 +161,14 @@ function added(document: Document): YAMLMap {
   if (isSeq(all) && all.items.length > 0) all.items.push(node)
   else document.set('uplinks', document.createNode([node]))
   return node
+}
+
+function putBox(document: Document, node: YAMLMap, { url, secret, serverName, ca }: UplinkDraft): void {
+  const set = (path: readonly string[], value: unknown) => put(document, node, ['box', ...path], value)
+  set(['url'], url)
+  if (secret !== '' || node.hasIn(['box', 'password'])) set(['password'], secret === '' ? undefined : { secret })
+  set(['tls', 'serverName'], serverName || undefined)
+  set(['tls', 'ca'], caTree(ca))
 }
 
 function putKafka(document: Document, node: YAMLMap, draft: UplinkDraft): void {

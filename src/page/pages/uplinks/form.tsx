@@ -78,10 +78,69 @@ interface FieldsProps {
   readonly setPassword: (it: string) => void
 }
 
-function Fields({ draft, isNew, change, password, setPassword }: FieldsProps) {
+function Fields({ isNew, ...own }: FieldsProps) {
+  const { draft, change } = own
   return (
     <>
       {isNew && <TextField label={t('name')} value={draft.name} onInput={(name) => change({ name: name.trim() })} />}
+      {isNew && (
+        <SelectField
+          label={t('uplinks.kind')}
+          value={draft.kind}
+          choices={(['kafka', 'box'] as const).map((value) => ({ value, text: t(`uplinks.kind.${value}`) }))}
+          onInput={(it) => change({ kind: it as UplinkDraft['kind'] })}
+        />
+      )}
+      {draft.kind === 'box' ? <BoxFields {...own} /> : <KafkaFields {...own} />}
+      <LinkFields links={draft.links} onChange={(links) => change({ links })} />
+      <WindowFields windows={draft.windows} onChange={(windows) => change({ windows })} />
+    </>
+  )
+}
+
+type OwnProps = Omit<FieldsProps, 'isNew'>
+
+/** Another box: always with TLS, and with a password of its own. */
+function BoxFields({ draft, change, password, setPassword }: OwnProps) {
+  return (
+    <>
+      <TextField
+        label={t('uplinks.boxUrl')}
+        type="url"
+        value={draft.url}
+        placeholder="https://post.example.com:8460"
+        onInput={(it) => change({ url: it.trim() })}
+      />
+      <div class="fields">
+        <Secret draft={draft} change={change} password={password} setPassword={setPassword} />
+      </div>
+      <Authority draft={draft} change={change} />
+    </>
+  )
+}
+
+function Authority({ draft, change }: Pick<OwnProps, 'draft' | 'change'>) {
+  return (
+    <div class="fields">
+      <TextField
+        label={t('uplinks.ca')}
+        hint={t('uplinks.caHint')}
+        value={draft.ca}
+        onInput={(ca) => change({ ca: ca.trim() })}
+      />
+      <TextField
+        label={t('uplinks.serverName')}
+        hint={t('uplinks.serverNameHint')}
+        value={draft.serverName}
+        onInput={(it) => change({ serverName: it.trim() })}
+      />
+    </div>
+  )
+}
+
+function KafkaFields({ draft, change, password, setPassword }: OwnProps) {
+  return (
+    <>
       <Field label={t('uplinks.brokers')} hint={t('uplinks.brokersHint')}>
         {(ties) => (
           <textarea
@@ -95,22 +154,7 @@ function Fields({ draft, isNew, change, password, setPassword }: FieldsProps) {
         )}
       </Field>
       <CheckField label={t('uplinks.tls')} checked={draft.tls} onInput={(tls) => change({ tls })} />
-      {draft.tls && (
-        <div class="fields">
-          <TextField
-            label={t('uplinks.ca')}
-            hint={t('uplinks.caHint')}
-            value={draft.ca}
-            onInput={(ca) => change({ ca: ca.trim() })}
-          />
-          <TextField
-            label={t('uplinks.serverName')}
-            hint={t('uplinks.serverNameHint')}
-            value={draft.serverName}
-            onInput={(it) => change({ serverName: it.trim() })}
-          />
-        </div>
-      )}
+      {draft.tls && <Authority draft={draft} change={change} />}
       <LogIn draft={draft} change={change} password={password} setPassword={setPassword} />
       {(!draft.tls || draft.mechanism === '' || draft.insecure !== '') && (
         <TextField
@@ -140,13 +184,11 @@ function Fields({ draft, isNew, change, password, setPassword }: FieldsProps) {
           onInput={(it) => change({ backlog: it as UplinkDraft['backlog'] })}
         />
       </div>
-      <LinkFields links={draft.links} onChange={(links) => change({ links })} />
-      <WindowFields windows={draft.windows} onChange={(windows) => change({ windows })} />
     </>
   )
 }
 
-function LogIn({ draft, change, password, setPassword }: Omit<FieldsProps, 'isNew'>) {
+function LogIn({ draft, change, password, setPassword }: OwnProps) {
   const isToken = draft.mechanism === 'oauthbearer'
   return (
     <div class="fields">
@@ -175,24 +217,32 @@ function LogIn({ draft, change, password, setPassword }: Omit<FieldsProps, 'isNe
             autocomplete="off"
             onInput={(user) => change({ user })}
           />
-          <TextField
-            label={t('uplinks.secret')}
-            hint={t('uplinks.secretHint')}
-            value={draft.secret}
-            placeholder={draft.name}
-            onInput={(it) => change({ secret: it.trim() })}
-          />
-          <TextField
-            label={t('uplinks.newSecret')}
-            hint={t('uplinks.newSecretHint')}
-            type="password"
-            autocomplete="new-password"
-            value={password}
-            disabled={draft.secret === ''}
-            onInput={setPassword}
-          />
+          <Secret draft={draft} change={change} password={password} setPassword={setPassword} />
         </>
       )}
     </div>
+  )
+}
+
+function Secret({ draft, change, password, setPassword }: OwnProps) {
+  return (
+    <>
+      <TextField
+        label={t('uplinks.secret')}
+        hint={t('uplinks.secretHint')}
+        value={draft.secret}
+        placeholder={draft.name}
+        onInput={(it) => change({ secret: it.trim() })}
+      />
+      <TextField
+        label={t('uplinks.newSecret')}
+        hint={t('uplinks.newSecretHint')}
+        type="password"
+        autocomplete="new-password"
+        value={password}
+        disabled={draft.secret === ''}
+        onInput={setPassword}
+      />
+    </>
   )
 }

@@ -16,6 +16,7 @@ import { number, rate } from '../../format/number.ts'
 import { duration } from '../../format/time.ts'
 import { may } from '../../state/session.ts'
 import { status } from '../../state/status.ts'
+import { Said, SaidLine } from '../../parts/said.tsx'
 import { t } from '../../words/index.ts'
 import { ClassesNow, Links, Windows } from './ways.tsx'
 import { UplinkForm } from './form.tsx'
@@ -164,7 +165,7 @@ function Trouble({ view, report }: { readonly view: UplinkView; readonly report:
       ))}
       {view.wait && (
         <p>
-          <Badge tone="info">{t('uplinks.waits')}</Badge> {view.wait.text}{' '}
+          <Badge tone="info">{t('uplinks.waits')}</Badge> <SaidLine text={view.wait.text} />{' '}
           {view.wait.until !== undefined && (
             <>
               {t('until')} <Time micros={view.wait.until} />
@@ -176,9 +177,9 @@ function Trouble({ view, report }: { readonly view: UplinkView; readonly report:
       {view.lastError !== null && view.state !== 'up' && (
         <div class="notice">
           <p>
-            <Badge tone="attention">{t('uplinks.lastError')}</Badge> {view.lastError}
+            <Badge tone="attention">{t('uplinks.lastError')}</Badge>
           </p>
-          {report?.remedy !== undefined && <p class="remedy">{report.remedy}</p>}
+          <Said text={view.lastError} remedy={report?.remedy} />
         </div>
       )}
     </>

@@ -2,6 +2,7 @@
 import type { LinkView, UplinkView, WindowView } from '../../../core/links.ts'
 import { Badge } from '../../parts/badge.tsx'
 import { Fill } from '../../parts/progress.tsx'
+import { saidWords } from '../../parts/said-text.ts'
 import { Time } from '../../parts/time.tsx'
 import { bytes } from '../../format/number.ts'
 import { locale } from '../../state/preferences.ts'
@@ -28,11 +29,13 @@ export function ClassesNow({ view }: { readonly view: UplinkView }) {
   )
 }
 
-/** Where the code and the time say all of it, the box's own words are left out: they are English. */
+/** Where the code and the time say all of it, the box's own words are left out. */
 function whyNot({ code, text, until }: UplinkView['classes'][number]): string {
   const why = tOf(`uplinks.why.${code ?? ''}`)
   if (why === undefined) return text ?? ''
-  return code === 'window' && until !== undefined ? why.replace(/:$/, '') : `${why} ${text ?? ''}`
+  if (code === 'window' && until !== undefined) return why.replace(/:$/, '')
+  const said = saidWords({ text: text ?? '' })
+  return `${why} ${said.text}${said.original === undefined ? '' : ` (${said.original})`}`
 }
 
 export function Links({ view }: { readonly view: UplinkView }) {

@@ -1,0 +1,37 @@
+// Bundles of what `make images` made, as other versions, on a stick. Made once for an image.
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const cache = join(import.meta.dirname, '../../.cache/images')
+
+/** Of each version the files that lie over it. The name of the stick's image, below .cache/images. */
+export function stickWith(board: string, versions: Readonly<Record<string, Readonly<Record<string, string>>>>): string {
+  const dir = join(cache, board, 'test')
+  const image = join(dir, 'stick.img')
+  const since = statSync(join(cache, board, `out/holdfast-${board}.raucb`)).mtimeMs
+  const files = Object.keys(versions).map((it) => join(dir, `${it}.raucb`))
+  const isYoung = (path: string) => existsSync(path) && statSync(path).mtimeMs > since
+  mkdirSync(dir, { recursive: true })
+  for (const [version, over] of Object.entries(versions)) {
+    const to = join(dir, `${version}.raucb`)
+    if (!isYoung(to)) makeBundle(board, version, to, over)
+  }
+  if (![image, ...files].every(isYoung)) run('stick.sh', `${image}.new`, ...files)
+  if (existsSync(`${image}.new`)) renameSync(`${image}.new`, image)
+  return join(board, 'test/stick.img')
+}
+
+function makeBundle(board: string, version: string, to: string, over: Readonly<Record<string, string>>): void {
+  const folder = `${to}.over`
+  mkdirSync(folder, { recursive: true })
+  for (const [path, text] of Object.entries(over)) {
+    mkdirSync(join(folder, path, '..'), { recursive: true })
+    writeFileSync(join(folder, path), text)
+  }
+  run('bundle.sh', board, version, to, folder)
+  rmSync(folder, { recursive: true })
+}
+
+const run = (script: string, ...args: string[]): void =>
+  void execFileSync('bash', [join(import.meta.dirname, script), ...args], { stdio: 'ignore' })

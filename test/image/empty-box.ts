@@ -1,0 +1,40 @@
+// What root lays at a start, run in a folder in place of the box's own partitions, without the box's users and mounts.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const rootfs = join(import.meta.dirname, '../../rootfs')
+/** Owners are left as they are; `install` makes its folder all the same. */
+const STANDINS = {
+  chown: ':',
+  install: 'for it; do :; done; mkdir -p "$it"',
+  mountpoint: 'exit 1',
+  'grub-editenv': 'echo machine_id=1',
+}
+
+export interface EmptyBox {
+  at(path: string): string
+  /** A program of /usr/lib/holdfast. */
+  run(name: string): void
+  remove(): void
+}
+
+export function emptyBox(): EmptyBox {
+  const dir = mkdtempSync(join(tmpdir(), 'holdfast-start-'))
+  const at = (path: string) => join(dir, path)
+  for (const it of ['state/agent', 'bin', 'proc/sys/kernel']) mkdirSync(at(it), { recursive: true })
+  symlinkSync('state/agent', at('data'))
+  for (const [name, text] of Object.entries(STANDINS)) writeFileSync(at(`bin/${name}`), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+  return {
+    at,
+    run(name) {
+      const script = readFileSync(join(rootfs, 'usr/lib/holdfast', name), 'utf8')
+        .replaceAll(/(?<![\w"$}])\/(state|data|run|proc)\b/g, `${dir}/$1`)
+        .replaceAll(/(?<![\w"$}])\/etc\/holdfast\b/g, join(rootfs, 'etc/holdfast'))
+        .replaceAll('"/state', `"${dir}/state`)
+      execFileSync('/bin/sh', ['-c', script], { env: { PATH: `${at('bin')}:${process.env['PATH']}` } })
+    },
+    remove: () => rmSync(dir, { recursive: true }),
+  }
+}
