@@ -1,5 +1,5 @@
 // Events of a list in the log: taken once however often they are offered, kept until every uplink has them, bounded, and what is gone is said.
-import { writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -7,12 +7,16 @@ import { EVENTS_BYTES_MAX, EVENTS_MAX } from '../../src/core/bounds.ts'
 import type { LogEvents } from '../../src/core/events.ts'
 import type { EventSlice } from '../../src/core/log.ts'
 import { exportOf } from '../../src/core/airgap.ts'
+import { openJournal } from '../../src/log/journal.ts'
+import type { Layout } from '../../src/log/journal-layout.ts'
+import { LAYOUTS, PRESENT } from '../../src/log/journal-layout.ts'
 import { recoverLog } from '../../src/log/recover.ts'
 import type { OpenedLog } from './helpers.ts'
 import { counterSource, NEXT, openTestLog, T0, tempDir } from './helpers.ts'
 
 const LIST = 'a'.repeat(32)
 const KEY = `box-1:${LIST}::event`
+const FORMER = LAYOUTS.find((it) => it !== PRESENT) as Layout
 let temp: ReturnType<typeof tempDir>
 let log: OpenedLog
 
@@ -154,6 +158,8 @@ test('an export by hand has no events in it', () => {
 
 test('a journal of before has no such table: it is made, and nothing else changes', async () => {
   log.close()
+  for (const it of readdirSync(temp.dir)) rmSync(join(temp.dir, it), { recursive: true })
+  openJournal(temp.dir, 64_000_000, FORMER).close()
   changed(join(temp.dir, 'journal.db'), 'DROP TABLE event')
   expect((await recovered()).faults).toEqual([])
   log = openTestLog(temp.dir)
