@@ -20,7 +20,7 @@ const LENGTH_MS = 400
 const GRACE_MS = 150
 const READINGS = 600
 const T0 = Date.parse('2026-03-01T10:00:00Z')
-const MS_MAX = 300_000
+const MS_MAX = 400_000
 
 let dir: string
 let broker: Broker
