@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fleet check format page bench bench-defaults demo-outage soak prove prove-short newcomer set-up clean images test-image
+.PHONY: help run test test-fleet check format page bench bench-defaults flood demo-outage soak prove prove-short newcomer set-up clean images test-image
 
 # Programs are npm scripts, so that they run on the Node of node_modules, never on the machine's own.
 npm := npm run --silent
@@ -54,6 +54,10 @@ page: ## Build the web page into build/page
 bench: ## Durable ingest, size, a week offline, memory, start, queries, wear: beside others on the same work
 	@bash test/ground/setup.sh test
 	@$(npm) bench -- $(ONLY) $(if $(DATA),--data $(DATA))
+
+flood: ## Junk and 500 slow connections at the panel, 60 s of each (FOR=60): ingest must hardly notice, beside an idle listener
+	@bash test/ground/setup.sh test
+	@$(npm) flood -- $(FOR)
 
 bench-defaults: ## What default settings reach: MQTT at a window of 20, Modbus every 50 ms
 	@bash test/ground/setup.sh test

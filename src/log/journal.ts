@@ -12,12 +12,13 @@
 //   parked    readings that an uplink refused for good: kept raw in their block
 //   ledger    readings that were given up, with why; `sequence` is the row's place in the class's gap stream, null until published
 //   account   by class, over the life of the log: accepted = delivered + stored + aggregated + lost, checked at each open against the blocks
+//   accepted  by class: the account's first number once more (journal-layout.ts); each row has its own CRC
 //   offline   by class: running time since it was last caught up
 //   event     what was done on the box, until every uplink has it (events.ts)
 //   ended     streams of epochs that are over, of which nothing is left to store, send or say
 //   (Numbers of blocks and of lines of the ledger are never used twice: the keeper names by them what it has seen.)
 //   meta      format version, epoch, boot id, clean-stop mark; what rules have (rules.ts)
-//   guard     how many rows each table has, and the sum of their CRCs (recover-guard.ts); every table but `block` and `event` has a column `crc` for it
+//   guard     how many rows each table has, and the sum of their CRCs (recover-guard.ts); every table but `block`, `event` and `accepted` has a column `crc` for it
 //
 // What must hold: all that one group commit changes (blocks, sequences, ledger, accounts, positions) is one transaction with one fsync.
 // WAL with synchronous=FULL: an acknowledged commit survives a power cut on storage that honours flush. better-sqlite3 drops to NORMAL at
@@ -124,13 +125,26 @@ export function pagesUsed(db: Journal): number {
 
 /**
  * Gives free pages back to the partition where they are most of the file, as after sealing. Outside of a transaction: at the end of one in this
- * mode SQLite gives all of them back at once, and `incremental_vacuum` would look for each. Format 2 cannot.
+ * mode SQLite gives all of them back at once, and `incremental_vacuum` would look for each. Format 2 cannot. A failure is final, as of any commit.
  */
-export function giveBackPages(db: Journal): void {
-  const free = db.pragma('freelist_count', { simple: true }) as number
-  if (db.pragma('auto_vacuum', { simple: true }) === 0 || free <= Math.max(FREE_PAGES_KEPT, pagesUsed(db))) return
-  db.pragma('auto_vacuum = FULL')
-  db.pragma('auto_vacuum = INCREMENTAL')
+export function giveBackPages(db: Journal, fail: (error: unknown) => void): void {
+  try {
+    const free = db.pragma('freelist_count', { simple: true }) as number
+    if (db.pragma('auto_vacuum', { simple: true }) === 0 || free <= Math.max(FREE_PAGES_KEPT, pagesUsed(db))) return
+    vacuum(db)
+    db.pragma('auto_vacuum = INCREMENTAL')
+  } catch (error) {
+    fail(error)
+  }
+}
+
+function vacuum(db: Journal): void {
+  try {
+    db.pragma('auto_vacuum = FULL')
+  } catch (error) {
+    // A map of pages that is damaged, which nothing else reads: they are kept.
+    if (!String((error as { code?: unknown }).code).startsWith('SQLITE_CORRUPT')) throw error
+  }
 }
 
 function readMeta(db: Journal, key: string): string | undefined {

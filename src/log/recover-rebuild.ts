@@ -68,6 +68,7 @@ export function rebuild(db: Journal, old: OldJournal, found: FoundSegments, opti
         old.tables[table].filter((it) => !moved.includes(it)),
       )
     addNoted(db, old, { ...found, losses: [...moved.map(lossOf), ...found.losses] }, options.device, at)
+    leaveUnknown(db)
     // Counted anew, from the blocks.
     db.exec('UPDATE account SET stored = 0')
     const streams = loadStreams(db, options.device, NO_EPOCH)
@@ -92,6 +93,12 @@ export function rebuild(db: Journal, old: OldJournal, found: FoundSegments, opti
     // Nobody knows what was said in the gap streams of before: their lines go on in the new epoch's.
     writeMeta(db, 'gaps-from', String(Math.max(0, ...streams.all().map((it) => it.id)) + 1))
   })()
+}
+
+/** Of streams that nobody knows any more: their numbers will be those of others. Lines that such a gap stream said are said once more. */
+function leaveUnknown(db: Journal): void {
+  for (const it of ['ledger', 'parked', 'ended']) db.exec(`DELETE FROM ${it} WHERE stream NOT IN (SELECT id FROM stream)`)
+  db.exec('UPDATE ledger SET gap_stream = NULL, sequence = NULL WHERE gap_stream NOT IN (SELECT id FROM stream)')
 }
 
 interface Books {

@@ -284,6 +284,11 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
 
   const heldPlaces = (bytes: number) => new Set(classes.map((_, place) => place).filter((it) => pressure.isHeld(it, bytes)))
 
+  const fail = (error: unknown): void => {
+    dead = true
+    world.failed(error)
+  }
+
   /** One transaction with its fsync. A failure is final: the process must end. */
   function attempt(what: () => void): boolean {
     try {
@@ -292,8 +297,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       catalogue.settle()
       end.run()
     } catch (error) {
-      dead = true
-      world.failed(error)
+      fail(error)
       return false
     }
     for (const it of catalogue.gone()) unlinkSegment(segmentPath(options.dir, it))
@@ -444,7 +448,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       change(() => {
         done = changes.apply(it, world.now())
       })
-      if (done && it.kind !== 'drop') giveBackPages(db)
+      if (done && it.kind !== 'drop') giveBackPages(db, fail)
       if (done) world.durable([], ledger.unpublished())
       plan()
       return done

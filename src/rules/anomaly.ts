@@ -26,7 +26,8 @@ export function madOf(values: Sorted, median: number): number {
   const { count } = values
   if (count === 0) return Number.NaN
   const [first, second] = [(count - 1) >> 1, count >> 1]
-  let above = 0
+  let above = second
+  while (above > 0 && values.at(above - 1) >= median) above--
   while (above < count && values.at(above) < median) above++
   let below = above - 1
   let sum = 0

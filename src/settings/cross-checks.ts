@@ -7,6 +7,8 @@ import { listOf, mapOf } from './found.ts'
 import { linkChecks } from './link-checks.ts'
 import { nearest } from './nearest.ts'
 import { LOG_BYTES_MIN } from '../core/bounds.ts'
+import { expressionChecks } from './rules.ts'
+import type { SettingsSchemas } from './schema.ts'
 import type { SecretStore } from './secrets.ts'
 import { secretVariable } from './secrets.ts'
 import type { Path, Tree, TreeProblem } from './yaml-tree.ts'
@@ -17,7 +19,11 @@ type Named = readonly { readonly name: string; readonly path: Path }[]
 /** Names of keys whose value is a secret, wherever they stand. */
 export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'passphrase', 'privateKey', 'pin', 'token', 'clientSecret'])
 
-export function crossChecks(tree: Tree, secrets: SecretStore, readingBytesMax: (bytesMax: number) => number): TreeProblem[] {
+export function crossChecks(
+  tree: Tree,
+  secrets: SecretStore,
+  { readingBytesMax, expressionProblem }: Pick<SettingsSchemas, 'readingBytesMax' | 'expressionProblem'>,
+): TreeProblem[] {
   const file = mapOf(tree.value)
   const found = [
     ...twice('class', namesIn(file, 'classes')),
@@ -31,6 +37,7 @@ export function crossChecks(tree: Tree, secrets: SecretStore, readingBytesMax: (
     ...boxesAllowed(file),
     ...classChecks(file, LOG_BYTES_MIN, readingBytesMax),
     ...linkChecks(file),
+    ...expressionChecks(file, expressionProblem),
     ...missingSecrets(tree, secrets),
     ...meetingSecrets(tree),
     ...secretsInTheClear(tree),

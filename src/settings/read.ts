@@ -105,7 +105,7 @@ export function parseSettings(text: string, file: string, context: SettingsConte
   const problems = [
     ...tree.problems,
     ...schemaProblems(tree, parsed.error?.issues ?? []),
-    ...crossChecks(tree, context.secrets, context.schemas.readingBytesMax),
+    ...crossChecks(tree, context.secrets, context.schemas),
   ]
   refuse(file, problems, secretTexts(tree, context.secrets))
   const data = parsed.data as SettingsFile

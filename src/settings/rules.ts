@@ -1,7 +1,9 @@
-// Rules in the settings (core/rule.ts). The expression's language is handed in: what is wrong with one is found here, with its place.
+// Rules in the settings (core/rule.ts). The expression's language is handed in.
 import { z } from 'zod'
 import { RULES_MAX } from '../core/bounds.ts'
 import type { RuleSettings, RuleWindow } from '../core/rule.ts'
+import type { Found } from './found.ts'
+import { listOf, mapOf } from './found.ts'
 
 /** What is wrong with an expression, in one line; undefined: nothing. */
 export type ExpressionProblem = (when: string, hasWindow: boolean) => string | undefined
@@ -10,14 +12,13 @@ export interface RuleSchemaParts {
   readonly name: z.ZodType<string>
   /** Least and most in ms, and what is said of them. */
   readonly duration: (minMs: number, maxMs: number, range: string) => z.ZodType<number, string>
-  readonly expressionProblem: ExpressionProblem
 }
 
 const DAY_MS = 86_400_000
 const KINDS = ['tumbling', 'sliding', 'session'] as const
 const TAG_ALLOWED = 'must be a tag, in it * stands for any characters, or a list of tags'
 
-function ruleSchema({ name, duration, expressionProblem }: RuleSchemaParts) {
+function ruleSchema({ name, duration }: RuleSchemaParts) {
   const tag = z.string({ error: TAG_ALLOWED }).min(1).max(512)
   const tags = z.union([tag.transform((it) => [it]), z.array(tag).min(1).max(1_000)], { error: TAG_ALLOWED })
   const reads = z
@@ -38,21 +39,24 @@ function ruleSchema({ name, duration, expressionProblem }: RuleSchemaParts) {
         context.addIssue({ code: 'custom', message: `must have one of the keys ${KINDS.join(', ')}`, input: {} })
       return { kind, lengthMs: it[kind] ?? 0, graceMs: it.grace }
     })
-  return z
-    .strictObject({
-      name,
-      reads,
-      window: window.optional(),
-      when: z.string().min(1),
-      yields: z.strictObject({ class: name, on: z.enum(['each', 'rise']).default('each') }),
-    })
-    .superRefine((it, context) => {
-      const problem = expressionProblem(it.when, it.window !== undefined)
-      if (problem === undefined) return
-      context.addIssue({ code: 'custom', message: `rule "${it.name}": ${problem}`, path: ['when'], input: it.when })
-    })
+  return z.strictObject({
+    name,
+    reads,
+    window: window.optional(),
+    when: z.string().min(1),
+    yields: z.strictObject({ class: name, on: z.enum(['each', 'rise']).default('each') }),
+  })
 }
 
 export function rulesSchema(parts: RuleSchemaParts) {
   return z.array(ruleSchema(parts)).max(RULES_MAX).default([]) satisfies z.ZodType<readonly RuleSettings[]>
+}
+
+/** What is wrong with expressions, as they stand: whatever else is wrong with their rules. */
+export function expressionChecks(file: Readonly<Record<string, unknown>>, problemOf: ExpressionProblem): Found[] {
+  return listOf(file.rules).flatMap((it, index) => {
+    const { name, when, window } = mapOf(it)
+    const problem = typeof when === 'string' && when !== '' ? problemOf(when, window !== undefined) : undefined
+    return problem === undefined ? [] : [{ path: ['rules', index, 'when'], text: `rule "${String(name)}": ${problem}` }]
+  })
 }

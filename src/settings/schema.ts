@@ -294,7 +294,7 @@ export function settingsSchema(schemas: SettingsSchemas) {
       .prefault([{ name: 'default' }]),
     sources: z.array(source(schemas.protocols)).default([]),
     uplinks: z.array(uplink(schemas)).default([]),
-    rules: rulesSchema({ name, duration, expressionProblem: schemas.expressionProblem }),
+    rules: rulesSchema({ name, duration }),
     failoverAfter: duration(0, DAY_MS, 'at most 1d').prefault('10s'),
     delivery: z.record(name, rule).default({}),
     boxes: boxes.optional(),

@@ -1,5 +1,5 @@
 // S8's slice, and 400 single bits over the journal and all segments of one log: each is found or mended, and costs no more than its block.
-import { cpSync, rmSync, statSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { scratch } from '../prove/campaign.ts'
@@ -45,4 +45,25 @@ test(`${BITS} flipped bits over journal and segments: all found, none costs more
     rmSync(copy, { recursive: true })
   }
   expect(costly).toEqual([])
+})
+
+const BLOCK_BYTES = 4096
+/** Roots of tables and what says where they are. */
+const ROOT_BLOCKS = 5
+
+test(`a block of the device is gone where several tables begin: what went is named, or counted as lost (SEED=${SEED})`, {
+  timeout: 1_800_000,
+}, async () => {
+  const looked = join(dir, 'looked-roots')
+  cpSync(made.dir, looked, { recursive: true })
+  const base = blocksOf(looked)
+  for (let n = 0; n < ROOT_BLOCKS; n++) {
+    const copy = join(dir, `root-${n}`)
+    cpSync(made.dir, copy, { recursive: true })
+    const file = join(copy, 'journal.db')
+    const [from, to] = [n * BLOCK_BYTES, (n + 1) * BLOCK_BYTES]
+    writeFileSync(file, readFileSync(file).fill(0, from, to))
+    await checkDamaged(copy, made, base, { file: 'journal.db', kind: 'page', places: [{ from, to }] })
+    rmSync(copy, { recursive: true })
+  }
 })

@@ -1,4 +1,4 @@
 import { g1 } from './g1.ts'
 import { testSlice } from './slice.ts'
 
-testSlice(g1, 4, 20)
+testSlice(g1, 3, 10)

@@ -1,12 +1,14 @@
 // A journal whose pages stand in each other's place is read to an end: each row once at most, and none as one of another table.
-import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import Database from 'better-sqlite3'
+import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
 import { openJournal } from '../../src/log/journal.ts'
 import { PRESENT } from '../../src/log/journal-layout.ts'
+import { recoverLog } from '../../src/log/recover.ts'
 import { readOldJournal } from '../../src/log/recover-old.ts'
-import { tempDir } from './helpers.ts'
+import { openTestLog, T0, tempDir } from './helpers.ts'
 
 const ROWS = 3_000
 const PAGE_BYTES = PRESENT.pageBytes
@@ -72,6 +74,49 @@ test('the only pages of the ledger and of the blocks swapped: a line of the ledg
     const { blocks, tables } = readOldJournal(file)
     expect(blocks).toEqual([])
     expect(tables.ledger).toEqual([])
+  } finally {
+    temp.remove()
+  }
+})
+
+test('what a class accepted is known from a third place where its streams and its account are gone', async () => {
+  const temp = tempDir()
+  try {
+    let log = openTestLog(temp.dir)
+    const builder = new BatchBuilder(newOrigin(0))
+    const series = builder.series({ tag: 'speed', class: 'process', kind: 'double' })
+    for (let n = 0; n < 50; n++) builder.add(series, T0 + n, n)
+    log.append(builder.take(T0))
+    log.clock.tick(2000)
+    log.close()
+    const file = join(temp.dir, 'journal.db')
+    const look = new Database(file, { readonly: true })
+    const pages = look.prepare("SELECT pageno FROM dbstat WHERE name IN ('stream', 'account')").pluck().all() as number[]
+    look.close()
+    const bytes = readFileSync(file)
+    for (const page of pages) bytes.fill(0, (page - 1) * PAGE_BYTES, page * PAGE_BYTES)
+    writeFileSync(file, bytes)
+    const options = { dir: temp.dir, device: 'box-1', bytesMax: 64_000_000, uplinks: ['kafka'], delivery: {}, keepDeliveredMs: 0 }
+    const { faults } = await recoverLog({ ...options, bootId: 'boot-1', now: T0 })
+    expect(faults.length).toBeGreaterThan(0)
+    log = openTestLog(temp.dir)
+    expect(log.writer.figures().classes[0]).toMatchObject({ accepted: 50, stored: 0, lost: { unaccounted: 50 } })
+    log.close()
+  } finally {
+    temp.remove()
+  }
+})
+
+test('tables that a device loses with one block of 4,096 bytes: never both that say how many readings there were', () => {
+  const temp = tempDir()
+  try {
+    const db = openJournal(temp.dir, 64_000_000)
+    const rootOf = db.prepare('SELECT rootpage FROM sqlite_master WHERE name = ?').pluck()
+    const blocks = ['stream', 'account', 'accepted'].map((it) =>
+      Math.floor((((rootOf.get(it) as number) - 1) * PAGE_BYTES) / 4096),
+    )
+    db.close()
+    expect(new Set(blocks).size).toBe(3)
   } finally {
     temp.remove()
   }

@@ -7,7 +7,13 @@ import { issuesDe } from '../../src/page/words/issues.de.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** Where issues are raised. */
-const FILES = ['src/pipeline/report.ts', 'src/agent-settings.ts', 'src/settings/read.ts', 'src/workers/boxes-host.ts']
+const FILES = [
+  'src/pipeline/report.ts',
+  'src/pipeline/rule-issues.ts',
+  'src/agent-settings.ts',
+  'src/settings/read.ts',
+  'src/workers/boxes-host.ts',
+]
 const CODES = FILES.flatMap((file) => {
   const text = readFileSync(join(ROOT, file), 'utf8')
   return [...text.matchAll(/code: (?:'([a-z-]+)'|`\$\{kind\}(-[a-z]+)`),\s+severity/g)].flatMap(([, code, ending]) =>

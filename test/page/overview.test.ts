@@ -66,7 +66,7 @@ test('in German, with German numbers', async () => {
   // What went wrong: the German sentence of its code, and beneath it the box's own words.
   const out = page.locator('.stage').nth(2)
   await out.getByText('Dort nimmt niemand Verbindungen an.').waitFor()
-  await out.locator('[lang=en]').getByText('nothing listens there').waitFor()
+  await out.locator('[lang=en]').filter({ hasText: 'nothing listens there' }).waitFor()
   const issue = page.locator('.issues > li').filter({ hasText: 'Uplink cloud wartet: Dort nimmt niemand Verbindungen an.' })
   await issue.getByText('Adresse und Port prüfen, und ob das Gegenüber läuft.').waitFor()
   await context.close()

@@ -1,12 +1,12 @@
 // Pictures of every page in both languages, at three widths, in light, dark and high contrast, into the folder that is named; prints what is
-// wider than its screen, and words that stand there as their keys. To be looked at by a person: node test/page/pictures.main.ts FOLDER [PAGE]
+// wider than its screen, and words that stand there as their keys. To be looked at by a person: node test/page/pictures.main.ts FOLDER [PAGE …]
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { startBox } from './box.ts'
 import { ADMIN } from './scene.ts'
 
-const [folder, only] = process.argv.slice(2)
+const [folder, ...only] = process.argv.slice(2)
 if (folder === undefined) throw new Error('name a folder for the pictures')
 mkdirSync(folder, { recursive: true })
 
@@ -53,7 +53,7 @@ try {
     await page.locator('input[name=password]').fill(ADMIN.password)
     await page.locator('button[type=submit]').click()
     await page.locator('.shell').waitFor()
-    for (const [name, path, press] of PLACES.filter(([it]) => only === undefined || it === only)) {
+    for (const [name, path, press] of PLACES.filter(([it]) => only.length === 0 || only.includes(it))) {
       await page.goto(path)
       await settled(page)
       if (press !== undefined)

@@ -104,6 +104,7 @@ describe('defaults', () => {
       log: { bytesMax: 1e9, commitEveryMs: 250, commitEveryMinMs: 5, commitBytes: 64_000, keepDeliveredMs: 0 },
       classes: [{ name: 'default', floorBytes: 0, commitEveryMs: 250, whenFull: 'reduce', ladder: [] }],
       sources: [],
+      rules: [],
       uplinks: [],
       delivery: { default: 'all-uplinks' },
     })

@@ -23,6 +23,10 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   'boxes-not-heard': /^Other boxes cannot come in at (?<name>\S+): (?<detail>.*)$/s,
   parked: /^(?<count>\d+) readings were refused/,
   'log-damaged': /^Class (?<name>.+?): (?<count>\d+) readings are missing/,
+  'rules-failed': /^the rules do not run as they should: (?<detail>.*)$/s,
+  'rules-missed': /^(?<count>\d+) readings went before the rules/,
+  'rule-error': /^rule (?<name>.+?): its expression had no result (?<count>\d+) times, the last time: (?<detail>.*)$/s,
+  'rule-window-full': /^rule (?<name>.+?): (?<count>\d+) readings found no room/,
   'settings-pending': /^the settings of (?<name>.+?) are taken back in (?<seconds>\d+) s$/,
 }
 

@@ -3,8 +3,8 @@ import { t } from '../words/index.ts'
 
 export function Original({ text }: { readonly text: string | undefined }) {
   return text === undefined ? null : (
-    <p class="quiet">
-      <OriginalText text={text} />
+    <p class="quiet original" title={t('said.original')} lang="en">
+      {text}
     </p>
   )
 }

@@ -13,6 +13,10 @@ export const issuesDe = {
   'issue.parked': 'Das Ziel hat Messwerte endgültig abgelehnt',
   'issue.log-damaged': 'Im Log fehlen Messwerte',
   'issue.settings-pending': 'Eine Änderung der Einstellungen wartet auf Bestätigung',
+  'issue.rules-failed': 'Die Regeln laufen nicht, wie sie sollen',
+  'issue.rules-missed': 'Den Regeln fehlen Messwerte',
+  'issue.rule-error': 'Eine Regel hat kein Ergebnis',
+  'issue.rule-window-full': 'Ein Fenster einer Regel ist voll',
 
   'issueText.source-down': 'Quelle {name}: {detail}',
   'issueText.source-insecure': 'Quelle {name} ist nicht geschützt: {detail}',
@@ -32,6 +36,10 @@ export const issuesDe = {
   'issueText.parked': '{count} Messwerte liegen hier, die das Ziel endgültig abgelehnt hat.',
   'issueText.log-damaged': 'Klasse {name}: {count} Messwerte fehlen im Log.',
   'issueText.settings-pending': 'Die Einstellungen von {name} gehen in {seconds} s zurück.',
+  'issueText.rules-failed': 'Die Regeln laufen nicht, wie sie sollen: {detail}',
+  'issueText.rules-missed': '{count} Messwerte gingen, bevor die Regeln sie gelesen hatten: Sie fehlen in Fenstern.',
+  'issueText.rule-error': 'Regel {name}: Der Ausdruck hatte {count}-mal kein Ergebnis, zuletzt: {detail}',
+  'issueText.rule-window-full': 'Regel {name}: {count} Messwerte fanden keinen Platz in ihren Fenstern.',
 
   'issueRemedy.source-insecure': 'Verschlüsselung und Anmeldung einschalten und „insecure“ entfernen.',
   'issueRemedy.uplink-insecure': 'Verschlüsselung und Anmeldung einschalten und „insecure“ entfernen.',
@@ -50,5 +58,12 @@ export const issuesDe = {
   'issueRemedy.boxes-not-heard': 'boxes.listen (eine Adresse dieses Geräts, ein freier Port) und boxes.tls prüfen.',
   'issueRemedy.parked': 'Sie bleiben im Log und lassen sich abfragen; noch einmal senden kann das Gerät sie noch nicht.',
   'issueRemedy.log-damaged': 'Vielleicht geht die Platte kaputt; senden Sie uns das Diagnosepaket.',
+  'issueRemedy.rules-failed':
+    'Sie werden von selbst neu gestartet. Bleibt es so: die neueste Regel herausnehmen und uns das Diagnosepaket senden.',
+  'issueRemedy.rules-missed':
+    'Das Log war voll, oder es sind zu viele Regeln für dieses Gerät: dem Log mehr Platz geben, oder den Regeln kürzere Fenster und weniger Tags.',
+  'issueRemedy.rule-error':
+    'Nachsehen, von welchem Typ die Werte ihrer Tags sind, und den Ausdruck ändern oder die Tags, die sie liest.',
+  'issueRemedy.rule-window-full': 'Der Regel ein kürzeres Fenster oder weniger Tags geben, oder die Tags seltener melden lassen.',
   'issueRemedy.settings-pending': 'Oben behalten oder zurücknehmen.',
 }
