@@ -7,7 +7,7 @@
 // and what nobody can account for stands in it as lost ('unaccounted'). The present epoch is not taken over: the next open begins one.
 import { decodeAggregates } from '../columns/aggregates/index.ts'
 import { DamagedBlock, decodeBlock, readHeader } from '../columns/index.ts'
-import type { Intervals } from '../core/intervals.ts'
+import type { Interval, Intervals } from '../core/intervals.ts'
 import { countOf, difference, intersection, overlaps, union, withInterval } from '../core/intervals.ts'
 import { streamKey } from '../core/stream.ts'
 import type { Account, Accounts } from './accounts.ts'
@@ -30,6 +30,7 @@ import { readAt } from './segment.ts'
 import type { NotedLoss } from './segment-notes.ts'
 import type { StreamRow, Streams } from './streams.ts'
 import { loadStreams } from './streams.ts'
+import { doubt, leaveUnnamed } from './unnamed.ts'
 import type { WriterOptions } from './writer.ts'
 
 export type RebuildOptions = Pick<WriterOptions, 'device' | 'uplinks' | 'delivery' | 'keepDeliveredMs'>
@@ -87,7 +88,12 @@ export function rebuild(db: Journal, old: OldJournal, found: FoundSegments, opti
     const blocks = placeBlocks(books, options.keepDeliveredMs > 0)
     insertBlocks(db, blocks, found)
     liftHeads(books, blocks)
-    balance(books, blocks, nameHoles(books, blocks))
+    const holes = holesIn(books, blocks)
+    // Where no position is known they may as well be delivered: unnamed.ts goes on with them.
+    const isTold = old.sound.has('position')
+    if (isTold) nameHoles(books, holes)
+    balance(books, blocks, countHoles(holes))
+    if (!isTold) leaveUnnamed(db, countHoles(holes))
     streams.save(() => undefined)
     accounts.save()
     // Nobody knows what was said in the gap streams of before: their lines go on in the new epoch's.
@@ -144,19 +150,39 @@ function addNoted(db: Journal, old: OldJournal, found: FoundSegments, device: st
 
 /** Lines that the old journal had and nobody can read there any more. */
 function addLosses(db: Journal, { losses, blocks }: FoundSegments): void {
-  const known = db.prepare('SELECT 1 FROM stream WHERE id = ?')
-  const overlapping = db.prepare('SELECT 1 FROM ledger WHERE stream = ? AND first < ? AND "end" > ? LIMIT 1')
+  const nextOf = db.prepare<[number], number>('SELECT next FROM stream WHERE id = ?').pluck()
+  const endOver = db
+    .prepare<[number, number, number], number | null>(
+      'SELECT max("end") FROM ledger WHERE stream = ? AND first < ? AND "end" > ?',
+    )
+    .pluck()
   const insert = db.prepare(
     'INSERT INTO ledger (stream, first, end, count, time_from, time_to, action, reason, at, exact) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   )
   const held = heldBy(blocks)
+
+  /** Undefined: there is no room for it, so what stands there is the same line as it was later. */
+  function placeOf(loss: NotedLoss, next: number): number | undefined {
+    const run = runAround(loss, held)
+    const after = run && held.get(loss.stream)?.find((it) => it.from >= run.to)
+    const end = run ? (after?.from ?? (next > run.to ? next : Infinity)) : loss.end
+    let first = run?.to ?? loss.first
+    for (let over = firstOver(first); over !== null; over = firstOver(first)) first = over
+    return first + loss.end - loss.first > end ? undefined : first
+
+    function firstOver(at: number): number | null {
+      return endOver.get(loss.stream, at + loss.end - loss.first, at) ?? null
+    }
+  }
+
   // A line that grew is in the notes of several segments: the longest holds the others.
-  for (const noted of losses.toSorted((a, b) => b.end - b.first - (a.end - a.first))) {
-    const it = movedBehind(noted, held)
-    if (!known.get(it.stream) || overlapping.get(it.stream, it.end, it.first)) continue
-    const isExact = it.count === it.end - it.first ? 1 : 0
-    insert.run(it.stream, it.first, it.end, it.count, it.timeFrom, it.timeTo, it.action, it.reason, it.at, isExact)
-    if (it !== noted) held.set(it.stream, withInterval(held.get(it.stream) ?? [], it.first, it.end))
+  for (const it of losses.toSorted((a, b) => b.end - b.first - (a.end - a.first))) {
+    const next = nextOf.get(it.stream)
+    const first = next === undefined ? undefined : placeOf(it, next)
+    if (first === undefined) continue
+    const end = first + it.end - it.first
+    const isExact = it.count === end - first ? 1 : 0
+    insert.run(it.stream, first, end, it.count, it.timeFrom, it.timeTo, it.action, it.reason, it.at, isExact)
   }
 }
 
@@ -168,15 +194,14 @@ function heldBy(blocks: readonly FoundBlock[]): Map<number, Intervals> {
 }
 
 /** Notes are written before their blocks are recorded: refused numbers inside a run that was sealed with them stand behind it since. */
-function movedBehind(loss: NotedLoss, held: ReadonlyMap<number, Intervals>): NotedLoss {
-  if (loss.action !== 'refused' && loss.action !== 'overflowed') return loss
-  const run = held.get(loss.stream)?.find((it) => it.from <= loss.first && loss.first < it.to)
-  return run ? { ...loss, first: run.to, end: run.to + loss.end - loss.first } : loss
+function runAround({ stream, first, action }: NotedLoss, held: ReadonlyMap<number, Intervals>): Interval | undefined {
+  if (action !== 'refused' && action !== 'overflowed') return undefined
+  return held.get(stream)?.find((it) => it.from <= first && first < it.to)
 }
 
 /** Of a journal that may be of an earlier day. */
 const isMoved = (row: Row, held: ReadonlyMap<number, Intervals>) =>
-  row['sequence'] === null && movedBehind(lossOf(row), held).first !== row['first']
+  row['sequence'] === null && runAround(lossOf(row), held) !== undefined
 
 function lossOf(row: Row): NotedLoss {
   const number = (name: string) => Number(row[name])
@@ -348,23 +373,37 @@ function liftHeads({ streams, named, positions, old }: Books, blocks: readonly P
   }
 }
 
-/** Numbers that are neither stored nor delivered nor named, where that can be told, become lines of the ledger; says how many, by class. */
-function nameHoles(books: Books, blocks: readonly Placed[]): Map<string, number> {
-  const { streams, ledger, positions, named, old, at } = books
-  const lost = new Map<string, number>()
-  if (!old.sound.has('position')) return lost
+interface Holes {
+  readonly stream: StreamRow
+  readonly gone: Intervals
+}
+
+/** Numbers that are neither stored nor named nor known to be delivered. */
+function holesIn({ streams, positions, named }: Books, blocks: readonly Placed[]): Holes[] {
   const held = Map.groupBy(blocks, (it) => it.stream)
-  for (const stream of streams.all()) {
-    if ((stream.form !== 'raw' && stream.form !== 'aggregate') || streams.hasEnded(stream) || stream.next === 0) continue
+  return streams.all().flatMap((stream) => {
+    if ((stream.form !== 'raw' && stream.form !== 'aggregate') || streams.hasEnded(stream) || stream.next === 0) return []
     const here = (held.get(stream.id) ?? []).reduce<Intervals>((set, it) => withInterval(set, it.first, it.first + it.count), [])
     const gone = [here, named.get(stream.id) ?? [], positions.seen(stream)].reduce<Intervals>(difference, [
       { from: 0, to: stream.next },
     ])
+    return [{ stream, gone }]
+  })
+}
+
+/** Readings in them, by class. */
+function countHoles(holes: readonly Holes[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { stream, gone } of holes)
+    if (stream.form === 'raw') counts.set(stream.class, (counts.get(stream.class) ?? 0) + countOf(gone))
+  return counts
+}
+
+function nameHoles(books: Books, holes: readonly Holes[]): void {
+  const { ledger, at } = books
+  for (const { stream, gone } of holes)
     for (const it of gone)
       ledger.add({ stream, ...it, ...timesOf(books, stream, it.from), action: 'damaged', reason: 'damaged', at })
-    if (stream.form === 'raw') lost.set(stream.class, (lost.get(stream.class) ?? 0) + countOf(gone))
-  }
-  return lost
 }
 
 /** Of what is gone nobody knows the times: those of the old row, where there is one. */
@@ -375,7 +414,8 @@ function timesOf({ old, at }: Books, stream: StreamRow, sequence: number): { tim
   return { timeFrom: row?.time_from ?? 0, timeTo: row?.time_to ?? at }
 }
 
-function balance({ streams, accounts, old }: Books, blocks: readonly Placed[], lost: ReadonlyMap<string, number>): void {
+function balance({ streams, accounts, old }: Books, blocks: readonly Placed[], holes: ReadonlyMap<string, number>): void {
+  const isTold = old.sound.has('position')
   const raw = streams.all().filter((it) => it.form === 'raw')
   // A class whose streams are all gone has an account still.
   for (const name of new Set([...old.accepted.keys(), ...[...accounts.all(), ...raw].map((it) => it.class)])) {
@@ -387,7 +427,9 @@ function balance({ streams, accounts, old }: Books, blocks: readonly Placed[], l
       raw.reduce((sum, it) => sum + (it.class === name ? it.next : 0), 0),
     )
     account.stored = blocks.reduce((sum, it) => sum + (mine.has(it.stream) ? it.pending : 0), 0)
-    settle(account, lost.get(name) ?? 0, old.sound.has('position'))
+    const gone = holes.get(name) ?? 0
+    settle(account, isTold ? gone : 0, isTold)
+    if (!isTold) doubt(account, gone)
   }
 }
 

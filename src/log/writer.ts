@@ -43,11 +43,11 @@ import { createPressure } from './pressure.ts'
 import { loadMarks } from './recover-marks.ts'
 import { tidySegments } from './recover.ts'
 import { segmentPath, unlinkSegment } from './segment.ts'
-import type { RuleWriter } from './rules.ts'
-import { openRules, ruleWriter } from './rules.ts'
+import { openRules, type RuleWriter, ruleWriter } from './rules.ts'
 import { loadSeries } from './series.ts'
 import { makeBallast, spaceOf } from './space.ts'
 import { loadStreams } from './streams.ts'
+import { createUnnamed } from './unnamed.ts'
 import type { WriterWorld } from './writer-world.ts'
 
 export interface WriterOptions {
@@ -144,6 +144,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const given = createGiven(positions, streams, () => commitForUplink())
   const marks = loadMarks({ ...options, ...books, kindOf: series.kindOf, given: given.of, room: pressure.journalRoom })
   const others = createOthers({ ...options, ...books, events, series, periods, positions, pressure, world, change, mustWrite })
+  const nameUnnamed = createUnnamed({ ...options, ...books, positions, now: world.now, change })
   const intake = createIntake(classes, series, periods.of, makeRoomIn)
   const { waiting } = intake
   /** Appends with parts in several classes: how many of them are still to be committed. */
@@ -416,6 +417,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       positions.restart(uplink, position, undecided)
       marks.agree(uplink)
       commitForUplink()
+      if (position !== 'none') nameUnnamed(uplink)
       return positions.resumed(uplink)
     },
     given,

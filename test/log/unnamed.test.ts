@@ -1,0 +1,62 @@
+// A journal made anew without its positions: nobody can tell what was delivered from what is gone until the uplinks have said it.
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { expect, test } from 'vitest'
+import { recoverLog } from '../../src/log/recover.ts'
+import { counterSource, openTestLog, T0, tempDir } from './helpers.ts'
+
+const UPLINKS = ['kafka', 'other']
+
+test('what is neither here nor told is unaccounted, and named once every uplink has told its position', async () => {
+  const temp = tempDir()
+  const options = { uplinks: UPLINKS, delivery: { process: 'any-uplink' as const }, keepDeliveredMs: 0 }
+  try {
+    let log = openTestLog(temp.dir, options)
+    const source = counterSource()
+    for (let n = 0; n < 3; n++) {
+      log.append(source.batch(10))
+      log.clock.tick(2_000)
+    }
+    const [stream] = Object.keys(log.keeper.heads()).filter((it) => it.endsWith(':raw')) as [string]
+    const position = { transaction: 1, delivered: new Map([[stream, [{ from: 0, to: 10 }]]]) }
+    const ranges = [{ stream, from: 0, to: 10 }]
+    log.writer.restart('kafka', 'none')
+    log.writer.offer('kafka', ranges, {})
+    log.writer.commit('kafka', ranges, 1, [])
+    log.clock.tick(2_000)
+    const process = () => log.writer.figures().classes.find((it) => it.name === 'process')
+    expect(process()).toMatchObject({ accepted: 30, delivered: 10, stored: 20, lost: {} })
+    log.close()
+
+    const db = new Database(join(temp.dir, 'journal.db'))
+    db.exec('DELETE FROM position; DELETE FROM intent; DELETE FROM block WHERE first = 20')
+    db.close()
+    const { faults } = await recoverLog({
+      dir: temp.dir,
+      device: 'box-1',
+      bytesMax: 64_000_000,
+      bootId: 'boot-2',
+      now: T0,
+      ...options,
+    })
+    expect(faults.length).toBeGreaterThan(0)
+
+    log = openTestLog(temp.dir, { ...options, bootId: 'boot-2' })
+    expect(process()).toMatchObject({ accepted: 30, delivered: 0, stored: 10, lost: { unaccounted: 20 } })
+    log.writer.restart('kafka', position)
+    expect(process()).toMatchObject({ accepted: 30, delivered: 10, stored: 10, lost: { unaccounted: 10 } })
+    log.close()
+    // Who has told it before does so again: nothing is counted twice.
+    log = openTestLog(temp.dir, { ...options, bootId: 'boot-2' })
+    log.writer.restart('other', { transaction: 0, delivered: new Map() })
+    expect(process()).toMatchObject({ lost: { unaccounted: 10 } })
+    log.writer.restart('kafka', position)
+    expect(process()).toMatchObject({ accepted: 30, delivered: 10, stored: 10, lost: { damaged: 10 } })
+    log.close()
+    const look = new Database(join(temp.dir, 'journal.db'), { readonly: true })
+    expect(look.prepare('SELECT first, "end", action FROM ledger').all()).toEqual([{ first: 20, end: 30, action: 'damaged' }])
+    look.close()
+  } finally {
+    temp.remove()
+  }
+})
