@@ -72,10 +72,10 @@ export const DISK_FAULTS: readonly Fault[] = [
   {
     id: 'failed-goes-on',
     file: 'src/log/writer.ts',
-    find: `      dead = true
-      world.failed(error)
+    find: `    dead = true
+    world.failed(error)
 `,
-    replace: '      world.failed(error)\n',
+    replace: '    world.failed(error)\n',
     why: 'after a commit that failed the next one is tried',
     caughtBy: ['test/log/append.test.ts > a commit that fails'],
   },

@@ -23,8 +23,8 @@ export const LOG_FAULTS: readonly Fault[] = [
   {
     id: 'gap-numbers-again',
     file: 'src/log/ledger.ts',
-    find: '        const gap = of.id < gapsFrom ? ',
-    replace: '        const gap = of.id < 0 ? ',
+    find: 'of.device === device && of.id >= gapsFrom',
+    replace: 'of.device === device',
     why: 'after a rebuild, numbers of gap streams that were used are used again',
     caughtBy: ['S8 x 120'],
   },
