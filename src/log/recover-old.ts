@@ -118,7 +118,8 @@ function readBlocks(db: Journal): OldBlock[] {
   const blocks = (rows as unknown as BlockRow[]).map((row) => {
     if (row.segment !== null) return { row, data: undefined }
     const bytes = attempt(() => data?.get(row.id) as Uint8Array | null) ?? new Uint8Array(0)
-    return { row: asItsHeaderSays(row, bytes), data: bytes }
+    // It lies in no file, whatever a flipped bit made of its place there.
+    return { row: { ...asItsHeaderSays(row, bytes), offset: null }, data: bytes }
   })
   return blocks.filter((it) => isPlausible(it.row))
 }
