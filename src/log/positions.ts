@@ -363,8 +363,8 @@ export function loadPositions({
         const ranges = notDelivered(clipped(state.intent?.ranges ?? [], streams), state.delivered)
         state.intent = ranges.length > 0 ? { ranges, endOffsets: state.intent?.endOffsets ?? {} } : undefined
         state.isOpen = ranges.length > 0
-        // Nobody knows how many transactions of it were committed: none of their numbers is used again.
-        if (state.isOpen) state.transaction += INTENT_TRANSACTIONS_MAX
+        // Nobody knows how many transactions of it were committed, or whether one that held a checkpoint alone was: none of their numbers is used again.
+        if (state.isOpen || state.transaction > 0) state.transaction += INTENT_TRANSACTIONS_MAX
       } else {
         const there = undecided.length > 0 || state.isOpen ? withoutHoles(position.delivered) : position.delivered
         const news = newRanges(there, state.delivered, streams, isOthers)
