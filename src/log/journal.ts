@@ -125,12 +125,15 @@ export function pagesUsed(db: Journal): number {
 
 /**
  * Gives free pages back to the partition where they are most of the file, as after sealing. Outside of a transaction: at the end of one in this
- * mode SQLite gives all of them back at once, and `incremental_vacuum` would look for each. Format 2 cannot. A failure is final, as of any commit.
+ * mode SQLite gives all of them back at once, and `incremental_vacuum` would look for each. Format 2 cannot. All that moves
+ * goes through the write-ahead log: no more than it may hold. A failure is final, as of any commit.
  */
-export function giveBackPages(db: Journal, fail: (error: unknown) => void): void {
+export function giveBackPages(db: Journal, walBytesMax: number, fail: (error: unknown) => void): void {
   try {
     const free = db.pragma('freelist_count', { simple: true }) as number
-    if (db.pragma('auto_vacuum', { simple: true }) === 0 || free <= Math.max(FREE_PAGES_KEPT, pagesUsed(db))) return
+    const used = pagesUsed(db)
+    if (db.pragma('auto_vacuum', { simple: true }) === 0 || free <= Math.max(FREE_PAGES_KEPT, used)) return
+    if (used * pageBytes(db) > walBytesMax) return
     vacuum(db)
     db.pragma('auto_vacuum = INCREMENTAL')
   } catch (error) {

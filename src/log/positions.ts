@@ -126,6 +126,9 @@ export function loadPositions({
       .prepare('SELECT sequence FROM parked WHERE uplink = ? AND stream = ? AND sequence >= ? AND sequence < ? ORDER BY sequence')
       .pluck(),
     unpark: db.prepare('DELETE FROM parked WHERE stream = ? AND sequence >= ? AND sequence < ?'),
+    unnamedBelow: db
+      .prepare<[], string>("SELECT value FROM meta WHERE key = 'gaps-from' AND EXISTS (SELECT 1 FROM meta WHERE key = 'unnamed')")
+      .pluck(),
   }
   const stateOf = (uplink: string): UplinkState => {
     let state = states.get(uplink)
@@ -247,8 +250,10 @@ export function loadPositions({
   /** Streams of epochs that are over and of which nothing is left need no place in the position: it has few. */
   function endStreams(): void {
     const outstanding = outstandingEpochs()
+    // Of what was made anew it is still to be found what is missing (unnamed.ts).
+    const unnamedBelow = Number(sql.unnamedBelow.get() ?? 0)
     for (const raw of streams.all()) {
-      if (isStillSent(raw)) continue
+      if (raw.id < unnamedBelow || isStillSent(raw)) continue
       if (raw.form !== 'raw' || raw.epoch === streams.epoch() || streams.hasEnded(raw) || outstanding.has(raw.epoch)) continue
       const of = (form: Form) => streams.byKey(streamKey({ ...raw, form }))
       const gap = of('gap')

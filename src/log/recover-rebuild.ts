@@ -22,7 +22,7 @@ import { loadLedger } from './ledger.ts'
 import type { Positions } from './positions.ts'
 import { loadPositions } from './positions.ts'
 import type { Guarded, Row } from './recover-guard.ts'
-import { columnsOf } from './recover-guard.ts'
+import { columnsOf, GUARDED } from './recover-guard.ts'
 import type { OldBlock, OldJournal } from './recover-old.ts'
 import type { FoundBlock, FoundSegments } from './recover-walk.ts'
 import { lookInto } from './recover-walk.ts'
@@ -35,20 +35,10 @@ import type { WriterOptions } from './writer.ts'
 
 export type RebuildOptions = Pick<WriterOptions, 'device' | 'uplinks' | 'delivery' | 'keepDeliveredMs'>
 
-/** The present epoch and what belongs to it: not taken over. */
-const META_LEFT_OUT = new Set(['format', 'opened', 'epoch', 'boot-id', 'clean-stop'])
-const COPIED: readonly Guarded[] = [
-  'stream',
-  'series',
-  'period',
-  'position',
-  'intent',
-  'parked',
-  'ledger',
-  'account',
-  'offline',
-  'ended',
-]
+/** The present epoch and what belongs to it, and what rules had read of numbers that may be others now (rules.ts): not taken over. */
+const META_LEFT_OUT = /^(?:format|opened|epoch|boot-id|clean-stop|rules:.*)$/
+/** `meta` is taken over in part; of segments the files say which there are. */
+const COPIED = GUARDED.filter((it) => it !== 'meta' && it !== 'segment')
 /** Of a stream that nothing is written to any more. */
 const NO_EPOCH = ''
 
@@ -59,7 +49,7 @@ type Placed = Omit<BlockRow, 'id'> & { readonly id: number | null; readonly data
 export function rebuild(db: Journal, old: OldJournal, found: FoundSegments, options: RebuildOptions, at: number): void {
   db.transaction(() => {
     for (const row of old.tables.meta)
-      if (!META_LEFT_OUT.has(String(row['key']))) writeMeta(db, String(row['key']), String(row['value']))
+      if (!META_LEFT_OUT.test(String(row['key']))) writeMeta(db, String(row['key']), String(row['value']))
     const held = heldBy(found.blocks)
     const moved = old.sound.has('ledger') ? [] : old.tables.ledger.filter((it) => isMoved(it, held))
     for (const table of COPIED)
@@ -90,7 +80,7 @@ export function rebuild(db: Journal, old: OldJournal, found: FoundSegments, opti
     liftHeads(books, blocks)
     const holes = holesIn(books, blocks)
     // Where no position is known they may as well be delivered: unnamed.ts goes on with them.
-    const isTold = old.sound.has('position')
+    const isTold = arePositionsKnown(old)
     if (isTold) nameHoles(books, holes)
     balance(books, blocks, countHoles(holes))
     if (!isTold) leaveUnnamed(db, countHoles(holes))
@@ -106,6 +96,10 @@ function leaveUnknown(db: Journal): void {
   for (const it of ['ledger', 'parked', 'ended']) db.exec(`DELETE FROM ${it} WHERE stream NOT IN (SELECT id FROM stream)`)
   db.exec('UPDATE ledger SET gap_stream = NULL, sequence = NULL WHERE gap_stream NOT IN (SELECT id FROM stream)')
 }
+
+/** Whole, and not still to be told after a rebuild before this one. */
+const arePositionsKnown = ({ sound, tables }: OldJournal) =>
+  sound.has('position') && !tables.meta.some((it) => it['key'] === 'unnamed')
 
 interface Books {
   readonly db: Journal
@@ -415,7 +409,7 @@ function timesOf({ old, at }: Books, stream: StreamRow, sequence: number): { tim
 }
 
 function balance({ streams, accounts, old }: Books, blocks: readonly Placed[], holes: ReadonlyMap<string, number>): void {
-  const isTold = old.sound.has('position')
+  const isTold = arePositionsKnown(old)
   const raw = streams.all().filter((it) => it.form === 'raw')
   // A class whose streams are all gone has an account still.
   for (const name of new Set([...old.accepted.keys(), ...[...accounts.all(), ...raw].map((it) => it.class)])) {

@@ -15,8 +15,9 @@ export interface SeriesTable {
   save(): void
 }
 
-/** A series, with its entry in the index. */
-const ROW_BYTES = 300
+/** A series, with its entry in the index: of a long tag each takes pages of its own beside (journal-layout.ts, format 3). */
+const ROW_BYTES = 400
+const BYTES_A_TAG_BYTE = 4
 
 interface SeriesRow {
   readonly id: number
@@ -63,7 +64,7 @@ export function loadSeries(db: Journal, device: string, world: { now(): number }
     },
     kindOf: (id) => kinds.get(id) as ValueKind,
     isBoxTime: (id) => boxTimes.has(id),
-    unsavedBytes: () => added.length * ROW_BYTES,
+    unsavedBytes: () => added.reduce((sum, it) => sum + ROW_BYTES + BYTES_A_TAG_BYTE * Buffer.byteLength(it.tag), 0),
     save() {
       for (const it of added)
         insert.run(it.id, it.device, it.tag, it.class, it.kind, it.unit ?? null, it.boxTime ? 1 : 0, world.now())

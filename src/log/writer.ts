@@ -450,7 +450,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       change(() => {
         done = changes.apply(it, world.now())
       })
-      if (done && it.kind !== 'drop') giveBackPages(db, fail)
+      if (done && it.kind !== 'drop') giveBackPages(db, space.walBytesMax, fail)
       if (done) world.durable([], ledger.unpublished())
       plan()
       return done

@@ -60,3 +60,49 @@ test('what is neither here nor told is unaccounted, and named once every uplink 
     temp.remove()
   }
 })
+
+const BOTH_GONE = 'DELETE FROM position; DELETE FROM intent;'
+
+test.each([
+  ['nothing of the stream is left', `${BOTH_GONE} DELETE FROM block`, false, 20],
+  ['the journal is made anew once more before they have told it', `${BOTH_GONE} DELETE FROM block WHERE first = 20`, true, 10],
+])('what is lost is named and not taken for delivered where %s', async (_, harm, isTwice, damaged) => {
+  const temp = tempDir()
+  const options = { uplinks: ['kafka'], delivery: {}, keepDeliveredMs: 0 }
+  const damage = (sql: string) => {
+    const db = new Database(join(temp.dir, 'journal.db'))
+    db.exec(sql)
+    db.close()
+  }
+  const recover = (bootId: string) =>
+    recoverLog({ dir: temp.dir, device: 'box-1', bytesMax: 64_000_000, bootId, now: T0, ...options })
+  try {
+    let log = openTestLog(temp.dir, options)
+    const source = counterSource()
+    for (let n = 0; n < 3; n++) {
+      log.append(source.batch(10))
+      log.clock.tick(2_000)
+    }
+    const [stream] = Object.keys(log.keeper.heads()).filter((it) => it.endsWith(':raw')) as [string]
+    const ranges = [{ stream, from: 0, to: 10 }]
+    log.writer.restart('kafka', 'none')
+    log.writer.offer('kafka', ranges, {})
+    log.writer.commit('kafka', ranges, 1, [])
+    log.clock.tick(2_000)
+    log.close()
+    damage(harm)
+    expect((await recover('boot-2')).faults).not.toEqual([])
+    if (isTwice) {
+      openTestLog(temp.dir, { ...options, bootId: 'boot-2' }).close()
+      damage("DELETE FROM guard WHERE name = 'offline'")
+      expect((await recover('boot-2')).faults).not.toEqual([])
+    }
+    log = openTestLog(temp.dir, { ...options, bootId: 'boot-2' })
+    log.writer.restart('kafka', { transaction: 1, delivered: new Map([[stream, [{ from: 0, to: 10 }]]]) })
+    const process = log.writer.figures().classes.find((it) => it.name === 'process')
+    expect(process).toMatchObject({ accepted: 30, delivered: 10, stored: 20 - damaged, lost: { damaged } })
+    log.close()
+  } finally {
+    temp.remove()
+  }
+})
