@@ -128,6 +128,10 @@ async function writeText(dir: string, name: string, text: string): Promise<void>
       await file.writeFile(text)
       await file.chown(...owner)
       await file.sync()
+    } catch (error) {
+      // It may hold a key, and nobody would look for it.
+      await rm(fresh, { force: true }).catch(() => undefined)
+      throw error
     } finally {
       await file.close()
     }

@@ -22,7 +22,7 @@ const servers = operation({
 
 export const clockServers: Command = {
   name: 'clock servers',
-  role: 'operate',
+  role: 'local',
   summary: 'time servers of the system, those of the settings where none is named',
   arguments: ['[SERVER]…'],
   options: {},

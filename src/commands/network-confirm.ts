@@ -22,7 +22,7 @@ const confirm = operation({
 
 export const networkConfirm: Command = {
   name: 'network confirm',
-  role: 'operate',
+  role: 'local',
   summary: confirm.summary,
   arguments: [],
   options: {},

@@ -48,8 +48,10 @@ interface Runs {
 export async function modemsNow(programs: Runs): Promise<Map<string, RadioNow>> {
   if (!programs.has('mmcli')) return new Map()
   try {
-    const list = JSON.parse(await programs.run('mmcli', ['-L', '-J'])) as { readonly 'modem-list'?: readonly string[] }
-    const all = await Promise.all((list['modem-list'] ?? []).map((it) => programs.run('mmcli', ['-m', it, '-J'])))
+    const list = JSON.parse(await programs.run('mmcli', ['--timeout=2', '-L', '-J'])) as {
+      readonly 'modem-list'?: readonly string[]
+    }
+    const all = await Promise.all((list['modem-list'] ?? []).map((it) => programs.run('mmcli', ['--timeout=2', '-m', it, '-J'])))
     return new Map(all.flatMap((it) => radiosOf(JSON.parse(it) as Modem)))
   } catch {
     // It starts, or it is gone: addresses are shown all the same.

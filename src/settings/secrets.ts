@@ -33,7 +33,7 @@ export async function openSecrets(dir: string, env: Readonly<Record<string, stri
 }
 
 /** What stands for each secret where nobody here may read them: settings can be looked at with it, and no more. */
-const SEALED = '-----BEGIN CERTIFICATE-----'
+const SEALED = '-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----'
 
 export interface SealedSecrets extends SecretStore {
   readonly isSealed: boolean

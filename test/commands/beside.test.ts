@@ -1,6 +1,6 @@
 // The command line beside page and console: what it does is an event like theirs, and what is another user's to read it says.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -17,8 +17,8 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(dir, { recursive: true }))
 
-const run = (words: readonly string[], uid?: number) =>
-  spawnSync(process.execPath, [cli, ...words, '--data', dir], {
+const run = (words: readonly string[], uid?: number, data = dir) =>
+  spawnSync(process.execPath, [cli, ...words, '--data', data], {
     encoding: 'utf8',
     ...(uid !== undefined && { uid, gid: uid }),
   })
@@ -52,3 +52,18 @@ test.skipIf(process.getuid?.() !== 0)('secrets of the agent: who may not read th
   expect(refused.stderr).toContain('start the agent')
   expect(refused.status).toBe(2)
 })
+
+test.skipIf(process.getuid?.() !== 0)(
+  'root goes no further in the folder of the panel than the panel: a link there is not written through',
+  () => {
+    const data = join(dir, 'taken-over')
+    const precious = join(dir, 'precious')
+    writeFileSync(precious, 'of root')
+    mkdirSync(join(data, 'access'), { recursive: true })
+    writeFileSync(join(data, 'access', 'access.db'), '')
+    symlinkSync(precious, join(data, 'access', 'claim-code.new'))
+    for (const it of ['', 'access.db']) chownSync(join(data, 'access', it), NOBODY, NOBODY)
+    expect(run(['restart', 'agent'], undefined, data).stderr).not.toBe('')
+    expect(readFileSync(precious, 'utf8')).toBe('of root')
+  },
+)

@@ -94,3 +94,13 @@ function bootLoaderTakes(): string {
   const values = stored().map((it) => it.replace('=', "='").concat("'"))
   return execFileSync('bash', ['-c', `${values.join('\n')}\n${shell}\necho "$chosen"`], { encoding: 'utf8' }).trim()
 }
+
+test.each([
+  ['zeroed', Buffer.alloc(1024)],
+  ['empty', Buffer.alloc(0)],
+])('a boot environment that is %s: the box stays up, and its next good boot is noted', (_, bytes) => {
+  writeFileSync(file, bytes)
+  expect(ask('may-stay').status).toBe(0)
+  expect(ask('set-state', 'A', 'good').status).toBe(0)
+  expect(stored()).toEqual(expect.arrayContaining(['A_OK=1', 'A_TRY=0', 'A_GOOD=1']))
+})

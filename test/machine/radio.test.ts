@@ -38,7 +38,10 @@ test('a modem has its network, its state and its signal, at the interface that i
   const answers: Record<string, unknown> = { '-L': { 'modem-list': ['/m/0', '/m/1'] }, '/m/0': MODEM, '/m/1': LOCKED }
   const programs = {
     has: () => true,
-    run: async (_: string, [verb, path]: readonly string[]) => JSON.stringify(answers[verb === '-L' ? '-L' : (path as string)]),
+    run: async (_: string, args: readonly string[]) => {
+      const [verb, path] = args.filter((it) => !it.startsWith('--'))
+      return JSON.stringify(answers[verb === '-L' ? '-L' : (path as string)])
+    },
   }
   expect(Object.fromEntries(await modemsNow(programs))).toEqual({
     wwan0: { kind: 'modem', state: 'connected', network: 'Telekom.de', signal: 0.67 },

@@ -3,6 +3,9 @@
 import { BadInput } from '../../../core/errors.ts'
 import type { NetworkChange, NetworkNow, NetworkPort } from '../../../core/host.ts'
 import { nameServersSeen } from '../../interfaces-seen.ts'
+import { seenPorts } from '../../seen-ports.ts'
+import type { ZonedPort } from '../../zones.ts'
+import { zonesOf } from '../../zones.ts'
 import type { Programs } from '../programs.ts'
 import { networkFile, readFiles, writeFiles } from './files.ts'
 import { hadBy, interfacesNow, putBack, setPort } from './kernel.ts'
@@ -92,7 +95,8 @@ export function createNetwork(parts: NetworkParts): Network {
   }
   const apply = async ({ ports: asked, confirmWithinMs, by: who }: NetworkChange): Promise<void> => {
     const { ports, pending } = await readState(dir)
-    const wanted = asked.map((it) => zoned(it, ports))
+    const inForce = by === 'networkd' ? zonesOf(seenPorts(), ports) : []
+    const wanted = asked.map((it) => zoned(it, ports, inForce))
     if (pending) {
       const remedy = 'confirm it or take it back first'
       throw new BadInput([{ where: 'network', text: `a change by ${pending.by} waits for its confirmation`, remedy }])
@@ -144,8 +148,9 @@ export function createNetwork(parts: NetworkParts): Network {
 }
 
 /** Who sets an address alone leaves the port in the zone that it had: a plant's router must not become the way to the world by it. */
-function zoned(port: NetworkPort, standing: readonly NetworkPort[]): NetworkPort {
-  const zone = port.zone ?? standing.find((it) => it.interface === port.interface)?.zone
+function zoned(port: NetworkPort, standing: readonly NetworkPort[], inForce: readonly ZonedPort[]): NetworkPort {
+  const own = standing.find((it) => it.interface === port.interface)?.zone
+  const zone = port.zone ?? own ?? inForce.find((it) => it.name === port.interface)?.zone
   return zone ? { ...port, zone } : port
 }
 

@@ -36,7 +36,7 @@ export function portViews(
 /** Whether the settings ask for something that is not in use. */
 export function differs({ now, standing, asked, isZoned = false }: PortView): boolean {
   if (!now || !asked) return false
-  if ((standing || isZoned) && asked.zone !== standing?.zone) return true
+  if ((standing?.zone || isZoned) && asked.zone !== standing?.zone) return true
   if (asked.address === 'dhcp') return standing !== undefined && standing.address !== 'dhcp'
   return !now.addresses.includes(asked.address) || (asked.gateway !== undefined && asked.gateway !== now.gateway)
 }
