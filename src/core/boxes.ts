@@ -38,7 +38,7 @@ export interface BoxSession {
 
 /** Who takes what boxes send. A new session of a box ends the one before. */
 export interface BoxIntake {
-  begin(device: string, told: number): Promise<BoxSession>
+  begin(device: string): Promise<BoxSession>
   peek(device: string): Promise<number | 'none'>
   /** Rejects with Unreachable 'fenced' for a session that is over. */
   take(session: string, sent: BoxTransaction): Promise<BoxOutcome>

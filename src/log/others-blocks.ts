@@ -73,10 +73,22 @@ export function createOthersBlocks({
 
   /** Rows keep their places, and so their numbers: where ours are not in order any more, a new block begins. */
   function freshAggregates(slice: AggregateSlice, stream: StreamRow, ours: (id: number) => number): OthersBlock[] {
-    const { period } = inTime(slice.time)
-    const { first, receivedFrom, receivedTo } = readHeader(slice.block)
+    const { period, shiftUs } = inTime(slice.time)
+    const header = readHeader(slice.block)
+    const { first } = header
+    const [receivedFrom, receivedTo] = [header.receivedFrom + shiftUs, header.receivedTo + shiftUs]
     const rows = rowsOf(decodeAggregates(slice.block), slice.from - first, slice.to - first)
-    const mapped: AggregateColumns = { ...rows, series: rows.series.map(ours) }
+    const ids = rows.series.map(ours)
+    const moved = (times: Float64Array<ArrayBuffer>) =>
+      shiftUs === 0 ? times : times.map((it, n) => (series.isBoxTime(ids[n] as number) ? it + shiftUs : it))
+    const { windowStart, firstTime, lastTime } = rows
+    const mapped: AggregateColumns = {
+      ...rows,
+      series: ids,
+      windowStart: moved(windowStart),
+      firstTime: moved(firstTime),
+      lastTime: moved(lastTime),
+    }
     return ascending(mapped).map(({ from, to }) => {
       const part = from === 0 && to === mapped.count ? mapped : rowsOf(mapped, from, to)
       const place = { stream: stream.id, first: slice.from + from, receivedFrom, receivedTo }

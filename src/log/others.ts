@@ -60,6 +60,8 @@ export interface Others {
 }
 
 const REASON = 'rolled-back'
+/** A line of the ledger, with its entries in the indexes. */
+const LINE_BYTES = 600
 
 export function createOthers(parts: OthersParts): Others {
   const { db, device, classes, streams, series, accounts, catalogue, ledger, events, positions, pressure, world } = parts
@@ -208,8 +210,10 @@ export function createOthers(parts: OthersParts): Others {
       if (unknown) return unknown
       check(sent, before)
       const fresh = blocksOf(sent)
-      const bytes = fresh.flatMap((it) => it.blocks).reduce((sum, it) => sum + it.data.length, 0)
-      const places = [...new Set(fresh.map((it) => placeOf.get(it.stream.class) as number))]
+      const rows = sent.slices.reduce((sum, it) => sum + (it.form === 'gap' ? it.rows.length : 0), 0)
+      const bytes = fresh.flatMap((it) => it.blocks).reduce((sum, it) => sum + it.data.length, rows * LINE_BYTES)
+      const of = sent.ranges.map((it) => streamOf(it.stream)).filter((it) => it.form !== 'event')
+      const places = [...new Set(of.map((it) => placeOf.get(it.class) as number))]
       const full = fullClasses(places, bytes)
       if (full.length > 0) return { kind: 'full', classes: full }
       const newEvents = sent.slices.flatMap((it) => (it.form === 'event' ? [it] : []))

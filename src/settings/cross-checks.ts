@@ -6,7 +6,7 @@ import type { Found } from './found.ts'
 import { listOf, mapOf } from './found.ts'
 import { linkChecks } from './link-checks.ts'
 import { nearest } from './nearest.ts'
-import { LOG_BYTES_MIN } from '../core/bounds.ts'
+import { BOXES_MAX, LOG_BYTES_MIN } from '../core/bounds.ts'
 import { expressionChecks } from './rules.ts'
 import type { SettingsSchemas } from './schema.ts'
 import type { SecretStore } from './secrets.ts'
@@ -22,7 +22,11 @@ export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'passphrase
 export function crossChecks(
   tree: Tree,
   secrets: SecretStore,
-  { readingBytesMax, expressionProblem }: Pick<SettingsSchemas, 'readingBytesMax' | 'expressionProblem'>,
+  {
+    readingBytesMax,
+    expressionProblem,
+    uplinksInOrder = [],
+  }: Pick<SettingsSchemas, 'readingBytesMax' | 'expressionProblem' | 'uplinksInOrder'>,
 ): TreeProblem[] {
   const file = mapOf(tree.value)
   const found = [
@@ -35,6 +39,7 @@ export function crossChecks(
     ...unknownUplinks(file),
     ...exportUplink(file),
     ...boxesAllowed(file),
+    ...withoutEffect(file, uplinksInOrder),
     ...classChecks(file, LOG_BYTES_MIN, readingBytesMax),
     ...linkChecks(file),
     ...expressionChecks(file, expressionProblem),
@@ -144,6 +149,15 @@ function exportUplink(file: Readonly<Record<string, unknown>>): Found[] {
   ]
 }
 
+/** Such a kind of uplink has one form and one order. */
+function withoutEffect(file: Readonly<Record<string, unknown>>, kinds: readonly string[]): Found[] {
+  return listOf(file.uplinks).flatMap((it, n) => {
+    const kind = kinds.find((one) => mapOf(it)[one] !== undefined)
+    const keys = kind === undefined ? [] : ['records', 'encoding', 'lanes'].filter((key) => mapOf(it)[key] !== undefined)
+    return keys.map((key) => ({ path: ['uplinks', n, key], text: `has no effect on an uplink of kind ${kind}: leave it out` }))
+  })
+}
+
 /** Which boxes may come in: each once, and never this one. */
 function boxesAllowed(file: Readonly<Record<string, unknown>>): Found[] {
   const entries = listOf(mapOf(file.boxes).allow)
@@ -156,7 +170,11 @@ function boxesAllowed(file: Readonly<Record<string, unknown>>): Found[] {
   })
   const { id } = mapOf(file.device)
   const self = named.filter((it) => it.name === id).map(({ path }) => ({ path, text: `"${id}" is this box itself` }))
-  return [...self, ...twice('box', named)]
+  // Each takes its place in the position.
+  const many = named
+    .slice(BOXES_MAX, BOXES_MAX + 1)
+    .map(({ path }) => ({ path, text: `more than ${BOXES_MAX} boxes, those behind others among them` }))
+  return [...self, ...many, ...twice('box', named)]
 }
 
 function missingSecrets(tree: Tree, secrets: SecretStore): Found[] {

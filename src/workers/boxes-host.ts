@@ -38,12 +38,13 @@ export function boxesHost(settings: BoxesSettings, log: BoxLog, clock: Clock, lo
   const stateOf = (device: string): State => states.get(device) ?? newState(device)
 
   function refused(state: State, code: string, text: string): void {
-    state.report = { ...state.report, code, lastError: text }
+    state.report = { ...state.report, lastSeen: clock.now(), code, lastError: text }
   }
 
   async function taken(state: State, session: string, sent: BoxTransaction): ReturnType<BoxIntake['take']> {
     for (let tries = 1; ; tries++) {
       // Nothing may come between this and the call: whoever begins a session afterwards is told of what is taken here.
+      if (state.session === undefined) throw new Unreachable('session-over', 'this box was started anew: a new session is needed')
       if (session !== state.session) throw new Unreachable('fenced', 'another holder of this identity is at work')
       const outcome = await log.take(sent)
       if (outcome.kind !== 'full' || tries === FULL_TRIES) return outcome
@@ -97,8 +98,12 @@ export function boxesHost(settings: BoxesSettings, log: BoxLog, clock: Clock, lo
       const over = (error: unknown) => {
         clearTimeout(timer)
         calls.fail(error)
+        signal.removeEventListener('abort', end)
         if (signal.aborted) resolve()
-        else reject(error)
+        else {
+          failure ??= (error as Error).message
+          reject(error)
+        }
       }
       worker.on('error', over)
       worker.on('exit', (code) => over(new Error(`the thread where boxes come in ended with code ${code}`)))
@@ -113,16 +118,17 @@ export function boxesHost(settings: BoxesSettings, log: BoxLog, clock: Clock, lo
           void worker.terminate()
         },
       )
-      signal.addEventListener('abort', () => {
-        const end = setTimeout(() => void worker.terminate(), CLOSE_MS_MAX)
+      const end = () => {
+        const late = setTimeout(() => void worker.terminate(), CLOSE_MS_MAX)
         void calls
           .call('close', [])
           .catch(() => {})
           .finally(() => {
-            clearTimeout(end)
+            clearTimeout(late)
             void worker.terminate()
           })
-      })
+      }
+      signal.addEventListener('abort', end, { once: true })
     })
   }
 
@@ -151,7 +157,7 @@ export function boxesHost(settings: BoxesSettings, log: BoxLog, clock: Clock, lo
 }
 
 const refusalText = ({ kind, classes }: BoxRefusal) =>
-  `${kind === 'full' ? 'no room for' : 'the settings have no class'} ${classes.join(', ')}`
+  `${kind === 'full' ? 'no room for' : 'the settings have no class'} ${classes.map((it) => it || 'events').join(', ')}`
 
 const newState = (device: string): State => ({
   session: undefined,
@@ -185,7 +191,7 @@ function issuesOf({ report: { device, code, lastError }, rolledBack }: State): I
           },
         ]
       : []
-  if (lastError === undefined || code === 'fenced') return back
+  if (lastError === undefined || code === 'fenced' || code === 'session-over') return back
   return [
     ...back,
     {

@@ -9,7 +9,7 @@ import { threadLogger } from './thread-logger.ts'
 const port = parentPort as MessagePort
 const main = caller(port)
 const intake: BoxIntake = {
-  begin: (device, told) => main.call('begin', [device, told]),
+  begin: (device) => main.call('begin', [device]),
   peek: (device) => main.call('peek', [device]),
   take: (session, sent) =>
     main.call(

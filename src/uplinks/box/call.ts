@@ -25,8 +25,9 @@ export interface Request {
 }
 
 export function targetOf({ url, tls }: BoxSettings) {
-  const { hostname, port } = new URL(url)
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? BOX_PORT : Number(port), tls: tlsOptions(tls) }
+  // From the text: URL leaves out 443, which is not the port that is meant without one.
+  const port = /:(\d+)\/?$/.exec(url)?.[1]
+  return { host: new URL(url).hostname.replace(/^\[|\]$/g, ''), port: Number(port ?? BOX_PORT), tls: tlsOptions(tls) }
 }
 
 export function boxCaller(settings: BoxSettings, { device, route, traffic }: UplinkContext): Caller {

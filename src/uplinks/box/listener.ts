@@ -72,7 +72,8 @@ export async function openListener(settings: BoxesSettings, intake: BoxIntake, l
         return { transaction: transaction === 'none' ? null : transaction }
       }
       case 'POST /v1/session': {
-        const { session, position } = await intake.begin(device, toldIn(await bodyOf(request, SMALL_BODY_BYTES_MAX)))
+        checkTold(await bodyOf(request, SMALL_BODY_BYTES_MAX))
+        const { session, position } = await intake.begin(device)
         return { session, position: position === 'none' ? null : positionToWire(position) }
       }
       case 'POST /v1/transactions':
@@ -173,10 +174,10 @@ function nameIn(socket: TLSSocket): string | undefined {
   return typeof name === 'string' ? name : undefined
 }
 
-function toldIn(body: Buffer): number {
+function checkTold(body: Buffer): void {
   try {
     const { told } = JSON.parse(body.toString('utf8')) as { told?: unknown }
-    if (Number.isSafeInteger(told) && (told as number) >= 0) return told as number
+    if (Number.isSafeInteger(told) && (told as number) >= 0) return
   } catch {
     // Said below.
   }

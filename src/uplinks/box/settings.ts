@@ -8,9 +8,11 @@ const pem = z.union([z.string().regex(/-----BEGIN [A-Z ]+-----/), z.strictObject
   error: 'must be the PEM text itself (-----BEGIN …), or { secret: NAME }',
 })
 
+const URL_FORM = /^https:\/\/(\[[0-9a-fA-F:]+\]|[^\s:/@?#]+)(:\d{1,5})?\/?$/
+
 export const boxSettingsSchema = z
   .strictObject({
-    url: z.string().regex(/^https:\/\/(\[[0-9a-fA-F:]+\]|[^\s:/@?#]+)(:\d{1,5})?\/?$/, {
+    url: z.string().refine((it) => URL_FORM.test(it) && URL.canParse(it), {
       error: 'must be the https:// address of the other box, as https://post.example.com:8460',
     }),
     password: secret.optional(),

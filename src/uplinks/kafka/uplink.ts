@@ -144,7 +144,7 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
 
   async function sendAll(batch: UplinkBatch, position: Position, signal: AbortSignal): Promise<readonly Refusal[]> {
     const names = new Set([events, ...streamsOf(batch).map((it) => topicOf(it, settings, context))])
-    const metadata = encodePosition(position.delivered)
+    const metadata = positionText(position.delivered)
     const offsets = { group: identity, topic: events, offset: String(position.transaction), metadata }
     for (let adaptations = 0; ; adaptations++) {
       const found = await withDeadline('ask for the topics', CALL_MS_MAX, signal, topics.ask(names))
@@ -272,4 +272,15 @@ function blocked({ refused, topic }: RefusedTransaction, batch: UplinkBatch, set
   const names = topic === undefined ? [settings.topics.events] : [topic]
   const where = { topics: names, classes: classesOf(batch, settings, context, names) }
   return new Blocked(refused.code, `${names[0]}: ${refused.text}`, where, refused.remedy ? { remedy: refused.remedy } : {})
+}
+
+function positionText(delivered: Position['delivered']): string {
+  try {
+    return encodePosition(delivered)
+  } catch (cause) {
+    throw new Unreachable('position-too-long', (cause as Error).message, {
+      cause,
+      remedy: 'Too many streams: fewer classes, or fewer boxes that send to this one.',
+    })
+  }
 }

@@ -9,6 +9,7 @@ import { Blocked, Unreachable } from '../../../src/core/errors.ts'
 import type { Logger } from '../../../src/core/source.ts'
 import type { Uplink, UplinkBatch, UplinkContext } from '../../../src/core/uplink.ts'
 import type { BoxSettings } from '../../../src/uplinks/box/settings.ts'
+import { targetOf } from '../../../src/uplinks/box/call.ts'
 import { box } from '../../../src/uplinks/box/index.ts'
 import type { BoxesHost } from '../../../src/workers/boxes-host.ts'
 import { boxesHost } from '../../../src/workers/boxes-host.ts'
@@ -31,6 +32,7 @@ let temp: ReturnType<typeof tempDir>
 let certificates: ReturnType<typeof makeCertificates>
 let log: OpenLog
 let host: BoxesHost
+let start: () => BoxesHost
 /** Where a certificate is wanted too. */
 let strict: BoxesHost
 let port = 0
@@ -66,7 +68,8 @@ beforeAll(async () => {
   const { cert, key } = certificates.server
   ;[port, strictPort] = [await freePort(), await freePort()]
   const allow = [allowed('hf-1'), allowed('hf-2', { behind: ['hf-3'] }), allowed('hf-full')]
-  host = boxesHost({ listen: { host: '127.0.0.1', port }, tls: { cert, key }, allow }, log.boxes, clock, SILENT)
+  start = () => boxesHost({ listen: { host: '127.0.0.1', port }, tls: { cert, key }, allow }, log.boxes, clock, SILENT)
+  host = start()
   strict = boxesHost(
     {
       listen: { host: '127.0.0.1', port: strictPort },
@@ -77,14 +80,7 @@ beforeAll(async () => {
     clock,
     SILENT,
   )
-  await until(
-    'both listen',
-    () =>
-      status(port)
-        .then(() => status(strictPort, certificates.client))
-        .catch(() => false),
-    60_000,
-  )
+  await until('both listen', async () => (await isHeard()) && status(strictPort, certificates.client).catch(() => false), 60_000)
 }, 90_000)
 afterAll(async () => {
   for (const it of open) await it.close()
@@ -154,6 +150,8 @@ function status(to: number, pair: Partial<{ cert: string; key: string }> = {}, r
   })
 }
 
+const isHeard = () => status(port).catch(() => false)
+
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = []
   for await (const it of items) found.push(it)
@@ -207,6 +205,24 @@ test('a transaction is there once it is answered, a new session ends the one bef
   expect(host.issues()).toEqual([])
 })
 
+test('a post that was started anew wants a new session, and takes nobody for a twin', { timeout: 90_000 }, async () => {
+  const before = await uplink('hf-1')
+  const known = await before.position(signal)
+  const { transaction } = known === 'none' ? { transaction: 0 } : known
+  await host.close()
+  host = start()
+  await until('it listens', isHeard, 60_000)
+  const sent = before.send(batchOf('hf-1', 900_000, 1), position(transaction + 1, 'hf-1', 1), signal)
+  await expect(sent).rejects.toMatchObject({ code: 'session-over' })
+  expect(host.issues()).toEqual([])
+  expect(await (await uplink('hf-1')).position(signal)).toEqual(known)
+})
+
+test('the port is the one of the address, 443 too', () => {
+  const port = (url: string) => targetOf({ url, tls: {} }).port
+  expect(['https://post', 'https://post:443', 'https://[fd00::1]:9/', 'https://post/'].map(port)).toEqual([8460, 443, 9, 8460])
+})
+
 test('streams of a box behind it, and of nobody else; a class that the post has not', async () => {
   const it = await uplink('hf-2')
   const { transaction: last } = (await it.position(signal)) as { transaction: number }
@@ -232,7 +248,7 @@ test('whatever comes to the port is answered, and the next who is right is serve
   expect(await status(port, {}, { path: '/', headers: own })).toBe(404)
   for (const body of [junk, cut, Buffer.alloc(0)]) expect(await status(port, {}, { ...transactions, body })).toBe(400)
   const huge = { ...own, 'content-length': 10_000 * MB }
-  expect(await status(port, {}, { ...transactions, headers: huge }).catch(() => 413)).toBe(413)
+  expect(await status(port, {}, { ...transactions, headers: huge })).toBe(413)
   const session = { method: 'POST', path: '/v1/session', headers: own }
   for (const body of [junk, Buffer.from('null'), Buffer.from('{"told":-1}')])
     expect(await status(port, {}, { ...session, body })).toBe(400)
