@@ -2,10 +2,9 @@
 import type { LookupAddress } from 'node:dns'
 import { lookup } from 'node:dns'
 import net from 'node:net'
-import type { TLSSocket } from 'node:tls'
 import { addressOf, asUnreachable, tlsOptions, withDeadline } from '../../clients/kafka/access.ts'
-import type { Sockets } from '../../clients/kafka/sockets.ts'
-import { lookupFrom, socketKeeper } from '../../clients/kafka/sockets.ts'
+import { lookupFrom } from '../../clients/kafka/sockets.ts'
+import { tryConnection } from '../../clients/kafka/try-connection.ts'
 import { TEST_STEP_MS_MAX } from '../../core/bounds.ts'
 import { Unreachable } from '../../core/errors.ts'
 import type { TestStep } from '../../core/source.ts'
@@ -29,11 +28,13 @@ export async function* testUplink(settings: KafkaSettings, context: UplinkContex
     const dns = await step(`name of ${host}`, signal, () => resolve(host, localAddress))
     yield dns
     if (!dns.ok) continue
-    const tcp = await step(`connection to ${broker}`, signal, () => reach(host, port, localAddress))
+    const tcp = await step(`connection to ${broker}`, signal, () => tryConnection({ host, port, tls: undefined }, localAddress))
     yield tcp
     if (!tcp.ok) continue
     if (settings.tls) {
-      const handshake = await step(`TLS with ${broker}`, signal, () => handshakeWith(host, port, settings, localAddress))
+      const handshake = await step(`TLS with ${broker}`, signal, () =>
+        tryConnection({ host, port, tls: tlsOptions(settings.tls ?? {}) }, localAddress),
+      )
       yield handshake
       if (!handshake.ok) continue
     } else yield { step: `TLS with ${broker}`, ok: true, detail: 'off: anybody on the way can read along' }
@@ -133,36 +134,4 @@ async function resolve(host: string, localAddress: string | undefined): Promise<
     ask(host, { all: true }, (error, addresses) => (error ? fail(error) : done(addresses as LookupAddress[]))),
   )
   return found.map((it) => it.address).join(', ')
-}
-
-async function reach(host: string, port: number, localAddress: string | undefined): Promise<string> {
-  return settled(socketKeeper(localAddress), { host, port, tls: undefined }, () => 'open')
-}
-
-async function handshakeWith(
-  host: string,
-  port: number,
-  settings: KafkaSettings,
-  localAddress: string | undefined,
-): Promise<string> {
-  return settled(socketKeeper(localAddress), { host, port, tls: tlsOptions(settings.tls ?? {}) }, (socket) => {
-    const secured = socket as TLSSocket
-    const { subject, valid_to } = secured.getPeerCertificate()
-    return `${secured.getProtocol()}, certificate of ${subject?.CN ?? 'nobody'}, valid to ${valid_to}`
-  })
-}
-
-async function settled(
-  sockets: Sockets,
-  to: Parameters<Sockets['open']>[0],
-  detail: (socket: net.Socket) => string,
-): Promise<string> {
-  try {
-    return await new Promise<string>((done, fail) => {
-      const socket = sockets.open(to, () => done(detail(socket)))
-      socket.on('error', fail)
-    })
-  } finally {
-    sockets.destroy()
-  }
 }
