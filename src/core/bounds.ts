@@ -76,6 +76,8 @@ export const EVENTS_OFFERED_MAX = 100
 export const RULES_MAX = 200
 /** Readings of one tag that a rule's window holds: past it the oldest go, and status says so. */
 export const WINDOW_READINGS_MAX = 20_000
+/** Readings in the windows of all rules together. */
+export const RULE_READINGS_MAX = 2_000_000
 /** Text of a rule's event. */
 export const RULE_EVENT_BYTES_MAX = 2_000
 /** What rules say at a time goes into one block. */

@@ -37,8 +37,10 @@ export interface RuleYields {
   readonly on: 'each' | 'rise'
 }
 
+/** What begins with it is no reading for rules: they could go on for ever. */
+export const RULE_TAGS = 'rules/'
 /** The tag that a rule's events are readings of. */
-export const ruleTag = (name: string): string => `rules/${name}`
+export const ruleTag = (name: string): string => RULE_TAGS + name
 
 /** By `streamKey`: the next number. */
 export type RulePositions = Readonly<Record<string, number>>

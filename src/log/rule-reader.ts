@@ -1,6 +1,6 @@
 // How rules read the log: every raw stream from a number on, in whole blocks. They are no uplink: nothing waits for them, nothing is handed out to
 // them; but what they have read since their last saved state keeps its numbers, for they may read it again.
-import { DamagedBlock, decodeBlock } from '../columns/index.ts'
+import { DamagedBlock, seriesIn } from '../columns/index.ts'
 import type { Interval } from '../core/intervals.ts'
 import type { LogSeries, RawSlice } from '../core/log.ts'
 import type { RulePositions, RuleTaken } from '../core/rule.ts'
@@ -71,7 +71,7 @@ export function createRuleReader(db: Journal, stored: Stored): RuleReader {
       const bytes = stored.read(block)
       // It went while we looked.
       if (!bytes) return ((out.missed += to - from), true)
-      for (const id of decodeBlock(bytes).seriesIds) {
+      for (const id of seriesIn(bytes)) {
         const it = stored.describe(id)
         if (it) out.series.set(id, it)
       }
@@ -92,7 +92,9 @@ export function createRuleReader(db: Journal, stored: Stored): RuleReader {
       const next: Record<string, number> = {}
       db.transaction(() => {
         for (const row of stored.streams().filter((it) => it.form === 'raw')) {
-          const at = Math.min(positions[row.key] ?? 0, row.next)
+          // What a stream that is new to them had before is not theirs.
+          const known = positions[row.key] ?? stored.overlapping(row.id, 0, row.next, 1)[0]?.first ?? row.next
+          const at = Math.min(known, row.next)
           const end = at < row.next ? readStream(row, at, out) : at
           next[row.key] = end
         }

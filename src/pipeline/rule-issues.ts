@@ -31,7 +31,7 @@ function issuesOf({ name, errors, lastError, overflowed }: RuleReport): Issue[] 
   const full: Issue = {
     code: 'rule-window-full',
     severity: 'warning',
-    text: `rule ${name}: ${overflowed} readings found no room in its windows`,
+    text: `rule ${name}: ${overflowed} readings or events found no room`,
     remedy: 'Give the rule a shorter window or fewer tags, or let its tags report less often.',
   }
   return [...(errors > 0 ? [wrong] : []), ...(overflowed > 0 ? [full] : [])]

@@ -5,19 +5,20 @@
 // Pure: no clock, no I/O. What must hold: the same readings of a tag in the same order give the same events, each of the reading that brought
 // it about: by that reading's number is told what the log has already.
 import type { ReadingColumns } from '../core/aggregate.ts'
-import { RULE_TAGS_MAX } from '../core/bounds.ts'
+import { RULE_READINGS_MAX, RULE_TAGS_MAX } from '../core/bounds.ts'
 import type { LogSeries } from '../core/log.ts'
 import { slotValue } from '../core/query.ts'
 import { NO_VALUE, QUALITIES } from '../core/reading.ts'
 import type { RulePositions, RuleReport, RuleSettings } from '../core/rule.ts'
-import { ruleTag } from '../core/rule.ts'
+import { RULE_TAGS } from '../core/rule.ts'
+import { streamOf } from '../core/stream.ts'
 import { tagMatcher } from '../core/tag-pattern.ts'
 import type { RuleEvent } from './event.ts'
 import { eventOf } from './event.ts'
 import type { Expression, Names } from './expression.ts'
 import { compile } from './expression.ts'
 import { WindowView } from './view.ts'
-import type { SavedWindows, Windows } from './windows.ts'
+import type { Room, SavedWindows, Windows } from './windows.ts'
 import { createWindows } from './windows.ts'
 
 export interface RuleSlice {
@@ -62,6 +63,7 @@ interface Tracked {
 interface Rule {
   readonly settings: RuleSettings
   readonly expression: Expression
+  readonly room: Room
   readonly reads: (series: LogSeries) => boolean
   readonly tags: Map<string, Tracked>
   readonly told: {
@@ -76,6 +78,7 @@ interface Rule {
 
 interface Watch {
   readonly rule: Rule
+  readonly device: string
   readonly tracked: Tracked
 }
 
@@ -89,28 +92,39 @@ export interface EngineParts {
 }
 
 export function createEngine({ rules: settings, saved = {}, marks, eventsBytesMax }: EngineParts): RuleEngine {
-  const rules = settings.map((it) => createRule(it, saved[it.name]))
-  const own = new Set(settings.map((it) => ruleTag(it.name)))
+  const room = { left: RULE_READINGS_MAX }
+  const rules = settings.map((it) => createRule(it, saved[it.name], room))
   /** By the log's number of the series. */
   const watches = new Map<number, readonly Watch[]>()
 
-  function watchesOf(series: LogSeries): readonly Watch[] {
+  function watchesOf(series: LogSeries, device: string): readonly Watch[] {
     let found = watches.get(series.id)
     if (found) return found
     // What rules say is no rule's reading: two could go on for ever.
-    const readers = own.has(series.tag) ? [] : rules.filter((it) => it.reads(series))
-    found = readers.flatMap((rule) => trackedOf(rule, series.tag) ?? [])
+    const readers = series.tag.startsWith(RULE_TAGS) ? [] : rules.filter((it) => it.reads(series))
+    found = readers.flatMap((rule) => trackedOf(rule, device, series.tag) ?? [])
     watches.set(series.id, found)
     return found
   }
 
-  function takeOne(slice: RuleSlice, i: number, sequence: number, series: LogSeries, events: RuleEvent[]): void {
+  function takeOne(
+    slice: RuleSlice,
+    i: number,
+    sequence: number,
+    series: LogSeries,
+    watched: readonly Watch[],
+    events: RuleEvent[],
+  ): void {
     const names = namesOf(slice, i, series)
-    for (const { rule, tracked } of watchesOf(series)) {
+    let bytes = 0
+    for (const { rule, device, tracked } of watched) {
       const told = marks[rule.settings.yields.class]?.[slice.stream] ?? 0
       for (const it of hits(rule, tracked, names, qualityOf(slice, i))) {
-        if (sequence < told) continue
-        const event = eventOf(rule.settings, it)
+        const event = eventOf(rule.settings, it, device)
+        bytes += Buffer.byteLength(event.text)
+        // All events of a step fit in one block.
+        if (bytes > eventsBytesMax) rule.told.overflowed++
+        if (bytes > eventsBytesMax || sequence < told) continue
         rule.told.events++
         rule.told.lastEvent = event.time
         events.push(event)
@@ -122,13 +136,15 @@ export function createEngine({ rules: settings, saved = {}, marks, eventsBytesMa
     take(slice, from) {
       const events: RuleEvent[] = []
       const { columns } = slice
+      const { device } = streamOf(slice.stream)
       const seriesOf = seriesByRow(columns)
       let bytes = 0
       for (const [i, sequence] of inOrder(columns, Math.max(from, slice.from), slice.to)) {
         const series = slice.series.get(seriesOf[i] as number)
-        if (!series || watchesOf(series).length === 0) continue
+        const watched = series ? watchesOf(series, device) : []
+        if (!series || watched.length === 0) continue
         const before = events.length
-        takeOne(slice, i, sequence, series, events)
+        takeOne(slice, i, sequence, series, watched, events)
         for (const it of events.slice(before)) bytes += it.text.length * 3
         if (bytes >= eventsBytesMax) return { next: sequence + 1, events }
       }
@@ -139,12 +155,13 @@ export function createEngine({ rules: settings, saved = {}, marks, eventsBytesMa
   }
 }
 
-function createRule(settings: RuleSettings, saved: SavedRule | undefined): Rule {
+function createRule(settings: RuleSettings, saved: SavedRule | undefined, room: Room): Rule {
   const expression = compile(settings.when, settings.window !== undefined)
   const tags = new Map<string, Tracked>()
   const rule: Rule = {
     settings,
     expression,
+    room,
     reads: readsOf(settings),
     tags,
     told: { events: 0, lastEvent: null, late: 0, overflowed: 0, errors: 0, lastError: null },
@@ -153,24 +170,26 @@ function createRule(settings: RuleSettings, saved: SavedRule | undefined): Rule 
   return rule
 }
 
-function track({ settings: { window }, expression }: Rule, saved?: SavedTag): Tracked {
+function track({ settings: { window }, expression, room }: Rule, saved?: SavedTag): Tracked {
   return {
-    windows: window && createWindows(window, expression.usesSorted, saved?.windows),
+    windows: window && createWindows(window, expression.usesSorted, saved?.windows, room),
     held: saved?.held ?? false,
   }
 }
 
 /** Undefined: it watches as many tags as it may. */
-function trackedOf(rule: Rule, tag: string): Watch | undefined {
-  let tracked = rule.tags.get(tag)
+function trackedOf(rule: Rule, device: string, tag: string): Watch | undefined {
+  // Two boxes may have the same tag.
+  const key = `${device} ${tag}`
+  let tracked = rule.tags.get(key)
   if (!tracked) {
     if (rule.tags.size >= RULE_TAGS_MAX) {
       rule.told.overflowed++
       return undefined
     }
-    rule.tags.set(tag, (tracked = track(rule)))
+    rule.tags.set(key, (tracked = track(rule)))
   }
-  return { rule, tracked }
+  return { rule, device, tracked }
 }
 
 function saveRule({ settings, tags }: Rule): SavedRule {
@@ -228,7 +247,7 @@ function namesOf({ columns, shiftOf }: RuleSlice, i: number, series: LogSeries):
     unit: series.unit ?? '',
     quality: QUALITIES[quality & 3] as string,
     // No number is less, greater or the same: an expression need not ask first.
-    value: isNone ? Number.NaN : slotValue(series.kind, columns.value as Float64Array, columns.bytes, i),
+    value: isNone ? Number.NaN : figure(slotValue(series.kind, columns.value as Float64Array, columns.bytes, i)),
     time: (columns.time[i] as number) + shiftOf(series),
   }
 }
@@ -257,3 +276,6 @@ function* inOrder({ count, first, sequence }: ReadingColumns, from: number, to: 
     if (number >= from && number < to) yield [row, number]
   }
 }
+
+/** All figures are doubles; a whole number that none can hold stays as it is. */
+const figure = (it: unknown): unknown => (typeof it === 'bigint' && Number.isSafeInteger(Number(it)) ? Number(it) : it)

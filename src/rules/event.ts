@@ -15,10 +15,12 @@ export interface RuleEvent {
 /** Of a tag and a text value: so that an event stays one record of readable size. */
 const TEXT_CHARS_MAX = 400
 
-export function eventOf({ name, window, yields }: RuleSettings, names: Names): RuleEvent {
+/** `device`: the box that took the reading. */
+export function eventOf({ name, window, yields }: RuleSettings, names: Names, device: string): RuleEvent {
   const time = window?.kind === 'tumbling' && names.window ? names.window.end : names.time
   const said = {
     rule: name,
+    device,
     tag: names.tag.slice(0, TEXT_CHARS_MAX),
     time: names.time,
     value: plain(names.value),
@@ -26,7 +28,10 @@ export function eventOf({ name, window, yields }: RuleSettings, names: Names): R
     quality: names.quality,
     ...(names.window && { window: windowOf(names.window) }),
   }
-  return { rule: name, class: yields.class, time, text: JSON.stringify(said).slice(0, RULE_EVENT_BYTES_MAX) }
+  const text = JSON.stringify(said)
+  // Control characters take six bytes each.
+  const fits = Buffer.byteLength(text) <= RULE_EVENT_BYTES_MAX
+  return { rule: name, class: yields.class, time, text: fits ? text : JSON.stringify({ ...said, value: null }) }
 }
 
 function windowOf(view: WindowView) {

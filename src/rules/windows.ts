@@ -35,6 +35,13 @@ export interface SavedWindows extends HeldColumns {
   readonly now: number
   /** Windows that end up to here are told, or are not told any more. */
   readonly told: number
+  /** The last so many readings were all late. */
+  readonly late: number
+}
+
+/** For readings, over all windows that share it. */
+export interface Room {
+  left: number
 }
 
 interface Kind {
@@ -46,21 +53,42 @@ interface Kind {
   spent(held: Held, window: Closed): number
 }
 
-export function createWindows(rule: RuleWindow, isSorted: boolean, saved?: SavedWindows): Windows {
+/** So many late ones in a row: the tag's time has gone back for good, a clock was mended. */
+const LATE_IN_A_ROW_MAX = 100
+
+export function createWindows(
+  rule: RuleWindow,
+  isSorted: boolean,
+  saved?: SavedWindows,
+  room: Room = { left: Infinity },
+): Windows {
   const kind = KINDS[rule.kind](rule.lengthMs * 1000, rule.graceMs * 1000)
   const held = new Held(isSorted, saved)
+  room.left -= held.count
+  const drop = (count: number) => {
+    held.drop(count)
+    room.left += count
+  }
   let now = saved?.now ?? -Infinity
   let told = saved?.told ?? -Infinity
+  let late = saved?.late ?? 0
   let lost = 0
 
   return {
     held,
     add(time, value, quality) {
       now = Math.max(now, time)
-      if (!kind.isOpen(time, now, held)) return false
+      if (!kind.isOpen(time, now, held)) {
+        if (++late < LATE_IN_A_ROW_MAX) return false
+        drop(held.count)
+        now = time
+        told = -Infinity
+      }
+      late = 0
       held.add(time, value, quality)
-      if (held.count > WINDOW_READINGS_MAX) {
-        held.drop(1)
+      room.left--
+      if (held.count > WINDOW_READINGS_MAX || room.left < 0) {
+        drop(1)
         lost++
       }
       return true
@@ -68,7 +96,7 @@ export function createWindows(rule: RuleWindow, isSorted: boolean, saved?: Saved
     *closed() {
       for (let window = kind.next(held, now, told); window; window = kind.next(held, now, told)) {
         yield window
-        held.drop(kind.spent(held, window))
+        drop(kind.spent(held, window))
         told = window.end
       }
       told = now - rule.graceMs * 1000
@@ -78,7 +106,7 @@ export function createWindows(rule: RuleWindow, isSorted: boolean, saved?: Saved
       lost = 0
       return count
     },
-    save: () => ({ ...held.save(), now, told }),
+    save: () => ({ ...held.save(), now, told, late }),
   }
 }
 

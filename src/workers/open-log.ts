@@ -202,7 +202,7 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
           waiting.set(id, resolve)
           writer.tell('appendEvents', [id, batch, className, mark], transferables(batch))
         })
-        said = Promise.all([said, done])
+        said = said.then(() => done)
         return done
       },
       save: (positions, state) => writer.call('saveRules', [positions, state]),

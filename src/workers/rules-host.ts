@@ -18,6 +18,8 @@ const HEAP_MB = 256
 const RESTART_MS = 5_000
 const REPORT_MS_MAX = 1_000
 const STOP_MS_MAX = 2_000
+/** One read's readings take no longer, be the expressions slow. */
+const SILENT_MS_MAX = 30_000
 
 export function rulesHost(data: RulesWorkerData, log: RuleLog, logger: Logger): RulesHost {
   const nothing = (lastError: string | null): RulesReport => ({
@@ -31,8 +33,12 @@ export function rulesHost(data: RulesWorkerData, log: RuleLog, logger: Logger): 
   let last: RulesReport = nothing(null)
   let ended = Promise.resolve()
   let again: NodeJS.Timeout | undefined
+  /** Where their last read began, and when: how far behind they are is known though they do not answer. */
+  let readFrom: RulePositions | undefined
+  let readAt = 0
 
   function start(): void {
+    readFrom = undefined
     const worker = new Worker(new URL('./rules.ts', import.meta.url), {
       workerData: data,
       name: 'rules',
@@ -42,7 +48,11 @@ export function rulesHost(data: RulesWorkerData, log: RuleLog, logger: Logger): 
     const stop = new AbortController()
     serve(worker, {
       begin: log.begin,
-      read: log.read,
+      read(positions: RulePositions, readingsMax: number) {
+        readFrom = positions
+        readAt = performance.now()
+        return log.read(positions, readingsMax)
+      },
       more: () => log.more(stop.signal),
       append: (batch: ReadingBatch, className: string, mark: RulePositions) => log.append(batch, className, mark),
       save: log.save,
@@ -67,19 +77,17 @@ export function rulesHost(data: RulesWorkerData, log: RuleLog, logger: Logger): 
     again = setTimeout(start, RESTART_MS)
   }
 
-  async function asking(calls: Caller): Promise<RulesReport> {
-    const { positions, ...said } = await calls.call<RulesSaid>('report', [])
-    return { ...said, lagReadings: positions ? await log.behind(positions) : null }
-  }
-
   start()
   return {
     async report() {
-      const asked = running ? asking(running.calls).catch(() => last) : last
-      const late = new Promise<RulesReport>((resolve) => setTimeout(resolve, REPORT_MS_MAX, last).unref())
-      const said = await Promise.race([asked, late])
-      if (said.rules.length > 0) last = said
-      return last
+      const late = new Promise<undefined>((resolve) => setTimeout(resolve, REPORT_MS_MAX, undefined).unref())
+      const asked = running?.calls.call<RulesSaid>('report', []).catch(() => undefined)
+      const behind = readFrom && log.behind(readFrom).catch(() => undefined)
+      const [said, lag] = await Promise.all([Promise.race([asked, late]), Promise.race([behind, late])])
+      if (said && said.rules.length > 0) last = { ...said, lagReadings: null }
+      const isSilent = running && !said && performance.now() - readAt > SILENT_MS_MAX
+      const lastError = isSilent ? 'they do not answer: an expression takes very long' : last.lastError
+      return { ...last, lastError, lagReadings: lag ?? null }
     },
     async stop() {
       isStopped = true

@@ -15,6 +15,7 @@ import type { LogSeries, RawSlice } from '../core/log.ts'
 import { timeShiftOf } from '../core/query.ts'
 import type { RulePositions, RuleSettings, RulesReport, RuleStart, RuleTaken } from '../core/rule.ts'
 import { ruleTag } from '../core/rule.ts'
+import { streamKey } from '../core/stream.ts'
 import type { RuleEngine, SavedRules } from '../rules/engine.ts'
 import { createEngine } from '../rules/engine.ts'
 import type { RuleEvent } from '../rules/event.ts'
@@ -26,10 +27,7 @@ export interface RulesWorkerData {
   readonly cell?: SharedArrayBuffer
 }
 
-export interface RulesSaid extends Omit<RulesReport, 'lagReadings'> {
-  /** Undefined: they have not begun. */
-  readonly positions: RulePositions | undefined
-}
+export type RulesSaid = Omit<RulesReport, 'lagReadings'>
 
 const READINGS_A_READ = 16_384
 /** The state is written again no sooner, and then no oftener than for so many bytes a second: flash wears. */
@@ -43,7 +41,6 @@ const main = caller(port)
 const clock = systemClock(data.cell)
 let builder = new BatchBuilder(newOrigin(threadId), clock)
 let engine: RuleEngine | undefined
-let positions: RulePositions | undefined
 let missed = 0
 let trouble: string | null = null
 let isStopping = false
@@ -62,8 +59,7 @@ async function say(events: readonly RuleEvent[], mark: RulePositions): Promise<v
 
 /** Positions as they are while a read's slices are worked through. */
 async function takeSlice(rules: RuleEngine, slice: RawSlice, taken: RuleTaken, at: Record<string, number>): Promise<void> {
-  const { device, epoch, class: name, form } = slice.stream
-  const stream = `${device}:${epoch}:${name}:${form}`
+  const stream = streamKey(slice.stream)
   const shiftOf = (it: LogSeries) => timeShiftOf(it, slice.time)
   const columns = decodeBlock(slice.block)
   const part = { stream, from: slice.from, to: slice.to, columns, series: taken.series, shiftOf }
@@ -75,19 +71,31 @@ async function takeSlice(rules: RuleEngine, slice: RawSlice, taken: RuleTaken, a
   }
 }
 
-/** What does not fit is left out: those rules then begin their windows anew after a start. */
+/** The largest that do not fit beside the smaller are left out: those rules begin anew after a start. */
 function packed(saved: SavedRules): Uint8Array {
   const pack = (it: SavedRules) => zstdCompressSync(serialize({ version: 1, rules: it }))
+  trouble = null
   const whole = pack(saved)
   if (whole.length <= RULE_STATE_BYTES_MAX) return whole
-  trouble = `the windows take ${whole.length} bytes on disk, ${RULE_STATE_BYTES_MAX} are allowed: after a restart they begin anew`
-  return pack({})
+  const each = Object.entries(saved).map(([name, it]) => ({ name, it, bytes: pack({ [name]: it }).length }))
+  const bySize = each.toSorted((a, b) => a.bytes - b.bytes)
+  let bytes = 0
+  const kept = bySize.filter((it) => (bytes += it.bytes) <= RULE_STATE_BYTES_MAX)
+  const left = bySize.slice(kept.length).map((it) => it.name)
+  trouble = `the windows take ${whole.length} bytes on disk, ${RULE_STATE_BYTES_MAX} are allowed: after a restart those of ${left.join(', ')} begin anew`
+  return pack(Object.fromEntries(kept.map(({ name, it }) => [name, it])))
 }
 
 function unpacked(state: Uint8Array | undefined): SavedRules {
   if (!state) return {}
-  const { rules } = deserialize(zstdDecompressSync(state)) as { rules: SavedRules }
-  return rules
+  try {
+    const { rules } = deserialize(zstdDecompressSync(state)) as { rules: SavedRules }
+    return rules
+  } catch (error) {
+    // Of a newer Node, before an update was taken back.
+    trouble = `what the rules had saved cannot be read, their windows begin anew: ${(error as Error).message}`
+    return {}
+  }
 }
 
 async function save(rules: RuleEngine, positions: RulePositions, now: number): Promise<void> {
@@ -107,13 +115,11 @@ async function run(): Promise<void> {
   })
   engine = rules
   let at = start.positions
-  positions = at
   while (!isStopping) {
     const taken = await main.call<RuleTaken>('read', [at, READINGS_A_READ])
     const during: Record<string, number> = { ...at }
     for (const it of taken.slices) await takeSlice(rules, it, taken, during)
     at = taken.positions
-    positions = at
     missed += taken.missed
     if (clock.monotonic() >= saveDueAt) await save(rules, at, clock.monotonic())
     if (taken.slices.length === 0 && !isStopping) await main.call('more', [])
@@ -122,7 +128,7 @@ async function run(): Promise<void> {
 }
 
 serve(port, {
-  report: (): RulesSaid => ({ rules: engine?.reports() ?? [], positions, missed, lastError: trouble }),
+  report: (): RulesSaid => ({ rules: engine?.reports() ?? [], missed, lastError: trouble }),
   stop() {
     isStopping = true
   },

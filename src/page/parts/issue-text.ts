@@ -26,7 +26,7 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   'rules-failed': /^the rules do not run as they should: (?<detail>.*)$/s,
   'rules-missed': /^(?<count>\d+) readings went before the rules/,
   'rule-error': /^rule (?<name>.+?): its expression had no result (?<count>\d+) times, the last time: (?<detail>.*)$/s,
-  'rule-window-full': /^rule (?<name>.+?): (?<count>\d+) readings found no room/,
+  'rule-window-full': /^rule (?<name>.+?): (?<count>\d+) readings or events found no room/,
   'settings-pending': /^the settings of (?<name>.+?) are taken back in (?<seconds>\d+) s$/,
 }
 

@@ -39,7 +39,7 @@ export const issuesDe = {
   'issueText.rules-failed': 'Die Regeln laufen nicht, wie sie sollen: {detail}',
   'issueText.rules-missed': '{count} Messwerte gingen, bevor die Regeln sie gelesen hatten: Sie fehlen in Fenstern.',
   'issueText.rule-error': 'Regel {name}: Der Ausdruck hatte {count}-mal kein Ergebnis, zuletzt: {detail}',
-  'issueText.rule-window-full': 'Regel {name}: {count} Messwerte fanden keinen Platz in ihren Fenstern.',
+  'issueText.rule-window-full': 'Regel {name}: {count} Messwerte oder Ereignisse fanden keinen Platz.',
 
   'issueRemedy.source-insecure': 'Verschlüsselung und Anmeldung einschalten und „insecure“ entfernen.',
   'issueRemedy.uplink-insecure': 'Verschlüsselung und Anmeldung einschalten und „insecure“ entfernen.',

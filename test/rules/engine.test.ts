@@ -1,0 +1,78 @@
+// The engine over blocks as the log gives them: whose readings a rule takes together, and which it takes at all.
+import { expect, test } from 'vitest'
+import { decodeBlock, encodeBlock } from '../../src/columns/index.ts'
+import type { ValueKind } from '../../src/core/reading.ts'
+import type { RuleSettings } from '../../src/core/rule.ts'
+import { createEngine } from '../../src/rules/engine.ts'
+import { createWindows } from '../../src/rules/windows.ts'
+
+const EPOCH = 'a'.repeat(32)
+const T0 = 1_700_000_000_000_000
+const rule = (more: Partial<RuleSettings> = {}): RuleSettings => ({
+  name: 'hot',
+  reads: { tags: ['*'] },
+  when: 'value > 80.0',
+  yields: { class: 'alarm', on: 'rise' },
+  ...more,
+})
+const engineOf = (...rules: RuleSettings[]) => createEngine({ rules, marks: {}, eventsBytesMax: 400_000 })
+
+/** One reading of a tag. */
+function sliceOf(
+  device: string,
+  n: number,
+  number: number,
+  { tag = 'press/t', kind = 'double' }: { tag?: string; kind?: ValueKind } = {},
+) {
+  const value = new Float64Array(1)
+  if (kind === 'long') new BigInt64Array(value.buffer)[0] = BigInt(number)
+  else value[0] = number
+  const { block } = encodeBlock(
+    {
+      count: 1,
+      series: Uint32Array.of(1),
+      time: Float64Array.of(T0 + n * 1_000_000),
+      value,
+      quality: new Uint8Array(1),
+      status: new Uint32Array(1),
+      batch: new Uint32Array(1),
+      received: Float64Array.of(T0),
+      bytes: new Uint8Array(0),
+      kindOf: () => kind,
+    },
+    { stream: 3, first: n },
+  )
+  const series = new Map([[1, { id: 1, tag, class: 'process', kind }]])
+  return { stream: `${device}:${EPOCH}:process:raw`, from: n, to: n + 1, columns: decodeBlock(block), series, shiftOf: () => 0 }
+}
+const take = (engine: ReturnType<typeof engineOf>, slice: ReturnType<typeof sliceOf>) => engine.take(slice, slice.from).events
+
+test('a tag of two boxes is two: one that is always hot says so once, and by its name', () => {
+  const engine = engineOf(rule())
+  const events = [0, 1, 2, 3, 4].flatMap((n) => [
+    ...take(engine, sliceOf('box-1', n, 90)),
+    ...take(engine, {
+      ...sliceOf('box-2', n, 20),
+      series: new Map([[1, { id: 2, tag: 'press/t', class: 'process', kind: 'double' as const }]]),
+    }),
+  ])
+  expect(events.map((it) => JSON.parse(it.text))).toMatchObject([{ rule: 'hot', device: 'box-1', tag: 'press/t', value: 90 }])
+})
+
+test('what rules said is no reading for rules, be it of one that is gone', () => {
+  expect(take(engineOf(rule()), sliceOf('box-1', 0, 90, { tag: 'rules/gone' }))).toEqual([])
+})
+
+test('whole numbers are figures like all others', () => {
+  const engine = engineOf(rule({ when: 'abs(value) + 1.0 > 80.0' }))
+  expect(take(engine, sliceOf('box-1', 0, -90, { kind: 'long' }))).toHaveLength(1)
+  expect(engine.reports()).toMatchObject([{ errors: 0, events: 1 }])
+})
+
+test('one reading far ahead of all others, as of a clock that was wrong: windows begin anew with the hundredth behind it', () => {
+  const windows = createWindows({ kind: 'tumbling', lengthMs: 1_000, graceMs: 0 }, false)
+  expect(windows.add(T0 + 1e15, 1, 0)).toBe(true)
+  const taken = Array.from({ length: 102 }, (_, n) => windows.add(T0 + n * 1_000, n, 0))
+  expect(taken.indexOf(true)).toBe(99)
+  expect(taken.slice(99)).toEqual([true, true, true])
+})
