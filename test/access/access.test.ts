@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { drawCode, readCode } from '../../src/access/codes.ts'
 import { openAudit } from '../../src/access/audit.ts'

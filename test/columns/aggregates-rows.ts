@@ -1,5 +1,5 @@
 // Aggregates as plain rows, put into columns and taken out again in ways that share nothing with the codec.
-import * as fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import type { AggregateColumns } from '../../src/core/aggregate.ts'
 import { bitsOf, kindOf } from './helpers.ts'
 

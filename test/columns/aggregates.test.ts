@@ -1,5 +1,5 @@
 import { crc32, zstdDecompressSync } from 'node:zlib'
-import * as fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import { AGGREGATES_MAX, createAggregateEncoder, decodeAggregates, splitAggregates } from '../../src/columns/aggregates/index.ts'
 import { DamagedBlock, decodeBlock, encodeBlock, readHeader } from '../../src/columns/index.ts'

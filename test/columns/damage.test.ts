@@ -1,5 +1,5 @@
 import { crc32, zstdCompressSync } from 'node:zlib'
-import * as fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import { createMerger, DamagedBlock, decodeBlock, encodeBlock, lengthOf, readHeader } from '../../src/columns/index.ts'
 import type { Row } from './helpers.ts'

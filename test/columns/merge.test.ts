@@ -1,4 +1,4 @@
-import * as fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import type { DecodedBlock, Merged } from '../../src/columns/index.ts'
 import {

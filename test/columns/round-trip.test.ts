@@ -1,4 +1,4 @@
-import * as fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import type { BlockInput } from '../../src/columns/index.ts'
 import { createEncoder, decodeBlock, encodeBlock, READINGS_MAX, readHeader } from '../../src/columns/index.ts'

@@ -1,5 +1,5 @@
 // Random readings of all kinds, for tests of the codec.
-import * as fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import type { Row } from './helpers.ts'
 import { bitsOf, kindOf } from './helpers.ts'
 

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import { formatTime, parseTime } from '../../src/commands/times.ts'
 

@@ -1,5 +1,5 @@
 // What the console makes of texts, addresses and settings, without a terminal.
-import fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import jsQR from 'jsqr'
 import { parse } from 'yaml'
 import { describe, expect, test } from 'vitest'

@@ -1,5 +1,5 @@
 // Sets of sequences against a plain Set.
-import fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { expect, test } from 'vitest'
 import type { Intervals } from '../../src/core/intervals.ts'
 import { contains, countOf, difference, intersection, overlaps, union, withInterval } from '../../src/core/intervals.ts'

@@ -1,5 +1,5 @@
 import { Cron } from 'croner'
-import * as fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import type { Times } from '../../src/core/times.ts'
 import { isOpen, nextMinute, parseTimes } from '../../src/core/times.ts'

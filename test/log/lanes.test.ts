@@ -1,5 +1,5 @@
 // The lanes by random lives of two uplinks on one log: a class for both of them, a class of which one is enough.
-import fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { expect, test } from 'vitest'
 import { POSITION_INTERVALS_MAX } from '../../src/core/bounds.ts'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'

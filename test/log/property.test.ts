@@ -2,7 +2,7 @@
 // up; the files stay within the bound; a number that was handed out never means another reading. A crash is a copy of the files as they stand.
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { decodeBlock } from '../../src/columns/index.ts'

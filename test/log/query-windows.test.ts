@@ -1,6 +1,6 @@
 // Windows out of raw readings and aggregates together: as exact as over the readings alone. The aggregates are made by the ladder's own
 // reduction, and it is also what the windows are compared with.
-import fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { decodeBlock, encodeBlock } from '../../src/columns/index.ts'
 import type { QueryRow, QueryWindow } from '../../src/core/agent-api.ts'

@@ -1,5 +1,5 @@
 import { crc32, zstdCompressSync } from 'node:zlib'
-import * as fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import { DamagedBlock } from '../../src/columns/index.ts'
 import type { Notes } from '../../src/log/segment-notes.ts'

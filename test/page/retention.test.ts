@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import type { Forecast, LadderStep } from '../../src/core/retention.ts'
 import { draftsOf, durationText, stepOf, whatIfOf, withDrafts } from '../../src/page/pages/retention/draft.ts'

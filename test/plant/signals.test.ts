@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import { existsSync, readFileSync } from 'node:fs'
-import { array, assert, nat, property } from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import { putRegisters, registerValue } from '../../src/plant/modbus-values.ts'
 import { holesIn, newBitmap } from '../../src/plant/bitmap.ts'
@@ -83,8 +83,8 @@ describe('recordings', () => {
 
 describe('ranges', () => {
   test('hold what was added, in whatever order, as few runs as can be', () => {
-    assert(
-      property(array(nat(60), { maxLength: 80 }), (numbers) => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(60), { maxLength: 80 }), (numbers) => {
         const ranges: Range[] = []
         for (const n of numbers) addTo(ranges, n)
         const all = [...new Set(numbers)].toSorted((a, b) => a - b)

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import type { Band, ForecastClass, ForecastRequest, LadderStep } from '../../src/core/retention.ts'
 import { forecast } from '../../src/retention/forecast.ts'

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import type { Band, ClassRetention, LadderStep, Plan, PlanRequest, PlanStep } from '../../src/core/retention.ts'
 import { plan } from '../../src/retention/plan.ts'

@@ -1,5 +1,5 @@
 // What a reduction has to come to, said plainly and slowly: objects, exact integers, one reading after the other.
-import * as fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import type { AggregateColumns, ReadingColumns } from '../../src/core/aggregate.ts'
 import type { ValueKind } from '../../src/core/reading.ts'
 

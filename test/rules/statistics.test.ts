@@ -1,5 +1,5 @@
 // A window's figures are those of the log's own aggregates over the same readings; medians are those of a plain sort.
-import * as fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { expect, test } from 'vitest'
 import { madOf, medianOf, robustZ, sortedOf } from '../../src/rules/anomaly.ts'
 import { Held } from '../../src/rules/held.ts'

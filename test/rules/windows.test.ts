@@ -1,5 +1,5 @@
 // Windows against the plainest thing that could be right: every reading kept for ever, every window looked up anew.
-import * as fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { expect, test } from 'vitest'
 import type { RuleWindow } from '../../src/core/rule.ts'
 import { createWindows } from '../../src/rules/windows.ts'

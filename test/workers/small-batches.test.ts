@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../prove/fast-check.ts'
 import { expect, test } from 'vitest'
 import type { ReadingBatch } from '../../src/core/batch.ts'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'

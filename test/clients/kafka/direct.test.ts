@@ -2,7 +2,7 @@
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'
 import * as other from '@platformatic/kafka'
-import fc from 'fast-check'
+import fc from '../../prove/fast-check.ts'
 import { afterEach, expect, test } from 'vitest'
 import { brokersOf } from '../../../src/clients/kafka/direct/brokers.ts'
 import type { Call } from '../../../src/clients/kafka/direct/calls.ts'

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check'
+import fc from '../../prove/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import { NO_VALUE } from '../../../src/core/reading.ts'
 import type { Sample, SeriesRule } from '../../../src/pipeline/exception/decide.ts'

@@ -1,5 +1,5 @@
 // What an interface carries in a period never exceeds its budget: whatever ends the process or the power, and whenever.
-import * as fc from 'fast-check'
+import fc from '../../prove/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import type { SavedAccount } from '../../../src/core/links.ts'
 import type { BudgetSettings } from '../../../src/core/settings.ts'

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import * as fc from 'fast-check'
+import fc from '../../prove/fast-check.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { splitCsv } from '../../../src/core/csv.ts'
 import { formatProblem, timeParser } from '../../../src/sources/files/times.ts'

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import * as fc from 'fast-check'
+import fc from '../../prove/fast-check.ts'
 import { expect, test } from 'vitest'
 import { hasPrint, printer, printOf } from '../../../src/sources/files/prints.ts'
 

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check'
+import fc from '../../prove/fast-check.ts'
 import { describe, expect, test } from 'vitest'
 import { createGrid, phaseMs, retryMs } from '../../../src/sources/modbus/cadence.ts'
 import { answerFrameBytes, answerScanner, crc16, requestFrame } from '../../../src/sources/modbus/frame.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../prove/fast-check.ts'
 import { expect, test } from 'vitest'
 import { BOXES_MAX, POSITION_BYTES_MAX } from '../../../src/core/bounds.ts'
 import type { Intervals } from '../../../src/core/intervals.ts'

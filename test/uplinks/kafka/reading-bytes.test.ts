@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../prove/fast-check.ts'
 import { expect, test } from 'vitest'
 import { createEncoder, decodeBlock, sequenceAt } from '../../../src/columns/index.ts'
 import { BatchBuilder, newOrigin } from '../../../src/core/batch.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../prove/fast-check.ts'
 import { expect, test } from 'vitest'
 import type { Intervals } from '../../../src/core/intervals.ts'
 import { countOf, difference, intersection, union } from '../../../src/core/intervals.ts'
