@@ -87,13 +87,13 @@ const MUTATORS: Readonly<Record<string, Mutator>> = {
   length: (frames, asked, dice) => {
     const data = dataOf({ ...asked, from: 40_000 })
     const pdu = Buffer.concat([Buffer.from([asked.code, data.length]), data])
-    if (frames === 'rtu') return sealed(Buffer.concat([Buffer.from([asked.unit]), pdu, noise(dice, 20)])).subarray(0, -1)
+    if (frames === 'rtu') return sealed(Buffer.concat([Buffer.from([asked.unit]), pdu, noise(dice, 20), Buffer.of(0)])).subarray(0, -1)
     return wrapped(asked, pdu, dice.oneOf([...EDGES, 256, 0x7fff, 0xffff].filter((it) => it !== pdu.length + 1)))
   },
   protocol: (frames, asked, dice) => {
     const frame = rightAnswer(frames, { ...asked, from: 40_000 })
     if (frames === 'mbap') frame[2 + dice.below(2)] = 1 + dice.below(255)
-    else frame[frame.length - 1 - dice.below(2)] = (frame.at(-1) as number) ^ (1 + dice.below(255))
+    else spoil(frame, frame.length - 1 - dice.below(2), dice)
     return frame
   },
   exception: (frames, asked, dice) => frameOf(frames, asked, Buffer.from([asked.code | 0x80, dice.below(256)])),
@@ -114,6 +114,11 @@ const MUTATORS: Readonly<Record<string, Mutator>> = {
   noise: (_frames, _asked, dice) => noise(dice, 300),
   large: (_frames, _asked, dice) => Buffer.alloc(5_000, dice.below(256)),
   empty: () => Buffer.alloc(0),
+}
+
+/** Another byte than it was. */
+function spoil(frame: Buffer, at: number, dice: Dice): void {
+  frame[at] = (frame[at] as number) ^ (1 + dice.below(255))
 }
 
 function flipped(frame: Buffer, dice: Dice): Buffer {
