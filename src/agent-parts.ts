@@ -21,6 +21,7 @@ import type { ClassStatus, Issue } from './core/status.ts'
 import { spaceOf } from './log/space.ts'
 import type { AgentClock } from './machine/clock.ts'
 import { bytesWrittenPerDay, hostWatch } from './machine/host.ts'
+import { openPorts } from './machine/open-ports.ts'
 import { protocolCertificates } from './machine/protocol-certificates.ts'
 import type { ForecastParts } from './pipeline/forecast-request.ts'
 import { forecastRequest, withWhatIf } from './pipeline/forecast-request.ts'
@@ -178,7 +179,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
       const standingIssues = [...now.issues, ...around.issues(), ...(boxes?.issues() ?? [])]
       const { uplinks, turn } = delivery
       const parts = { settings: now.settings, version, startedAt, standingIssues, sources: intake.sources(), uplinks, turn }
-      const optional = { boxes: boxes?.reports(), rules: ofRules }
+      const optional = { boxes: boxes?.reports(), open: openPorts(), rules: ofRules }
       return statusOf({ ...parts, ...optional }, figures, machine, clock.status(), clock.now())
     },
     testSource: (name, signal) => sourceNamed(name).test(name, signal),

@@ -3,8 +3,9 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { programs } from './machine/host/programs.ts'
 import { readState } from './machine/host/network/state.ts'
+import { OPEN_PORTS_FILE } from './machine/open-ports.ts'
 import { seenPorts } from './machine/seen-ports.ts'
-import { networkText, nftText, zonesOf } from './machine/zones.ts'
+import { networkText, nftText, openOf, zonesOf } from './machine/zones.ts'
 
 const RULES = '/run/holdfast-zones.nft'
 const NETWORK_DIR = '/run/systemd/network'
@@ -17,6 +18,7 @@ const zoned = zonesOf(seenPorts(), ports)
 const { run } = programs()
 writeFileSync(RULES, nftText(zoned))
 await run('nft', ['-f', RULES])
+writeFileSync(OPEN_PORTS_FILE, JSON.stringify(openOf(zoned)))
 mkdirSync(NETWORK_DIR, { recursive: true })
 const files = new Map(zoned.filter((it) => it.isByPlace).map((it) => [`50-holdfast-${it.name}.network`, networkText(it)]))
 const there = readdirSync(NETWORK_DIR).filter((it) => FILE.test(it))

@@ -39,6 +39,7 @@ export const networkSet: Command = {
     zone: { value: 'ZONE', summary: 'plant, uplink or service; as it is where it is missing' },
     gateway: { value: 'ADDRESS', summary: 'the way out' },
     dns: { value: 'ADDRESSES', summary: 'name servers, a comma between' },
+    open: { value: 'PORTS', summary: 'TCP ports that others may reach on it, a comma between; none closes all' },
     within: { value: 'DURATION', summary: 'taken back after it, 120s where it is missing' },
   },
   operation: apply,
@@ -63,7 +64,7 @@ async function portsSaid(agent: AgentApi): Promise<readonly NetworkPort[]> {
 function portOf({ args, options }: CommandContext): NetworkPort {
   const [name = '', address] = args
   if (address === undefined) throw new BadInput([{ where: 'network set', text: 'ADDRESS is missing' }])
-  const { gateway, dns } = options
+  const { gateway, dns, open } = options
   const zone = ZONES.find((it) => it === options['zone'])
   if (options['zone'] !== undefined && !zone) throw new BadInput([{ where: '--zone', text: `must be ${ZONES.join(', ')}` }])
   return {
@@ -72,6 +73,7 @@ function portOf({ args, options }: CommandContext): NetworkPort {
     address,
     ...(typeof gateway === 'string' && { gateway }),
     ...(typeof dns === 'string' && { dns: dns.split(',') }),
+    ...(typeof open === 'string' && { open: open === 'none' ? [] : open.split(',').map(Number) }),
   }
 }
 

@@ -3,7 +3,7 @@ import { isMap, isSeq, parseDocument } from 'yaml'
 import type { AgentApi } from '../core/agent-api.ts'
 import type { NetworkPort } from '../core/host.ts'
 
-const FROM_PORT = ['address', 'gateway', 'dns'] as const
+const FROM_PORT = ['address', 'gateway', 'dns', 'open'] as const
 
 /** The text with the port in it. A port of that name keeps what else it says. */
 export function withPort(text: string, port: NetworkPort): string {
@@ -14,15 +14,17 @@ export function withPort(text: string, port: NetworkPort): string {
   else if (at < 0) document.addIn(['network', 'ports'], document.createNode(entryOf(port)))
   else
     for (const key of ['zone', ...FROM_PORT] as const) {
-      if (port[key] !== undefined) document.setIn(['network', 'ports', at, key], port[key])
-      // Who sets an address alone says nothing of the zone.
-      else if (key !== 'zone') document.deleteIn(['network', 'ports', at, key])
+      const value = port[key]
+      const isEmpty = Array.isArray(value) && value.length === 0
+      if (value !== undefined && !isEmpty) document.setIn(['network', 'ports', at, key], value)
+      // Who sets an address alone says nothing of the zone, nor of what is open.
+      else if (isEmpty || (key !== 'zone' && key !== 'open')) document.deleteIn(['network', 'ports', at, key])
     }
   return document.toString({ lineWidth: 0 })
 }
 
-function entryOf({ interface: name, zone = 'uplink', address, gateway, dns }: NetworkPort) {
-  return { interface: name, zone, address, ...(gateway && { gateway }), ...(dns && { dns }) }
+function entryOf({ interface: name, zone = 'uplink', address, gateway, dns, open = [] }: NetworkPort) {
+  return { interface: name, zone, address, ...(gateway && { gateway }), ...(dns && { dns }), ...(open.length > 0 && { open }) }
 }
 
 /** The settings say what is in force: a change with its own line in the history. */
@@ -34,9 +36,9 @@ export async function intoSettings(agent: AgentApi, ports: readonly NetworkPort[
   if (text !== now.text) await agent.settingsApply({ text, base: now.revision, by, note: 'network' })
 }
 
-/** Who sets an address alone says nothing of the zone. */
+/** Who sets an address alone says nothing of the zone, nor of what is open. */
 function isSame(said: NetworkPort, port: NetworkPort): boolean {
-  const facts = ({ interface: name, zone, address, gateway, dns = [] }: NetworkPort) =>
-    [name, port.zone && zone, address, gateway, ...dns].join(' ')
+  const facts = ({ interface: name, zone, address, gateway, dns = [], open = [] }: NetworkPort) =>
+    [name, port.zone && zone, address, gateway, dns, port.open && open].join(' ')
   return facts(said) === facts(port)
 }

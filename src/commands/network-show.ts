@@ -31,12 +31,13 @@ export const networkShow: Command = {
   },
 }
 
-export function networkPage({ interfaces, pending }: NetworkNow): string[] {
+export function networkPage({ interfaces, ports, pending }: NetworkNow): string[] {
   const rows = interfaces.map((it) => [it.name, it.up ? 'up' : 'down', it.addresses.join(' ') || '-', it.gateway ?? '-', it.mac])
   const columns = ['INTERFACE', 'STATE', 'ADDRESSES', 'GATEWAY', 'MAC'].map((title) => ({ title }))
   const left = pending && formatDuration(Math.ceil(pending.revertsInMs / 1000) * 1000)
   return [
     ...table(columns, rows),
+    ...ports.flatMap(({ interface: name, open = [] }) => (open.length > 0 ? [`open on ${name}: TCP ${open.join(', ')}`] : [])),
     ...(pending
       ? [
           '',

@@ -18,6 +18,11 @@ export function healthOf(status: Status): Health {
   return partDown || status.issues.some((it) => it.severity === 'warning') ? 'Attention' : 'OK'
 }
 
+/** What others may reach on this box because the settings say so. */
+function openLines({ open = [] }: Status): string[] {
+  return open.length === 0 ? [] : [`open  ${open.map((it) => `TCP ${it.port} on ${it.interface} (${it.zone})`).join(', ')}`, '']
+}
+
 function lostOf(it: ClassStatus): number {
   return Object.values(it.lost).reduce((sum, count) => sum + count, 0)
 }
@@ -38,6 +43,7 @@ export function statusPage(status: Status, now: number, paint: Paint, width: num
     '',
     ...flow(status, now, width),
     '',
+    ...openLines(status),
     ...classTable(status.classes, paint, width),
     '',
     ...sourceTable(status.sources, now, width),

@@ -7,6 +7,15 @@ export interface NetworkPort {
   readonly address: string
   readonly gateway?: string | undefined
   readonly dns?: readonly string[] | undefined
+  /** TCP ports that may be reached from its zone besides the page's. Undefined in a change: as they are. */
+  readonly open?: readonly number[] | undefined
+}
+
+/** A TCP port of the box that its firewall lets others reach, because the settings say so. */
+export interface OpenPort {
+  readonly interface: string
+  readonly zone: NonNullable<NetworkPort['zone']>
+  readonly port: number
 }
 
 export interface InterfaceNow {

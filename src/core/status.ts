@@ -1,6 +1,7 @@
 // What `status --json` holds: the contract of product.md. Times in microseconds since 1970 UTC unless the name has a unit.
 import type { Wait } from './admission.ts'
 import type { BoxReport } from './boxes.ts'
+import type { OpenPort } from './host.ts'
 import type { ClockTrust } from './clock.ts'
 import type { RulesReport } from './rule.ts'
 import type { DeliveryRule } from './settings.ts'
@@ -20,6 +21,8 @@ export interface Status {
   readonly uplinks: readonly UplinkReport[]
   /** Other boxes that have this one as their uplink; absent: none may. */
   readonly boxes?: readonly BoxReport[]
+  /** What the settings opened in the image's firewall; absent: nothing. */
+  readonly open?: readonly OpenPort[]
   /** Absent: the settings have no rules. */
   readonly rules?: RulesReport
   readonly issues: readonly Issue[]

@@ -2,7 +2,7 @@
 //
 // A port that nobody has put in a zone gets one by its place: the first leads out, the last is for service, those between are the plant's.
 // A box with one port is reached on it. A port in no zone takes nothing in.
-import type { NetworkPort } from '../core/host.ts'
+import type { NetworkPort, OpenPort } from '../core/host.ts'
 
 export type Zone = NonNullable<NetworkPort['zone']>
 
@@ -20,6 +20,8 @@ export interface ZonedPort {
   readonly isByPlace: boolean
   /** It is the only one. */
   readonly isOnly: boolean
+  /** TCP ports that may be reached on it besides the page's. */
+  readonly open: readonly number[]
 }
 
 /** Where a phone finds the page without knowing anything. */
@@ -45,6 +47,7 @@ export function zonesOf(seen: readonly SeenPort[], set: readonly NetworkPort[]):
       ...it,
       isByPlace: !set.some((port) => port.interface === it.name),
       isOnly: wired.length === 1 && it.name === wired[0],
+      open: set.find((port) => port.interface === it.name)?.open ?? [],
     }))
 }
 
@@ -60,7 +63,17 @@ export function nftText(ports: readonly ZonedPort[]): string {
     const flush = `flush set inet holdfast ${zone}`
     return names.length > 0 ? [flush, `add element inet holdfast ${zone} { ${names.join(', ')} }`] : [flush]
   })
+  const open = ports.flatMap((it) => it.open.map((port) => `"${it.name}" . ${port}`))
+  lines.push(
+    'flush set inet holdfast open',
+    ...(open.length > 0 ? [`add element inet holdfast open { ${open.join(', ')} }`] : []),
+  )
   return `${lines.join('\n')}\n`
+}
+
+/** What the settings opened, as `status` has it. */
+export function openOf(ports: readonly ZonedPort[]): OpenPort[] {
+  return ports.flatMap(({ name, zone, open }) => open.map((port) => ({ interface: name, zone, port })))
 }
 
 /** A file of networkd for a port that nobody has set an address for. */

@@ -1,6 +1,7 @@
 // What `status` shows, put together from what each part says of itself.
 import type { Wait } from '../core/admission.ts'
 import type { BoxReport } from '../core/boxes.ts'
+import type { OpenPort } from '../core/host.ts'
 import type { RulesReport } from '../core/rule.ts'
 import type { Settings } from '../core/settings.ts'
 import type { Source } from '../core/source.ts'
@@ -47,6 +48,8 @@ export interface Parts {
   readonly turn: (className: string) => Turn | undefined
   /** Other boxes that have this one as their uplink; absent: none may. */
   readonly boxes?: readonly BoxReport[] | undefined
+  /** What the settings opened in the image's firewall. */
+  readonly open?: readonly OpenPort[] | undefined
 }
 
 /** What the log says of itself. */
@@ -98,6 +101,7 @@ export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: St
     sources,
     uplinks,
     ...(parts.boxes && { boxes: parts.boxes }),
+    ...(parts.open && { open: parts.open }),
     ...(parts.rules && { rules: parts.rules }),
     issues,
   }

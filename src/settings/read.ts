@@ -184,8 +184,8 @@ function toSettings(file: SettingsFile, deviceId: string): Settings {
 
 /** Modems and Wi-Fi without an address are left out. */
 function systemAsked({ network, time }: SettingsFile): SystemAsked {
-  const ports = (network?.ports ?? []).flatMap(({ interface: name, zone, address, gateway, dns }) =>
-    address === undefined ? [] : [{ interface: name, zone, address, ...(gateway && { gateway }), ...(dns && { dns }) }],
+  const ports = (network?.ports ?? []).flatMap(({ interface: name, zone, address, gateway, dns, open = [] }) =>
+    address === undefined ? [] : [{ interface: name, zone, address, ...(gateway && { gateway }), ...(dns && { dns }), open }],
   )
   return { ports, timeServers: time?.servers ?? [] }
 }

@@ -68,6 +68,7 @@ find_missing_packages() {
     need grub-common 'their boot environment' has grub-editenv
     need util-linux 'keeps a benchmark on one core' has taskset
     need iproute2 'network namespaces with links between them' has ip
+    need nftables "the image's firewall, in such a namespace" has nft
   fi
 }
 

@@ -113,10 +113,21 @@ describe.skipIf(!can)('changes of addresses', () => {
     expect((await run('network show')).out).toContain('a change of pa by cli is taken back in')
     expect((await run('network revert')).out).not.toContain('is taken back in')
     expect(isBack()).toBe(true)
-    await run('network set pa 10.88.0.5/24')
-    expect((await run('network confirm')).status).toBe(0)
+    await run('network set pa 10.88.0.5/24 --open 8460')
+    expect(await run('network confirm')).toMatchObject({ status: 0, out: expect.stringContaining('open on pa: TCP 8460\n') })
     expect(JSON.parse((await run('network show --json')).out)).toMatchObject({ pending: null, ports: [{ interface: 'pa' }] })
     expect((await run('network set pa 10.88.0.5')).status).toBe(2)
+  })
+
+  test('what is open stays while an address alone is set, and is closed by saying so; ports of the system are refused', async () => {
+    await apply(LONG_MS, { ...NEW, open: [8460] })
+    expect((await site.host.networkConfirm()).ports).toEqual([{ ...NEW, open: [8460] }])
+    await apply(LONG_MS, { ...NEW, address: '10.88.0.6/24' })
+    expect((await site.host.networkConfirm()).ports).toEqual([{ ...NEW, address: '10.88.0.6/24', open: [8460] }])
+    await apply(LONG_MS, { ...NEW, open: [] })
+    expect((await site.host.networkConfirm()).ports).toEqual([{ ...NEW, open: [] }])
+    for (const open of [[22], [443], [8460, 8460], [70_000], [8460.5]])
+      await expect(apply(LONG_MS, { ...NEW, open })).rejects.toThrow('must be TCP ports from 1024')
   })
 
   test('one change at a time; what is not there, what is no address and dhcp without networkd are refused', async () => {

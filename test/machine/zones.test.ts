@@ -51,6 +51,7 @@ test('zones become sets of nftables: those that are empty are emptied', () => {
       'add element inet holdfast uplink { "eth0" }',
       'flush set inet holdfast service',
       'add element inet holdfast service { "eth1" }',
+      'flush set inet holdfast open',
       '',
     ].join('\n'),
   )

@@ -124,6 +124,7 @@ export const status = shapeOf<Status>()(
     sources: z.array(sourceReport),
     uplinks: z.array(uplinkReport),
     boxes: maybe(z.array(boxReport)),
+    open: maybe(z.array(z.object({ interface: text, zone: z.enum(['plant', 'uplink', 'service']), port: count }))),
     rules: maybe(rules),
     issues: z.array(issue),
   }),

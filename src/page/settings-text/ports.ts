@@ -8,6 +8,7 @@ export interface PortText {
   readonly address: string
   readonly gateway: string
   readonly dns: string
+  readonly open: string
   /** Of Wi-Fi and of a modem; the secrets beside them are not shown. */
   readonly ssid: string
   readonly apn: string
@@ -22,6 +23,7 @@ export function portTexts(text: string): readonly PortText[] {
     address: textOf(it?.['address']),
     gateway: textOf(it?.['gateway']),
     dns: listText(it?.['dns']),
+    open: listText(it?.['open']),
     ssid: textOf(it?.['ssid']),
     apn: textOf(it?.['apn']),
   }))

@@ -25,6 +25,7 @@ export const networkDe: NetworkWords = {
   'network.address': 'Adresse',
   'network.gateway': 'Gateway',
   'network.dns': 'Nameserver',
+  'network.open': 'Offene TCP-Ports',
   'network.ssid': 'WLAN',
   'network.apn': 'Mobilfunk (APN)',
   'network.dhcp': 'über DHCP',
@@ -53,6 +54,9 @@ export const networkDe: NetworkWords = {
   'network.addressWrong': 'Muss eine Adresse mit Präfix sein, wie 10.20.1.5/24',
   'network.gatewayHint': 'Der Weg nach draußen. Leer: keiner über diesen Anschluss',
   'network.dnsHint': 'Adressen, durch Komma getrennt. Leer: keine über diesen Anschluss',
+  'network.openHint':
+    'TCP-Ports, die andere hier außer dieser Seite erreichen dürfen, durch Komma getrennt, etwa 8460 für Boxen. Leer: keine',
+  'network.openWrong': 'TCP-Ports von 1024 bis 65535, höchstens acht, jeder einmal',
   'network.back': 'Zurück',
   'network.confirm': 'Geht von selbst zurück, wenn nicht behalten innerhalb von',
   'network.minutes': '{n} min',

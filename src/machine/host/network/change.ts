@@ -147,11 +147,12 @@ export function createNetwork(parts: NetworkParts): Network {
   }
 }
 
-/** Who sets an address alone leaves the port in the zone that it had: a plant's router must not become the way to the world by it. */
+/** Who sets an address alone leaves the port in the zone that it had, and as open: a plant's router must not become the way to the world by it. */
 function zoned(port: NetworkPort, standing: readonly NetworkPort[], inForce: readonly ZonedPort[]): NetworkPort {
-  const own = standing.find((it) => it.interface === port.interface)?.zone
-  const zone = port.zone ?? own ?? inForce.find((it) => it.name === port.interface)?.zone
-  return zone ? { ...port, zone } : port
+  const own = standing.find((it) => it.interface === port.interface)
+  const zone = port.zone ?? own?.zone ?? inForce.find((it) => it.name === port.interface)?.zone
+  const open = port.open ?? own?.open
+  return { ...port, ...(zone && { zone }), ...(open && { open }) }
 }
 
 /** Arrays of state may be written to. */

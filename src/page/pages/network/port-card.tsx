@@ -15,7 +15,7 @@ interface Props {
 }
 
 interface Line {
-  readonly key: 'address' | 'gateway' | 'dns' | 'ssid' | 'apn'
+  readonly key: 'address' | 'gateway' | 'dns' | 'open' | 'ssid' | 'apn'
   readonly now: string
   readonly said: string
 }
@@ -27,6 +27,7 @@ export function PortCard({ view, edit }: Props) {
     { key: 'address', now: now?.addresses.join(', ') ?? '', said: said?.address ?? '' },
     { key: 'gateway', now: now?.gateway ?? '', said: said?.gateway ?? '' },
     { key: 'dns', now: standing?.dns?.join(', ') ?? '', said: said?.dns ?? '' },
+    { key: 'open', now: standing?.open?.join(', ') ?? '', said: said?.open ?? '' },
     ...(['ssid', 'apn'] as const).map((key) => ({ key, now: '', said: said?.[key] ?? '' })),
   ]
   const shown = lines.filter((it) => it.key === 'address' || it.now + it.said !== '')

@@ -6,7 +6,7 @@ import type { NetworkSeen } from '../../state/network.ts'
 import { t } from '../../words/index.ts'
 import { ApplyDialog } from './apply-dialog.tsx'
 import type { PortDraft, PortView } from './views.ts'
-import { draftOf, portOf } from './views.ts'
+import { draftOf, openOf, portOf } from './views.ts'
 
 interface Props {
   readonly view: PortView
@@ -36,6 +36,7 @@ export function PortDialog({ view, base, onClose }: Props) {
       />
     )
   const isRight = draft.isDhcp || ADDRESS.test(draft.address.trim())
+  const isOpenRight = openOf(draft.open) !== undefined
   return (
     <Dialog
       title={title}
@@ -45,7 +46,7 @@ export function PortDialog({ view, base, onClose }: Props) {
           <button type="button" onClick={onClose}>
             {t('cancel')}
           </button>
-          <button type="button" class="main" disabled={!isRight} onClick={() => setReviewed(true)}>
+          <button type="button" class="main" disabled={!isRight || !isOpenRight} onClick={() => setReviewed(true)}>
             {t('showDifference')}
           </button>
         </>
@@ -96,6 +97,14 @@ export function PortDialog({ view, base, onClose }: Props) {
         value={draft.dns}
         autocomplete="off"
         onInput={(dns) => set({ ...draft, dns })}
+      />
+      <TextField
+        label={t('network.open')}
+        hint={t('network.openHint')}
+        error={isOpenRight ? undefined : t('network.openWrong')}
+        value={draft.open}
+        autocomplete="off"
+        onInput={(open) => set({ ...draft, open })}
       />
     </Dialog>
   )

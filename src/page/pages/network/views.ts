@@ -1,5 +1,6 @@
 // Each port once: what the system has now, what stands, what the settings say, and whether they agree.
 import type { InterfaceNow, NetworkNow, NetworkPort } from '../../../core/host.ts'
+import { OPEN_PORT_MIN, OPEN_PORTS_MAX } from '../../../core/bounds.ts'
 import type { SettingsChange } from '../../../core/operator.ts'
 import type { PortText } from '../../settings-text/ports.ts'
 import { isVar } from '../../settings-text/scalar.ts'
@@ -37,6 +38,7 @@ export function portViews(
 export function differs({ now, standing, asked, isZoned = false }: PortView): boolean {
   if (!now || !asked) return false
   if ((standing?.zone || isZoned) && asked.zone !== standing?.zone) return true
+  if (openText(asked) !== openText(standing)) return true
   if (asked.address === 'dhcp') return standing !== undefined && standing.address !== 'dhcp'
   return !now.addresses.includes(asked.address) || (asked.gateway !== undefined && asked.gateway !== now.gateway)
 }
@@ -48,6 +50,7 @@ export interface PortDraft {
   readonly address: string
   readonly gateway: string
   readonly dns: string
+  readonly open: string
 }
 
 export function draftOf({ now, standing, said }: PortView): PortDraft {
@@ -59,8 +62,11 @@ export function draftOf({ now, standing, said }: PortView): PortDraft {
     address: address === 'dhcp' ? '' : address,
     gateway: plain(from?.gateway) ?? standing?.gateway ?? now?.gateway ?? '',
     dns: plain(from?.dns) ?? standing?.dns?.join(', ') ?? '',
+    open: said?.open ?? openText(standing),
   }
 }
+
+const openText = (port: NetworkPort | undefined): string => port?.open?.join(', ') ?? ''
 
 const plain = (text: string | undefined) => (text === undefined || hasVar(text) ? undefined : text)
 
@@ -72,14 +78,24 @@ export function hasOwnValue({ address, gateway, dns }: PortText): boolean {
   return [address, gateway, dns].some(hasVar)
 }
 
-export function portOf(name: string, { zone, isDhcp, address, gateway, dns }: PortDraft): NetworkPort {
-  const servers = dns.split(/[\s,]+/).filter(Boolean)
+const listOf = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean)
+
+/** TCP ports as they are typed; undefined: no such list. */
+export function openOf(text: string): readonly number[] | undefined {
+  const open = listOf(text).map(Number)
+  const isRight = open.length <= OPEN_PORTS_MAX && new Set(open).size === open.length
+  return isRight && open.every((it) => Number.isInteger(it) && it >= OPEN_PORT_MIN && it <= 65_535) ? open : undefined
+}
+
+export function portOf(name: string, { zone, isDhcp, address, gateway, dns, open }: PortDraft): NetworkPort {
+  const servers = listOf(dns)
   return {
     interface: name,
     ...(zone !== '' && { zone: zone as NonNullable<NetworkPort['zone']> }),
     address: isDhcp ? 'dhcp' : address.trim(),
     ...(!isDhcp && gateway.trim() !== '' && { gateway: gateway.trim() }),
     ...(servers.length > 0 && { dns: servers }),
+    open: openOf(open) ?? [],
   }
 }
 
@@ -114,12 +130,20 @@ function inUse(name: string, { interfaces, ports }: NetworkNow): Facts {
     address: standing?.address === 'dhcp' ? 'dhcp' : (now?.addresses.join(', ') ?? ''),
     gateway: now?.gateway ?? '',
     dns: standing?.dns?.join(', ') ?? '',
+    open: openText(standing),
   }
 }
 
-function factsOf({ zone, address, gateway, dns }: NetworkPort): Facts {
-  // DHCP brings its own gateway.
-  return { zone: zone ?? '', address, ...(address !== 'dhcp' && { gateway: gateway ?? '' }), dns: dns?.join(', ') ?? '' }
+function factsOf(port: NetworkPort): Facts {
+  const { zone, address, gateway, dns } = port
+  return {
+    zone: zone ?? '',
+    address,
+    // DHCP brings its own gateway.
+    ...(address !== 'dhcp' && { gateway: gateway ?? '' }),
+    dns: dns?.join(', ') ?? '',
+    open: openText(port),
+  }
 }
 
 const changeOf = (path: string, old: string, now: string): SettingsChange => ({
