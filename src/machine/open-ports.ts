@@ -4,11 +4,10 @@ import type { OpenPort } from '../core/host.ts'
 
 export const OPEN_PORTS_FILE = '/run/holdfast-open.json'
 
-/** Undefined where nothing is open, and on a system whose firewall is not ours. */
+/** Undefined on a system whose firewall is not ours. */
 export function openPorts(file = OPEN_PORTS_FILE): readonly OpenPort[] | undefined {
   try {
-    const open = JSON.parse(readFileSync(file, 'utf8')) as readonly OpenPort[]
-    return open.length > 0 ? open : undefined
+    return JSON.parse(readFileSync(file, 'utf8')) as readonly OpenPort[]
   } catch {
     return undefined
   }

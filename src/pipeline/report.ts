@@ -19,6 +19,7 @@ import type { Eta } from './eta.ts'
 import type { Turn } from './failover.ts'
 import type { ForwardReport } from './forward-report.ts'
 import { LINK_REMEDY } from './links/metering.ts'
+import { openIssues } from './open-issues.ts'
 import { ruleIssues } from './rule-issues.ts'
 import type { Tally } from './tally.ts'
 
@@ -48,7 +49,7 @@ export interface Parts {
   readonly turn: (className: string) => Turn | undefined
   /** Other boxes that have this one as their uplink; absent: none may. */
   readonly boxes?: readonly BoxReport[] | undefined
-  /** What the settings opened in the image's firewall. */
+  /** What the settings opened in the image's firewall; absent where it has none of ours. */
   readonly open?: readonly OpenPort[] | undefined
 }
 
@@ -87,6 +88,7 @@ export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: St
     ...uplinks.flatMap((it, n) => uplinkIssues(it, parts.uplinks[n]?.hasRival() ?? false)),
     ...logIssues(log),
     ...ruleIssues(parts.rules),
+    ...openIssues(parts.settings.boxes, parts.open),
   ]
   return {
     device: parts.settings.device.id,
@@ -101,7 +103,7 @@ export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: St
     sources,
     uplinks,
     ...(parts.boxes && { boxes: parts.boxes }),
-    ...(parts.open && { open: parts.open }),
+    ...(parts.open && parts.open.length > 0 && { open: parts.open }),
     ...(parts.rules && { rules: parts.rules }),
     issues,
   }

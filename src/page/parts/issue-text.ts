@@ -20,6 +20,7 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   'class-waits': /^Class (?<name>.+?) has all the space/,
   'box-refused': /^Box (?<name>.+?) waits, what it sends is not taken: (?<detail>.*)$/s,
   'box-rolled-back': /: (?<count>\d+) readings of box (?<name>.+?) that it had/,
+  'boxes-not-open': /^Other boxes cannot reach (?<name>\S+):/,
   'boxes-not-heard': /^Other boxes cannot come in at (?<name>\S+): (?<detail>.*)$/s,
   parked: /^(?<count>\d+) readings were refused/,
   'log-damaged': /^Class (?<name>.+?): (?<count>\d+) readings are missing/,

@@ -9,6 +9,7 @@ export const issuesDe = {
   'issue.class-waits': 'Quellen einer Klasse warten',
   'issue.box-refused': 'Ein anderes Gerät wartet auf dieses',
   'issue.box-rolled-back': 'Das Log wurde zurückgesetzt',
+  'issue.boxes-not-open': 'Andere Geräte werden ausgesperrt',
   'issue.boxes-not-heard': 'Andere Geräte kommen nicht herein',
   'issue.parked': 'Das Ziel hat Messwerte endgültig abgelehnt',
   'issue.log-damaged': 'Im Log fehlen Messwerte',
@@ -32,6 +33,7 @@ export const issuesDe = {
   'issueText.box-refused': 'Was Gerät {name} sendet, wird nicht angenommen: {detail}',
   'issueText.box-rolled-back':
     'Dieses Log ist eine ältere Kopie: {count} bestätigte Messwerte von Gerät {name} sind fort; das Verzeichnis der Verluste nennt sie.',
+  'issueText.boxes-not-open': 'Andere Geräte erreichen {name} nicht: Die Firewall dieses Geräts lässt dort niemanden herein.',
   'issueText.boxes-not-heard': 'Unter {name} kommt kein anderes Gerät herein: {detail}',
   'issueText.parked': '{count} Messwerte liegen hier, die das Ziel endgültig abgelehnt hat.',
   'issueText.log-damaged': 'Klasse {name}: {count} Messwerte fehlen im Log.',
@@ -55,6 +57,8 @@ export const issuesDe = {
   'issueRemedy.box-refused':
     'Den Uplink dieses Geräts wiederherstellen oder log.bytesMax erhöhen; auch den Status des anderen ansehen.',
   'issueRemedy.box-rolled-back': 'Nichts bringt sie zurück. Die Kopie einer Platte ist keine Sicherung eines laufenden Geräts.',
+  'issueRemedy.boxes-not-open':
+    'Den Port beim Eintrag des Anschlusses unter network.ports öffnen (open) und das in Kraft setzen.',
   'issueRemedy.boxes-not-heard': 'boxes.listen (eine Adresse dieses Geräts, ein freier Port) und boxes.tls prüfen.',
   'issueRemedy.parked': 'Sie bleiben im Log und lassen sich abfragen; noch einmal senden kann das Gerät sie noch nicht.',
   'issueRemedy.log-damaged': 'Vielleicht geht die Platte kaputt; senden Sie uns das Diagnosepaket.',
