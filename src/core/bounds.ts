@@ -86,3 +86,9 @@ export const RULE_EVENTS_BYTES_MAX = 400_000
 export const RULE_TAGS_MAX = 10_000
 /** The rules' state on disk, compressed. */
 export const RULE_STATE_BYTES_MAX = 500_000
+/** Text of a rule that is tried. */
+export const RULE_TEXT_CHARS_MAX = 16_384
+/** Events that a test tells. */
+export const RULE_TEST_EVENTS_MAX = 10_000
+/** How long a test goes on. */
+export const RULE_TEST_MS_MAX = 600_000
