@@ -8,8 +8,10 @@ import type { RuleReport, RuleSettings } from '../core/rule.ts'
 import { RULE_TAGS } from '../core/rule.ts'
 import type { RuleTestEvent, RuleTestStep } from '../core/rule-test.ts'
 import { streamKey } from '../core/stream.ts'
-import type { RuleSlice } from './engine.ts'
+import { memoryMsOf } from './baseline.ts'
 import { createEngine } from './engine.ts'
+import { compile } from './expression.ts'
+import type { RuleSlice } from './slice.ts'
 
 export interface RuleTesting {
   /** What of the log it needs. */
@@ -42,7 +44,7 @@ const READINGS_A_TURN = 4_096
 export function createTesting(rule: RuleSettings, { from, to, limit }: TestedRange): RuleTesting {
   const engine = createEngine({ rules: [rule], marks: {}, eventsBytesMax: RULE_EVENTS_BYTES_MAX })
   const { tags = ['*'], classes } = rule.reads
-  const beforeMs = Math.max(BEFORE_MS_MIN, (rule.window?.lengthMs ?? 0) + (rule.window?.graceMs ?? 0))
+  const beforeMs = beforeOf(rule)
   const times = { read: span(), fired: span() }
   const sums = { readings: 0, aggregated: 0, events: 0, late: 0, overflowed: 0, errors: 0 }
   let lastError: string | null = null
@@ -117,6 +119,11 @@ function sliceOf(part: RawPart & Pick<PlacedPart, 'stream'>): Omit<RuleSlice, 'f
   const series = new Map([[part.series.id, part.series]])
   // Times of a query are corrected already.
   return { stream: streamKey(part.stream), columns: inOrder, series, shiftOf: () => 0 }
+}
+
+function beforeOf({ window, when }: RuleSettings): number {
+  const memory = compile(when, window !== undefined).baselines.map(memoryMsOf)
+  return Math.max(BEFORE_MS_MIN, ...memory) + (window?.lengthMs ?? 0) + (window?.graceMs ?? 0)
 }
 
 function runEnd(time: Float64Array, from: number, to: number, isSame: (time: number) => boolean): number {

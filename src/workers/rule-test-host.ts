@@ -70,7 +70,8 @@ async function* tested(data: RuleTestData, page: RuleTestParts['page'], silentMs
 
 /** Whether the thread still comes to its messages. */
 function watch(calls: Caller, silentMsMax: number, silent: () => void): NodeJS.Timeout {
-  let answeredAt = performance.now()
+  /** Until it has begun it cannot hang. */
+  let answeredAt = Infinity
   return setInterval(() => {
     if (performance.now() - answeredAt > silentMsMax) silent()
     calls.call('isThere', []).then(
