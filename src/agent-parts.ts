@@ -35,6 +35,7 @@ import { boxesHost } from './workers/boxes-host.ts'
 import { openLog } from './workers/open-log.ts'
 import type { RulesHost } from './workers/rules-host.ts'
 import { rulesHost } from './workers/rules-host.ts'
+import { ruleTestHost } from './workers/rule-test-host.ts'
 import { scanHost } from './workers/scan-host.ts'
 
 export type Checked = Pick<CheckedSettings, 'settings' | 'issues'>
@@ -198,6 +199,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
       return forecast(forecastRequest(withWhatIf(parts, whatIf), offlineMs))
     },
     query: (request, signal) => query(request, (page) => openedLog().query(page), signal),
+    testRule: ruleTestHost({ rules: () => now.settings.rules, page: (request) => openedLog().query(request) }),
     logCheck: (signal) => openedLog().files.logCheck(signal),
     logRepair: (signal) => openedLog().files.logRepair(signal),
     logInspect: async (segment) => openedLog().files.logInspect(segment),

@@ -34,6 +34,7 @@ import { probeCommand } from './probe.ts'
 import { query } from './query.ts'
 import { replay } from './replay.ts'
 import { restart } from './restart.ts'
+import { rulesTest } from './rules-test.ts'
 import { schema } from './schema.ts'
 import { secretsList } from './secrets-list.ts'
 import { secretsRemove } from './secrets-remove.ts'
@@ -78,6 +79,7 @@ export const COMMANDS: readonly Command[] = [
   live,
   query,
   replay,
+  rulesTest,
   forecast,
   logCheck,
   logInspect,

@@ -8,6 +8,7 @@ import type { LogApi } from './log-files.ts'
 import type { Quality, Value, ValueKind } from './reading.ts'
 import type { SettingsApi, WatchApi } from './operator.ts'
 import type { ClassWhatIf, Forecast } from './retention.ts'
+import type { RuleTestRequest, RuleTestStep } from './rule-test.ts'
 import type { ScanRequest, ScanStep } from './scan.ts'
 import type { BrowseEntry, BrowseRequest, Certificate, TestStep, TrustRequest } from './source.ts'
 import type { Status } from './status.ts'
@@ -111,6 +112,8 @@ export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi {
   scan(request: ScanRequest, signal: AbortSignal): AsyncIterable<ScanStep>
   testUplink(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   query(request: QueryRequest, signal: AbortSignal): AsyncIterable<QueryRow>
+  /** When a rule would have fired over what the log holds; a step for each piece of it. */
+  testRule(request: RuleTestRequest, signal: AbortSignal): AsyncIterable<RuleTestStep>
   /** What would be kept at today's rates if nothing were delivered for so long; with `whatIf`, if these classes were set so, the most valuable first. */
   forecast(offlineMs: number, whatIf?: readonly ClassWhatIf[]): Promise<Forecast>
 }
@@ -120,6 +123,7 @@ export const ROLES = {
   status: 'view',
   uplinks: 'view',
   query: 'view',
+  testRule: 'view',
   forecast: 'view',
   testSource: 'operate',
   browseSource: 'operate',

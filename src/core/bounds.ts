@@ -89,3 +89,9 @@ export const RULE_STATE_BYTES_MAX = 500_000
 /** TCP ports that the settings may open on a port of the box, the lowest of them, and how many. */
 export const OPEN_PORT_MIN = 1_024
 export const OPEN_PORTS_MAX = 8
+/** Text of a rule that is tried. */
+export const RULE_TEXT_CHARS_MAX = 16_384
+/** Events that a test tells. */
+export const RULE_TEST_EVENTS_MAX = 10_000
+/** How long a test goes on. */
+export const RULE_TEST_MS_MAX = 600_000

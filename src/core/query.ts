@@ -9,6 +9,8 @@ import type { Stream } from './stream.ts'
 export interface PageRequest {
   /** A tag, or several; in each `*` stands for any characters. */
   readonly tag: string | readonly string[]
+  /** Absent: of all classes. */
+  readonly classes?: readonly string[]
   /** Source time, µs, [from, to). */
   readonly from: Micros
   readonly to: Micros

@@ -11,6 +11,7 @@ import type { Forecast } from '../core/retention.ts'
 import type { UplinkView } from '../core/links.ts'
 import type { LedgerLine, LiveValue, LogDay, SecretEntry, SettingsCheck, SettingsEntry, SettingsNow } from '../core/operator.ts'
 import type { Status } from '../core/status.ts'
+import type { RuleTestStep } from '../core/rule-test.ts'
 import type { ScanStep } from '../core/scan.ts'
 import type { BrowseEntry, Certificate, TestStep } from '../core/source.ts'
 import { fromJson, toJson } from '../core/json.ts'
@@ -40,6 +41,7 @@ export function connectAgent(dir: string): AgentApi {
     scan: (input, signal) => stream<ScanStep>(dir, 'scan', input, signal),
     testUplink: (name, signal) => stream<TestStep>(dir, 'testUplink', { name }, signal),
     query: (input, signal) => stream<QueryRow>(dir, 'query', input, signal),
+    testRule: (input, signal) => stream<RuleTestStep>(dir, 'testRule', input, signal),
     logCheck: (signal) => stream<CheckStep>(dir, 'logCheck', {}, signal),
     logRepair: (signal) => stream<CheckStep>(dir, 'logRepair', {}, signal),
     logInspect: (segment) => ask<LogInspection>(dir, 'logInspect', segment === undefined ? {} : { segment }),

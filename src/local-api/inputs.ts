@@ -13,6 +13,8 @@ import {
   QUERY_POINTS_MAX,
   QUERY_ROWS_MAX,
   QUERY_TAGS_MAX,
+  RULE_TEST_EVENTS_MAX,
+  RULE_TEXT_CHARS_MAX,
   SECRET_CHARS_MAX,
   SETTINGS_CHARS_MAX,
   WHAT_IF_CLASSES_MAX,
@@ -31,6 +33,16 @@ const query = z.strictObject({
   limit: z.int().min(1).max(QUERY_ROWS_MAX),
   origin: z.boolean().optional(),
 })
+
+const testRule = z
+  .strictObject({
+    name: z.string().min(1).max(256).optional(),
+    text: z.string().min(1).max(RULE_TEXT_CHARS_MAX).optional(),
+    from: micros,
+    to: micros,
+    limit: z.int().min(0).max(RULE_TEST_EVENTS_MAX),
+  })
+  .refine((it) => (it.name === undefined) !== (it.text === undefined), { error: 'must have one of name and text' })
 
 const browseSource = named.extend({
   node: z.string().min(1).max(4_096).optional(),
@@ -124,6 +136,7 @@ export const INPUTS = {
   scan,
   testUplink: named,
   query,
+  testRule,
   forecast: forecastInput,
   logCheck: z.strictObject({}),
   logRepair: z.strictObject({}),

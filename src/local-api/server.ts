@@ -214,6 +214,8 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return one(api.fileIsWhole((input as { manifest: string }).manifest), response)
     case 'takeReceipt':
       return one(api.takeReceipt((input as { text: string }).text), response)
+    case 'testRule':
+      return many(api.testRule(input as Parameters<AgentApi['testRule']>[0], signal), response, signal)
     case 'forecast': {
       const { offlineMs, whatIf } = input as { offlineMs: number; whatIf?: readonly ClassWhatIf[] }
       return one(api.forecast(offlineMs, whatIf), response)

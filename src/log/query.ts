@@ -82,7 +82,7 @@ export function createQuery(
 
   /** One snapshot for all that a page reads. */
   const page = db.transaction((request: PageRequest): QueryPage => {
-    const series = request.after === 0 ? seriesOf(request.tag) : request.after.series
+    const series = request.after === 0 ? ofClasses(seriesOf(request.tag), request.classes) : request.after.series
     const out: Out = { request, wanted: new Set(series), parts: [], damaged: [], rows: 0, blocks: 0, decoded: 0 }
     const walks = new Map((request.after === 0 ? [] : request.after.streams).map((it) => [it.id, beginWalk(it.id, it)]))
     const rest = epochsOf(series).map((epoch) => epoch.filter((it) => !walks.get(it.id)?.isDone))
@@ -92,6 +92,9 @@ export function createQuery(
     const next: QueryCursor = { series, streams: [...walks.values()].map((it) => it.state()) }
     return { parts: out.parts, damaged: out.damaged, next: isOver ? undefined : next }
   })
+
+  const ofClasses = (series: Uint32Array, classes: PageRequest['classes']) =>
+    classes ? series.filter((id) => classes.includes(describe(id)?.class ?? '')) : series
 
   /** Streams that may hold something of the series, by epoch; the oldest epoch first. */
   function epochsOf(series: Uint32Array): StreamRow[][] {

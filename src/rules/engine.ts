@@ -4,33 +4,24 @@
 //
 // Pure: no clock, no I/O. What must hold: the same readings of a tag in the same order give the same events, each of the reading that brought
 // it about: by that reading's number is told what the log has already.
-import type { ReadingColumns } from '../core/aggregate.ts'
 import { RULE_READINGS_MAX, RULE_TAGS_MAX } from '../core/bounds.ts'
 import type { LogSeries } from '../core/log.ts'
-import { slotValue } from '../core/query.ts'
-import { NO_VALUE, QUALITIES } from '../core/reading.ts'
+import { GOOD, QUALITIES } from '../core/reading.ts'
 import type { RulePositions, RuleReport, RuleSettings } from '../core/rule.ts'
 import { RULE_TAGS } from '../core/rule.ts'
 import { streamOf } from '../core/stream.ts'
 import { tagMatcher } from '../core/tag-pattern.ts'
+import type { Baseline, Cycle, SavedBaseline } from './baseline.ts'
+import { createBaseline } from './baseline.ts'
 import type { RuleEvent } from './event.ts'
 import { eventOf } from './event.ts'
 import type { Expression, Names } from './expression.ts'
 import { compile } from './expression.ts'
+import type { RuleSlice } from './slice.ts'
+import { inOrder, namesOf, qualityOf, seriesByRow } from './slice.ts'
 import { WindowView } from './view.ts'
 import type { Room, SavedWindows, Windows } from './windows.ts'
 import { createWindows } from './windows.ts'
-
-export interface RuleSlice {
-  /** `streamKey`. */
-  readonly stream: string
-  readonly from: number
-  readonly to: number
-  readonly columns: ReadingColumns
-  readonly series: ReadonlyMap<number, LogSeries>
-  /** What to add to the times of a series. */
-  readonly shiftOf: (series: LogSeries) => number
-}
 
 export interface RuleEngine {
   /** Takes readings from the number `from` on until all are taken or events enough have come; says where it goes on. */
@@ -52,10 +43,13 @@ interface SavedTag {
   readonly tag: string
   readonly held: boolean
   readonly windows: SavedWindows | undefined
+  /** Absent: the expression names none. */
+  readonly baselines?: Readonly<Record<string, SavedBaseline>>
 }
 
 interface Tracked {
   readonly windows: Windows | undefined
+  readonly baselines: readonly (readonly [Cycle, Baseline])[]
   /** What the expression said last. */
   held: boolean
 }
@@ -173,6 +167,7 @@ function createRule(settings: RuleSettings, saved: SavedRule | undefined, room: 
 function track({ settings: { window }, expression, room }: Rule, saved?: SavedTag): Tracked {
   return {
     windows: window && createWindows(window, expression.usesSorted, saved?.windows, room),
+    baselines: expression.baselines.map((it) => [it, createBaseline(it, saved?.baselines?.[it], room)]),
     held: saved?.held ?? false,
   }
 }
@@ -193,7 +188,12 @@ function trackedOf(rule: Rule, device: string, tag: string): Watch | undefined {
 }
 
 function saveRule({ settings, tags }: Rule): SavedRule {
-  const saved = [...tags].map(([tag, { held, windows }]) => ({ tag, held, windows: windows?.save() }))
+  const saved = [...tags].map(([tag, { held, windows, baselines }]) => ({
+    tag,
+    held,
+    windows: windows?.save(),
+    ...(baselines.length > 0 && { baselines: Object.fromEntries(baselines.map(([cycle, it]) => [cycle, it.save()])) }),
+  }))
   return { of: JSON.stringify(settings), tags: saved }
 }
 
@@ -209,9 +209,8 @@ function* hits(rule: Rule, tracked: Tracked, names: Names, quality: number): Ite
     if (isHit(rule, tracked, names)) yield names
     return
   }
-  const value = typeof names.value === 'bigint' || typeof names.value === 'boolean' ? Number(names.value) : names.value
   const { held } = windows
-  if (!windows.add(names.time, typeof value === 'number' ? value : Number.NaN, quality)) rule.told.late++
+  if (!windows.add(names.time, numberOf(names.value), quality)) rule.told.late++
   for (const window of windows.closed()) {
     const last = window.to - 1
     const about = {
@@ -226,7 +225,18 @@ function* hits(rule: Rule, tracked: Tracked, names: Names, quality: number): Ite
   rule.told.overflowed += windows.overflowed()
 }
 
-function isHit({ settings, expression, told }: Rule, tracked: Tracked, names: Names): boolean {
+/** Whether it is true; then what was seen is learnt. */
+function isHit(rule: Rule, tracked: Tracked, names: Names): boolean {
+  if (tracked.baselines.length === 0) return holds(rule, tracked, names)
+  const value = numberOf(names.value)
+  const usual = tracked.baselines.map(([cycle, it]) => [cycle, it.at(names.time, value)])
+  const isTrue = holds(rule, tracked, { ...names, ...Object.fromEntries(usual) })
+  if (names.quality === QUALITIES[GOOD])
+    for (const [, it] of tracked.baselines) if (!it.learn(names.time, value)) rule.told.overflowed++
+  return isTrue
+}
+
+function holds({ settings, expression, told }: Rule, tracked: Tracked, names: Names): boolean {
   const before = tracked.held
   try {
     tracked.held = expression.holds(names)
@@ -238,44 +248,7 @@ function isHit({ settings, expression, told }: Rule, tracked: Tracked, names: Na
   return tracked.held && (settings.yields.on === 'each' || !before)
 }
 
-function namesOf({ columns, shiftOf }: RuleSlice, i: number, series: LogSeries): Names {
-  const quality = columns.quality[i] as number
-  const isNone = (quality & NO_VALUE) !== 0
-  return {
-    tag: series.tag,
-    class: series.class,
-    unit: series.unit ?? '',
-    quality: QUALITIES[quality & 3] as string,
-    // No number is less, greater or the same: an expression need not ask first.
-    value: isNone ? Number.NaN : figure(slotValue(series.kind, columns.value as Float64Array, columns.bytes, i)),
-    time: (columns.time[i] as number) + shiftOf(series),
-  }
+function numberOf(value: unknown): number {
+  if (typeof value === 'bigint' || typeof value === 'boolean') return Number(value)
+  return typeof value === 'number' ? value : Number.NaN
 }
-
-const qualityOf = ({ columns }: RuleSlice, i: number) => (columns.quality[i] as number) & 3
-
-function seriesByRow({ count, seriesIds, runs }: ReadingColumns): Uint32Array {
-  const series = new Uint32Array(count)
-  let at = 0
-  runs.forEach((length, run) => {
-    series.fill(seriesIds[run] as number, at, at + length)
-    at += length
-  })
-  return series
-}
-
-/** Rows and numbers of [from, to) by number: blocks of readings that keep their numbers are in another order. */
-function* inOrder({ count, first, sequence }: ReadingColumns, from: number, to: number): Iterable<readonly [number, number]> {
-  if (!sequence) {
-    for (let number = Math.max(from, first); number < Math.min(to, first + count); number++) yield [number - first, number]
-    return
-  }
-  const rows = new Uint32Array(count).map((_, i) => i).sort((a, b) => (sequence[a] as number) - (sequence[b] as number))
-  for (const row of rows) {
-    const number = sequence[row] as number
-    if (number >= from && number < to) yield [row, number]
-  }
-}
-
-/** All figures are doubles; a whole number that none can hold stays as it is. */
-const figure = (it: unknown): unknown => (typeof it === 'bigint' && Number.isSafeInteger(Number(it)) ? Number(it) : it)

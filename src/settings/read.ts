@@ -122,7 +122,7 @@ function at(tree: Tree, path: Path, text: string): TreeProblem {
   return { place: tree.placeOf(path, 'value'), path, text }
 }
 
-function schemaProblems(tree: Tree, issues: Parameters<typeof findings>[0]): TreeProblem[] {
+export function schemaProblems(tree: Tree, issues: Parameters<typeof findings>[0]): TreeProblem[] {
   return findings(issues, tree.value)
     .filter(({ path }) => !path.some((_, index) => tree.unresolved.has(pathText(path.slice(0, index + 1)))))
     .map(({ path, at: what, text }) => ({ place: tree.placeOf(path, what), path, text: withoutSecret(tree, path, text) }))
@@ -134,7 +134,7 @@ function withoutSecret(tree: Tree, path: Path, text: string): string {
 }
 
 /** Throws when there are problems: in the order of the file, no secret in any of them. */
-function refuse(file: string, problems: readonly TreeProblem[], secrets: readonly string[] = []): void {
+export function refuse(file: string, problems: readonly TreeProblem[], secrets: readonly string[] = []): void {
   if (problems.length === 0) return
   const sorted = problems.toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column)
   throw new BadInput(sorted.map((it) => problemOf(file, it, secrets)))

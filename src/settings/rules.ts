@@ -18,7 +18,7 @@ const DAY_MS = 86_400_000
 const KINDS = ['tumbling', 'sliding', 'session'] as const
 const TAG_ALLOWED = 'must be a tag, in it * stands for any characters, or a list of tags'
 
-function ruleSchema({ name, duration }: RuleSchemaParts) {
+export function ruleSchema({ name, duration }: RuleSchemaParts) {
   const tag = z.string({ error: TAG_ALLOWED }).min(1).max(512)
   const tags = z.union([tag.transform((it) => [it]), z.array(tag).min(1).max(1_000)], { error: TAG_ALLOWED })
   const reads = z
@@ -48,8 +48,8 @@ function ruleSchema({ name, duration }: RuleSchemaParts) {
   })
 }
 
-export function rulesSchema(parts: RuleSchemaParts) {
-  return z.array(ruleSchema(parts)).max(RULES_MAX).default([]) satisfies z.ZodType<readonly RuleSettings[]>
+export function rulesSchema(rule: ReturnType<typeof ruleSchema>) {
+  return z.array(rule).max(RULES_MAX).default([]) satisfies z.ZodType<readonly RuleSettings[]>
 }
 
 /** What is wrong with expressions, as they stand: whatever else is wrong with their rules. */

@@ -10,7 +10,7 @@ import { explain } from './explain.ts'
 import { NAME_ALLOWED, NAME_PATTERN } from './names.ts'
 import { reportRules } from './report.ts'
 import type { ExpressionProblem } from './rules.ts'
-import { rulesSchema } from './rules.ts'
+import { ruleSchema, rulesSchema } from './rules.ts'
 
 /** By name: the schema of a source's own keys (all but `name` and `protocol`), and of what stands under an uplink's `kafka:`. */
 export interface SettingsSchemas {
@@ -288,6 +288,9 @@ function uplink({ uplinkKinds: kinds, uplinksInOrder = [] }: SettingsSchemas) {
     })
 }
 
+/** One rule. */
+export const ruleEntry = ruleSchema({ name, duration })
+
 /** The whole file. Parse with `PARSE`, so that messages say what is allowed. */
 export function settingsSchema(schemas: SettingsSchemas) {
   return z.strictObject({
@@ -300,7 +303,7 @@ export function settingsSchema(schemas: SettingsSchemas) {
       .prefault([{ name: 'default' }]),
     sources: z.array(source(schemas.protocols)).default([]),
     uplinks: z.array(uplink(schemas)).default([]),
-    rules: rulesSchema({ name, duration }),
+    rules: rulesSchema(ruleEntry),
     failoverAfter: duration(0, DAY_MS, 'at most 1d').prefault('10s'),
     delivery: z.record(name, rule).default({}),
     boxes: boxes.optional(),

@@ -353,6 +353,16 @@ const VIEWS: readonly UplinkView[] = [
   },
 ]
 
+const RULE_EVENT = JSON.stringify({
+  rule: 'press-hot',
+  device: 'hf-7f3a',
+  tag: 'hall-1/press-3/temperature',
+  time: 1_795_000_000_000_000,
+  value: 81.5,
+  unit: '°C',
+  quality: 'good',
+})
+
 function operator(): SettingsApi & WatchApi {
   const now: SettingsNow = {
     text: 'version: 1\n',
@@ -407,6 +417,15 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
         const row = rowAt(index, values[index] as QueryRow['value'])
         yield every === undefined ? row : { ...row, value: 1.5, window: WINDOW }
       }
+    },
+    async *testRule({ name = 'given', limit }) {
+      const event = { time: 1_795_000_000_000_000, text: RULE_EVENT }
+      const sums = { readings: 7, aggregated: 60, events: 3, late: 1, overflowed: 0, errors: 2, lastError: 'no such overload' }
+      const times = { readFrom: 1, readTo: 9, first: event.time, last: event.time + 2, kept: null }
+      const step = { rule: name, share: 0.5, isLast: false, isWhole: true, ...sums, ...times, found: [event] }
+      if (name === 'unknown') throw new BadInput([{ where: name, text: 'there is no rule of this name in the settings' }])
+      yield { ...step, found: limit > 0 ? [event] : [] }
+      yield { ...step, share: 1, isLast: true, found: [] }
     },
     forecast: (offlineMs) => Promise.resolve(forecast({ ...OUTAGE, offlineMs })),
     logCheck: () => stepsOfLog(0),

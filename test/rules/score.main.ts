@@ -40,6 +40,18 @@ const NAB_RULES = [
     'abs(window.robustZ) > 5.0 && abs(window.last - window.median) > 15.0',
   ),
 ]
+const each = (name: string, when: string): RuleSettings => ({ ...rule(name, 'sliding', 0, when), window: undefined })
+const DAY_RULES = [
+  each('hour of day, robust z > 5', 'hourOfDay.count > 20.0 && abs(hourOfDay.robustZ) > 5.0'),
+  each('hour of day, robust z > 8', 'hourOfDay.count > 20.0 && abs(hourOfDay.robustZ) > 8.0'),
+  each('hour of week, robust z > 8', 'hourOfWeek.count > 8.0 && abs(hourOfWeek.robustZ) > 8.0'),
+  rule(
+    'last 2 days and hour of day',
+    'sliding',
+    48 * HOUR_MS,
+    'window.count > 400.0 && abs(window.robustZ) > 5.0 && abs(hourOfDay.robustZ) > 5.0',
+  ),
+]
 const SKAB_RULES = [
   rule('last minute, robust z > 8', 'sliding', 60_000, 'abs(window.robustZ) > 8.0'),
   rule('last 3 min, robust z > 6', 'sliding', 180_000, 'window.count > 60.0 && abs(window.robustZ) > 6.0'),
@@ -152,5 +164,6 @@ function print(title: string, rules: readonly RuleSettings[], recordings: readon
 }
 
 const [folder = ''] = process.argv.slice(2)
-for (const it of nab(join(folder, 'nab-machine-temperature'))) print(`NAB ${it.name}`, NAB_RULES, [it], HOUR_MS)
+for (const it of nab(join(folder, 'nab-machine-temperature')))
+  print(`NAB ${it.name}`, [...NAB_RULES, ...DAY_RULES], [it], HOUR_MS)
 print('SKAB', SKAB_RULES, skab(join(folder, 'skab-water-loop')), 60_000)

@@ -59,6 +59,7 @@ test.each<readonly [words: string, expected: string | RegExp]>([
   ['sources test press-3', 'all 2 steps hold'],
   ['query a --from -10m', '9007199254740993'],
   ['forecast', 'process'],
+  ['rules test press-hot', 'would have fired 3 times'],
   ['settings show', 'version: 1'],
 ])('%s', async (words, expected) => {
   const ended = await holdfast([...words.split(' '), ...known()])

@@ -10,6 +10,7 @@ const INPUTS: Readonly<Record<string, object>> = {
   'sources trust': { name: 'line-1' },
   'uplinks test': { name: 'cloud' },
   query: { tag: 'a', from: 0, to: 1, limit: 5 },
+  'rules test': { name: 'press-hot', from: 0, to: 1, limit: 10 },
   forecast: { offlineMs: 3_600_000 },
   live: { limit: 10, everyMs: 0 },
   'log ledger': { limit: 10 },

@@ -6,12 +6,15 @@ import {
   QUERY_POINTS_MAX,
   QUERY_ROWS_MAX,
   QUERY_TAGS_MAX,
+  RULE_TEST_EVENTS_MAX,
+  RULE_TEXT_CHARS_MAX,
   WHAT_IF_CLASSES_MAX,
 } from '../../core/bounds.ts'
 import type { CheckStep, LogInspection } from '../../core/log-files.ts'
 import type { LedgerLine, LedgerRequest, LogDay } from '../../core/operator.ts'
 import type { ClassWhatIf, Forecast } from '../../core/retention.ts'
-import { quality, valueKind } from './common.ts'
+import type { RuleTestRequest, RuleTestStep } from '../../core/rule-test.ts'
+import { nameInput, quality, valueKind } from './common.ts'
 import { bigint, bytes, count, maybe, micros, shapeOf } from './shape.ts'
 
 const text = z.string()
@@ -72,6 +75,38 @@ export const queryRow = shapeOf<QueryRow>()(
     window: maybe(window),
     device: maybe(text),
     epoch: maybe(text),
+  }),
+)
+
+export const ruleTestInput = shapeOf<RuleTestRequest>()(
+  z.strictObject({
+    name: maybe(nameInput.describe('of a rule of the settings, or:')),
+    text: maybe(text.min(1).max(RULE_TEXT_CHARS_MAX).describe('a rule as it would stand in the settings, in YAML or JSON')),
+    from: time,
+    to: time,
+    limit: z.int().min(0).max(RULE_TEST_EVENTS_MAX).describe('events that are told; all are counted'),
+  }),
+)
+
+export const ruleTestStep = shapeOf<RuleTestStep>()(
+  z.object({
+    rule: text,
+    share: count,
+    isLast: z.boolean(),
+    isWhole: z.boolean(),
+    readings: count,
+    readFrom: micros.nullable(),
+    readTo: micros.nullable(),
+    aggregated: count,
+    events: count,
+    first: micros.nullable(),
+    last: micros.nullable(),
+    late: count,
+    overflowed: count,
+    errors: count,
+    lastError: text.nullable(),
+    kept: micros.nullable(),
+    found: z.array(z.object({ time: micros, text })),
   }),
 )
 
