@@ -46,6 +46,7 @@ export function connectBox(box: Box): AgentApi {
     scan: (input, signal) => many('sources scan', input, signal),
     testUplink: (name, signal) => many('uplinks test', { name }, signal),
     query: (input, signal) => many('query', input, signal),
+    follow: (input, signal) => many('follow', input, signal),
     forecast: (offlineMs, whatIf) => one('forecast', { offlineMs, whatIf }),
     logCheck: (signal) => many('log check', {}, signal),
     logRepair: (signal) => many('log repair', {}, signal),

@@ -408,6 +408,9 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
         yield every === undefined ? row : { ...row, value: 1.5, window: WINDOW }
       }
     },
+    async *follow() {
+      yield { type: 'position', position: 'p1-0-', isCaughtUp: true }
+    },
     forecast: (offlineMs) => Promise.resolve(forecast({ ...OUTAGE, offlineMs })),
     logCheck: () => stepsOfLog(0),
     logRepair: () => stepsOfLog(500),
