@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AgentApi } from '../core/agent-api.ts'
 import { Unreachable } from '../core/errors.ts'
-import type { FollowRequest, FollowRow } from '../core/follow.ts'
+import type { FollowedReading, FollowRequest, FollowRow } from '../core/follow.ts'
 import { parseTime } from './times.ts'
 import type { FollowInput } from './shapes/follow.ts'
 
@@ -33,7 +33,7 @@ export async function* followOn(
       for await (const row of agent.follow({ ...request, from: position ?? request.from }, signal)) {
         ;({ position } = row)
         isAway = false
-        yield row
+        yield row.type === 'reading' || row.type === 'aggregate' ? withNumbers(row) : row
       }
       return
     } catch (error) {
@@ -44,4 +44,18 @@ export async function* followOn(
     }
     await sleep(AGAIN_MS, undefined, { signal }).catch(() => undefined)
   }
+}
+
+/** Integers that a double holds exactly are numbers: a script need not know that there are others. `kind` says what they are. */
+function withNumbers(row: FollowedReading): FollowedReading {
+  if (row.kind !== 'long') return row
+  const value = numberOf(row.value)
+  const { window: it } = row
+  if (!it) return { ...row, value }
+  const ends = { min: numberOf(it.min), max: numberOf(it.max), first: numberOf(it.first), last: numberOf(it.last) }
+  return { ...row, value, window: { ...it, ...ends } }
+}
+
+function numberOf<T>(value: T): T | number {
+  return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value
 }

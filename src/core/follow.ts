@@ -3,7 +3,7 @@
 // A follower keeps its position itself; the log keeps nothing for it. What it has been given keeps its number, so a position means the same
 // for as long as the log lasts. What is gone before the follower came to it is told in its place.
 import type { QueryRow } from './agent-api.ts'
-import type { LogSeries, LossAction } from './log.ts'
+import type { LossAction } from './log.ts'
 import type { QueryPart } from './query.ts'
 import type { Micros } from './reading.ts'
 import type { Stream } from './stream.ts'
@@ -98,5 +98,3 @@ export interface FollowTaken {
   /** Blocks that could not be read: the key of their stream and their first sequence. */
   readonly damaged: readonly { readonly stream: string; readonly first: number }[]
 }
-
-export type WantedSeries = (series: LogSeries) => boolean

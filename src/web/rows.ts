@@ -85,8 +85,8 @@ export async function sendRows(request: FastifyRequest, reply: FastifyReply, str
     }
   }, BEAT_MS)
   try {
-    // Server-sent events say at once that they are there.
-    if (form === EVENTS) begin()
+    // Server-sent events say at once that they are there. Of those that resume the first row does, and what is wrong has a status of its own.
+    if (form === EVENTS && request.method !== 'GET') begin()
     for await (const row of stream.rows) {
       if (raw.writableNeedDrain) await once(raw, 'drain', { signal: gone.signal }).catch(() => undefined)
       if (gone.signal.aborted) return
