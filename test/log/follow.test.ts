@@ -178,6 +178,21 @@ test('what goes before it is read is told: what was given up, refused, or delive
   life.log.close()
 })
 
+test('what a step of the ladder drops is told', async () => {
+  const ladder = [{ offlineForMs: 0, keep: 'nothing' as const }]
+  const life = createLife({ classes: [classNamed('process', { commitEveryMs: 400, ladder })] })
+  life.append('process', 30)
+  const first = await pull(life.follow, { from: 'beginning' }, 10)
+  life.log.clock.tick(60_000)
+  life.log.work(true)
+  const rest = await pull(life.follow, { from: positionAfter(first) })
+  expect(rest.filter((it) => it.type !== 'position')).toMatchObject([
+    { type: 'gap', form: 'raw', from: 10, to: 29, count: 20, action: 'dropped', timeFrom: expect.any(Number) },
+  ])
+  checkWhole([...first, ...rest], life)
+  life.log.close()
+})
+
 test('aggregates come, and the readings that they stand for are a gap', async () => {
   const ladder = [{ offlineForMs: 0, keep: { windowMs: 10_000 } }]
   const life = createLife({ classes: [classNamed('process', { commitEveryMs: 400, ladder })] })

@@ -97,6 +97,26 @@ async function held(): Promise<FollowedReading[]> {
   return found
 }
 
+async function restart(how: 'kill' | 'end'): Promise<void> {
+  await agent[how]()
+  if (how === 'end') expect(await agent.ended).toBe(0)
+  agent = await startAgent(site)
+}
+
+/** The log is closed and opened again. */
+async function changeSettings(): Promise<void> {
+  const { text, revision } = (await anna.call('settings show')).json<{ text: string; revision: string }>()
+  const changed = text.replace(/bytesMax: \d+MB/, 'bytesMax: 65MB')
+  expect((await anna.call('settings apply', { text: changed, base: revision })).status).toBe(200)
+}
+
+/** By round. */
+const HAPPENINGS: Readonly<Record<number, () => Promise<void>>> = {
+  1: () => restart('kill'),
+  3: changeSettings,
+  5: () => restart('end'),
+}
+
 const allIsThere = () =>
   until('all lines are in the log', async () => {
     const status = await agent.status()
@@ -130,17 +150,14 @@ test('a consumer that is killed at any row, and an agent that is: each reading o
   const rows: FollowRow[] = []
   let last: string | undefined
   write(500)
-  for (let round = 0; round < 8; round++) {
+  for (let round = 0; round < 6; round++) {
     const followed = await follow(url, token, 'from=beginning', last)
     expect(followed.status).toBe(200)
     const enough = rows.filter(isReading).length + dice.below(400)
     const taken = take(followed, rows, (readings) => readings >= enough)
     write(200 + dice.below(400))
     // Those that it takes meanwhile, and those that it waits for: the stream lives on.
-    if (round % 3 === 1) {
-      await agent.kill()
-      agent = await startAgent(site)
-    }
+    await HAPPENINGS[round]?.()
     last = await taken
   }
   await allIsThere()
