@@ -36,13 +36,10 @@ function createLife(options: TestOptions = {}) {
     const { delivered, inDoubt } = log.writer.restart('kafka', 'none')
     log.keeper.restart('kafka', delivered, inDoubt)
   }
-  const cpLife = (): void => {
-    const copy = join(temp.dir, `life-${lives++}`)
-    cpSync(dir, copy, { recursive: true, filter: (it) => !it.endsWith('-shm') })
-    dir = copy
-  }
+  const copyTo = (to: string): void => cpSync(dir, to, { recursive: true, filter: (it) => !it.endsWith('-shm') })
   open()
   return {
+    copyTo,
     follow: followerOf(() => log),
     get log() {
       return log
@@ -65,7 +62,9 @@ function createLife(options: TestOptions = {}) {
     /** The files as they stand go on elsewhere. */
     crash(isPower: boolean): void {
       const old = log
-      cpLife()
+      const copy = join(temp.dir, `life-${lives++}`)
+      copyTo(copy)
+      dir = copy
       if (isPower) boot++
       old.close()
       open()
@@ -269,6 +268,24 @@ test('a position of another log, from the future, or that was changed on its way
   expect(await wrong(position.slice(0, -1))).toMatch(/no position/)
   expect(await wrong('yesterday')).toMatch(/neither a position/)
   life.log.close()
+})
+
+test('an older copy of the log was put back: a position that is ahead of it is refused', async () => {
+  const life = createLife()
+  life.append('process', 10)
+  const old = join(temp.dir, 'old')
+  life.copyTo(old)
+  life.append('process', 10)
+  const position = positionAfter(await pull(life.follow, { from: 'beginning' }))
+  life.log.close()
+  const back = openTestLog(old, { classes: CLASSES, bootId: 'boot-0' })
+  await expect(
+    pull(
+      followerOf(() => back),
+      { from: position },
+    ),
+  ).rejects.toThrow(/ahead of this log: .* has come to 10, the position to 20/)
+  back.close()
 })
 
 test('so many at once, and a place is free again when one has gone', async () => {
