@@ -18,6 +18,7 @@ import type { SettingsApi } from './core/operator.ts'
 import type { Settings } from './core/settings.ts'
 import type { Logger } from './core/source.ts'
 import type { ClassStatus, Issue } from './core/status.ts'
+import { createFollow } from './log/follow.ts'
 import { spaceOf } from './log/space.ts'
 import type { AgentClock } from './machine/clock.ts'
 import { bytesWrittenPerDay, hostWatch } from './machine/host.ts'
@@ -200,6 +201,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     },
     query: (request, signal) => query(request, (page) => openedLog().query(page), signal),
     testRule: ruleTestHost({ rules: () => now.settings.rules, page: (request) => openedLog().query(request) }),
+    follow: createFollow(() => openedLog().follow),
     logCheck: (signal) => openedLog().files.logCheck(signal),
     logRepair: (signal) => openedLog().files.logRepair(signal),
     logInspect: async (segment) => openedLog().files.logInspect(segment),

@@ -12,6 +12,7 @@ import { console } from './console.ts'
 import { diagnostics } from './diagnostics.ts'
 import { exportKey } from './export-key.ts'
 import { exportCommand } from './export.ts'
+import { follow } from './follow.ts'
 import { forecast } from './forecast.ts'
 import { host } from './host.ts'
 import { importCommand } from './import.ts'
@@ -78,6 +79,7 @@ export const COMMANDS: readonly Command[] = [
   sourcesTrust,
   live,
   query,
+  follow,
   replay,
   rulesTest,
   forecast,

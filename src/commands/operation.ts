@@ -1,6 +1,7 @@
 // What the web page, scripts and the console call: one question with one answer, or with many rows. The panel draws its HTTP routes and the
 // OpenAPI page from these, the CLI's words stand beside them in the same file.
 //
+//   'follow' (resumes) → GET /api/v1/follow?… too, rows as server-sent events with ids; Last-Event-ID goes on behind one
 //   'sources browse' → POST /api/v1/sources/browse  { name, … } → 200 answer, or rows as NDJSON (or server-sent events, by Accept)
 import type { z } from 'zod'
 import type { AgentApi } from '../core/agent-api.ts'
@@ -20,6 +21,8 @@ export interface Operation<In extends z.ZodType = z.ZodType, Out extends z.ZodTy
   readonly output: Out
   /** Rows until there are no more. */
   readonly many?: boolean
+  /** Of many rows that say their `position`: the key of the input that takes one. Such an operation is also a GET, for clients of server-sent events. */
+  readonly resumes?: string
   /** An audit event for each call: how it ended (that it began, where there are many rows), with these keys of the input in it (never a secret). */
   readonly audited?: readonly string[]
   /** Keys of the answer that the event has too. */

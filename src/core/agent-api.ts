@@ -2,6 +2,7 @@
 import type { AirgapApi } from './airgap.ts'
 import type { ProtocolCertificate } from './certificates.ts'
 import type { EventsOffer, EventsTaken } from './events.ts'
+import type { FollowRequest, FollowRow } from './follow.ts'
 import type { SliceTime } from './log.ts'
 import type { UplinkView } from './links.ts'
 import type { LogApi } from './log-files.ts'
@@ -114,6 +115,8 @@ export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi {
   query(request: QueryRequest, signal: AbortSignal): AsyncIterable<QueryRow>
   /** When a rule would have fired over what the log holds; a step for each piece of it. */
   testRule(request: RuleTestRequest, signal: AbortSignal): AsyncIterable<RuleTestStep>
+  /** What the log holds from a position on, then what comes. Ends with the signal alone. */
+  follow(request: FollowRequest, signal: AbortSignal): AsyncIterable<FollowRow>
   /** What would be kept at today's rates if nothing were delivered for so long; with `whatIf`, if these classes were set so, the most valuable first. */
   forecast(offlineMs: number, whatIf?: readonly ClassWhatIf[]): Promise<Forecast>
 }
@@ -124,6 +127,7 @@ export const ROLES = {
   uplinks: 'view',
   query: 'view',
   testRule: 'view',
+  follow: 'view',
   forecast: 'view',
   testSource: 'operate',
   browseSource: 'operate',

@@ -49,6 +49,10 @@ export const ACKNOWLEDGEMENTS_HELD_MAX = 65_536
 export const LIVE_TAGS_MAX = 20_000
 /** Oftener than so many milliseconds nobody is told of them. */
 export const LIVE_EVERY_MS_MIN = 100
+/** Local consumers that follow the log at a time. */
+export const FOLLOWERS_MAX = 8
+/** Streams in a follower's position, and its text: it goes in a header of HTTP. */
+export const FOLLOW_POSITION_CHARS_MAX = 12_000
 /** Lines of the ledger in one answer. */
 export const LEDGER_LINES_MAX = 100_000
 /** Of a settings file. */

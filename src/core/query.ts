@@ -87,10 +87,12 @@ const text = new TextDecoder()
 export function* rowsOf(part: QueryPart, origin?: Stream): Generator<QueryRow> {
   const count = part.form === 'raw' ? part.count : part.columns.count
   for (let i = 0; i < count; i++) {
-    const row = part.form === 'raw' ? readingAt(part, i) : aggregateAt(part, i)
+    const row = rowAt(part, i)
     yield origin ? { ...row, device: origin.device, epoch: origin.epoch } : row
   }
 }
+
+export const rowAt = (part: QueryPart, i: number): QueryRow => (part.form === 'raw' ? readingAt(part, i) : aggregateAt(part, i))
 
 type Head = Pick<QueryRow, 'tag' | 'kind' | 'class' | 'unit' | 'clock'>
 

@@ -47,6 +47,7 @@ export function connectBox(box: Box): AgentApi {
     testUplink: (name, signal) => many('uplinks test', { name }, signal),
     query: (input, signal) => many('query', input, signal),
     testRule: (input, signal) => many('rules test', input, signal),
+    follow: (input, signal) => many('follow', input, signal),
     forecast: (offlineMs, whatIf) => one('forecast', { offlineMs, whatIf }),
     logCheck: (signal) => many('log check', {}, signal),
     logRepair: (signal) => many('log repair', {}, signal),

@@ -6,6 +6,7 @@ import type { EventsTaken } from '../core/events.ts'
 import type { AgentApi, QueryRow } from '../core/agent-api.ts'
 import { ROLES } from '../core/agent-api.ts'
 import { Unreachable } from '../core/errors.ts'
+import type { FollowRow } from '../core/follow.ts'
 import type { CheckStep, ExportPart, LogInspection } from '../core/log-files.ts'
 import type { Forecast } from '../core/retention.ts'
 import type { UplinkView } from '../core/links.ts'
@@ -42,6 +43,7 @@ export function connectAgent(dir: string): AgentApi {
     testUplink: (name, signal) => stream<TestStep>(dir, 'testUplink', { name }, signal),
     query: (input, signal) => stream<QueryRow>(dir, 'query', input, signal),
     testRule: (input, signal) => stream<RuleTestStep>(dir, 'testRule', input, signal),
+    follow: (input, signal) => stream<FollowRow>(dir, 'follow', input, signal),
     logCheck: (signal) => stream<CheckStep>(dir, 'logCheck', {}, signal),
     logRepair: (signal) => stream<CheckStep>(dir, 'logRepair', {}, signal),
     logInspect: (segment) => ask<LogInspection>(dir, 'logInspect', segment === undefined ? {} : { segment }),

@@ -6,6 +6,7 @@ import {
   CONFIRM_MS_MIN,
   EVENTS_OFFERED_MAX,
   EXPORT_FILE_BYTES_MAX,
+  FOLLOW_POSITION_CHARS_MAX,
   LEDGER_LINES_MAX,
   LIVE_EVERY_MS_MIN,
   LIVE_TAGS_MAX,
@@ -19,6 +20,7 @@ import {
   SETTINGS_CHARS_MAX,
   WHAT_IF_CLASSES_MAX,
 } from '../core/bounds.ts'
+import { FOLLOWED_FORMS } from '../core/follow.ts'
 import type { Call } from './wire.ts'
 
 const named = z.strictObject({ name: z.string().min(1).max(256) })
@@ -87,6 +89,12 @@ const live = z.strictObject({
   limit: z.int().min(1).max(LIVE_TAGS_MAX),
   everyMs: z.union([z.literal(0), z.int().min(LIVE_EVERY_MS_MIN).max(60_000)]),
 })
+const follow = z.strictObject({
+  from: z.union([micros, z.string().min(1).max(FOLLOW_POSITION_CHARS_MAX)]),
+  tag: tags.optional(),
+  class: tags.optional(),
+  form: z.array(z.enum(FOLLOWED_FORMS)).min(1).max(FOLLOWED_FORMS.length).optional(),
+})
 const ledger = z.strictObject({
   class: z.string().min(1).max(256).optional(),
   from: micros.optional(),
@@ -137,6 +145,7 @@ export const INPUTS = {
   testUplink: named,
   query,
   testRule,
+  follow,
   forecast: forecastInput,
   logCheck: z.strictObject({}),
   logRepair: z.strictObject({}),

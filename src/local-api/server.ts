@@ -7,6 +7,7 @@ import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import type { ClassWhatIf } from '../core/retention.ts'
 import type { EventsOffer } from '../core/events.ts'
+import type { FollowRequest } from '../core/follow.ts'
 import type { AgentApi } from '../core/agent-api.ts'
 import { ROLES } from '../core/agent-api.ts'
 import { BadInput, Blocked, Unreachable } from '../core/errors.ts'
@@ -198,6 +199,8 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return many(api.testUplink(name, signal), response, signal)
     case 'query':
       return many(api.query(input as Parameters<AgentApi['query']>[0], signal), response, signal)
+    case 'follow':
+      return many(api.follow(input as FollowRequest, signal), response, signal)
     case 'logCheck':
       return many(api.logCheck(signal), response, signal)
     case 'logRepair':

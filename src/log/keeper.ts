@@ -18,6 +18,8 @@ import type { LogState } from './pressure.ts'
 import type { StoredBlock } from './query.ts'
 import { createQuery } from './query.ts'
 import { createReducer } from './reducing.ts'
+import type { FollowReader } from './follow-reader.ts'
+import { createFollowReader } from './follow-reader.ts'
 import type { RuleReader } from './rule-reader.ts'
 import { createRuleReader } from './rule-reader.ts'
 import type { Check } from './check.ts'
@@ -41,6 +43,7 @@ export interface Keeper extends Pick<Lanes, 'next' | 'restart' | 'forget'> {
   heads(): Record<string, { next: number; lost: number }>
   query: ReturnType<typeof createQuery>
   readonly rules: Pick<RuleReader, 'read' | 'behind'>
+  readonly follow: Pick<FollowReader, 'begin' | 'read'>
   /** The next step of making room or sealing; undefined when there is none now. `all`: seal whatever there is. */
   work(state: LogState, all: boolean): Change | undefined
   /** What became of the last step; nothing else is worked on before. */
@@ -57,9 +60,11 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
   const stored = openStored(db, dir)
   const lanes = createLanes(db, stored, classes)
   const ruleReader = createRuleReader(db, stored)
+  const followReader = createFollowReader(db, stored)
   const segments = createSegmentWriter(db, dir, device, stored, spaceOf(bytesMax).segmentBytesMax)
   const reducer = createReducer({ db, stored, segments, seenOf: (stream) => seenOf(stream) })
-  const sealing = createSealing({ db, stored, segments, reducer, seenOf: (stream) => seenOf(stream) })
+  const { numberedTo } = followReader
+  const sealing = createSealing({ db, stored, segments, reducer, numberedTo, seenOf: (stream) => seenOf(stream) })
   const scan = createScan(db, stored, { monotonic: () => performance.now() })
   const lost = db.prepare('SELECT stream, sum(count) AS lost FROM ledger GROUP BY stream')
 
@@ -102,17 +107,18 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
         return Object.fromEntries(stored.streams().map((it) => [it.key, { next: it.next, lost: lostBy.get(it.id) ?? 0 }]))
       })(),
     rules: ruleReader,
+    follow: followReader,
     query: createQuery(db, stored.describe, readBlock, { timeOf: stored.timeOf, decodeAggregates }),
     // No transaction around it: a snapshot held for so long would keep the write-ahead log from beginning anew. The writer checks what it applies.
     work(state, all) {
       if (!state.canWrite) return undefined
       const change = reducer.next(state) ?? sealing.next(state, all) ?? scan.step()
       const range = change && { stream: change.stream, from: change.from, to: change.to }
-      if (range) for (const it of [lanes, ruleReader]) it.block(range)
+      if (range) for (const it of [lanes, ruleReader, followReader]) it.block(range)
       return change
     },
     applied(done) {
-      for (const it of [lanes, ruleReader]) it.block(undefined)
+      for (const it of [lanes, ruleReader, followReader]) it.block(undefined)
       segments.settle(done)
     },
     bands: reducer.bands,

@@ -1,7 +1,8 @@
 // Sealing: a class's fresh blocks become large ones in a segment, or aggregates where a step of its ladder is in force.
 //
 // What nobody has seen is put in a better order and renumbered within its run; refused numbers inside the run move to its end, so that a
-// source with bad payloads does not cut it to pieces. What an uplink has, or may have, keeps its numbers.
+// source with bad payloads does not cut it to pieces. What an uplink has, or may have, keeps its numbers; so does what followers were told of, which
+// may still be reduced: nobody waits for them.
 import type { Merged } from '../columns/index.ts'
 import { createMerger, DamagedBlock, decodeBlock } from '../columns/index.ts'
 import { SEALED_BYTES_MAX, SEALED_READINGS_MAX } from '../core/bounds.ts'
@@ -37,6 +38,8 @@ export interface Run {
   readonly stream: StoredStream
   readonly rows: readonly FreshRow[]
   readonly unseen: boolean
+  /** It may be renumbered. */
+  readonly isFree: boolean
   readonly from: number
   readonly to: number
   readonly refused: RefusedInside
@@ -49,6 +52,8 @@ export interface SealingParts {
   readonly reducer: Reducer
   /** What somebody may have seen of a stream, and numbers that no run may cross. */
   readonly seenOf: (stream: string) => { readonly seen: Intervals; readonly cuts: readonly number[] }
+  /** Below it a stream keeps its numbers. */
+  readonly numberedTo: (stream: string) => number
 }
 
 export interface Sealing {
@@ -69,7 +74,7 @@ const RUN_READINGS_MIN = SEALED_READINGS_MAX / 2
 /** zstd's: 9 takes a tenth more time than 3 and 1 % less space; beyond, time grows fast (test/bench/columns.ts). */
 const LEVEL = 9
 
-export function createSealing({ db, stored, segments, reducer, seenOf }: SealingParts): Sealing {
+export function createSealing({ db, stored, segments, reducer, seenOf, numberedTo }: SealingParts): Sealing {
   const sql = {
     sums: db.prepare(
       'SELECT stream, sum(bytes) AS bytes, sum(count) AS readings, min(received_from) AS oldest FROM block WHERE segment IS NULL GROUP BY stream',
@@ -112,6 +117,7 @@ export function createSealing({ db, stored, segments, reducer, seenOf }: Sealing
   function runOf(stream: StoredStream, state: LogState, forced: boolean, receivedBefore: number): Run | undefined {
     const rows = sql.fresh.all(stream.id) as FreshRow[]
     const { seen, cuts } = seenOf(stream.key)
+    const numbered = numberedTo(stream.key)
     const isSeen = (it: FreshRow) => overlaps(seen, it.first, it.first + it.count)
     const isReady = (it: FreshRow) => {
       if (it.received_to >= receivedBefore && !isSeen(it)) return false
@@ -122,6 +128,8 @@ export function createSealing({ db, stored, segments, reducer, seenOf }: Sealing
     if (start < 0) return undefined
     const first = rows[start] as FreshRow
     const unseen = !isSeen(first)
+    const isNumbered = (it: FreshRow) => it.first < numbered
+    const isFree = unseen && !isNumbered(first)
     const taken = [first]
     const inside: Line[] = []
     let readings = first.count
@@ -131,7 +139,8 @@ export function createSealing({ db, stored, segments, reducer, seenOf }: Sealing
       const end = last.first + last.count
       if (readings + row.count > RUN_READINGS_MAX || bytes + row.bytes > Math.min(RUN_BYTES_MAX, state.segmentBytesMax)) break
       if (row.period !== first.period || isSeen(row) === unseen || !isReady(row) || cuts.includes(row.first)) break
-      const lines = end === row.first ? [] : unseen ? refusedBetween(stream, end, row.first, cuts) : undefined
+      if (isNumbered(row) !== isNumbered(first)) break
+      const lines = end === row.first ? [] : isFree ? refusedBetween(stream, end, row.first, cuts) : undefined
       if (!lines) break
       inside.push(...lines)
       taken.push(row)
@@ -139,7 +148,7 @@ export function createSealing({ db, stored, segments, reducer, seenOf }: Sealing
       bytes += row.bytes
     }
     const last = taken.at(-1) as FreshRow
-    return { stream, rows: taken, unseen, from: first.first, to: last.first + last.count, refused: joined(inside) }
+    return { stream, rows: taken, unseen, isFree, from: first.first, to: last.first + last.count, refused: joined(inside) }
   }
 
   /** The lines that name all numbers of a hole, when nobody has been told of them; else undefined. */
@@ -155,7 +164,7 @@ export function createSealing({ db, stored, segments, reducer, seenOf }: Sealing
 
   /** Raw also where a step is in force but aggregates would hardly take less: those are only worth it for a window of many readings. */
   function sealOrReduce(run: Run, blocks: readonly Uint8Array[], { keep, reason }: InForce, at: number): Change {
-    const merged = merge(blocks, { stream: run.stream.id, first: run.unseen ? run.from : 'kept' })
+    const merged = merge(blocks, { stream: run.stream.id, first: run.isFree ? run.from : 'kept' })
     if (!run.unseen || typeof keep === 'string') return seal(run, merged, at)
     const place = { ...common(run), of: run.stream, period: (run.rows[0] as FreshRow).period }
     const bytesMax = merged.reduce((sum, it) => sum + it.block.length, 0) * (1 - FREED_SHARE_MIN)
@@ -189,7 +198,7 @@ export function createSealing({ db, stored, segments, reducer, seenOf }: Sealing
         offset: offsets[n] as number,
       }),
     )
-    return { kind: 'seal', ...common(run), renumbered: run.unseen, into, blocks: sealed }
+    return { kind: 'seal', ...common(run), renumbered: run.isFree, into, blocks: sealed }
   }
 
   /** The blocks of a run; undefined when one has gone meanwhile. */

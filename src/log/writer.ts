@@ -22,6 +22,7 @@ import type { LogFigures } from './figures.ts'
 import { figuresOf } from './figures.ts'
 import { eventTaker, openEvents } from './events.ts'
 import { createExpiry } from './expiry.ts'
+import { followMarker } from './followed.ts'
 import { emptyGather } from './gather.ts'
 import type { Given } from './given.ts'
 import { createGiven } from './given.ts'
@@ -71,6 +72,8 @@ export interface Writer {
   hurry(): void
   forget(origin: number): void
   readonly rules: RuleWriter
+  /** On disk before a follower begins. */
+  followed(): void
   /** Says which of `ranges` hold nothing (any more). */
   offer(uplink: string, ranges: readonly StreamRange[], endOffsets: EndOffsets): readonly StreamRange[]
   commit(uplink: string, ranges: readonly StreamRange[], transaction: number, refused: readonly Refusal[]): void
@@ -131,16 +134,8 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const series = loadSeries(db, options.device, world)
   const periods = loadPeriods(db, world.clock())
   db.transaction(() => periods.save())()
-  const expire = createExpiry({
-    db,
-    streams,
-    accounts,
-    catalogue,
-    periods,
-    keepDeliveredMs: options.keepDeliveredMs,
-    readTo: options.rules ? rules.readTo : undefined,
-    monotonic: world.monotonic,
-  })
+  const readTo = options.rules ? rules.readTo : undefined
+  const expire = createExpiry({ ...options, ...books, periods, readTo, monotonic: world.monotonic })
   const given = createGiven(positions, streams, () => commitForUplink())
   const marks = loadMarks({ ...options, ...books, kindOf: series.kindOf, given: given.of, room: pressure.journalRoom })
   const others = createOthers({ ...options, ...books, events, series, periods, positions, pressure, world, change, mustWrite })
@@ -400,6 +395,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     },
     forget: intake.forget,
     rules: ruleWriter({ rules, streams, pressure, classes, intake, makeRoomIn, append, change }),
+    followed: followMarker(db, change, mustWrite),
     offer(uplink, ranges, endOffsets) {
       mustWrite()
       const empty = positions.offer(uplink, ranges, endOffsets)

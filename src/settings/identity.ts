@@ -1,6 +1,6 @@
 // Who this box is when its settings do not say: an id that is drawn once and kept in DIR/identity.json.
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { link, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BadInput } from '../core/errors.ts'
 import { isName, NAME_ALLOWED } from './names.ts'
@@ -34,13 +34,18 @@ function idOf(text: string, file: string): string {
 async function drawIdentity(dir: string, file: string): Promise<string> {
   const id = `hf-${randomBytes(6).toString('hex')}`
   await mkdir(dir, { recursive: true })
-  const handle = await open(`${file}.new`, 'w', 0o644)
+  // Agent and panel start at the same time: who is first has drawn it for both.
+  const drawn = `${file}.${id}.new`
+  const handle = await open(drawn, 'w', 0o644)
   await handle.writeFile(`${JSON.stringify({ id })}\n`)
   await handle.sync()
   await handle.close()
-  await rename(`${file}.new`, file)
+  await link(drawn, file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+  await rm(drawn)
   const folder = await open(dir, 'r')
   await folder.sync()
   await folder.close()
-  return id
+  return idOf(await readFile(file, 'utf8'), file)
 }

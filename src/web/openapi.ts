@@ -9,6 +9,7 @@ export interface DescribedOperation {
   readonly input: z.ZodType
   readonly output: z.ZodType
   readonly many?: boolean
+  readonly resumes?: string
 }
 
 const ABOUT = `Each operation is a POST with a JSON body. Many rows come as lines, {"row": …} each and {"done": true} at the end, or as server-sent events
@@ -58,7 +59,7 @@ const ERROR = {
 
 const answer = (description: string, type: string, schema: object) => ({ description, content: { [type]: { schema } } })
 
-function pathItem({ name, access, summary, input, output, many }: DescribedOperation): object {
+function pathItem({ name, access, summary, input, output, many, resumes }: DescribedOperation): object {
   const row = schemaOf(output, 'output')
   const line = {
     oneOf: [
@@ -68,6 +69,7 @@ function pathItem({ name, access, summary, input, output, many }: DescribedOpera
     ],
   }
   return {
+    ...(resumes !== undefined && { get: eventsItem({ name, access, summary }, schemaOf(input, 'input'), line) }),
     post: {
       operationId: name.replaceAll(' ', '-'),
       summary,
@@ -78,6 +80,27 @@ function pathItem({ name, access, summary, input, output, many }: DescribedOpera
         200: many ? answer('rows', 'application/x-ndjson', line) : answer('the answer', 'application/json', row),
         default: answer('what is wrong, where, and what to do', 'application/json', ERROR),
       },
+    },
+  }
+}
+
+/** The same as a GET: keys of the input are those of the query. */
+function eventsItem(
+  { name, access, summary }: Pick<DescribedOperation, 'name' | 'access' | 'summary'>,
+  input: object,
+  line: object,
+) {
+  const { properties = {} } = input as { properties?: Readonly<Record<string, object>> }
+  const inQuery = Object.entries(properties).map(([key, schema]) => ({ name: key, in: 'query', schema }))
+  return {
+    operationId: `${name.replaceAll(' ', '-')}-events`,
+    summary,
+    description: `Least role: ${access}. The id of an event is where to go on behind it.`,
+    'x-least-role': access,
+    parameters: [...inQuery, { name: 'Last-Event-ID', in: 'header', schema: { type: 'string' } }],
+    responses: {
+      200: answer('rows', 'text/event-stream', line),
+      default: answer('what is wrong, where, and what to do', 'application/json', ERROR),
     },
   }
 }

@@ -40,7 +40,12 @@ export function addOperations(server: FastifyInstance, parts: OperationParts): v
     server.post(
       pathOf(it),
       { config: { allow: it.access }, bodyLimit: LARGE.has(it.name) ? LARGE_BODY_BYTES_MAX : BODY_BYTES_MAX },
-      (request, reply) => perform(it, parts, begin, request, reply),
+      (request, reply) => perform(it, parts, begin, request, request.body, reply),
+    )
+    if (it.resumes === undefined) continue
+    const { resumes } = it
+    server.get(pathOf(it), { config: { allow: it.access } }, (request, reply) =>
+      perform(it, parts, begin, request, queryOf(request, resumes), reply),
     )
   }
 }
@@ -64,16 +69,23 @@ export function addOpenApi(server: FastifyInstance, { version }: OperationParts)
   })
 }
 
+/** A client that was cut off asks at the same address again: where it stood counts more than where it began. */
+function queryOf({ query, headers }: FastifyRequest, resumes: string): object {
+  const last = headers['last-event-id']
+  return { ...(query as object), ...(typeof last === 'string' && last !== '' && { [resumes]: last }) }
+}
+
 async function perform(
   operation: Operation,
   parts: OperationParts,
   begin: BeginEvent,
   request: FastifyRequest,
+  given: unknown,
   reply: FastifyReply,
 ): Promise<unknown> {
   const { agent, helper, updater, access, log, certificates } = parts
   const who = request.who as Who
-  const input = checked(operation.input, request.body)
+  const input = checked(operation.input, given)
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
   const end = begin(operation, who, input)

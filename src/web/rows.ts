@@ -1,7 +1,7 @@
 // Many rows: as lines of JSON, or as server-sent events where the client asks for them.
 //
 //   NDJSON  {"row": …}\n … {"done":true}\n             {"error": …}\n as the last line where it fails
-//   SSE     the same, each as the data of an event
+//   SSE     the same, each as the data of an event; a row that says its position is one with that id
 //
 // An answer without its end was cut.
 import { once } from 'node:events'
@@ -33,10 +33,15 @@ const LINES: Form = {
 
 const EVENTS: Form = {
   type: 'text/event-stream',
-  row: (row) => `data: ${LINES.row(row)}\n`,
+  row: (row) => `${idOf(row)}data: ${LINES.row(row)}\n`,
   done: `data: ${LINES.done}\n`,
   failed: (error) => `data: ${LINES.failed(error)}\n`,
   beat: ':\n\n',
+}
+
+const idOf = (row: unknown): string => {
+  const { position } = row as { position?: unknown }
+  return typeof position === 'string' ? `id: ${position}\n` : ''
 }
 
 export interface Stream {
@@ -48,7 +53,7 @@ export interface Stream {
 }
 
 export async function sendRows(request: FastifyRequest, reply: FastifyReply, stream: Stream): Promise<void> {
-  const form = request.headers.accept?.includes('text/event-stream') ? EVENTS : LINES
+  const form = request.method === 'GET' || request.headers.accept?.includes('text/event-stream') ? EVENTS : LINES
   const { raw } = reply
   const { gone } = stream
   raw.once('close', () => gone.abort())
@@ -80,8 +85,8 @@ export async function sendRows(request: FastifyRequest, reply: FastifyReply, str
     }
   }, BEAT_MS)
   try {
-    // Server-sent events say at once that they are there.
-    if (form === EVENTS) begin()
+    // Server-sent events say at once that they are there. Of those that resume the first row does, and what is wrong has a status of its own.
+    if (form === EVENTS && request.method !== 'GET') begin()
     for await (const row of stream.rows) {
       if (raw.writableNeedDrain) await once(raw, 'drain', { signal: gone.signal }).catch(() => undefined)
       if (gone.signal.aborted) return

@@ -14,6 +14,8 @@ serve(parentPort as MessagePort, {
   heads: keeper.heads,
   readForRules: keeper.rules.read,
   behindOfRules: keeper.rules.behind,
+  beginFollow: keeper.follow.begin,
+  followOn: keeper.follow.read,
   query: keeper.query,
   work: keeper.work,
   applied: keeper.applied,

@@ -8,6 +8,7 @@ import type { BoxLog } from '../core/boxes.ts'
 import type { Band } from '../core/retention.ts'
 import type { ClockState } from '../core/clock.ts'
 import type { LogEvents } from '../core/events.ts'
+import type { FollowBegun, FollowTaken } from '../core/follow.ts'
 import type { LogReader, LogWriter, Resumed, Taken } from '../core/log.ts'
 import type { Change } from '../log/change.ts'
 import type { KeeperOptions } from '../log/keeper.ts'
@@ -16,6 +17,7 @@ import type { LogState } from '../log/pressure.ts'
 import type { PageRequest, QueryPage } from '../core/query.ts'
 import type { LogApi } from '../core/log-files.ts'
 import { logApi } from '../log/check-run.ts'
+import type { FollowedLog } from '../log/follow.ts'
 import type { RuleLog, RuleStart, RuleTaken } from '../core/rule.ts'
 import type { LogFigures } from '../log/figures.ts'
 import type { Append } from './small-batches.ts'
@@ -38,6 +40,8 @@ export interface OpenLog {
   clockStepped(state: ClockState): void
   /** For rules: where they read and write. */
   readonly rules: RuleLog
+  /** For local consumers. */
+  readonly follow: FollowedLog
   /** Says which number of the list is wanted next. */
   takeEvents(offer: LogEvents): Promise<number>
   /** A page of what the log holds of some tags. */
@@ -208,6 +212,19 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
       save: (positions, state) => writer.call('saveRules', [positions, state]),
       behind: (positions) => reading.call('behindOfRules', [positions]),
     },
+    follow: {
+      async begin(from) {
+        await writer.call('followed', [])
+        return reading.call<FollowBegun>('beginFollow', [from])
+      },
+      async read(request, follower) {
+        seen.set(follower, commits)
+        const taken = await reading.call<FollowTaken>('followOn', [request])
+        for (const { stream, first } of taken.damaged) await writer.call('damaged', [stream, first])
+        return taken
+      },
+      more,
+    },
     figures: () => writer.call('figures', []),
     seal: () => work.all(),
     state: () => writer.call('state', []),
@@ -253,6 +270,8 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
     ),
     async close() {
       appends.flush()
+      // Whoever waits for news looks elsewhere.
+      wake()
       await work.stop()
       await reading.call('close', [])
       await writer.call('close', [])

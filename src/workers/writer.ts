@@ -79,6 +79,7 @@ serve(port, {
   appendEvents: writer.rules.append,
   beginRules: writer.rules.begin,
   saveRules: writer.rules.save,
+  followed: writer.followed,
   publish: writer.publish,
   damaged: writer.damaged,
   clockStepped: writer.clockStepped,

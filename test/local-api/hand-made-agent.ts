@@ -427,6 +427,9 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
       yield { ...step, found: limit > 0 ? [event] : [] }
       yield { ...step, share: 1, isLast: true, found: [] }
     },
+    async *follow() {
+      yield { type: 'position', position: 'p1-0-', isCaughtUp: true }
+    },
     forecast: (offlineMs) => Promise.resolve(forecast({ ...OUTAGE, offlineMs })),
     logCheck: () => stepsOfLog(0),
     logRepair: () => stepsOfLog(500),

@@ -3,6 +3,30 @@ import type { Fault } from './fault.ts'
 
 export const LOG_FAULTS: readonly Fault[] = [
   {
+    id: 'followed-renumbered',
+    file: 'src/log/follow-reader.ts',
+    find: 'numberedTo: (stream) => told.get(stream) ?? 0,',
+    replace: 'numberedTo: () => 0,',
+    why: 'sealing gives readings that a follower has had, or is still to have, other numbers',
+    caughtBy: ['test/log/follow.test.ts'],
+  },
+  {
+    id: 'followed-forgotten',
+    file: 'src/log/follow-reader.ts',
+    find: 'new Map(wasFollowed(db) ? ',
+    replace: 'new Map(false ? ',
+    why: 'a start forgets what followers were told before it',
+    caughtBy: ['test/log/follow.test.ts > a log that'],
+  },
+  {
+    id: 'hole-skipped',
+    file: 'src/log/follow-holes.ts',
+    find: '      if (line.first > at) holes.push(delivered(at, line.first))\n',
+    replace: '',
+    why: 'a follower is not told of what was delivered and not kept',
+    caughtBy: ['test/log/follow.test.ts > what goes before it is read'],
+  },
+  {
     id: 'ack-early',
     file: 'src/log/writer.ts',
     find: '    parts.set(id, touched.size)\n',

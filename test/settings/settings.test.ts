@@ -338,6 +338,13 @@ describe('on disk', () => {
     expect(error).toBeInstanceOf(BadInput)
     expect(String(error)).not.toContain('hunter2')
   })
+  test('an identity is one, however many begin at the same time', async () => {
+    const data = join(dir, 'data-of-many')
+    const drawn = await Promise.all(Array.from({ length: 8 }, () => deviceIdentity(data)))
+    expect(new Set(drawn).size).toBe(1)
+    expect(await readdir(data)).toEqual(['identity.json'])
+  })
+
   test('an identity is drawn once and kept', async () => {
     const id = await deviceIdentity(join(dir, 'data'))
     expect(id).toMatch(/^hf-[0-9a-f]{12}$/)

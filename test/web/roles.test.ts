@@ -34,6 +34,8 @@ afterAll(() => panel.close())
 const mayDo = (role: string, least: string) =>
   (OPERATOR_ROLES as readonly string[]).indexOf(role) >= OPERATOR_ROLES.indexOf(least as 'viewer')
 
+const hasGet = (name: string) => ALL_OPERATIONS.some((it) => it.name === name && 'resumes' in it)
+
 describe.each(ALL_OPERATIONS.map((it) => [it.name, it.access] as const))('%s takes %s', (name, least) => {
   test('nobody is refused', async () => {
     for (const headers of [
@@ -66,11 +68,28 @@ describe.each(ALL_OPERATIONS.map((it) => [it.name, it.access] as const))('%s tak
 
   test('a method that is none of it is nothing', async () => {
     const admin = users.get('admin') as Browser
-    for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+    for (const method of [...(hasGet(name) ? [] : ['GET']), 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
       const reply = await admin.ask(`/api/v1/${name.replaceAll(' ', '/')}`, { method })
       expect({ method, status: reply.status }).toEqual({ method, status: 404 })
     }
   })
+})
+
+test('what server-sent events are fetched by is for the same roles, and for nobody from another page', async () => {
+  const path = '/api/v1/follow?from=now'
+  expect(hasGet('follow')).toBe(true)
+  expect((await askHttps(panel.url + path, {})).json()).toMatchObject({ error: { code: 'no-session' } })
+  for (const role of OPERATOR_ROLES) {
+    const headers = { authorization: `Bearer ${tokens.get(role)}` }
+    const reply = await askHttps(panel.url + path, { headers })
+    expect([reply.status, reply.headers['content-type']]).toEqual([200, 'text/event-stream'])
+    expect(reply.text).toMatch(/^id: p1-0-\ndata: \{"row":/)
+    expect((await (users.get(role) as Browser).ask(path)).status).toBe(200)
+  }
+  const other = { headers: { 'sec-fetch-site': 'cross-site' } }
+  expect((await (users.get('viewer') as Browser).ask(path, other)).json()).toMatchObject({ error: { code: 'other-origin' } })
+  const wrong = await (users.get('viewer') as Browser).ask('/api/v1/follow?form=everything')
+  expect([wrong.status, wrong.json()]).toMatchObject([400, { error: { name: 'BadInput', problems: [{ where: 'form' }] } }])
 })
 
 test('a route that does not say who may is none: the server does not start', () => {

@@ -59,24 +59,24 @@ const window = z.object({
   sequenceTo: count,
 })
 
-export const queryRow = shapeOf<QueryRow>()(
-  z.object({
-    tag: text,
-    time: micros,
-    kind: valueKind,
-    value: value.nullable(),
-    quality,
-    status: count,
-    sequence: count,
-    received: micros,
-    class: text,
-    unit: maybe(text),
-    clock: maybe(z.object({ quality: z.enum(['synchronised', 'corrected', 'relative']), shiftUs: count })),
-    window: maybe(window),
-    device: maybe(text),
-    epoch: maybe(text),
-  }),
-)
+export const queryRowFields = {
+  tag: text,
+  time: micros,
+  kind: valueKind,
+  value: value.nullable(),
+  quality,
+  status: count,
+  sequence: count,
+  received: micros,
+  class: text,
+  unit: maybe(text),
+  clock: maybe(z.object({ quality: z.enum(['synchronised', 'corrected', 'relative']), shiftUs: count })),
+  window: maybe(window),
+  device: maybe(text),
+  epoch: maybe(text),
+}
+
+export const queryRow = shapeOf<QueryRow>()(z.object(queryRowFields))
 
 export const ruleTestInput = shapeOf<RuleTestRequest>()(
   z.strictObject({
@@ -206,6 +206,8 @@ export const ledgerInput = shapeOf<LedgerRequest>()(
   }),
 )
 
+export const LOSS_ACTIONS = ['dropped', 'aggregated', 'refused', 'damaged', 'overflowed', 'elsewhere'] as const
+
 export const ledgerLine = shapeOf<LedgerLine>()(
   z.object({
     device: text,
@@ -217,7 +219,7 @@ export const ledgerLine = shapeOf<LedgerLine>()(
     count,
     timeFrom: micros,
     timeTo: micros,
-    action: z.enum(['dropped', 'aggregated', 'refused', 'damaged', 'overflowed', 'elsewhere']),
+    action: z.enum(LOSS_ACTIONS),
     reason: text,
     at: micros,
   }),

@@ -167,6 +167,8 @@ export const saidDe = {
   'saidRemedy.agent-unreachable':
     'Er startet von selbst wieder; dauert es an, an der Konsole (Punkt 14) neu starten und das Diagnosepaket ansehen.',
   'said.agent-failed': 'Der Agent konnte diese Frage nicht beantworten.',
+  'said.too-many-followers': 'So viele Verbraucher, wie es sein dürfen, lesen das Log schon mit.',
+  'saidRemedy.too-many-followers': 'Einen beenden, oder einen für die anderen lesen lassen; dann an derselben Position weiter.',
   'said.agent-restarting': 'Neue Einstellungen treten gerade in Kraft.',
   'saidRemedy.agent-restarting': 'In einigen Sekunden noch einmal versuchen.',
   'said.checks-busy': 'Gerade werden zu viele Einstellungen geprüft.',
