@@ -74,6 +74,9 @@ export interface UplinkSettings {
   readonly backlog: 'oldest-first' | 'newest-first'
   /** Its kind takes each stream in the order of its numbers: no live lane ahead of what is older. Absent: in any order. */
   readonly isInOrder?: boolean | undefined
+  /** Feeds local consumers. Beside an uplink that does not, it takes no part in all-uplinks and any-uplink: it gets every class that has uplinks, and
+   * nothing is held back for it. A class that names it in a list holds back for it as for any other. */
+  readonly isFeed?: boolean | undefined
   readonly records: 'readings' | 'blocks'
   readonly encoding: Encoding
   /** The first that is up, in its window and within budget carries each class; absent: whatever way the system has. */

@@ -25,8 +25,8 @@ export function crossChecks(
   {
     readingBytesMax,
     expressionProblem,
-    uplinksInOrder = [],
-  }: Pick<SettingsSchemas, 'readingBytesMax' | 'expressionProblem' | 'uplinksInOrder'>,
+    uplinkTraits = {},
+  }: Pick<SettingsSchemas, 'readingBytesMax' | 'expressionProblem' | 'uplinkTraits'>,
 ): TreeProblem[] {
   const file = mapOf(tree.value)
   const found = [
@@ -39,7 +39,7 @@ export function crossChecks(
     ...unknownUplinks(file),
     ...exportUplink(file),
     ...boxesAllowed(file),
-    ...withoutEffect(file, uplinksInOrder),
+    ...withoutEffect(file, uplinkTraits),
     ...classChecks(file, LOG_BYTES_MIN, readingBytesMax),
     ...linkChecks(file),
     ...expressionChecks(file, expressionProblem),
@@ -149,11 +149,12 @@ function exportUplink(file: Readonly<Record<string, unknown>>): Found[] {
   ]
 }
 
-/** Such a kind of uplink has one form and one order. */
-function withoutEffect(file: Readonly<Record<string, unknown>>, kinds: readonly string[]): Found[] {
+/** Such a kind of uplink has one form, and one order or two. */
+function withoutEffect(file: Readonly<Record<string, unknown>>, traits: NonNullable<SettingsSchemas['uplinkTraits']>): Found[] {
   return listOf(file.uplinks).flatMap((it, n) => {
-    const kind = kinds.find((one) => mapOf(it)[one] !== undefined)
-    const keys = kind === undefined ? [] : ['records', 'encoding', 'lanes'].filter((key) => mapOf(it)[key] !== undefined)
+    const kind = Object.keys(traits).find((one) => mapOf(it)[one] !== undefined) ?? ''
+    const own = traits[kind] && ['records', 'encoding', ...(traits[kind].inOrder === 'always' ? ['lanes'] : [])]
+    const keys = (own ?? []).filter((key) => mapOf(it)[key] !== undefined)
     return keys.map((key) => ({ path: ['uplinks', n, key], text: `has no effect on an uplink of kind ${kind}: leave it out` }))
   })
 }

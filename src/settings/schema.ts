@@ -16,11 +16,19 @@ import { rulesSchema } from './rules.ts'
 export interface SettingsSchemas {
   readonly protocols: Readonly<Record<string, z.ZodType>>
   readonly uplinkKinds: Readonly<Record<string, z.ZodType>>
-  /** Kinds that take each stream in the order of its numbers. */
-  readonly uplinksInOrder?: readonly string[]
+  /** By kind, where it is not like Kafka. */
+  readonly uplinkTraits?: Readonly<Record<string, UplinkTraits>>
   /** Of a log.bytesMax, what readings may take: the rest is the log's own. */
   readonly readingBytesMax: (bytesMax: number) => number
   readonly expressionProblem: ExpressionProblem
+}
+
+/** A kind that has one form of records, and an order of its own. */
+export interface UplinkTraits {
+  /** Takes each stream in the order of its numbers: always, or unless `lanes` says that live goes first. */
+  readonly inOrder: 'always' | 'without-lanes'
+  /** Feeds local consumers: what others have is not held back for it (core/settings.ts). */
+  readonly isFeed?: true
 }
 
 const DAY_MS = 86_400_000
@@ -132,6 +140,8 @@ const lanes = z.strictObject({
   liveShare: share.prefault('30%'),
   backlog: z.enum(['oldest-first', 'newest-first']).default('oldest-first'),
 })
+
+const LANES_DEFAULT = lanes.parse({})
 
 const rule = z.union([z.enum(['all-uplinks', 'any-uplink', 'none']), z.array(name).min(1)], {
   error: 'must be all-uplinks, any-uplink, none, or a list of uplink names',
@@ -255,7 +265,7 @@ function encodingOf(entry: z.output<typeof encoding>): Encoding {
 }
 
 /** One uplink: the key that names the kind holds the kind's own settings. */
-function uplink({ uplinkKinds: kinds, uplinksInOrder = [] }: SettingsSchemas) {
+function uplink({ uplinkKinds: kinds, uplinkTraits = {} }: SettingsSchemas) {
   const names = Object.keys(kinds)
   const own = Object.fromEntries(names.map((it) => [it, (kinds[it] as z.ZodType).optional()]))
   return z
@@ -264,7 +274,7 @@ function uplink({ uplinkKinds: kinds, uplinksInOrder = [] }: SettingsSchemas) {
       ...own,
       records: z.enum(['readings', 'blocks']).default('readings'),
       encoding: encoding.default('json'),
-      lanes: lanes.prefault({}),
+      lanes: lanes.optional(),
       links: z.array(link).min(1).optional(),
       windows: z.array(window).min(1).optional(),
     })
@@ -275,10 +285,23 @@ function uplink({ uplinkKinds: kinds, uplinksInOrder = [] }: SettingsSchemas) {
         context.addIssue({ code: 'custom', message: `must have one of the keys ${names.join(', ')}`, input: {} })
       const kind = present[0] ?? ''
       const encoding = encodingOf(entry.encoding)
-      const { liveShare, backlog } = entry.lanes
+      const { liveShare, backlog } = entry.lanes ?? LANES_DEFAULT
       const { records, links, windows } = entry
-      const order = uplinksInOrder.includes(kind) ? { isInOrder: true } : {}
-      return { name: entry.name, kind, settings: values[kind], liveShare, backlog, ...order, records, encoding, links, windows }
+      const { inOrder, isFeed } = uplinkTraits[kind] ?? {}
+      const order = inOrder === 'always' || (inOrder && !entry.lanes) ? { isInOrder: true } : {}
+      return {
+        name: entry.name,
+        kind,
+        settings: values[kind],
+        liveShare,
+        backlog,
+        ...order,
+        ...(isFeed && { isFeed }),
+        records,
+        encoding,
+        links,
+        windows,
+      }
     })
 }
 
