@@ -14,7 +14,7 @@ export const settingsSchemas: SettingsSchemas = {
   uplinkKinds: { kafka: kafkaSettingsSchema, box: boxSettingsSchema, mqtt: mqttSettingsSchema },
   uplinkTraits: {
     box: { inOrder: 'always' },
-    mqtt: { inOrder: 'without-lanes', isFeed: true },
+    mqtt: { inOrder: 'without-lanes', isFeed: true, guarantee: 'at-least-once' },
   },
   expressionProblem,
   readingBytesMax: (bytesMax) => spaceOf(bytesMax).segmentsBytesMax,

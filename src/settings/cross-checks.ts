@@ -7,12 +7,15 @@ import { listOf, mapOf } from './found.ts'
 import { linkChecks } from './link-checks.ts'
 import { nearest } from './nearest.ts'
 import { BOXES_MAX, LOG_BYTES_MIN } from '../core/bounds.ts'
+import { parseDurationMs } from '../core/units.ts'
 import { expressionChecks } from './rules.ts'
 import type { SettingsSchemas } from './schema.ts'
 import type { SecretStore } from './secrets.ts'
 import { secretVariable } from './secrets.ts'
 import type { Path, Tree, TreeProblem } from './yaml-tree.ts'
 import { pathText } from './yaml-tree.ts'
+
+const KEPT_FOR_FEEDS_MS_MIN = 60_000
 
 type Named = readonly { readonly name: string; readonly path: Path }[]
 
@@ -40,6 +43,7 @@ export function crossChecks(
     ...exportUplink(file),
     ...boxesAllowed(file),
     ...withoutEffect(file, uplinkTraits),
+    ...keptForFeeds(file, uplinkTraits),
     ...classChecks(file, LOG_BYTES_MIN, readingBytesMax),
     ...linkChecks(file),
     ...expressionChecks(file, expressionProblem),
@@ -157,6 +161,17 @@ function withoutEffect(file: Readonly<Record<string, unknown>>, traits: NonNulla
     const keys = (own ?? []).filter((key) => mapOf(it)[key] !== undefined)
     return keys.map((key) => ({ path: ['uplinks', n, key], text: `has no effect on an uplink of kind ${kind}: leave it out` }))
   })
+}
+
+/** What another uplink has first would be gone before a feed has got it. */
+function keptForFeeds(file: Readonly<Record<string, unknown>>, traits: NonNullable<SettingsSchemas['uplinkTraits']>): Found[] {
+  const { keepDelivered } = mapOf(file.log)
+  const ms = typeof keepDelivered === 'string' ? parseDurationMs(keepDelivered) : undefined
+  const kinds = listOf(file.uplinks).map((it) => Object.keys(traits).find((one) => mapOf(it)[one] !== undefined) ?? '')
+  const feeds = kinds.filter((it) => traits[it]?.isFeed)
+  if (ms === undefined || ms >= KEPT_FOR_FEEDS_MS_MIN || feeds.length === 0 || feeds.length === kinds.length) return []
+  const text = `an uplink of kind ${feeds[0]} would miss what another one has first: must be at least 1m here; left out, it is 1h`
+  return [{ path: ['log', 'keepDelivered'], text }]
 }
 
 /** Which boxes may come in: each once, and never this one. */

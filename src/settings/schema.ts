@@ -29,6 +29,8 @@ export interface UplinkTraits {
   readonly inOrder: 'always' | 'without-lanes'
   /** Feeds local consumers: what others have is not held back for it (core/settings.ts). */
   readonly isFeed?: true
+  /** What was under way when a connection broke is sent again, whatever the settings say. */
+  readonly guarantee?: 'at-least-once'
 }
 
 const DAY_MS = 86_400_000
@@ -70,7 +72,8 @@ const log = z.strictObject({
   commitEvery: duration(0, 60_000, 'at most 60s').prefault('250ms'),
   commitEveryMin: duration(0, 1_000, 'at most 1s').prefault('5ms'),
   commitBytes: size(1, 16_000_000, 'from 1B to 16MB').prefault('64kB'),
-  keepDelivered: duration(0, 3_660 * DAY_MS, 'at most 3660d').prefault('0s'),
+  /** By default 0s; 1h where an uplink holds nothing back. */
+  keepDelivered: duration(0, 3_660 * DAY_MS, 'at most 3660d').optional(),
 })
 
 const keep = z.union(
@@ -264,6 +267,15 @@ function encodingOf(entry: z.output<typeof encoding>): Encoding {
   return { format: 'avro', ...access }
 }
 
+/** What an uplink's kind and its own settings say of it. */
+function likeIts(traits: UplinkTraits | undefined, own: unknown, hasLanes: boolean) {
+  const { inOrder, isFeed } = traits ?? {}
+  const asked = (own as { guarantee?: unknown } | undefined)?.guarantee
+  const guarantee = traits?.guarantee ?? (asked === 'at-least-once' ? asked : undefined)
+  const isInOrder = inOrder === 'always' || (inOrder !== undefined && !hasLanes)
+  return { ...(isInOrder && { isInOrder }), ...(isFeed && { isFeed }), ...(guarantee && { guarantee }) }
+}
+
 /** One uplink: the key that names the kind holds the kind's own settings. */
 function uplink({ uplinkKinds: kinds, uplinkTraits = {} }: SettingsSchemas) {
   const names = Object.keys(kinds)
@@ -287,16 +299,14 @@ function uplink({ uplinkKinds: kinds, uplinkTraits = {} }: SettingsSchemas) {
       const encoding = encodingOf(entry.encoding)
       const { liveShare, backlog } = entry.lanes ?? LANES_DEFAULT
       const { records, links, windows } = entry
-      const { inOrder, isFeed } = uplinkTraits[kind] ?? {}
-      const order = inOrder === 'always' || (inOrder && !entry.lanes) ? { isInOrder: true } : {}
+      const like = likeIts(uplinkTraits[kind], values[kind], entry.lanes !== undefined)
       return {
         name: entry.name,
         kind,
         settings: values[kind],
         liveShare,
         backlog,
-        ...order,
-        ...(isFeed && { isFeed }),
+        ...like,
         records,
         encoding,
         links,

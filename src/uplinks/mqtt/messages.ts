@@ -3,10 +3,19 @@ import { decodeAggregates } from '../../columns/aggregates/index.ts'
 import { decodeBlock, sequenceAt } from '../../columns/index.ts'
 import type { AggregateSlice, EventSlice, GapSlice, LogSeries, RawSlice, Slice } from '../../core/log.ts'
 import type { Stream } from '../../core/stream.ts'
-import { streamKey } from '../../core/stream.ts'
+import { streamKey, streamOf } from '../../core/stream.ts'
 import type { UplinkBatch, UplinkContext } from '../../core/uplink.ts'
 import type { Told } from './last-values.ts'
-import { aggregateTexts, eventsGoneText, eventText, gapText, readingTexts, seriesText, toldTime } from './payload.ts'
+import {
+  aggregateTexts,
+  elsewhereText,
+  eventsGoneText,
+  eventText,
+  gapText,
+  readingTexts,
+  seriesText,
+  toldTime,
+} from './payload.ts'
 import type { MqttUplinkSettings } from './settings.ts'
 import { templateOf, topicOf } from './topics.ts'
 
@@ -19,14 +28,25 @@ export interface Message {
   readonly told?: Told
 }
 
-type Context = Pick<UplinkContext, 'device' | 'site' | 'clock'>
+type Context = Pick<UplinkContext, 'name' | 'site' | 'clock'>
 type SeriesMap = UplinkBatch['series']
 
 /** Throws DamagedBlock where a block cannot be read. */
-export function messagesOf({ slices, series }: UplinkBatch, settings: MqttUplinkSettings, context: Context): Message[] {
+export function messagesOf(
+  { slices, series, elsewhere = [] }: UplinkBatch,
+  transaction: number,
+  settings: MqttUplinkSettings,
+  context: Context,
+): Message[] {
   const { site } = context
   const now = context.clock.now()
-  return slices.flatMap((slice): Message[] => {
+  const told = elsewhere.map((range): Message => {
+    const stream = { ...streamOf(range.stream), form: 'gap' as const }
+    const topic = topicOf(templateOf('gap', settings), { ...stream, site, tag: '' })
+    const text = elsewhereText(range, { site, uplink: context.name, transaction }, now)
+    return { topic, payload: Buffer.from(text), stream, sequence: range.from }
+  })
+  const held = slices.flatMap((slice): Message[] => {
     const { stream } = slice
     const topicFor = (tag: string) => topicOf(templateOf(slice.form, settings), { ...stream, site, tag })
     switch (slice.form) {
@@ -40,6 +60,7 @@ export function messagesOf({ slices, series }: UplinkBatch, settings: MqttUplink
         return events(slice, topicFor(''), site, now)
     }
   })
+  return [...held, ...told]
 }
 
 type OfSeries = (id: number) => { readonly topic: string; readonly text: ReturnType<typeof seriesText> }

@@ -5,7 +5,8 @@ import type { DecodedBlock } from '../../columns/index.ts'
 import type { LedgerRow, LogSeries, SliceTime } from '../../core/log.ts'
 import type { ValueKind } from '../../core/reading.ts'
 import { NO_VALUE, QUALITIES } from '../../core/reading.ts'
-import type { Stream } from '../../core/stream.ts'
+import type { Stream, StreamRange } from '../../core/stream.ts'
+import { streamOf } from '../../core/stream.ts'
 
 /** The texts of a series that do not change. */
 export interface SeriesText {
@@ -128,6 +129,18 @@ export function gapText({ stream, ...row }: LedgerRow, site: string, now: number
     seq: row.sequence,
     ingest_ts: now,
   })
+}
+
+/** What this uplink never got and others have: it has no place in a gap stream. When the readings were is not known any more. */
+export function elsewhereText(
+  { stream, from, to }: StreamRange,
+  { site, uplink, transaction }: { site: string; uplink: string; transaction: number },
+  now: number,
+): string {
+  const { device, epoch, class: name, form } = streamOf(stream)
+  const range = { seq_from: from, seq_to: to - 1, from: null, to: null, count: to - from }
+  const why = { action: 'elsewhere', reason: 'another-uplink', exact: true, seq: null, uplink, transaction }
+  return JSON.stringify({ ts: now, device, site, class: name, form, epoch, ...range, ...why, ingest_ts: now })
 }
 
 /** An event of a list, with its own words. */

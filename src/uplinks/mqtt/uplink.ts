@@ -44,8 +44,8 @@ export async function openUplink(settings: MqttUplinkSettings, context: UplinkCo
       )
   }
 
-  async function send(batch: UplinkBatch, signal: AbortSignal): Promise<readonly Refusal[]> {
-    const messages = messagesOf(batch, settings, context)
+  async function send(batch: UplinkBatch, transaction: number, signal: AbortSignal): Promise<readonly Refusal[]> {
+    const messages = messagesOf(batch, transaction, settings, context)
     const fitting = messages.filter((it) => packetBytes(it) <= limits.packetBytesMax)
     await learn(fitting, signal)
     const kept = isRetaining ? values.choose(fitting, context.clock.now()) : new Set<Message>()
@@ -60,7 +60,7 @@ export async function openUplink(settings: MqttUplinkSettings, context: UplinkCo
     // The log's own count is the position: nothing can be asked for there.
     position: (_signal, told = 0) => Promise.resolve({ transaction: told, delivered: NOTHING_KNOWN }),
     endOffsets: () => Promise.resolve({}),
-    send: (batch, _position, signal) => send(batch, signal),
+    send: (batch, { transaction }, signal) => send(batch, transaction, signal),
     close: () => session.close(),
   }
 }
