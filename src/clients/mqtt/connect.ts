@@ -33,6 +33,8 @@ export interface MqttAccess {
   readonly packetBytesMax: number
   /** What the broker says when we vanish; asked for at each connection. */
   readonly will?: () => Will
+  /** Where the steps of a test go out from; absent: as the system likes. */
+  readonly localAddress?: string | undefined
   /** Where the link is chosen, or its bytes are counted: a connection to the broker by the url, TLS included. Absent: as the library has it. */
   readonly openSocket?: () => Duplex
   readonly oddPuback?: OddPuback

@@ -38,7 +38,7 @@ export async function* reachSteps(access: MqttAccess, signal: AbortSignal): Asyn
   const where = `${broker.host}:${broker.port}`
   const steps = [
     () => nameStep(broker),
-    (stop: AbortSignal) => tcpStep(broker, stop),
+    (stop: AbortSignal) => tcpStep(broker, access, stop),
     ...(broker.isEncrypted ? [(stop: AbortSignal) => tlsStep(broker, access, stop)] : []),
   ]
   const names = ['DNS', 'TCP', 'TLS']
@@ -99,8 +99,8 @@ async function nameStep({ host }: Broker): Promise<Result> {
   return { ok: true, detail: `${host} is ${found.map(({ address }) => address).join(', ')}` }
 }
 
-async function tcpStep({ host, port }: Broker, signal: AbortSignal): Promise<Result> {
-  const socket = connectTcp({ host, port })
+async function tcpStep({ host, port }: Broker, access: MqttAccess, signal: AbortSignal): Promise<Result> {
+  const socket = connectTcp({ host, port, ...from(access) })
   try {
     await settled(socket, 'connect', signal)
     return { ok: true, detail: `connected to ${socket.remoteAddress}:${socket.remotePort} from ${socket.localAddress}` }
@@ -109,13 +109,17 @@ async function tcpStep({ host, port }: Broker, signal: AbortSignal): Promise<Res
   }
 }
 
+const from = ({ localAddress }: MqttAccess) => (localAddress === undefined ? {} : { localAddress })
+
 /** Connects without insisting, so that a certificate can be shown that is then refused. Nothing is sent over it. */
-async function tlsStep(broker: Broker, { tls }: MqttAccess, signal: AbortSignal): Promise<Result> {
+async function tlsStep(broker: Broker, access: MqttAccess, signal: AbortSignal): Promise<Result> {
   const { host, port } = broker
+  const { tls } = access
   const name = tls?.serverName ?? host
   const socket = connectTls({
     host,
     port,
+    ...from(access),
     ...(isIP(name) === 0 && { servername: name }),
     ...tlsOptions(tls),
     rejectUnauthorized: false,

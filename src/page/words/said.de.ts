@@ -122,6 +122,8 @@ export const saidDe = {
   'said.publish-denied': 'In dieses Topic darf dieses Gerät beim Broker nicht schreiben.',
   'saidRemedy.publish-denied': 'Dem Benutzer in der Zugriffsliste des Brokers das Schreiben erlauben.',
   'said.publish-refused': 'Der Broker lehnt die Nachricht ab.',
+  'said.message-cuts': 'Der Broker trennt bei dieser Nachricht jedes Mal die Verbindung.',
+  'saidRemedy.message-cuts': 'Größe und Topic der Nachricht beim Broker prüfen; packetBytesMax und version: 5 setzen.',
   'said.topic-refused': 'Der Broker lehnt den Namen des Topics ab.',
   'saidRemedy.topic-refused': 'topics des Uplinks oder das Tag ändern.',
   'said.payload-refused': 'Der Broker lehnt den Inhalt der Nachricht ab.',

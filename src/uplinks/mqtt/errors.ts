@@ -16,6 +16,10 @@ export function asUnreachable(error: unknown, where: string): Unreachable {
   return new Unreachable(code, text, { cause: error, remedy, isDenied: DENIED.has(code) })
 }
 
+export const PACKET_TOO_LARGE = 149
+/** None of MQTT's: suspicion.ts. */
+export const CONNECTION_CUT = 1_000
+
 const NOT_AUTHORISED: Explained = {
   code: 'publish-denied',
   text: 'the broker does not let us publish',
@@ -32,6 +36,13 @@ const PUBLISH_REFUSED: Explained = {
   remedy: 'look at the broker and its log',
 }
 
+const CUT: Explained = {
+  code: 'message-cuts',
+  text: 'the broker cuts the connection for this message each time',
+  remedy:
+    'is it longer than the broker takes, or its topic forbidden? Set packetBytesMax, and version: 5, by which a broker says why',
+}
+
 /** By the reason of a PUBACK. What is in here is about this message; any other reason says that the broker cannot now. */
 const REFUSED: Readonly<Record<number, Explained>> = {
   128: PUBLISH_REFUSED,
@@ -43,14 +54,13 @@ const REFUSED: Readonly<Record<number, Explained>> = {
     remedy: 'change topics of the uplink, or the tag',
   },
   149: TOO_LARGE,
+  [CONNECTION_CUT]: CUT,
   153: {
     code: 'payload-refused',
     text: 'the broker refuses the payload',
     remedy: 'what the broker checks payloads for, JSON has to pass',
   },
 }
-
-export const PACKET_TOO_LARGE = 149
 
 /** Undefined: the broker has it. */
 export function refusalOf(reason: number): Explained | undefined {

@@ -36,36 +36,46 @@ export interface Outgoing {
   readonly retain: boolean
 }
 
+export interface Publishing {
+  readonly inFlightMax: number
+  /** The reason of the PUBACK of message `at`. */
+  acknowledged(at: number, reason: number): void
+}
+
 export interface Session {
   readonly where: string
   readonly limits: Limits
-  /** In their order, so many at a time; the reason of each PUBACK. Rejects when the connection ends before the last one. */
-  publish(messages: readonly Outgoing[], signal: AbortSignal): Promise<number[]>
+  /** In their order, so many at a time. Rejects when the connection ends before the last one is acknowledged. */
+  publish(messages: readonly Outgoing[], how: Publishing, signal: AbortSignal): Promise<void>
   /** What the broker keeps of these topics, as far as it lets us see; `denied` are those of which it does not. */
   kept(topics: readonly string[], signal: AbortSignal): Promise<{ kept: ReadonlyMap<string, Buffer>; denied: readonly string[] }>
+  /** The broker has ended the connection, or the way to it. */
+  isCut(): boolean
   close(): Promise<void>
 }
 
-/** As sources have it, but for an id of its own: a source and an uplink may have one name and one broker. */
-export function uplinkAccess(settings: MqttUplinkSettings, { device, name }: Pick<UplinkContext, 'device' | 'name'>): MqttAccess {
+/** As sources have it, but for an id of its own (a source and an uplink may have one name and one broker), over the link that was chosen. */
+export function uplinkAccess(settings: MqttUplinkSettings, { device, name, route, traffic }: UplinkContext) {
   const clientId = settings.clientId ?? `holdfast-${device}-uplink-${name}`
-  return { ...accessOf({ ...settings, clientId }, { device, name }), isClean: true }
+  const access = accessOf({ ...settings, clientId }, { device, name })
+  const { host, port, isEncrypted } = brokerOf(access.url)
+  const sockets = socketKeeper(route?.localAddress, traffic)
+  const openSocket = () => sockets.open({ host, port, tls: isEncrypted ? tlsOptions(access.tls) : undefined }, () => {})
+  return { access: { ...access, isClean: true, localAddress: route?.localAddress, openSocket }, sockets }
 }
 
 /** Rejects with Unreachable. */
 export async function openSession(settings: MqttUplinkSettings, context: UplinkContext): Promise<Session> {
-  const access = uplinkAccess(settings, context)
-  const { host, port, isEncrypted } = brokerOf(access.url)
+  const { access, sockets } = uplinkAccess(settings, context)
+  const { host, port } = brokerOf(access.url)
   const where = `${host}:${port}`
-  const sockets = socketKeeper(context.route?.localAddress, context.traffic)
-  const openSocket = () => sockets.open({ host, port, tls: isEncrypted ? tlsOptions(access.tls) : undefined }, () => {})
   let failure: unknown
   const kept = new Map<string, Buffer>()
   let client: MqttClient | undefined
   const life = newLife(() => asUnreachable(failure ?? new Error('the broker closed the connection'), where))
   try {
     const odd = new Map<number, number>()
-    client = newClient({ ...access, openSocket, oddPuback: (number, reason) => odd.set(number, reason) })
+    client = newClient({ ...access, oddPuback: (number, reason) => odd.set(number, reason) })
     client.on('error', (error) => (failure ??= error))
     client.on('disconnect', (packet) => (failure ??= { code: packet.reasonCode, message: 'the broker said DISCONNECT' }))
     client.on('close', life.end)
@@ -108,6 +118,7 @@ function limitsOf({ properties = {} }: IConnackPacket, access: MqttAccess, where
 interface Life {
   during<T>(work: Promise<T>): Promise<T>
   end(): void
+  isOver(): boolean
 }
 
 function newLife(reason: () => Error): Life {
@@ -124,6 +135,7 @@ function newLife(reason: () => Error): Life {
       isOver = true
       for (const fail of underWay) fail(reason())
     },
+    isOver: () => isOver,
   }
 }
 
@@ -142,7 +154,7 @@ function sessionOn({ client, where, limits, kept, odd, life, destroy }: Opened):
   return {
     where,
     limits,
-    publish: (messages, signal) => life.during(publishAll({ client, where, limits, odd }, messages, signal)),
+    publish: (messages, how, signal) => life.during(publishAll({ client, where, odd }, messages, how, signal)),
     async kept(topics, signal) {
       const denied: string[] = []
       kept.clear()
@@ -156,6 +168,7 @@ function sessionOn({ client, where, limits, kept, odd, life, destroy }: Opened):
       kept.clear()
       return { kept: found, denied }
     },
+    isCut: life.isOver,
     async close() {
       await goodbye(client)
       destroy()
@@ -190,11 +203,11 @@ function* portions(topics: readonly string[]): Iterable<string[]> {
 
 /** Sends as the acknowledgements come in. */
 function publishAll(
-  { client, where, limits, odd }: Pick<Opened, 'client' | 'where' | 'limits' | 'odd'>,
+  { client, where, odd }: Pick<Opened, 'client' | 'where' | 'odd'>,
   messages: readonly Outgoing[],
+  how: Publishing,
   signal: AbortSignal,
-): Promise<number[]> {
-  const reasons = Array.from({ length: messages.length }, () => 0)
+): Promise<void> {
   let next = 0
   let underWay = 0
   let bytesUnderWay = 0
@@ -215,7 +228,7 @@ function publishAll(
     function acknowledged(at: number, error: unknown, number: number | undefined): void {
       const { code = 0, message } = (error ?? {}) as { code?: unknown; message?: string }
       if (typeof code !== 'number' || (error && code === 0)) return fail('failed', String(message))
-      reasons[at] = odd.get(number ?? 0) ?? code
+      how.acknowledged(at, odd.get(number ?? 0) ?? code)
       odd.delete(number ?? 0)
       underWay--
       bytesUnderWay -= (messages[at] as Outgoing).payload.length
@@ -224,7 +237,7 @@ function publishAll(
     }
 
     function goOn(): void {
-      while (next < messages.length && underWay < limits.inFlightMax && (underWay === 0 || bytesUnderWay < IN_FLIGHT_BYTES_MAX)) {
+      while (next < messages.length && underWay < how.inFlightMax && (underWay === 0 || bytesUnderWay < IN_FLIGHT_BYTES_MAX)) {
         const at = next++
         const { topic, payload, retain } = messages[at] as Outgoing
         underWay++
@@ -233,7 +246,7 @@ function publishAll(
       }
       if (underWay > 0 || next < messages.length) return
       settle()
-      resolve(reasons)
+      resolve()
     }
     goOn()
   })

@@ -18,7 +18,8 @@ export async function* testUplink(
   context: UplinkContext,
   signal: AbortSignal,
 ): AsyncGenerator<TestStep> {
-  const access = testAccess(uplinkAccess(settings, context))
+  const { access: own, sockets } = uplinkAccess(settings, context)
+  const access = testAccess(own)
   const { host, port } = brokerOf(access.url)
   const where = `${host}:${port}`
   for await (const it of reachSteps(access, signal)) {
@@ -37,6 +38,7 @@ export async function* testUplink(
     if (settings.retain) yield await runStep('last values', where, signal, () => keptStep(client, topic))
   } finally {
     await goodbye(client)
+    sockets.destroy()
   }
 }
 

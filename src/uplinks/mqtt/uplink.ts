@@ -6,7 +6,7 @@ import type { Refusal } from '../../core/position.ts'
 import type { StreamIntervals } from '../../core/stream.ts'
 import { streamKey } from '../../core/stream.ts'
 import type { Uplink, UplinkBatch, UplinkContext } from '../../core/uplink.ts'
-import { PACKET_TOO_LARGE } from './errors.ts'
+import { CONNECTION_CUT, PACKET_TOO_LARGE } from './errors.ts'
 import { lastValues } from './last-values.ts'
 import type { Message } from './messages.ts'
 import { messagesOf } from './messages.ts'
@@ -14,6 +14,7 @@ import { judge } from './refusals.ts'
 import type { Outgoing } from './session.ts'
 import { openSession } from './session.ts'
 import type { MqttUplinkSettings } from './settings.ts'
+import { suspicionOf } from './suspicion.ts'
 
 /** Header, length, the topic's length, packet number, properties. */
 const PACKET_OVERHEAD_BYTES = 1 + 4 + 2 + 2 + 1
@@ -31,6 +32,7 @@ export async function openUplink(settings: MqttUplinkSettings, context: UplinkCo
     )
   const values = lastValues(context.device)
   const judgement = judge()
+  const suspicion = suspicionOf(context)
 
   async function learn(messages: readonly Message[], signal: AbortSignal): Promise<void> {
     const asked = isRetaining ? values.unknown(messages) : []
@@ -44,15 +46,32 @@ export async function openUplink(settings: MqttUplinkSettings, context: UplinkCo
       )
   }
 
+  /** Adds the reason of each PUBACK. */
+  async function publish(messages: readonly Message[], reasons: Map<Message, number>, signal: AbortSignal): Promise<void> {
+    const kept = isRetaining ? values.choose(messages, context.clock.now()) : new Set<Message>()
+    const outgoing = messages.map((it): Outgoing => ({ topic: it.topic, payload: it.payload, retain: kept.has(it) }))
+    const inFlightMax = suspicion.isCareful() ? 1 : limits.inFlightMax
+    const acknowledged = (at: number, reason: number) => void reasons.set(messages[at] as Message, reason)
+    try {
+      await session.publish(outgoing, { inFlightMax, acknowledged }, signal)
+    } catch (error) {
+      const first = messages.find((it) => !reasons.has(it))
+      if (first && session.isCut()) suspicion.cut(first)
+      throw error
+    }
+  }
+
   async function send(batch: UplinkBatch, transaction: number, signal: AbortSignal): Promise<readonly Refusal[]> {
     const messages = messagesOf(batch, transaction, settings, context)
-    const fitting = messages.filter((it) => packetBytes(it) <= limits.packetBytesMax)
+    const reasons = new Map<Message, number>()
+    for (const it of messages) {
+      if (packetBytes(it) > limits.packetBytesMax) reasons.set(it, PACKET_TOO_LARGE)
+      else if (suspicion.isRefused(it)) reasons.set(it, CONNECTION_CUT)
+    }
+    const fitting = messages.filter((it) => !reasons.has(it))
     await learn(fitting, signal)
-    const kept = isRetaining ? values.choose(fitting, context.clock.now()) : new Set<Message>()
-    const outgoing = fitting.map((it): Outgoing => ({ topic: it.topic, payload: it.payload, retain: kept.has(it) }))
-    const reasons = new Map(messages.map((it) => [it, PACKET_TOO_LARGE]))
-    const answers = await session.publish(outgoing, signal)
-    for (const [at, it] of fitting.entries()) reasons.set(it, answers[at] ?? 0)
+    await publish(fitting, reasons, signal)
+    suspicion.clear()
     return refused(judgement.of(reasons, session), context)
   }
 
@@ -75,5 +94,7 @@ function refused(found: ReturnType<ReturnType<typeof judge>['of']>, { log }: Pic
     const { code, text, remedy } = first.why
     log.warn({ code, remedy, count: found.length, topic: first.message.topic }, `${first.message.topic}: ${text}`)
   }
-  return found.map(({ message, why }) => ({ stream: streamKey(message.stream), sequence: message.sequence, code: why.code }))
+  // A gap record or an event has no place among what is parked.
+  const data = found.filter(({ message: { stream } }) => stream.form === 'raw' || stream.form === 'aggregate')
+  return data.map(({ message, why }) => ({ stream: streamKey(message.stream), sequence: message.sequence, code: why.code }))
 }

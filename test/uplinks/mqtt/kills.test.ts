@@ -69,6 +69,8 @@ function forwarding(
   log: OpenLog,
   broker: Mosquitto,
   lanes?: ForwardParts['lanes'],
+  more: object = {},
+  cacheDir?: string,
 ): { report: ForwardReport; stop(): Promise<void> } {
   const report = newReport()
   const stop = new AbortController()
@@ -76,7 +78,7 @@ function forwarding(
     {
       uplink: 'site',
       admission: { now: () => ({ except: [], bytesMax: Infinity, route: undefined }) },
-      open: () => openUplink(settingsOf(broker.port), contextWith([], DEVICE)),
+      open: () => openUplink(settingsOf(broker.port, more), { ...contextWith([], DEVICE), cacheDir }),
       log: log.reader,
       clock: CLOCK,
       random: Math.random,
@@ -194,3 +196,28 @@ test.each(['oldest-first', 'newest-first'] as const)(
     }
   },
 )
+
+test('a broker that cuts the connection for one reading: after the third cut that one is refused, and all others arrive', {
+  timeout: 60_000,
+}, async () => {
+  const broker = await startMosquitto({ lines: ['allow_anonymous true', 'max_packet_size 2000'] })
+  onTestFinished(() => broker.remove())
+  const listens = await subscriber(broker.port, {}, `holdfast/${DEVICE}/#`)
+  onTestFinished(() => listens.end())
+  const log = await logIn(tempDir())
+  const builder = new BatchBuilder(newOrigin(0))
+  const id = builder.series({ tag: 'text', class: 'process', kind: 'string' })
+  const total = 60
+  for (let n = 0; n < total; n++) builder.addString(id, CLOCK.now(), n === 40 ? 'x'.repeat(5_000) : String(n))
+  await log.writer.append(builder.take(CLOCK.now()))
+  // In this version it is told nothing, and tells nothing.
+  const { report } = forwarding(log, broker, undefined, { version: '3.1.1' }, tempDir())
+  const values = () => new Set(listens.heard.map((it) => Number(it.json['value_string'])))
+  await until('all others are heard', () => values().size === total - 1, 50_000)
+  expect(values().has(40)).toBe(false)
+  await until('it is parked, and nothing else waits', async () => {
+    const figures = await log.figures()
+    return figures.parked === 1 && figures.classes[0]?.stored === 1
+  })
+  await until('it goes on', () => report.state === 'up')
+})
