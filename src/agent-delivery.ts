@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
 import type { UplinkView } from './core/links.ts'
 import type { Settings, UplinkSettings } from './core/settings.ts'
+import { feedsOf } from './core/settings.ts'
 import type { Logger, TestStep } from './core/source.ts'
 import { openBudgetFile } from './machine/budget-file.ts'
 import type { AgentClock } from './machine/clock.ts'
@@ -14,6 +15,7 @@ import { machineInterfaces } from './machine/interfaces.ts'
 import { createEta, openNumbers } from './pipeline/eta.ts'
 import { createFailover } from './pipeline/failover.ts'
 import { hasRival, newReport } from './pipeline/forward-report.ts'
+import { feedReader, newFeed } from './pipeline/feed.ts'
 import { forward } from './pipeline/forward.ts'
 import type { UplinkAdmission } from './pipeline/links/admission.ts'
 import { uplinkAdmission } from './pipeline/links/admission.ts'
@@ -46,6 +48,7 @@ const ENDS_MS_MAX = 5_000
 
 export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock, dir: string, logger: Logger): Delivery {
   const links = linksOf(settings, dir, clock)
+  const feeds = feedsOf(settings.uplinks)
   const uplinks = settings.uplinks.map((it) => {
     const report = newReport()
     return {
@@ -57,20 +60,22 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
       hasRival: () => hasRival(report, clock),
       admission: admissionOf(settings, it, links, clock),
       lanes: it,
+      ...(feeds.has(it.name) && { feed: newFeed() }),
     }
   })
-  const failover = createFailover({ ...settings, uplinks, clock })
-  const anyOf = { classes: failover.classes, uplinks: uplinks.map((it) => it.name) }
+  const keepers = uplinks.filter((it) => !it.feed)
+  const failover = createFailover({ ...settings, uplinks: keepers, clock })
+  const anyOf = { classes: failover.classes, uplinks: keepers.map((it) => it.name) }
   const stop = new AbortController()
-  const forwards = uplinks.map(({ name, host, report, lanes }) =>
+  const forwards = uplinks.map(({ name, host, report, lanes, admission, feed }) =>
     forward(
       {
         uplink: name,
-        admission: failover.admission(name),
-        anyOf,
+        admission: feed ? admission : failover.admission(name),
+        ...(!feed && { anyOf }),
         open: host.open,
         carried: host.carried,
-        log: log.reader,
+        log: feed ? feedReader(log.reader, feed) : log.reader,
         lanes,
         clock,
         random: Math.random,
@@ -98,10 +103,12 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
     },
     async foretell() {
       const heads = await log.reader.heads()
-      for (const { name, report, eta } of uplinks) {
+      for (const { name, report, eta, feed } of uplinks) {
         const mine = settings.classes.map((it) => it.name).filter((it) => serves(name, settings.delivery[it] ?? 'all-uplinks'))
-        const inTurn = mine.filter((it) => (failover.turn(it)?.holder ?? name) === name)
-        eta.add(report.state === 'up' ? openNumbers(heads, report.delivered, inTurn) : undefined)
+        const inTurn = feed ? mine : mine.filter((it) => (failover.turn(it)?.holder ?? name) === name)
+        const open = openNumbers(heads, report.delivered, inTurn)
+        eta.add(report.state === 'up' ? open : undefined)
+        if (feed && report.delivered.size > 0) feed.lag = open
       }
     },
     async end() {

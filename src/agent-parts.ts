@@ -16,6 +16,7 @@ import { BadInput, Unreachable } from './core/errors.ts'
 import type { EventsOffer, LogEvents } from './core/events.ts'
 import type { SettingsApi } from './core/operator.ts'
 import type { Settings } from './core/settings.ts'
+import { feedsOf } from './core/settings.ts'
 import type { Logger } from './core/source.ts'
 import type { ClassStatus, Issue } from './core/status.ts'
 import { createFollow } from './log/follow.ts'
@@ -271,7 +272,8 @@ function writerOptions(dir: string, { device, log, classes, delivery, uplinks, r
     keepDeliveredMs: log.keepDeliveredMs,
     classes,
     delivery,
-    uplinks: uplinks.map((it) => it.name),
+    // What holds nothing back is none of the log's uplinks.
+    uplinks: uplinks.map((it) => it.name).filter((it) => !feedsOf(uplinks).has(it)),
     rules: rules.length > 0,
   }
 }

@@ -5,13 +5,17 @@ import type { SettingsSchemas } from './settings/schema.ts'
 import { protocols } from './sources/index.ts'
 import { boxSettingsSchema } from './uplinks/box/settings.ts'
 import { kafkaSettingsSchema } from './uplinks/kafka/settings.ts'
+import { mqttSettingsSchema } from './uplinks/mqtt/settings.ts'
 
 export const settingsSchemas: SettingsSchemas = {
   protocols: Object.fromEntries(
     await Promise.all(Object.entries(protocols).map(async ([name, it]) => [name, await it.settings()] as const)),
   ),
-  uplinkKinds: { kafka: kafkaSettingsSchema, box: boxSettingsSchema },
-  uplinksInOrder: ['box'],
+  uplinkKinds: { kafka: kafkaSettingsSchema, box: boxSettingsSchema, mqtt: mqttSettingsSchema },
+  uplinkTraits: {
+    box: { inOrder: 'always' },
+    mqtt: { inOrder: 'without-lanes', isFeed: true, guarantee: 'at-least-once' },
+  },
   expressionProblem,
   readingBytesMax: (bytesMax) => spaceOf(bytesMax).segmentsBytesMax,
 }

@@ -213,8 +213,9 @@ function uplinkTrouble(it: UplinkReport, width: number): string[] {
   const parked = it.parked > 0 ? [`    ${shortCount(it.parked)} readings parked: refused for good, kept here`] : []
   const { live, backlog } = it.lane
   const lanes = `    live ${shortCount(live)}, backlog ${shortCount(backlog)}, ${shortCount(it.transactions)} transactions`
+  const twice = it.guarantee ? ['    at least once: what was under way when a connection broke comes twice'] : []
   const wait = it.wait ? wrap(it.wait.text, width, '    ') : []
-  return [lanes, ...wait, ...blocked, ...parked, ...trouble(it, width)]
+  return [lanes, ...twice, ...wait, ...blocked, ...parked, ...trouble(it, width)]
 }
 
 const MARKS = { problem: 'red', warning: 'yellow', info: 'dim' } as const

@@ -74,6 +74,11 @@ export interface UplinkSettings {
   readonly backlog: 'oldest-first' | 'newest-first'
   /** Its kind takes each stream in the order of its numbers: no live lane ahead of what is older. Absent: in any order. */
   readonly isInOrder?: boolean | undefined
+  /** Feeds local consumers. Beside one that does not, it gets every class of all-uplinks and any-uplink and counts for none: nothing is held back
+   * for it. A class that names it in a list counts it as any other. */
+  readonly isFeed?: boolean | undefined
+  /** Absent: exactly once. */
+  readonly guarantee?: 'at-least-once' | undefined
   readonly records: 'readings' | 'blocks'
   readonly encoding: Encoding
   /** The first that is up, in its window and within budget carries each class; absent: whatever way the system has. */
@@ -117,3 +122,9 @@ export interface WindowSettings {
 }
 
 export type DeliveryRule = 'all-uplinks' | 'any-uplink' | 'none' | readonly string[]
+
+/** Uplinks that hold nothing back: they feed local consumers, beside others that keep what they get. */
+export function feedsOf(uplinks: readonly Pick<UplinkSettings, 'name' | 'isFeed'>[]): ReadonlySet<string> {
+  const feeds = uplinks.filter((it) => it.isFeed)
+  return new Set(feeds.length < uplinks.length ? feeds.map((it) => it.name) : [])
+}

@@ -113,6 +113,8 @@ export interface UplinkReport {
   readonly blocked: readonly { readonly classes: readonly string[]; readonly code: string; readonly text: string }[]
   readonly parked: number
   readonly transactions: number
+  /** What was under way when a connection broke is sent again. Absent: everything is there once. */
+  readonly guarantee?: 'at-least-once'
   /** Nothing may go now: windows are closed, budgets spent, links down. */
   readonly wait?: Wait
   readonly lastError?: string

@@ -16,6 +16,7 @@ import type {
   UplinkReport,
 } from '../core/status.ts'
 import type { Eta } from './eta.ts'
+import type { Feed } from './feed.ts'
 import type { Turn } from './failover.ts'
 import type { ForwardReport } from './forward-report.ts'
 import { LINK_REMEDY } from './links/metering.ts'
@@ -42,6 +43,8 @@ export interface Parts {
     readonly eta: Eta
     /** Somebody else has our identity, lately. */
     readonly hasRival: () => boolean
+    /** Where it holds nothing back. */
+    readonly feed?: Feed
   }[]
   /** Undefined: there are none. */
   readonly rules?: RulesReport | undefined
@@ -86,6 +89,7 @@ export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: St
     ...parts.standingIssues,
     ...sources.flatMap(sourceIssues),
     ...uplinks.flatMap((it, n) => uplinkIssues(it, parts.uplinks[n]?.hasRival() ?? false)),
+    ...parts.uplinks.flatMap(feedIssues),
     ...logIssues(log),
     ...ruleIssues(parts.rules),
     ...openIssues(parts.settings.boxes, parts.open),
@@ -110,16 +114,17 @@ export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: St
 }
 
 function uplinkReport(
-  { name, report, tally, eta }: Parts['uplinks'][number],
+  { name, report, tally, eta, feed }: Parts['uplinks'][number],
   classes: readonly ClassStatus[],
-  { delivery }: Settings,
+  { delivery, uplinks }: Settings,
   { oldest }: LogStatus,
   parked: number,
   now: number,
 ): UplinkReport {
   const mine = classes.filter((it) => serves(name, delivery[it.name] ?? 'all-uplinks'))
-  const lagReadings = Math.max(0, mine.reduce((sum, it) => sum + it.stored, 0) - parked)
+  const lagReadings = feed?.lag ?? Math.max(0, mine.reduce((sum, it) => sum + it.stored, 0) - parked)
   const perSecond = tally.perSecond()
+  const guarantee = uplinks.find((it) => it.name === name)?.guarantee
   const blocked = report.blocked.map(({ classes: names, code, text }) => ({ classes: names, code, text }))
   return {
     name,
@@ -133,6 +138,7 @@ function uplinkReport(
     blocked,
     parked,
     transactions: report.transactions,
+    ...(guarantee && { guarantee }),
     ...(report.wait === undefined ? {} : { wait: report.wait }),
     ...(report.lastError === undefined ? {} : { lastError: report.lastError }),
     ...(report.remedy === undefined ? {} : { remedy: report.remedy }),
@@ -198,6 +204,18 @@ function uplinkIssues(it: UplinkReport, hasRival: boolean): Issue[] {
       severity: 'warning',
       text: `Uplink ${it.name} is waiting: ${it.lastError ?? 'not reached'}`,
       remedy,
+    },
+  ]
+}
+
+function feedIssues({ name, feed }: Parts['uplinks'][number]): Issue[] {
+  if (!feed || feed.refused === 0) return []
+  return [
+    {
+      code: 'uplink-refused',
+      severity: 'warning',
+      text: `Uplink ${name}: ${feed.refused} readings were refused there for good, last ${feed.code}`,
+      remedy: `holdfast uplinks test ${name}`,
     },
   ]
 }

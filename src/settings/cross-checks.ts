@@ -7,12 +7,15 @@ import { listOf, mapOf } from './found.ts'
 import { linkChecks } from './link-checks.ts'
 import { nearest } from './nearest.ts'
 import { BOXES_MAX, LOG_BYTES_MIN } from '../core/bounds.ts'
+import { parseDurationMs } from '../core/units.ts'
 import { expressionChecks } from './rules.ts'
 import type { SettingsSchemas } from './schema.ts'
 import type { SecretStore } from './secrets.ts'
 import { secretVariable } from './secrets.ts'
 import type { Path, Tree, TreeProblem } from './yaml-tree.ts'
 import { pathText } from './yaml-tree.ts'
+
+const KEPT_FOR_FEEDS_MS_MIN = 60_000
 
 type Named = readonly { readonly name: string; readonly path: Path }[]
 
@@ -25,8 +28,8 @@ export function crossChecks(
   {
     readingBytesMax,
     expressionProblem,
-    uplinksInOrder = [],
-  }: Pick<SettingsSchemas, 'readingBytesMax' | 'expressionProblem' | 'uplinksInOrder'>,
+    uplinkTraits = {},
+  }: Pick<SettingsSchemas, 'readingBytesMax' | 'expressionProblem' | 'uplinkTraits'>,
 ): TreeProblem[] {
   const file = mapOf(tree.value)
   const found = [
@@ -39,7 +42,8 @@ export function crossChecks(
     ...unknownUplinks(file),
     ...exportUplink(file),
     ...boxesAllowed(file),
-    ...withoutEffect(file, uplinksInOrder),
+    ...withoutEffect(file, uplinkTraits),
+    ...keptForFeeds(file, uplinkTraits),
     ...classChecks(file, LOG_BYTES_MIN, readingBytesMax),
     ...linkChecks(file),
     ...expressionChecks(file, expressionProblem),
@@ -149,13 +153,25 @@ function exportUplink(file: Readonly<Record<string, unknown>>): Found[] {
   ]
 }
 
-/** Such a kind of uplink has one form and one order. */
-function withoutEffect(file: Readonly<Record<string, unknown>>, kinds: readonly string[]): Found[] {
+/** Such a kind of uplink has one form, and one order or two. */
+function withoutEffect(file: Readonly<Record<string, unknown>>, traits: NonNullable<SettingsSchemas['uplinkTraits']>): Found[] {
   return listOf(file.uplinks).flatMap((it, n) => {
-    const kind = kinds.find((one) => mapOf(it)[one] !== undefined)
-    const keys = kind === undefined ? [] : ['records', 'encoding', 'lanes'].filter((key) => mapOf(it)[key] !== undefined)
+    const kind = Object.keys(traits).find((one) => mapOf(it)[one] !== undefined) ?? ''
+    const own = traits[kind] && ['records', 'encoding', ...(traits[kind].inOrder === 'always' ? ['lanes'] : [])]
+    const keys = (own ?? []).filter((key) => mapOf(it)[key] !== undefined)
     return keys.map((key) => ({ path: ['uplinks', n, key], text: `has no effect on an uplink of kind ${kind}: leave it out` }))
   })
+}
+
+/** What another uplink has first would be gone before a feed has got it. */
+function keptForFeeds(file: Readonly<Record<string, unknown>>, traits: NonNullable<SettingsSchemas['uplinkTraits']>): Found[] {
+  const { keepDelivered } = mapOf(file.log)
+  const ms = typeof keepDelivered === 'string' ? parseDurationMs(keepDelivered) : undefined
+  const kinds = listOf(file.uplinks).map((it) => Object.keys(traits).find((one) => mapOf(it)[one] !== undefined) ?? '')
+  const feeds = kinds.filter((it) => traits[it]?.isFeed)
+  if (ms === undefined || ms >= KEPT_FOR_FEEDS_MS_MIN || feeds.length === 0 || feeds.length === kinds.length) return []
+  const text = `an uplink of kind ${feeds[0]} would miss what another one has first: must be at least 1m here; left out, it is 1h`
+  return [{ path: ['log', 'keepDelivered'], text }]
 }
 
 /** Which boxes may come in: each once, and never this one. */

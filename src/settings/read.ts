@@ -5,6 +5,7 @@ import { BadInput } from '../core/errors.ts'
 import type { SystemAsked } from '../core/operator.ts'
 import type { LadderStep } from '../core/retention.ts'
 import type { DeliveryRule, Settings } from '../core/settings.ts'
+import { feedsOf } from '../core/settings.ts'
 import type { Issue } from '../core/status.ts'
 import { crossChecks } from './cross-checks.ts'
 import { findings } from './explain.ts'
@@ -17,6 +18,8 @@ import type { Lookup, Path, Tree, TreeProblem } from './yaml-tree.ts'
 import { parseTree, pathText, TEXT_BYTES_MAX } from './yaml-tree.ts'
 
 const REDACTED_CHARS_MIN = 4
+/** What others have waits so long for an uplink that holds nothing back, where the file does not say. */
+const KEEP_FOR_FEEDS_MS = 3_600_000
 
 export interface SettingsContext {
   readonly schemas: SettingsSchemas
@@ -162,9 +165,10 @@ function secretTexts(tree: Tree, secrets: SecretStore): string[] {
 
 function toSettings(file: SettingsFile, deviceId: string): Settings {
   const { bytesMax, commitEvery, commitEveryMin, commitBytes, keepDelivered } = file.log
+  const keepDeliveredMs = keepDelivered ?? (feedsOf(file.uplinks).size > 0 ? KEEP_FOR_FEEDS_MS : 0)
   return {
     device: { id: file.device.id ?? deviceId, site: file.device.site },
-    log: { bytesMax, commitEveryMs: commitEvery, commitEveryMinMs: commitEveryMin, commitBytes, keepDeliveredMs: keepDelivered },
+    log: { bytesMax, commitEveryMs: commitEvery, commitEveryMinMs: commitEveryMin, commitBytes, keepDeliveredMs },
     classes: file.classes.map((it) => ({
       name: it.name,
       floorBytes: it.floor,

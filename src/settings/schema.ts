@@ -16,11 +16,21 @@ import { ruleSchema, rulesSchema } from './rules.ts'
 export interface SettingsSchemas {
   readonly protocols: Readonly<Record<string, z.ZodType>>
   readonly uplinkKinds: Readonly<Record<string, z.ZodType>>
-  /** Kinds that take each stream in the order of its numbers. */
-  readonly uplinksInOrder?: readonly string[]
+  /** By kind, where it is not like Kafka. */
+  readonly uplinkTraits?: Readonly<Record<string, UplinkTraits>>
   /** Of a log.bytesMax, what readings may take: the rest is the log's own. */
   readonly readingBytesMax: (bytesMax: number) => number
   readonly expressionProblem: ExpressionProblem
+}
+
+/** A kind that has one form of records, and an order of its own. */
+export interface UplinkTraits {
+  /** Takes each stream in the order of its numbers: always, or unless `lanes` says that live goes first. */
+  readonly inOrder: 'always' | 'without-lanes'
+  /** Feeds local consumers: what others have is not held back for it (core/settings.ts). */
+  readonly isFeed?: true
+  /** What was under way when a connection broke is sent again, whatever the settings say. */
+  readonly guarantee?: 'at-least-once'
 }
 
 const DAY_MS = 86_400_000
@@ -62,7 +72,8 @@ const log = z.strictObject({
   commitEvery: duration(0, 60_000, 'at most 60s').prefault('250ms'),
   commitEveryMin: duration(0, 1_000, 'at most 1s').prefault('5ms'),
   commitBytes: size(1, 16_000_000, 'from 1B to 16MB').prefault('64kB'),
-  keepDelivered: duration(0, 3_660 * DAY_MS, 'at most 3660d').prefault('0s'),
+  /** By default 0s; 1h where an uplink holds nothing back. */
+  keepDelivered: duration(0, 3_660 * DAY_MS, 'at most 3660d').optional(),
 })
 
 const keep = z.union(
@@ -132,6 +143,8 @@ const lanes = z.strictObject({
   liveShare: share.prefault('30%'),
   backlog: z.enum(['oldest-first', 'newest-first']).default('oldest-first'),
 })
+
+const LANES_DEFAULT = lanes.parse({})
 
 const rule = z.union([z.enum(['all-uplinks', 'any-uplink', 'none']), z.array(name).min(1)], {
   error: 'must be all-uplinks, any-uplink, none, or a list of uplink names',
@@ -260,8 +273,17 @@ function encodingOf(entry: z.output<typeof encoding>): Encoding {
   return { format: 'avro', ...access }
 }
 
+/** What an uplink's kind and its own settings say of it. */
+function likeIts(traits: UplinkTraits | undefined, own: unknown, hasLanes: boolean) {
+  const { inOrder, isFeed } = traits ?? {}
+  const asked = (own as { guarantee?: unknown } | undefined)?.guarantee
+  const guarantee = traits?.guarantee ?? (asked === 'at-least-once' ? asked : undefined)
+  const isInOrder = inOrder === 'always' || (inOrder !== undefined && !hasLanes)
+  return { ...(isInOrder && { isInOrder }), ...(isFeed && { isFeed }), ...(guarantee && { guarantee }) }
+}
+
 /** One uplink: the key that names the kind holds the kind's own settings. */
-function uplink({ uplinkKinds: kinds, uplinksInOrder = [] }: SettingsSchemas) {
+function uplink({ uplinkKinds: kinds, uplinkTraits = {} }: SettingsSchemas) {
   const names = Object.keys(kinds)
   const own = Object.fromEntries(names.map((it) => [it, (kinds[it] as z.ZodType).optional()]))
   return z
@@ -270,7 +292,7 @@ function uplink({ uplinkKinds: kinds, uplinksInOrder = [] }: SettingsSchemas) {
       ...own,
       records: z.enum(['readings', 'blocks']).default('readings'),
       encoding: encoding.default('json'),
-      lanes: lanes.prefault({}),
+      lanes: lanes.optional(),
       links: z.array(link).min(1).optional(),
       windows: z.array(window).min(1).optional(),
     })
@@ -281,10 +303,21 @@ function uplink({ uplinkKinds: kinds, uplinksInOrder = [] }: SettingsSchemas) {
         context.addIssue({ code: 'custom', message: `must have one of the keys ${names.join(', ')}`, input: {} })
       const kind = present[0] ?? ''
       const encoding = encodingOf(entry.encoding)
-      const { liveShare, backlog } = entry.lanes
+      const { liveShare, backlog } = entry.lanes ?? LANES_DEFAULT
       const { records, links, windows } = entry
-      const order = uplinksInOrder.includes(kind) ? { isInOrder: true } : {}
-      return { name: entry.name, kind, settings: values[kind], liveShare, backlog, ...order, records, encoding, links, windows }
+      const like = likeIts(uplinkTraits[kind], values[kind], entry.lanes !== undefined)
+      return {
+        name: entry.name,
+        kind,
+        settings: values[kind],
+        liveShare,
+        backlog,
+        ...like,
+        records,
+        encoding,
+        links,
+        windows,
+      }
     })
 }
 

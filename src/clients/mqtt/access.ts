@@ -10,7 +10,7 @@ function text(given: string | { readonly secret: string } | undefined): string |
 }
 
 /** The connection that keeps its session at the broker. */
-export function accessOf(settings: BrokerSettings, { device, name }: SourceContext): MqttAccess {
+export function accessOf(settings: BrokerSettings, { device, name }: Pick<SourceContext, 'device' | 'name'>): MqttAccess {
   const { tls } = settings
   return {
     url: settings.url,

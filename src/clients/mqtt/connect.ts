@@ -1,6 +1,8 @@
 // One connection to an MQTT broker, as sources and uplinks open it: no reconnecting, no queue, no message stored by the library.
+import type { Duplex } from 'node:stream'
 import type { MqttClient } from 'mqtt'
 import mqtt from 'mqtt'
+import type { OddPuback } from './packet-guard.ts'
 import { guardPackets } from './packet-guard.ts'
 
 /** What we rely on below is not in the library's documentation: another version has to be looked at first. */
@@ -31,6 +33,11 @@ export interface MqttAccess {
   readonly packetBytesMax: number
   /** What the broker says when we vanish; asked for at each connection. */
   readonly will?: () => Will
+  /** Where the steps of a test go out from; absent: as the system likes. */
+  readonly localAddress?: string | undefined
+  /** Where the link is chosen, or its bytes are counted: a connection to the broker by the url, TLS included. Absent: as the library has it. */
+  readonly openSocket?: () => Duplex
+  readonly oddPuback?: OddPuback
 }
 
 export interface Will {
@@ -103,8 +110,9 @@ export function newClient(access: MqttAccess): MqttClient {
         }
       : { protocolVersion: 4 as const }),
   })
+  if (access.openSocket) (client as unknown as { streamBuilder: () => Duplex }).streamBuilder = access.openSocket
   // In MQTT 5 the broker was told; what comes all the same is no mistake of a publisher.
-  guardPackets(client, access.packetBytesMax, access.version !== 5)
+  guardPackets(client, access.packetBytesMax, access.version !== 5, access.oddPuback)
   return client
 }
 

@@ -15,11 +15,12 @@ export function isPassedOver(payload: Uint8Array | string): boolean {
 }
 
 const PUBLISH = 3
+const PUBACK = 4
 /** Topic's length, topic, packet number. */
 const HEAD_MAX = 2 + 65_535 + 2
 
 /** Every connection of this client goes through a guard. */
-export function guardPackets(client: MqttClient, bytesMax: number, canPassOver: boolean): void {
+export function guardPackets(client: MqttClient, bytesMax: number, canPassOver: boolean, oddPuback: OddPuback = () => {}): void {
   client.on('packetreceive', (packet) => refuseUnnumbered(packet, (error) => void client.stream.destroy(error)))
   const inner = client as unknown as { streamBuilder: (it: unknown) => Duplex }
   const build = inner.streamBuilder
@@ -28,7 +29,7 @@ export function guardPackets(client: MqttClient, bytesMax: number, canPassOver: 
     const pipe = stream.pipe.bind(stream)
     stream.pipe = (target) => {
       const cut = (error: Error) => void stream.destroy(error)
-      pipe(newGuard(bytesMax, canPassOver, cut)).pipe(catching(target as unknown as Writable, cut))
+      pipe(newGuard({ bytesMax, canPassOver, cut, oddPuback })).pipe(catching(target as unknown as Writable, cut))
       return target
     }
     return stream
@@ -69,12 +70,40 @@ function isFromBroker(first: number): boolean {
   return FROM_BROKERS.has(kind) && (kind !== PUBLISH || ((first >> 1) & 3) < 2)
 }
 
-function newGuard(bytesMax: number, canPassOver: boolean, cut: (error: Error) => void): Transform {
+/** Reasons that a PUBACK of MQTT 5 may have. On any other, as mosquitto says 149 of a message that is too long, the library ends the connection. */
+const PUBACK_REASONS: ReadonlySet<number> = new Set([0, 16, 128, 131, 135, 144, 145, 151, 153])
+const UNSPECIFIED = 128
+
+/** Told what a broker really said where the library hears 128. */
+export type OddPuback = (packetNumber: number, reason: number) => void
+
+interface GuardParts {
+  readonly bytesMax: number
+  readonly canPassOver: boolean
+  readonly cut: (error: Error) => void
+  readonly oddPuback: OddPuback
+}
+
+function newGuard({ bytesMax, canPassOver, cut, oddPuback }: GuardParts): Transform {
   /** Header byte and length of the packet that begins; held back until they are whole. */
   let start: number[] = []
   /** Bytes of the present packet that are still to come. */
   let left = 0
   let passed: Passed | undefined
+  /** Of a PUBACK with a reason: its number and that, as they come. */
+  let puback: number[] | undefined
+
+  function mendPuback(chunk: Buffer, from: number, end: number): void {
+    for (let at = from; puback && at < end; at++) {
+      puback.push(chunk[at] as number)
+      if (puback.length < 3) continue
+      const [high = 0, low = 0, reason = 0] = puback
+      puback = undefined
+      if (reason < UNSPECIFIED || PUBACK_REASONS.has(reason)) return
+      oddPuback(high * 256 + low, reason)
+      chunk[at] = UNSPECIFIED
+    }
+  }
 
   /** Yields the pieces that go on; whole runs of packets stay one. */
   function* through(chunk: Buffer): Iterable<Buffer> {
@@ -84,6 +113,7 @@ function newGuard(bytesMax: number, canPassOver: boolean, cut: (error: Error) =>
       if (left > 0) {
         const end = Math.min(chunk.length, at + left)
         left -= end - at
+        if (puback) mendPuback(chunk, at, end)
         if (passed) {
           passed.head = Buffer.concat([passed.head, chunk.subarray(at, Math.min(end, at + HEAD_MAX - passed.head.length))])
           if (left === 0) yield standIn(passed)
@@ -102,6 +132,7 @@ function newGuard(bytesMax: number, canPassOver: boolean, cut: (error: Error) =>
       }
       left = lengthOf(start)
       const first = start[0] as number
+      if (first >> 4 === PUBACK && left >= 3) puback = []
       if (left > bytesMax) {
         if (!canPassOver || first >> 4 !== PUBLISH) throw tooLarge(`a packet of ${left} bytes`)
         if (startsAt > from) yield chunk.subarray(from, startsAt)

@@ -18,11 +18,27 @@ const PAYLOAD_SHOWN_MAX = 60
 export type Filters = ReadonlyMap<string, Subscribed>
 
 export async function* testBroker(access: MqttAccess, filters: Filters, signal: AbortSignal): AsyncGenerator<TestStep> {
+  const { host, port } = brokerOf(access.url)
+  const where = `${host}:${port}`
+  for await (const it of reachSteps(access, signal)) {
+    yield it
+    if (!it.ok) return
+  }
+  yield* mqttSteps(filters, testAccess(access), where, signal)
+}
+
+/** As a client of its own that leaves nothing behind. */
+export function testAccess({ will: _none, ...access }: MqttAccess): MqttAccess {
+  return { ...access, clientId: `${access.clientId}-test`, isClean: true }
+}
+
+/** Name, port and certificate of the broker; ends with the first that fails. */
+export async function* reachSteps(access: MqttAccess, signal: AbortSignal): AsyncGenerator<TestStep> {
   const broker = brokerOf(access.url)
   const where = `${broker.host}:${broker.port}`
   const steps = [
     () => nameStep(broker),
-    (stop: AbortSignal) => tcpStep(broker, stop),
+    (stop: AbortSignal) => tcpStep(broker, access, stop),
     ...(broker.isEncrypted ? [(stop: AbortSignal) => tlsStep(broker, access, stop)] : []),
   ]
   const names = ['DNS', 'TCP', 'TLS']
@@ -31,8 +47,6 @@ export async function* testBroker(access: MqttAccess, filters: Filters, signal: 
     yield result
     if (!result.ok) return
   }
-  const { will: _none, ...without } = access
-  yield* mqttSteps(filters, { ...without, clientId: `${access.clientId}-test`, isClean: true }, where, signal)
 }
 
 async function* mqttSteps(filters: Filters, access: MqttAccess, where: string, signal: AbortSignal): AsyncGenerator<TestStep> {
@@ -55,10 +69,10 @@ async function* mqttSteps(filters: Filters, access: MqttAccess, where: string, s
   }
 }
 
-type Result = Omit<TestStep, 'step'>
+export type Result = Omit<TestStep, 'step'>
 
 /** A step that fails or takes too long is a line, never an exception. */
-async function runStep(
+export async function runStep(
   step: string,
   where: string,
   signal: AbortSignal,
@@ -85,8 +99,8 @@ async function nameStep({ host }: Broker): Promise<Result> {
   return { ok: true, detail: `${host} is ${found.map(({ address }) => address).join(', ')}` }
 }
 
-async function tcpStep({ host, port }: Broker, signal: AbortSignal): Promise<Result> {
-  const socket = connectTcp({ host, port })
+async function tcpStep({ host, port }: Broker, access: MqttAccess, signal: AbortSignal): Promise<Result> {
+  const socket = connectTcp({ host, port, ...from(access) })
   try {
     await settled(socket, 'connect', signal)
     return { ok: true, detail: `connected to ${socket.remoteAddress}:${socket.remotePort} from ${socket.localAddress}` }
@@ -95,13 +109,17 @@ async function tcpStep({ host, port }: Broker, signal: AbortSignal): Promise<Res
   }
 }
 
+const from = ({ localAddress }: MqttAccess) => (localAddress === undefined ? {} : { localAddress })
+
 /** Connects without insisting, so that a certificate can be shown that is then refused. Nothing is sent over it. */
-async function tlsStep(broker: Broker, { tls }: MqttAccess, signal: AbortSignal): Promise<Result> {
+async function tlsStep(broker: Broker, access: MqttAccess, signal: AbortSignal): Promise<Result> {
   const { host, port } = broker
+  const { tls } = access
   const name = tls?.serverName ?? host
   const socket = connectTls({
     host,
     port,
+    ...from(access),
     ...(isIP(name) === 0 && { servername: name }),
     ...tlsOptions(tls),
     rejectUnauthorized: false,
@@ -127,7 +145,11 @@ function describe({ subject, issuer, subjectaltname, valid_to: validTo, fingerpr
   return `${subject?.CN ?? 'nobody'}${names}, signed by ${issuer?.CN ?? 'nobody'}, valid until ${validTo}, SHA-256 ${fingerprint256}`
 }
 
-async function connectStep(client: MqttClient, { clientId, version, user }: MqttAccess, signal: AbortSignal): Promise<Result> {
+export async function connectStep(
+  client: MqttClient,
+  { clientId, version, user }: MqttAccess,
+  signal: AbortSignal,
+): Promise<Result> {
   const connected = settled(client as unknown as NodeJS.EventEmitter, 'connect', signal)
   client.connect()
   await connected

@@ -39,6 +39,7 @@ const uplinkReport = shapeOf<UplinkReport>()(
     blocked: z.array(z.object({ classes: classNames, code: text, text })),
     parked: count,
     transactions: count,
+    guarantee: maybe(z.literal('at-least-once')),
     wait: maybe(wait),
     lastError: maybe(text),
     remedy: maybe(text),

@@ -1,6 +1,7 @@
 // Issues in German, by their stable codes: `issue.` the title, `issueText.` what is the matter, `issueRemedy.` what to do. The agent says them in
 // English, so English needs none of these.
 export const issuesDe = {
+  'issue.uplink-refused': 'Ein Uplink hat Messwerte endgültig abgelehnt',
   'issue.uplink-at-least-once': 'Ein Uplink liefert mindestens einmal',
   'issue.budget-spent': 'Das Budget eines Wegs ist verbraucht',
   'issue.link-down': 'Ein Uplink hat keinen Weg',
@@ -23,6 +24,7 @@ export const issuesDe = {
   'issueText.source-insecure': 'Quelle {name} ist nicht geschützt: {detail}',
   'issueText.uplink-insecure': 'Uplink {name} ist nicht geschützt: {detail}',
   'issueText.uplink-at-least-once': 'Uplink {name}: Nach einer unterbrochenen Verbindung sind manche Messwerte doppelt.',
+  'issueText.uplink-refused': 'Uplink {name}: {count} Messwerte wurden dort endgültig abgelehnt, zuletzt: {reason}',
   'issueText.uplink-blocked': 'Uplink {name}: {classes} muss warten: {detail}',
   'issueText.uplink-fenced': 'Uplink {name}: Ein anderes Gerät benutzt unsere Kennung.',
   'issueText.uplink-waiting': 'Uplink {name} wartet: {detail}',
@@ -46,6 +48,7 @@ export const issuesDe = {
   'issueRemedy.source-insecure': 'Verschlüsselung und Anmeldung einschalten und „insecure“ entfernen.',
   'issueRemedy.uplink-insecure': 'Verschlüsselung und Anmeldung einschalten und „insecure“ entfernen.',
   'issueRemedy.uplink-at-least-once': '„guarantee: at-least-once“ entfernen, sobald der Cluster Transaktionen kann.',
+  'issueRemedy.uplink-refused': 'Den Uplink prüfen („Test“): Rechte und die größte Nachricht des Brokers.',
   'issueRemedy.uplink-fenced': 'Das Gerät mit derselben Kennung finden; eines der beiden braucht eine andere.',
   'issueRemedy.log-full':
     'Den Uplink wiederherstellen oder log.bytesMax erhöhen; das Älteste der niedrigsten Klasse geht zuerst.',

@@ -123,7 +123,12 @@ export const moreDe: MoreWords = {
   'uplinks.kind': 'Sendet an',
   'uplinks.kind.kafka': 'Apache Kafka',
   'uplinks.kind.box': 'Ein anderes Gerät',
+  'uplinks.kind.mqtt': 'Einen MQTT-Broker vor Ort',
   'uplinks.boxUrl': 'Adresse des anderen Geräts',
+  'uplinks.brokerUrl': 'Adresse des Brokers',
+  'uplinks.retain': 'Der Broker behält den letzten Wert jedes Tags',
+  'uplinks.atLeastOnce':
+    'Mindestens einmal, jedes Tag in seiner Reihenfolge: Was unterwegs war, als eine Verbindung brach, kommt doppelt.',
   'uplinks.brokers': 'Broker',
   'uplinks.brokersHint': 'host:port, je Zeile einer',
   'uplinks.tls': 'Verschlüsselt (TLS)',

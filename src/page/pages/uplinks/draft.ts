@@ -5,8 +5,8 @@ import { isVar, textOf, valueOf } from '../../settings-text/scalar.ts'
 
 export interface UplinkDraft {
   readonly name: string
-  readonly kind: 'kafka' | 'box'
-  /** Of another box. */
+  readonly kind: 'kafka' | 'box' | 'mqtt'
+  /** Of another box, of an MQTT broker. */
   readonly url: string
   /** One `host:port` a line. */
   readonly brokers: string
@@ -20,6 +20,8 @@ export interface UplinkDraft {
   readonly secret: string
   readonly tokenEndpoint: string
   readonly insecure: string
+  /** Of an MQTT broker: it keeps last values. */
+  readonly retain: boolean
   readonly records: 'readings' | 'blocks'
   readonly liveShare: string
   readonly backlog: 'oldest-first' | 'newest-first'
@@ -57,6 +59,7 @@ export const NEW_UPLINK: UplinkDraft = {
   secret: '',
   tokenEndpoint: '',
   insecure: '',
+  retain: true,
   records: 'readings',
   liveShare: '',
   backlog: 'oldest-first',
@@ -83,22 +86,23 @@ export function uplinkDraft(file: string, name: string): UplinkDraft | undefined
 }
 
 function draftOf(it: Tree): UplinkDraft {
-  const [kafka, box] = [tree(it['kafka']), tree(it['box'])]
-  const isBox = it['box'] !== undefined
-  const [tls, sasl, lanes] = [tree((isBox ? box : kafka)['tls']), tree(kafka['sasl']), tree(it['lanes'])]
+  const kind = (['box', 'mqtt'] as const).find((one) => it[one] !== undefined) ?? 'kafka'
+  const own = tree(it[kind])
+  const [tls, sasl, lanes] = [tree(own['tls']), tree(own['sasl']), tree(it['lanes'])]
   return {
     name: textOf(it['name']),
-    kind: isBox ? 'box' : 'kafka',
-    url: textOf(box['url']),
-    brokers: brokersText(kafka['brokers']),
-    tls: isBox || kafka['tls'] !== undefined,
+    kind,
+    url: textOf(own['url']),
+    brokers: brokersText(own['brokers']),
+    tls: kind === 'box' || own['tls'] !== undefined,
     serverName: textOf(tls['serverName']),
     ca: secretName(tls['ca']) || textOf(tls['ca']),
     mechanism: textOf(sasl['mechanism']) as UplinkDraft['mechanism'],
-    user: textOf(sasl['user'] ?? sasl['clientId']),
-    secret: secretName(isBox ? box['password'] : (sasl['password'] ?? sasl['clientSecret'])),
+    user: textOf(kind === 'mqtt' ? own['user'] : (sasl['user'] ?? sasl['clientId'])),
+    secret: secretName(kind === 'kafka' ? (sasl['password'] ?? sasl['clientSecret']) : own['password']),
     tokenEndpoint: textOf(sasl['tokenEndpoint']),
-    insecure: textOf(kafka['insecure']),
+    insecure: textOf(own['insecure']),
+    retain: own['retain'] !== false,
     records: it['records'] === 'blocks' ? 'blocks' : 'readings',
     liveShare: textOf(lanes['liveShare']),
     backlog: lanes['backlog'] === 'newest-first' ? 'newest-first' : 'oldest-first',
@@ -128,6 +132,7 @@ export function withUplink(file: string, was: string | undefined, draft: UplinkD
   const node = nodeOf(document, was) ?? added(document)
   put(document, node, ['name'], draft.name)
   if (draft.kind === 'box') putBox(document, node, draft)
+  else if (draft.kind === 'mqtt') putMqtt(document, node, draft)
   else putKafka(document, node, draft)
   put(document, node, ['records'], draft.records === 'blocks' || node.has('records') ? draft.records : undefined)
   put(document, node, ['lanes', 'liveShare'], draft.liveShare || undefined)
@@ -169,6 +174,19 @@ function putBox(document: Document, node: YAMLMap, { url, secret, serverName, ca
   if (secret !== '' || node.hasIn(['box', 'password'])) set(['password'], secret === '' ? undefined : { secret })
   set(['tls', 'serverName'], serverName || undefined)
   set(['tls', 'ca'], caTree(ca))
+}
+
+function putMqtt(document: Document, node: YAMLMap, draft: UplinkDraft): void {
+  const set = (path: readonly string[], value: unknown) => put(document, node, ['mqtt', ...path], value)
+  const { url, user, secret, serverName, ca, insecure, retain } = draft
+  set(['url'], url)
+  set(['user'], user || undefined)
+  set(['password'], secret === '' ? undefined : { secret })
+  const isEncrypted = url.startsWith('mqtts:')
+  set(['tls', 'serverName'], (isEncrypted && serverName) || undefined)
+  set(['tls', 'ca'], isEncrypted ? caTree(ca) : undefined)
+  if (!retain || node.hasIn(['mqtt', 'retain'])) set(['retain'], retain)
+  set(['insecure'], insecure || undefined)
 }
 
 function putKafka(document: Document, node: YAMLMap, draft: UplinkDraft): void {

@@ -87,11 +87,13 @@ function Fields({ isNew, ...own }: FieldsProps) {
         <SelectField
           label={t('uplinks.kind')}
           value={draft.kind}
-          choices={(['kafka', 'box'] as const).map((value) => ({ value, text: t(`uplinks.kind.${value}`) }))}
+          choices={(['kafka', 'box', 'mqtt'] as const).map((value) => ({ value, text: t(`uplinks.kind.${value}`) }))}
           onInput={(it) => change({ kind: it as UplinkDraft['kind'] })}
         />
       )}
-      {draft.kind === 'box' ? <BoxFields {...own} /> : <KafkaFields {...own} />}
+      {draft.kind === 'box' && <BoxFields {...own} />}
+      {draft.kind === 'mqtt' && <MqttFields {...own} />}
+      {draft.kind === 'kafka' && <KafkaFields {...own} />}
       <LinkFields links={draft.links} onChange={(links) => change({ links })} />
       <WindowFields windows={draft.windows} onChange={(windows) => change({ windows })} />
     </>
@@ -116,6 +118,40 @@ function BoxFields({ draft, change, password, setPassword }: OwnProps) {
       </div>
       <Authority draft={draft} change={change} />
     </>
+  )
+}
+
+/** A broker on site: by its url with TLS or without. */
+function MqttFields({ draft, change, password, setPassword }: OwnProps) {
+  const isPlain = draft.url.startsWith('mqtt:')
+  return (
+    <>
+      <TextField
+        label={t('uplinks.brokerUrl')}
+        type="url"
+        value={draft.url}
+        placeholder="mqtts://10.20.1.60:8883"
+        onInput={(it) => change({ url: it.trim() })}
+      />
+      <div class="fields">
+        <TextField label={t('uplinks.user')} value={draft.user} autocomplete="off" onInput={(user) => change({ user })} />
+        <Secret draft={draft} change={change} password={password} setPassword={setPassword} />
+      </div>
+      {!isPlain && <Authority draft={draft} change={change} />}
+      <CheckField label={t('uplinks.retain')} checked={draft.retain} onInput={(retain) => change({ retain })} />
+      {(isPlain || draft.user === '' || draft.insecure !== '') && <Insecure draft={draft} change={change} />}
+    </>
+  )
+}
+
+function Insecure({ draft, change }: Pick<OwnProps, 'draft' | 'change'>) {
+  return (
+    <TextField
+      label={t('uplinks.insecure')}
+      hint={t('uplinks.insecureHint')}
+      value={draft.insecure}
+      onInput={(insecure) => change({ insecure })}
+    />
   )
 }
 
@@ -156,14 +192,7 @@ function KafkaFields({ draft, change, password, setPassword }: OwnProps) {
       <CheckField label={t('uplinks.tls')} checked={draft.tls} onInput={(tls) => change({ tls })} />
       {draft.tls && <Authority draft={draft} change={change} />}
       <LogIn draft={draft} change={change} password={password} setPassword={setPassword} />
-      {(!draft.tls || draft.mechanism === '' || draft.insecure !== '') && (
-        <TextField
-          label={t('uplinks.insecure')}
-          hint={t('uplinks.insecureHint')}
-          value={draft.insecure}
-          onInput={(insecure) => change({ insecure })}
-        />
-      )}
+      {(!draft.tls || draft.mechanism === '' || draft.insecure !== '') && <Insecure draft={draft} change={change} />}
       <div class="fields">
         <SelectField
           label={t('uplinks.records')}

@@ -97,7 +97,7 @@ function UplinkCard({ view, report, edit }: CardProps) {
 }
 
 function Figures({ report }: { readonly report: UplinkReport }) {
-  const { lagReadings, lagSeconds, readingsPerSecond, lane, etaSeconds, parked, transactions } = report
+  const { lagReadings, lagSeconds, readingsPerSecond, lane, etaSeconds, parked, transactions, guarantee } = report
   const sent = lane.live + lane.backlog
   return (
     <>
@@ -109,6 +109,7 @@ function Figures({ report }: { readonly report: UplinkReport }) {
         <Figure label={t('uplinks.transactions')} value={number(transactions, 0)} />
         {parked > 0 && <Figure label={t('uplinks.parked')} value={number(parked, 0)} unit={t('readingsUnit')} />}
       </dl>
+      {guarantee && <p class="hint">{t('uplinks.atLeastOnce')}</p>}
       {sent > 0 && <Lanes live={lane.live} backlog={lane.backlog} />}
     </>
   )

@@ -1,0 +1,129 @@
+// What of a transaction goes to the broker: a message for each reading, aggregate, gap record and event, in the order of their numbers.
+import { decodeAggregates } from '../../columns/aggregates/index.ts'
+import { decodeBlock, sequenceAt } from '../../columns/index.ts'
+import type { AggregateSlice, EventSlice, GapSlice, LogSeries, RawSlice, Slice } from '../../core/log.ts'
+import type { Stream } from '../../core/stream.ts'
+import { streamKey, streamOf } from '../../core/stream.ts'
+import type { UplinkBatch, UplinkContext } from '../../core/uplink.ts'
+import type { Told } from './last-values.ts'
+import {
+  aggregateTexts,
+  elsewhereText,
+  eventsGoneText,
+  eventText,
+  gapText,
+  readingTexts,
+  seriesText,
+  toldTime,
+} from './payload.ts'
+import type { MqttUplinkSettings } from './settings.ts'
+import { templateOf, topicOf } from './topics.ts'
+
+export interface Message {
+  readonly topic: string
+  readonly payload: Buffer
+  readonly stream: Stream
+  readonly sequence: number
+  /** A reading: what decides whether the broker keeps it as the tag's last value. */
+  readonly told?: Told
+}
+
+type Context = Pick<UplinkContext, 'name' | 'site' | 'clock'>
+type SeriesMap = UplinkBatch['series']
+
+/** Throws DamagedBlock where a block cannot be read. */
+export function messagesOf(
+  { slices, series, elsewhere = [] }: UplinkBatch,
+  transaction: number,
+  settings: MqttUplinkSettings,
+  context: Context,
+): Message[] {
+  const { site } = context
+  const now = context.clock.now()
+  const told = elsewhere.map((range): Message => {
+    const stream = { ...streamOf(range.stream), form: 'gap' as const }
+    const topic = topicOf(templateOf('gap', settings), { ...stream, site, tag: '' })
+    const text = elsewhereText(range, { site, uplink: context.name, transaction }, now)
+    return { topic, payload: Buffer.from(text), stream, sequence: range.from }
+  })
+  const held = slices.flatMap((slice): Message[] => {
+    const { stream } = slice
+    const topicFor = (tag: string) => topicOf(templateOf(slice.form, settings), { ...stream, site, tag })
+    switch (slice.form) {
+      case 'raw':
+        return readings(slice, ofSeries(slice, series, site, topicFor))
+      case 'aggregate':
+        return aggregates(slice, ofSeries(slice, series, site, topicFor))
+      case 'gap':
+        return gaps(slice, topicFor(''), site, now)
+      case 'event':
+        return events(slice, topicFor(''), site, now)
+    }
+  })
+  return [...held, ...told]
+}
+
+type OfSeries = (id: number) => { readonly topic: string; readonly text: ReturnType<typeof seriesText> }
+
+/** Topic and texts of a series, made once for a slice. */
+function ofSeries({ stream }: Slice, series: SeriesMap, site: string, topicFor: (tag: string) => string): OfSeries {
+  const known = new Map<number, ReturnType<OfSeries>>()
+  return (id) => {
+    let it = known.get(id)
+    if (!it) {
+      const own = series.get(id) as LogSeries
+      known.set(id, (it = { topic: topicFor(own.tag), text: seriesText(stream, own, site) }))
+    }
+    return it
+  }
+}
+
+function readings({ stream, block: bytes, from, to, time }: RawSlice, of: OfSeries): Message[] {
+  const block = decodeBlock(bytes)
+  const key = streamKey(stream)
+  const write = readingTexts(block, time)
+  const found: Message[] = []
+  let at = 0
+  for (const [run, id] of block.seriesIds.entries())
+    for (const end = at + (block.runs[run] as number); at < end; at++) {
+      const sequence = sequenceAt(block, at)
+      if (sequence < from || sequence >= to) continue
+      const { topic, text } = of(id)
+      const told = { stream: key, sequence, time: toldTime(block, at, text.series, time) }
+      found.push({ topic, payload: Buffer.from(write(text, at, sequence)), stream, sequence, told })
+    }
+  // A block is by series; a tag may have several.
+  return found.sort((a, b) => a.sequence - b.sequence)
+}
+
+function aggregates({ stream, block: bytes, from, to, time }: AggregateSlice, of: OfSeries): Message[] {
+  const block = decodeAggregates(bytes)
+  const write = aggregateTexts(block, time)
+  const end = Math.min(block.count, to - block.firstSequence)
+  const found: Message[] = []
+  for (let at = Math.max(0, from - block.firstSequence); at < end; at++) {
+    const { topic, text } = of(block.series[at] as number)
+    found.push({ topic, payload: Buffer.from(write(text, at)), stream, sequence: block.firstSequence + at })
+  }
+  return found
+}
+
+function gaps({ stream, rows }: GapSlice, topic: string, site: string, now: number): Message[] {
+  return rows.map((row) => ({ topic, payload: Buffer.from(gapText(row, site, now)), stream, sequence: row.sequence }))
+}
+
+function events({ stream, from, to, rows }: EventSlice, topic: string, site: string, now: number): Message[] {
+  const found: Message[] = []
+  const gone = (first: number, end: number) => {
+    if (first >= end) return
+    found.push({ topic, payload: Buffer.from(eventsGoneText(stream, first, end, site, now)), stream, sequence: first })
+  }
+  let at = from
+  for (const { sequence, text } of rows) {
+    gone(at, sequence)
+    found.push({ topic, payload: Buffer.from(eventText(stream, text, sequence, site, now)), stream, sequence })
+    at = sequence + 1
+  }
+  gone(at, to)
+  return found
+}
