@@ -270,6 +270,9 @@ function writerOptions(dir: string, { device, log, classes, delivery, uplinks, r
     delivery,
     uplinks: uplinks.map((it) => it.name),
     rules: rules.length > 0,
+    raising: rules.flatMap((it) =>
+      it.yields.raise ? [{ rule: it.name, reads: it.reads, beforeMs: it.yields.raise.beforeMs }] : [],
+    ),
   }
 }
 

@@ -86,6 +86,9 @@ export const RULE_EVENTS_BYTES_MAX = 400_000
 export const RULE_TAGS_MAX = 10_000
 /** The rules' state on disk, compressed. */
 export const RULE_STATE_BYTES_MAX = 500_000
+/** Times that rules have raised; how far before and after an event. */
+export const RAISED_MAX = 100
+export const RAISE_MS_MAX = 3_600_000
 /** Text of a rule that is tried. */
 export const RULE_TEXT_CHARS_MAX = 16_384
 /** Events that a test tells. */

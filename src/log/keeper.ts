@@ -16,6 +16,7 @@ import type { Lanes } from './lanes.ts'
 import { createLanes } from './lanes.ts'
 import type { LogState } from './pressure.ts'
 import type { StoredBlock } from './query.ts'
+import { createRaisedReader } from './raised.ts'
 import { createQuery } from './query.ts'
 import { createReducer } from './reducing.ts'
 import type { RuleReader } from './rule-reader.ts'
@@ -58,8 +59,9 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
   const lanes = createLanes(db, stored, classes)
   const ruleReader = createRuleReader(db, stored)
   const segments = createSegmentWriter(db, dir, device, stored, spaceOf(bytesMax).segmentBytesMax)
-  const reducer = createReducer({ db, stored, segments, seenOf: (stream) => seenOf(stream) })
-  const sealing = createSealing({ db, stored, segments, reducer, seenOf: (stream) => seenOf(stream) })
+  const raised = createRaisedReader(db, stored.timeOf)
+  const reducer = createReducer({ db, stored, segments, raised, seenOf: (stream) => seenOf(stream) })
+  const sealing = createSealing({ db, stored, segments, reducer, raised, seenOf: (stream) => seenOf(stream) })
   const scan = createScan(db, stored, { monotonic: () => performance.now() })
   const lost = db.prepare('SELECT stream, sum(count) AS lost FROM ledger GROUP BY stream')
 
