@@ -275,6 +275,9 @@ function writerOptions(dir: string, { device, log, classes, delivery, uplinks, r
     // What holds nothing back is none of the log's uplinks.
     uplinks: uplinks.map((it) => it.name).filter((it) => !feedsOf(uplinks).has(it)),
     rules: rules.length > 0,
+    raising: rules.flatMap((it) =>
+      it.yields.raise ? [{ rule: it.name, reads: it.reads, beforeMs: it.yields.raise.beforeMs }] : [],
+    ),
   }
 }
 

@@ -93,6 +93,9 @@ export const RULE_STATE_BYTES_MAX = 500_000
 /** TCP ports that the settings may open on a port of the box, the lowest of them, and how many. */
 export const OPEN_PORT_MIN = 1_024
 export const OPEN_PORTS_MAX = 8
+/** Times that rules have raised; how far before and after an event. */
+export const RAISED_MAX = 100
+export const RAISE_MS_MAX = 3_600_000
 /** Text of a rule that is tried. */
 export const RULE_TEXT_CHARS_MAX = 16_384
 /** Events that a test tells. */

@@ -23,6 +23,8 @@ export interface Band {
   readonly windowMs: number
   /** Every uplink that must have it has it: it is only kept as history. */
   readonly delivered: boolean
+  /** Lies around an event of a rule: of its class it goes last. */
+  readonly raised?: boolean
   /** Under way to an uplink: may not be touched now. */
   readonly pinned: boolean
   readonly bytes: number

@@ -5,6 +5,7 @@
 // keep to themselves what comes of readings below the mark. So each event is there exactly once.
 import type { ReadingBatch } from './batch.ts'
 import type { LogSeries, RawSlice } from './log.ts'
+import type { Micros } from './reading.ts'
 
 export interface RuleSettings {
   readonly name: string
@@ -35,6 +36,23 @@ export interface RuleYields {
   readonly class: string
   /** each: whenever the expression is true · rise: when it becomes true. */
   readonly on: 'each' | 'rise'
+  /** What lies so far around an event stays raw: whole raw blocks of the classes in which the rule reads. */
+  readonly raise?: { readonly beforeMs: number; readonly afterMs: number } | undefined
+}
+
+/** A rule that raises what lies around its events. */
+export interface Raising {
+  readonly rule: string
+  readonly reads: RuleReads
+  readonly beforeMs: number
+}
+
+/** What an event has raised: what this box took between the two times, both in it. */
+export interface Raised {
+  readonly rule: string
+  readonly device: string
+  readonly from: Micros
+  readonly to: Micros
 }
 
 /** What begins with it is no reading for rules: they could go on for ever. */
@@ -51,6 +69,13 @@ export interface RuleStart {
   readonly state: Uint8Array | undefined
   /** By class: events of what is below are on disk. */
   readonly marks: Readonly<Record<string, RulePositions>>
+}
+
+/** What is durable with events. */
+export interface RuleMark {
+  /** Events of readings below are in the log. */
+  readonly positions: RulePositions
+  readonly raised: readonly Raised[]
 }
 
 export interface RuleTaken {
@@ -70,7 +95,7 @@ export interface RuleLog {
   /** Resolves when something was committed since the last `read`, or the signal aborts. */
   more(signal: AbortSignal): Promise<void>
   /** Events of one class and the mark that goes with them: durable before it resolves, both or neither. */
-  append(batch: ReadingBatch, className: string, mark: RulePositions): Promise<void>
+  append(batch: ReadingBatch, className: string, mark: RuleMark): Promise<void>
   /** False: there is no room for it now. All events of readings below `positions` must be durable. */
   save(positions: RulePositions, state: Uint8Array): Promise<boolean>
   /** Numbers on disk that are at or above these. */

@@ -1,5 +1,5 @@
 // Which blocks one commit writes.
-import type { RulePositions } from '../core/rule.ts'
+import type { RuleMark } from '../core/rule.ts'
 import type { BlockRow } from './catalogue.ts'
 import type { StreamRow } from './streams.ts'
 
@@ -17,7 +17,7 @@ export interface Ready {
   readonly receivedTo: number
   readonly data: Uint8Array
   /** Goes into its transaction: it holds the events of rules up to there. */
-  readonly mark: RulePositions | undefined
+  readonly mark: RuleMark | undefined
 }
 
 export function readyBlock(

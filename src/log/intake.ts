@@ -1,7 +1,7 @@
 // What comes in: batches are taken apart by class, into the columns of each class's next block.
 import type { ReadingBatch, Refused } from '../core/batch.ts'
 import { BLOCK_BYTES_MAX } from '../core/bounds.ts'
-import type { RulePositions } from '../core/rule.ts'
+import type { RuleMark } from '../core/rule.ts'
 import type { ClassSettings } from '../core/settings.ts'
 import type { Gather, SeriesMap } from './gather.ts'
 import { beginBatch, gatherOne, gatherRun, hasRoom, newGather, runEnd, wordsOf } from './gather.ts'
@@ -21,7 +21,7 @@ export interface Waiting {
   /** Monotonic ms. */
   dueAt: number
   /** Of rules' events in the gather. */
-  mark: RulePositions | undefined
+  mark: RuleMark | undefined
 }
 
 export interface Intake {

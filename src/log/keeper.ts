@@ -16,6 +16,7 @@ import type { Lanes } from './lanes.ts'
 import { createLanes } from './lanes.ts'
 import type { LogState } from './pressure.ts'
 import type { StoredBlock } from './query.ts'
+import { createRaisedReader } from './raised.ts'
 import { createQuery } from './query.ts'
 import { createReducer } from './reducing.ts'
 import type { FollowReader } from './follow-reader.ts'
@@ -62,9 +63,10 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
   const ruleReader = createRuleReader(db, stored)
   const followReader = createFollowReader(db, stored)
   const segments = createSegmentWriter(db, dir, device, stored, spaceOf(bytesMax).segmentBytesMax)
-  const reducer = createReducer({ db, stored, segments, seenOf: (stream) => seenOf(stream) })
+  const raised = createRaisedReader(db, stored.timeOf)
+  const reducer = createReducer({ db, stored, segments, raised, seenOf: (stream) => seenOf(stream) })
   const { numberedTo } = followReader
-  const sealing = createSealing({ db, stored, segments, reducer, numberedTo, seenOf: (stream) => seenOf(stream) })
+  const sealing = createSealing({ db, stored, segments, reducer, raised, numberedTo, seenOf: (stream) => seenOf(stream) })
   const scan = createScan(db, stored, { monotonic: () => performance.now() })
   const lost = db.prepare('SELECT stream, sum(count) AS lost FROM ledger GROUP BY stream')
 

@@ -16,6 +16,7 @@ import type { Change, ReduceChange } from './change.ts'
 import { damageOf, dropOf } from './change.ts'
 import type { Journal } from './journal.ts'
 import type { LogState } from './pressure.ts'
+import type { RaisedBlock, RaisedReader } from './raised.ts'
 import type { SegmentWriter } from './segment-writer.ts'
 import type { Stored, StoredStream } from './stored.ts'
 
@@ -46,6 +47,7 @@ export interface ReducingParts {
   readonly db: Journal
   readonly stored: Stored
   readonly segments: SegmentWriter
+  readonly raised: RaisedReader
   /** What any uplink has or may have, and what may be under way now. */
   readonly seenOf: (stream: string) => { readonly seen: Intervals; readonly underWay: Intervals }
 }
@@ -61,6 +63,7 @@ const AGE_OF_STREAM = 2 ** 42
 interface Job {
   readonly segment: number
   readonly stream: number
+  readonly isRaised: boolean
   readonly step: PlanStep
 }
 
@@ -79,7 +82,7 @@ interface BandRow {
   readonly received_to: number
 }
 
-export function createReducer({ db, stored, segments, seenOf }: ReducingParts): Reducer {
+export function createReducer({ db, stored, segments, raised, seenOf }: ReducingParts): Reducer {
   const sql = {
     bands: db.prepare(
       'SELECT segment, stream, min(first) AS first, max(first + count) AS "end", sum(count) AS rows, sum(pending) AS pending, sum(readings) AS readings, sum(bytes) AS bytes, max(series) AS series, max(window_ms) AS window_ms, min(received_from) AS received_from, max(received_to) AS received_to FROM block WHERE segment IS NOT NULL GROUP BY segment, stream',
@@ -87,6 +90,7 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
     rows: db.prepare(
       `SELECT ${BLOCK_COLUMNS} FROM block WHERE segment = ? AND stream = ? AND first >= ? ORDER BY first LIMIT ${DROP_ROWS_MAX}`,
     ),
+    times: db.prepare('SELECT time_from, time_to, period FROM block WHERE segment = ? AND stream = ?'),
   }
   const kindOf = (id: number) => stored.describe(id)?.kind as ValueKind
   const encode = createAggregateEncoder(LEVEL)
@@ -98,6 +102,11 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
       const stream = byId.get(row.stream)
       return stream ? [{ row, stream }] : []
     })
+  }
+
+  function isRaised(segment: number, stream: StoredStream): boolean {
+    const of = raised.of(stream)
+    return of !== undefined && (sql.times.all(segment, stream.id) as RaisedBlock[]).some(of)
   }
 
   /** Aggregates are older than what is still raw of the same epoch: they come before it. */
@@ -113,6 +122,7 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
     id: number,
     underWay: Intervals,
     all: readonly StoredStream[],
+    raisedSegments: ReadonlySet<number>,
   ): Band {
     return {
       id,
@@ -120,6 +130,7 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
       form: stream.form === 'aggregate' ? 'aggregate' : 'raw',
       windowMs: row.window_ms,
       delivered: row.pending === 0,
+      ...(raisedSegments.has(row.segment) && { raised: true }),
       pinned: row.pending > 0 && overlaps(underWay, row.first, row.end),
       bytes: row.bytes,
       readings: row.readings,
@@ -135,10 +146,12 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
     const found = bandRows()
     const all = stored.streams()
     const underWay = new Map<string, Intervals>()
+    // A file goes as a whole: what is given up of one that stays gives no room.
+    const raisedSegments = new Set(found.filter((it) => isRaised(it.row.segment, it.stream)).map((it) => it.row.segment))
     const bands = found.map((it, id) => {
       const known = underWay.get(it.stream.key) ?? seenOf(it.stream.key).underWay
       underWay.set(it.stream.key, known)
-      return bandOf(it, id, known, all)
+      return bandOf(it, id, known, all, raisedSegments)
     })
     return { bands, rows: found.map((it) => it.row) }
   }
@@ -147,7 +160,14 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
     const { bands, rows } = allBands()
     const step = plan({ bands, classes: state.classes, bytesToFree: state.bytesToFree }).steps[0]
     const row = step && rows[step.band]
-    return row && step ? { segment: row.segment, stream: row.stream, step } : undefined
+    if (!row || !step) return undefined
+    return { segment: row.segment, stream: row.stream, isRaised: bands[step.band]?.raised ?? false, step }
+  }
+
+  /** An event came while it was under way. */
+  function isRaisedNow({ segment, stream: id }: Job): boolean {
+    const stream = stored.streams().find((it) => it.id === id)
+    return stream !== undefined && isRaised(segment, stream)
   }
 
   /** The next part of a job; undefined when it is done. */
@@ -292,6 +312,7 @@ export function createReducer({ db, stored, segments, seenOf }: ReducingParts): 
       return write(place, columns, [{ received_from: receivedFrom, received_to: receivedTo }], reason, at, bytesMax)
     },
     next(state) {
+      if (job && !job.isRaised && isRaisedNow(job)) job = undefined
       if (!job && state.bytesToFree > 0) job = choose(state)
       if (!job) return undefined
       const part = partOf(job, state.now)

@@ -3,13 +3,15 @@
 //   rules:positions    the numbers that the saved state is of
 //   rules:state        the saved state
 //   rules:mark:CLASS   events of that class of readings below these numbers are in the log
+//   rules:raised       what lies around events (raised.ts)
 //
 // What must hold: a mark and the block with its events are one transaction. Between the numbers of the saved state and the furthest mark nothing is
 // renumbered (rule-reader.ts): what is read again there is told apart by its numbers. A rebuilt journal has none of it: rules begin as new ones do.
 import type { ReadingBatch } from '../core/batch.ts'
-import type { RulePositions, RuleStart } from '../core/rule.ts'
+import type { Raised, Raising, RuleMark, RulePositions, RuleStart } from '../core/rule.ts'
 import type { Journal } from './journal.ts'
 import { writeMeta } from './journal.ts'
+import { joinRaised, RAISED, RAISING } from './raised.ts'
 import type { Streams } from './streams.ts'
 
 const POSITIONS = 'rules:positions'
@@ -24,15 +26,24 @@ export interface Rules {
   /** Inside a transaction. */
   save(positions: RulePositions, state: Uint8Array): void
   /** Inside the transaction of its events. */
-  mark(className: string, positions: RulePositions): void
+  mark(className: string, mark: RuleMark): void
 }
 
-/** `areWanted`: there are rules in the settings; else what earlier ones left is forgotten. */
-export function openRules(db: Journal, areWanted: boolean): Rules {
-  if (!areWanted) db.prepare("DELETE FROM meta WHERE key LIKE 'rules:%'").run()
+export interface RuleOptions {
+  /** Rules read the log: what is delivered stays until they have. */
+  readonly rules?: boolean
+  /** Those of them that raise what lies around their events. */
+  readonly raising?: readonly Raising[]
+}
+
+/** Without rules in the settings, what earlier ones left is forgotten. */
+export function openRules(db: Journal, { rules = false, raising = [] }: RuleOptions): Rules {
+  if (!rules) db.prepare("DELETE FROM meta WHERE key LIKE 'rules:%'").run()
   const state = db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck()
+  if (rules) writeMeta(db, RAISING, JSON.stringify(raising))
   const read = ruleReader(db)
   let positions = read()?.positions ?? {}
+  let raised = JSON.parse(state.get(RAISED) ?? '[]') as readonly Raised[]
   return {
     saved() {
       const rows = read()
@@ -45,7 +56,12 @@ export function openRules(db: Journal, areWanted: boolean): Rules {
       writeMeta(db, STATE, Buffer.from(bytes).toString('base64'))
       positions = next
     },
-    mark: (className, next) => writeMeta(db, MARK + className, JSON.stringify(next)),
+    mark(className, mark) {
+      writeMeta(db, MARK + className, JSON.stringify(mark.positions))
+      if (mark.raised.length === 0) return
+      raised = joinRaised(raised, mark.raised)
+      writeMeta(db, RAISED, JSON.stringify(raised))
+    },
   }
 }
 
@@ -65,7 +81,7 @@ export function ruleReader(db: Journal): () => Omit<RuleStart, 'state'> | undefi
 
 export interface RuleWriter {
   /** What rules say, of one class, and the mark that goes into its transaction: all of it fits in one block. */
-  append(id: number, batch: ReadingBatch, className: string, mark: RulePositions): void
+  append(id: number, batch: ReadingBatch, className: string, mark: RuleMark): void
   /** Rules that are new begin with what comes from now on. */
   begin(): RuleStart
   /** False: there is no room now. */
@@ -78,7 +94,7 @@ export interface RuleWriterParts {
   readonly pressure: { journalRoom(): number; canWrite(): boolean }
   /** First is most valuable. */
   readonly classes: readonly { readonly name: string }[]
-  readonly intake: { of(place: number): { mark: RulePositions | undefined } }
+  readonly intake: { of(place: number): { mark: RuleMark | undefined } }
   /** What a class has waiting becomes a block. */
   makeRoomIn(place: number): void
   append(id: number, batch: ReadingBatch): void

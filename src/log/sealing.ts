@@ -17,6 +17,7 @@ import type { Change, RefusedInside } from './change.ts'
 import { damageOf } from './change.ts'
 import type { Journal } from './journal.ts'
 import type { LogState } from './pressure.ts'
+import type { RaisedReader } from './raised.ts'
 import type { Reducer } from './reducing.ts'
 import type { SegmentWriter } from './segment-writer.ts'
 import type { Stored, StoredStream } from './stored.ts'
@@ -31,6 +32,8 @@ export interface FreshRow {
   readonly period: number
   readonly received_from: number
   readonly received_to: number
+  readonly time_from: number
+  readonly time_to: number
 }
 
 /** Blocks of one stream that follow one another, and the refused numbers between them. */
@@ -40,6 +43,8 @@ export interface Run {
   readonly unseen: boolean
   /** It may be renumbered. */
   readonly isFree: boolean
+  /** Whatever step is in force. */
+  readonly staysRaw: boolean
   readonly from: number
   readonly to: number
   readonly refused: RefusedInside
@@ -50,6 +55,7 @@ export interface SealingParts {
   readonly stored: Stored
   readonly segments: SegmentWriter
   readonly reducer: Reducer
+  readonly raised: RaisedReader
   /** What somebody may have seen of a stream, and numbers that no run may cross. */
   readonly seenOf: (stream: string) => { readonly seen: Intervals; readonly cuts: readonly number[] }
   /** Below it a stream keeps its numbers. */
@@ -74,13 +80,13 @@ const RUN_READINGS_MIN = SEALED_READINGS_MAX / 2
 /** zstd's: 9 takes a tenth more time than 3 and 1 % less space; beyond, time grows fast (test/bench/columns.ts). */
 const LEVEL = 9
 
-export function createSealing({ db, stored, segments, reducer, seenOf, numberedTo }: SealingParts): Sealing {
+export function createSealing({ db, stored, segments, reducer, raised, seenOf, numberedTo }: SealingParts): Sealing {
   const sql = {
     sums: db.prepare(
       'SELECT stream, sum(bytes) AS bytes, sum(count) AS readings, min(received_from) AS oldest FROM block WHERE segment IS NULL GROUP BY stream',
     ),
     fresh: db.prepare(
-      'SELECT id, first, count, pending, bytes, period, received_from, received_to FROM block WHERE segment IS NULL AND stream = ? ORDER BY first',
+      'SELECT id, first, count, pending, bytes, period, received_from, received_to, time_from, time_to FROM block WHERE segment IS NULL AND stream = ? ORDER BY first',
     ),
     lines: db.prepare(
       'SELECT id, first, "end", count, action, reason, time_from, time_to, at, sequence FROM ledger WHERE stream = ? AND first >= ? AND first < ? ORDER BY first',
@@ -113,14 +119,23 @@ export function createSealing({ db, stored, segments, reducer, seenOf, numberedT
       })
   }
 
+  /** What an event has raised stays raw. What one may still raise waits; where it cannot, it stays raw too. */
+  function dueOf(stream: StoredStream, step: InForce, now: number, before: number, mustGo: boolean): Due {
+    const isRaised = raised.of(stream) ?? (() => false)
+    const waitsUs = step.keep === 'raw' ? 0 : raised.waitsUs(stream)
+    const youngFrom = waitsUs > 0 ? now - waitsUs : Infinity
+    if (!mustGo) return { receivedBefore: Math.min(before, youngFrom), staysRaw: isRaised }
+    return { receivedBefore: before, staysRaw: (it) => isRaised(it) || it.received_to >= youngFrom }
+  }
+
   /** The oldest run of a stream that may be sealed now. */
-  function runOf(stream: StoredStream, state: LogState, forced: boolean, receivedBefore: number): Run | undefined {
+  function runOf(stream: StoredStream, state: LogState, forced: boolean, { receivedBefore, staysRaw }: Due): Run | undefined {
     const rows = sql.fresh.all(stream.id) as FreshRow[]
     const { seen, cuts } = seenOf(stream.key)
     const numbered = numberedTo(stream.key)
     const isSeen = (it: FreshRow) => overlaps(seen, it.first, it.first + it.count)
     const isReady = (it: FreshRow) => {
-      if (it.received_to >= receivedBefore && !isSeen(it)) return false
+      if (it.received_to >= receivedBefore && !isSeen(it) && !staysRaw(it)) return false
       // What is on its way will be gone in a moment, unless it takes long or is kept.
       return !isSeen(it) || it.pending === 0 || forced || state.now - it.received_from >= SEAL_AGE_US
     }
@@ -139,7 +154,7 @@ export function createSealing({ db, stored, segments, reducer, seenOf, numberedT
       const end = last.first + last.count
       if (readings + row.count > RUN_READINGS_MAX || bytes + row.bytes > Math.min(RUN_BYTES_MAX, state.segmentBytesMax)) break
       if (row.period !== first.period || isSeen(row) === unseen || !isReady(row) || cuts.includes(row.first)) break
-      if (isNumbered(row) !== isNumbered(first)) break
+      if (isNumbered(row) !== isNumbered(first) || staysRaw(row) !== staysRaw(first)) break
       const lines = end === row.first ? [] : isFree ? refusedBetween(stream, end, row.first, cuts) : undefined
       if (!lines) break
       inside.push(...lines)
@@ -148,7 +163,16 @@ export function createSealing({ db, stored, segments, reducer, seenOf, numberedT
       bytes += row.bytes
     }
     const last = taken.at(-1) as FreshRow
-    return { stream, rows: taken, unseen, isFree, from: first.first, to: last.first + last.count, refused: joined(inside) }
+    return {
+      stream,
+      rows: taken,
+      unseen,
+      isFree,
+      staysRaw: staysRaw(first),
+      from: first.first,
+      to: last.first + last.count,
+      refused: joined(inside),
+    }
   }
 
   /** The lines that name all numbers of a hole, when nobody has been told of them; else undefined. */
@@ -228,18 +252,27 @@ export function createSealing({ db, stored, segments, reducer, seenOf, numberedT
         const windowUs = typeof step.keep === 'string' ? 0 : step.keep.windowMs * 1000
         // A window is reduced once it is over and one more has passed for what comes late.
         const before = windowUs > 0 && !all ? Math.floor(state.now / windowUs) * windowUs - windowUs : Infinity
-        const run = runOf(stream, state, forced || all, forced ? Infinity : before)
+        const due = dueOf(stream, step, state.now, forced ? Infinity : before, forced || all)
+        const run = runOf(stream, state, forced || all, due)
         if (!run || run.rows.reduce((sum, it) => sum + it.bytes, 0) > state.segmentRoom) continue
         goOn.add(stream.id)
-        if (run.unseen && step.keep === 'nothing')
+        if (run.unseen && step.keep === 'nothing' && !run.staysRaw)
           return { kind: 'reduce', ...common(run), action: 'dropped', reason: step.reason, into: undefined, blocks: [] }
-        const change = withBlocks(run, (blocks) => sealOrReduce(run, blocks, step, state.now))
+        const change = withBlocks(run, (blocks) => sealOrReduce(run, blocks, run.staysRaw ? RAW : step, state.now))
         if (change) return change
       }
       return undefined
     },
   }
 }
+
+interface Due {
+  readonly receivedBefore: number
+  /** Whatever step is in force. */
+  readonly staysRaw: (row: FreshRow) => boolean
+}
+
+const RAW: InForce = { keep: 'raw', reason: '' }
 
 interface Line {
   readonly id: number
@@ -257,7 +290,7 @@ interface Line {
 /** What is to be done with what comes in of a stream's class. */
 function stepOf(state: LogState, stream: StoredStream): InForce {
   const place = state.classes.findIndex((it) => it.name === stream.class)
-  return state.inForce[place] ?? { keep: 'raw', reason: '' }
+  return state.inForce[place] ?? RAW
 }
 
 function common(run: Run) {

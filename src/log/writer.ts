@@ -44,14 +44,14 @@ import { createPressure } from './pressure.ts'
 import { loadMarks } from './recover-marks.ts'
 import { tidySegments } from './recover.ts'
 import { segmentPath, unlinkSegment } from './segment.ts'
-import { openRules, type RuleWriter, ruleWriter } from './rules.ts'
+import { openRules, type RuleOptions, type RuleWriter, ruleWriter } from './rules.ts'
 import { loadSeries } from './series.ts'
 import { makeBallast, spaceOf } from './space.ts'
 import { loadStreams } from './streams.ts'
 import { createUnnamed } from './unnamed.ts'
 import type { WriterWorld } from './writer-world.ts'
 
-export interface WriterOptions {
+export interface WriterOptions extends RuleOptions {
   /** DIR/log. */
   readonly dir: string
   readonly device: string
@@ -63,8 +63,6 @@ export interface WriterOptions {
   readonly classes: readonly ClassSettings[]
   readonly delivery: Readonly<Record<string, DeliveryRule>>
   readonly uplinks: readonly string[]
-  /** Rules read the log: what is delivered stays until they have. */
-  readonly rules?: boolean
 }
 
 export interface Writer {
@@ -123,7 +121,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   // For a repair while no agent runs.
   writeMeta(db, 'options', JSON.stringify(options))
   const books = { db, streams, accounts, catalogue, ledger }
-  const rules = openRules(db, options.rules === true)
+  const rules = openRules(db, options)
   const keepDelivered = options.keepDeliveredMs > 0 || options.rules === true
   const positions = loadPositions({ ...options, ...books, events, keepDelivered })
   const changes = createChanges({ ...books, positions })

@@ -2,7 +2,8 @@
 //
 //   1  history: what is delivered and only kept, of the lowest class first, oldest first
 //   2  bands of classes that are no longer in the settings
-//   3  class by class from the lowest, down to its floor: all of its bands one step down the ladder, oldest first, before any goes the next; in the end nothing
+//   3  class by class from the lowest, down to its floor: all of its bands one step down the ladder, oldest first, before any goes the next; in the end nothing.
+//      What lies around rules' events (raised) goes the same way, when nothing else of the class is left
 //   4  only when nothing else is left, floors: again from the lowest class; at the very last the highest class loses its oldest
 //
 // A band under way to an uplink is passed over. A class that waits when it is full gives up nothing that is not delivered.
@@ -127,16 +128,18 @@ function dropAll(choosing: Choosing, bands: readonly Band[], reason: string): vo
 
 /** One class down its steps, until there is enough or its next band would take it below `floorBytes`: the oldest is due, so nothing younger goes in its place. */
 function walkDown(choosing: Choosing, giving: Giving, floorBytes: number): void {
-  for (const keep of giving.steps)
-    for (const held of giving.held) {
-      if (isEnough(choosing)) return
-      const bytes = bytesReduced(held, keep, giving.aggregateBytes)
-      if (bytes === undefined) continue
-      const freed = held.bytes - bytes
-      if (giving.bytes - freed < floorBytes) return
-      giving.bytes -= freed
-      reduce(choosing, held, keep, bytes)
-    }
+  const [plain, raised] = [false, true].map((it) => giving.held.filter(({ band }) => (band.raised ?? false) === it))
+  for (const group of [plain ?? [], raised ?? []])
+    for (const keep of giving.steps)
+      for (const held of group) {
+        if (isEnough(choosing)) return
+        const bytes = bytesReduced(held, keep, giving.aggregateBytes)
+        if (bytes === undefined) continue
+        const freed = held.bytes - bytes
+        if (giving.bytes - freed < floorBytes) return
+        giving.bytes -= freed
+        reduce(choosing, held, keep, bytes)
+      }
 }
 
 /** What the band takes one step down; undefined where that step is none for it. */

@@ -1,6 +1,6 @@
 // An event of a rule: a reading of the rule's own tag, whose text says in JSON what was seen.
 import { RULE_EVENT_BYTES_MAX } from '../core/bounds.ts'
-import type { RuleSettings } from '../core/rule.ts'
+import type { Raised, RuleSettings } from '../core/rule.ts'
 import type { Names } from './expression.ts'
 import type { WindowView } from './view.ts'
 
@@ -10,6 +10,7 @@ export interface RuleEvent {
   /** A tumbling window's end; else the time of the last reading in it. */
   readonly time: number
   readonly text: string
+  readonly raised?: Raised
 }
 
 /** Of a tag and a text value: so that an event stays one record of readable size. */
@@ -31,7 +32,22 @@ export function eventOf({ name, window, yields }: RuleSettings, names: Names, de
   const text = JSON.stringify(said)
   // Control characters take six bytes each.
   const fits = Buffer.byteLength(text) <= RULE_EVENT_BYTES_MAX
-  return { rule: name, class: yields.class, time, text: fits ? text : JSON.stringify({ ...said, value: null }) }
+  return {
+    rule: name,
+    class: yields.class,
+    time,
+    text: fits ? text : JSON.stringify({ ...said, value: null }),
+    ...(yields.raise && { raised: raisedBy(name, yields.raise, time, device) }),
+  }
+}
+
+function raisedBy(
+  rule: string,
+  { beforeMs, afterMs }: NonNullable<RuleSettings['yields']['raise']>,
+  time: number,
+  device: string,
+): Raised {
+  return { rule, device, from: time - beforeMs * 1000, to: time + afterMs * 1000 }
 }
 
 function windowOf(view: WindowView) {

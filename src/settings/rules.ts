@@ -1,6 +1,6 @@
 // Rules in the settings (core/rule.ts). The expression's language is handed in.
 import { z } from 'zod'
-import { RULES_MAX } from '../core/bounds.ts'
+import { RAISE_MS_MAX, RULES_MAX } from '../core/bounds.ts'
 import type { RuleSettings, RuleWindow } from '../core/rule.ts'
 import type { Found } from './found.ts'
 import { listOf, mapOf } from './found.ts'
@@ -39,12 +39,14 @@ export function ruleSchema({ name, duration }: RuleSchemaParts) {
         context.addIssue({ code: 'custom', message: `must have one of the keys ${KINDS.join(', ')}`, input: {} })
       return { kind, lengthMs: it[kind] ?? 0, graceMs: it.grace }
     })
+  const around = duration(0, RAISE_MS_MAX, 'at most 1h').prefault('5m')
+  const raise = z.strictObject({ before: around, after: around }).transform((it) => ({ beforeMs: it.before, afterMs: it.after }))
   return z.strictObject({
     name,
     reads,
     window: window.optional(),
     when: z.string().min(1),
-    yields: z.strictObject({ class: name, on: z.enum(['each', 'rise']).default('each') }),
+    yields: z.strictObject({ class: name, on: z.enum(['each', 'rise']).default('each'), raise: raise.optional() }),
   })
 }
 

@@ -1,7 +1,7 @@
 // Main's side of the rules' thread: what it asks of the log is handed on, and it is started again should it have died.
 import { Worker } from 'node:worker_threads'
 import type { ReadingBatch } from '../core/batch.ts'
-import type { RuleLog, RulePositions, RuleSettings, RulesReport } from '../core/rule.ts'
+import type { RuleLog, RuleMark, RulePositions, RuleSettings, RulesReport } from '../core/rule.ts'
 import type { Logger } from '../core/source.ts'
 import { YOUNG_GENERATION_MB } from '../machine/memory.ts'
 import type { Caller } from './port.ts'
@@ -54,7 +54,7 @@ export function rulesHost(data: RulesWorkerData, log: RuleLog, logger: Logger): 
         return log.read(positions, readingsMax)
       },
       more: () => log.more(stop.signal),
-      append: (batch: ReadingBatch, className: string, mark: RulePositions) => log.append(batch, className, mark),
+      append: (batch: ReadingBatch, className: string, mark: RuleMark) => log.append(batch, className, mark),
       save: log.save,
     })
     running = { worker, calls, stop }

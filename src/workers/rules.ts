@@ -13,7 +13,7 @@ import { BatchBuilder, newOrigin, transferables } from '../core/batch.ts'
 import { RULE_EVENTS_BYTES_MAX, RULE_STATE_BYTES_MAX } from '../core/bounds.ts'
 import type { LogSeries, RawSlice } from '../core/log.ts'
 import { timeShiftOf } from '../core/query.ts'
-import type { RulePositions, RuleSettings, RulesReport, RuleStart, RuleTaken } from '../core/rule.ts'
+import type { RuleMark, RulePositions, RuleSettings, RulesReport, RuleStart, RuleTaken } from '../core/rule.ts'
 import { ruleTag } from '../core/rule.ts'
 import { streamKey } from '../core/stream.ts'
 import type { RuleEngine, SavedRules } from '../rules/engine.ts'
@@ -46,13 +46,14 @@ let trouble: string | null = null
 let isStopping = false
 let saveDueAt = clock.monotonic() + SAVE_MS_MIN
 
-async function say(events: readonly RuleEvent[], mark: RulePositions): Promise<void> {
+async function say(events: readonly RuleEvent[], positions: RulePositions): Promise<void> {
   for (const [name, said] of Map.groupBy(events, (it) => it.class)) {
     for (const it of said) {
       const series = builder.series({ tag: ruleTag(it.rule), class: name, kind: 'string' })
       builder.addString(series, it.time, it.text)
     }
     const batch = builder.take(clock.now())
+    const mark: RuleMark = { positions, raised: said.flatMap((it) => it.raised ?? []) }
     await main.call('append', [batch, name, mark], transferables(batch))
   }
 }

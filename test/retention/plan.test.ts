@@ -53,6 +53,34 @@ describe('in order', () => {
     ])
   })
 
+  test('what is raised goes the same way, when nothing else of its class is left, and before a higher class', () => {
+    const some = [
+      bandOf(1, 'process', { raised: true }),
+      bandOf(2, 'process'),
+      bandOf(3, 'debug', { raised: true }),
+      bandOf(4, 'debug'),
+      bandOf(5, 'alarm'),
+      bandOf(6, 'process', { raised: true, delivered: true }),
+    ]
+    const of = (bytesToFree: number) => shown(plan({ bands: some, classes, bytesToFree }))
+    expect(of(1e12)).toEqual([
+      [6, 0, 'history'],
+      [4, 0, 'full'],
+      [3, 0, 'full'],
+      [2, 0, 'full'],
+      [1, 0, 'full'],
+      [5, 0, 'full'],
+    ])
+    // 540 kB each: the third of process comes to its first step once the other has none left.
+    expect(of(540_000 * 4 + 1)).toEqual([
+      [6, 0, 'history'],
+      [4, 0, 'full'],
+      [3, 0, 'full'],
+      [2, 0, 'full'],
+      [1, 10_000, 'full'],
+    ])
+  })
+
   test('all bands of a class go one step down before any goes the next', () => {
     const process = [bandOf(1, 'process'), bandOf(2, 'process'), bandOf(3, 'process')]
     const of = (bytesToFree: number) => shown(plan({ bands: process, classes, bytesToFree }))

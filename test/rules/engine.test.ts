@@ -76,3 +76,17 @@ test('one reading far ahead of all others, as of a clock that was wrong: windows
   expect(taken.indexOf(true)).toBe(99)
   expect(taken.slice(99)).toEqual([true, true, true])
 })
+
+test('an event of a rule that raises says from when to when, about its own time; one of another rule does not', () => {
+  const raise = { beforeMs: 60_000, afterMs: 2_000 }
+  const window = { kind: 'tumbling', lengthMs: 10_000, graceMs: 0 } as const
+  const engine = engineOf(
+    rule({ yields: { class: 'alarm', on: 'rise', raise } }),
+    rule({ name: 'ten', window, when: 'true', yields: { class: 'alarm', on: 'each', raise } }),
+    rule({ name: 'other' }),
+  )
+  const events = [0, 12].flatMap((n) => take(engine, sliceOf('box-1', n, 90)))
+  const ten = Math.floor(T0 / 10_000_000) * 10_000_000 + 10_000_000
+  const around = (name: string, time: number) => ({ rule: name, device: 'box-1', from: time - 60_000_000, to: time + 2_000_000 })
+  expect(events.map((it) => it.raised)).toEqual([around('hot', T0), undefined, around('ten', ten)])
+})

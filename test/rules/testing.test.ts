@@ -1,6 +1,7 @@
 // A rule tried on a real log, in the real threads: it says what the engine says that runs, and whatever is given it ends.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
+import type { RuleSettings } from '../../src/core/rule.ts'
 import type { RuleTestRequest, RuleTestStep } from '../../src/core/rule-test.ts'
 import type { OpenLog } from '../../src/workers/open-log.ts'
 import { openLog } from '../../src/workers/open-log.ts'
@@ -57,8 +58,19 @@ afterAll(async () => {
   remove()
 })
 
-const hostOf = (more: { msMax?: number; silentMsMax?: number } = {}) =>
-  ruleTestHost({ rules: () => RULES, page: (request) => log.query(request), ...more })
+const hostOf = ({ rules = RULES, ...more }: { rules?: readonly RuleSettings[]; msMax?: number; silentMsMax?: number } = {}) =>
+  ruleTestHost({ rules: () => rules, page: (request) => log.query(request), ...more })
+
+/** A rule as the settings would have it. */
+const given = (more: Partial<RuleSettings>): RuleSettings => ({
+  name: 'given',
+  reads: { tags: ['plant/*'] },
+  when: 'value > 95.0',
+  yields: { class: 'alarm', on: 'each' },
+  ...more,
+})
+const triedGiven = (more: Partial<RuleSettings>, request: Partial<RuleTestRequest> = {}) =>
+  tried({ name: 'given', ...request }, hostOf({ rules: [given(more)] }))
 
 async function tried(request: Partial<RuleTestRequest>, host = hostOf()) {
   const steps: RuleTestStep[] = []
@@ -82,24 +94,23 @@ describe('what it finds', () => {
   })
 
   test('a rule of some classes reads those', async () => {
-    const text = JSON.stringify({ ...GIVEN, reads: { classes: ['debug'] } })
-    const { last } = await tried({ text })
+    const { last } = await triedGiven({ reads: { classes: ['debug'] } })
     expect(last.readings).toBe(all.filter((it) => it.tag > 2).length)
   })
 
   test('late readings, and expressions without a result, are counted', async () => {
-    const text = JSON.stringify({ ...GIVEN, window: { tumbling: '1s' }, when: 'window.count / 0.0 > 1.0 && tag > "plant/3"' })
-    expect((await tried({ text })).last.late).toBeGreaterThan(0)
-    const { last } = await tried({ text: JSON.stringify({ ...GIVEN, when: 'value.contains("x")' }) })
-    expect(last).toMatchObject({ errors: READINGS, events: 0, lastError: expect.stringContaining('contains') })
+    const window = { kind: 'tumbling', lengthMs: 10, graceMs: 0 } as const
+    const { last } = await triedGiven({ window, when: 'tag.size() > 0 && value.contains("x")' })
+    expect(last.late).toBeGreaterThan(0)
+    expect(last.errors).toBeGreaterThan(READINGS / 2)
+    expect(last).toMatchObject({ events: 0, lastError: expect.stringContaining('contains') })
   })
 
   test('part of the time: windows have seen what came before it, and nothing of that is told', async () => {
     const from = begin + 6_000_000
-    const text =
-      '- { name: given, reads: { tags: "plant/*" }, window: { sliding: 2s }, when: "abs(window.robustZ) > 1.3", yields: { class: alarm } }'
-    const whole = await tried({ text })
-    const part = await tried({ text, from })
+    const rule = { window: { kind: 'sliding', lengthMs: 2_000, graceMs: 0 }, when: 'abs(window.robustZ) > 1.3' } as const
+    const whole = await triedGiven(rule)
+    const part = await triedGiven(rule, { from })
     const timeOf = (it: string) => Number(it.split(' ')[0])
     expect(part.texts.length).toBeGreaterThan(20)
     // A late reading behind its beginning stands for a window before it.
@@ -108,9 +119,9 @@ describe('what it finds', () => {
   })
 
   test('what was true before the time is no rise in it', async () => {
-    const text = JSON.stringify({ ...GIVEN, when: 'value >= 0.0', yields: { class: 'alarm', on: 'rise' } })
-    expect((await tried({ text })).last.events).toBe(5)
-    expect((await tried({ text, from: begin + 1_000_000 })).last.events).toBe(0)
+    const rule = { when: 'value >= 0.0', yields: { class: 'alarm', on: 'rise' } } as const
+    expect((await triedGiven(rule)).last.events).toBe(5)
+    expect((await triedGiven(rule, { from: begin + 1_000_000 })).last.events).toBe(0)
   })
 
   test('so many events are told, all are counted', async () => {
@@ -130,12 +141,10 @@ describe('what it finds', () => {
       kept: expect.any(Number),
     })
     expect(Math.abs((before.last.kept ?? 0) - begin)).toBeLessThan(1_000_000)
-    const own = JSON.stringify({ ...GIVEN, reads: { tags: ['rules/*'] } })
-    expect((await tried({ text: own })).last).toMatchObject({ readings: 0, kept: null })
+    expect((await triedGiven({ reads: { tags: ['rules/*'] } })).last).toMatchObject({ readings: 0, kept: null })
   })
 })
 
-const GIVEN = { name: 'given', reads: { tags: ['plant/*'] }, when: 'value > 95.0', yields: { class: 'alarm' } }
 /** Twenty million rounds for each reading. */
 const ENDLESS = `[${'1,'.repeat(50)}1].all(a, [${'1,'.repeat(50)}1].all(b, [${'1,'.repeat(50)}1].all(c, [${'1,'.repeat(50)}1].all(d, a + b + c + d > 0))))`
 
@@ -143,14 +152,18 @@ describe('what cannot be', () => {
   test.each([
     ['a name that no rule has', { name: 'hihg' }, /there is no rule of this name/],
     ['a time that is none', { name: 'high', from: end, to: end }, /before the end/],
-    ['a text that is no rule', { text: JSON.stringify({ ...GIVEN, when: 'valu > 1.0' }) }, /rule:1:\d+ when: .* at character 1/],
+    [
+      'a text that is no rule',
+      { text: JSON.stringify({ ...given({ when: 'valu > 1.0' }) }) },
+      /rule:1:\d+ when: .* at character 1/,
+    ],
   ])('%s is said', async (_, request, said) => {
     await expect(tried(request)).rejects.toMatchObject({ name: 'BadInput', message: expect.stringMatching(said) })
   })
 
   test('an expression that does not end is cut off; then others are tried', { timeout: 60_000 }, async () => {
-    const host = hostOf({ silentMsMax: 5_000 })
-    const endless = tried({ text: JSON.stringify({ ...GIVEN, when: ENDLESS }) }, host)
+    const host = hostOf({ rules: [...RULES, given({ when: ENDLESS })], silentMsMax: 5_000 })
+    const endless = tried({ name: 'given' }, host)
     await expect(endless).rejects.toMatchObject({ code: 'rule-test-failed', message: expect.stringContaining('very long') })
     expect((await tried({ name: 'high' }, host)).last.isWhole).toBe(true)
   })

@@ -32,6 +32,14 @@ test.each([
   })
 })
 
+test('what it raises, five minutes on a side where nothing stands', () => {
+  const yields = (raise: string) => read(YAML.replace('{ class: alarm }', `{ class: alarm, raise: ${raise} }`)).yields
+  expect(yields('{ before: 1m }')).toEqual({ class: 'alarm', on: 'each', raise: { beforeMs: 60_000, afterMs: 300_000 } })
+  expect(yields('{}')).toMatchObject({ raise: { beforeMs: 300_000, afterMs: 300_000 } })
+  expect(() => yields('{ after: 2h }')).toThrow(/^rule:5:41 yields\.raise\.after: must be at most 1h/)
+  expect(() => yields('{ around: 1m }')).toThrow(/yields\.raise\.around: .*before, after/)
+})
+
 test.each([
   ['an unknown name', YAML.replace('window.mean', 'valu'), /^rule:4:7 when: rule "hot": .*valu.* at character 1/],
   ['a window that is not there', YAML.replace(/window: .*\n/, ''), /^rule:3:7 when: .*window/],
