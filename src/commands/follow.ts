@@ -53,6 +53,9 @@ export const follow: Command = {
         await sink.write(`${toJson(row)}\n`)
         keeper?.passed(row.position)
       }
+    } catch (error) {
+      // Told to end while it wrote.
+      if (!signal.aborted) throw error
     } finally {
       keeper?.save()
       await sink.end()

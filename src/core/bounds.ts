@@ -51,7 +51,7 @@ export const LIVE_TAGS_MAX = 20_000
 export const LIVE_EVERY_MS_MIN = 100
 /** Local consumers that follow the log at a time. */
 export const FOLLOWERS_MAX = 8
-/** Streams in a follower's position, and its text: it goes in a header of HTTP. */
+/** Text of a follower's position: it goes in a header of HTTP, of which the panel takes 16 kB in all. */
 export const FOLLOW_POSITION_CHARS_MAX = 12_000
 /** Lines of the ledger in one answer. */
 export const LEDGER_LINES_MAX = 100_000

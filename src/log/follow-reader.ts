@@ -98,7 +98,7 @@ export function createFollowReader(db: Journal, stored: Stored): FollowReader {
       const found = some.find((it) => it.received_to + stored.timeOf(it.period).shiftUs >= time)
       if (found && found.first < to) return { at: found.first, skipBelow: found.first + found.count }
       const last = some.at(-1)
-      if (found || !last || some.length < BLOCKS_A_LOOK) return { at: to, skipBelow: 0 }
+      if (found || !last || some.length < BLOCKS_A_LOOK) return { at: to, skipBelow: row.next }
       at = last.first + last.count
     }
   }

@@ -161,6 +161,20 @@ test.each([
   life.log.close()
 })
 
+test('what is just being put in another order is read when that is over', async () => {
+  const life = createLife()
+  for (let n = 0; n < 3; n++) life.append('process', 20)
+  const { keeper, writer } = life.log
+  const change = keeper.work(writer.state(), true)
+  if (change?.kind !== 'seal') throw new Error('there is something to seal')
+  expect(keeper.follow.read({ numbers: {} })).toMatchObject({ steps: [], isCaughtUp: false })
+  const done = writer.apply(change)
+  keeper.applied(done)
+  expect(done).toBe(true)
+  checkWhole(await pull(life.follow, { from: 'beginning' }), life)
+  life.log.close()
+})
+
 test('what goes before it is read is told: what was given up, refused, or delivered and not kept', async () => {
   const life = createLife({ keepDeliveredMs: 0 })
   life.append('process', 20, 3)

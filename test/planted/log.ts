@@ -19,6 +19,14 @@ export const LOG_FAULTS: readonly Fault[] = [
     caughtBy: ['test/log/follow.test.ts > a log that'],
   },
   {
+    id: 'changed-while-followed',
+    file: 'src/log/follow-reader.ts',
+    find: '    return isShut ? Math.max(at, Math.min(next, blocked?.from ?? 0)) : next\n',
+    replace: '    return isShut ? next : next\n',
+    why: 'a follower reads what is being renumbered',
+    caughtBy: ['test/log/follow.test.ts > what is just'],
+  },
+  {
     id: 'hole-skipped',
     file: 'src/log/follow-holes.ts',
     find: '      if (line.first > at) holes.push(delivered(at, line.first))\n',
