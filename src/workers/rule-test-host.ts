@@ -59,7 +59,7 @@ async function* tested(data: RuleTestData, page: RuleTestParts['page'], silentMs
   const gone = (why: string) => calls.fail(new Unreachable('rule-test-failed', `the test ended: ${why}`))
   worker.on('error', (error) => gone((error as Error).message))
   worker.on('exit', (code) => gone(`its thread ended with code ${code}`))
-  const watching = watch(calls, silentMsMax, () => gone('the expression takes very long'))
+  const watching = watch(worker, calls, silentMsMax, () => gone('the expression takes very long'))
   try {
     yield* streams.stream<RuleTestStep>(calls, 'test', [], signal)
   } finally {
@@ -69,14 +69,13 @@ async function* tested(data: RuleTestData, page: RuleTestParts['page'], silentMs
 }
 
 /** Whether the thread still comes to its messages. */
-function watch(calls: Caller, silentMsMax: number, silent: () => void): NodeJS.Timeout {
+function watch(worker: Worker, calls: Caller, silentMsMax: number, silent: () => void): NodeJS.Timeout {
   /** Until it has begun it cannot hang. */
-  let answeredAt = Infinity
+  let heardAt = Infinity
+  // Whatever it says: it may hang before it is asked for the first time.
+  worker.on('message', () => (heardAt = performance.now()))
   return setInterval(() => {
-    if (performance.now() - answeredAt > silentMsMax) silent()
-    calls.call('isThere', []).then(
-      () => (answeredAt = performance.now()),
-      () => {},
-    )
+    if (performance.now() - heardAt > silentMsMax) silent()
+    calls.call('isThere', []).catch(() => {})
   }, silentMsMax / 10)
 }
