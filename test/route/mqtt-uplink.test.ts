@@ -39,7 +39,7 @@ afterAll(async () => {
 
 /** A broker that hands on before it acknowledges, and whose sessions outlive it. */
 async function siteBroker(): Promise<Mosquitto> {
-  const kept = ['persistence true', 'persistence_location DIR/', 'autosave_on_changes true', 'autosave_interval 1']
+  const kept = ['persistence true', 'persistence_location DIR/', 'autosave_interval 1']
   const broker = await startMosquitto({
     lines: ['allow_anonymous true', 'max_queued_messages 1000000', 'max_inflight_messages 0', ...kept],
   })
