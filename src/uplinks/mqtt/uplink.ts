@@ -72,7 +72,8 @@ export async function openUplink(settings: MqttUplinkSettings, context: UplinkCo
     await learn(fitting, signal)
     await publish(fitting, reasons, signal)
     suspicion.clear()
-    return refused(judgement.of(reasons, session), context)
+    const inTurn = new Map(messages.map((it) => [it, reasons.get(it) ?? 0]))
+    return refused(judgement.of(inTurn, session), context)
   }
 
   return {
