@@ -33,8 +33,8 @@ const BLOCKS_A_READ = 32
 export function createRuleReader(db: Journal, stored: Stored): RuleReader {
   const saved = ruleReader(db)
   const refused = db
-    .prepare<[number, number, number], number>(
-      `SELECT coalesce(sum(min("end", ?3) - max(first, ?2)), 0) FROM ledger WHERE stream = ?1 AND first < ?3 AND "end" > ?2 AND action IN ('refused', 'overflowed')`,
+    .prepare<[{ stream: number; from: number; to: number }], number>(
+      `SELECT coalesce(sum(min("end", :to) - max(first, :from)), 0) FROM ledger WHERE stream = :stream AND first < :to AND "end" > :from AND action IN ('refused', 'overflowed')`,
     )
     .pluck()
   let read: RulePositions = {}
@@ -63,7 +63,7 @@ export function createRuleReader(db: Journal, stored: Stored): RuleReader {
   }
 
   /** Numbers without a reading that were one: others were refused before the log. */
-  const holeOf = (row: StoredStream, from: number, to: number) => to - from - (refused.get(row.id, from, to) ?? 0)
+  const holeOf = (row: StoredStream, from: number, to: number) => to - from - (refused.get({ stream: row.id, from, to }) ?? 0)
 
   function take(row: StoredStream, block: ReturnType<Stored['overlapping']>[number], from: number, out: Reading): boolean {
     const to = block.first + block.count

@@ -55,27 +55,32 @@ async function* tested(data: RuleTestData, page: RuleTestParts['page'], silentMs
   })
   const calls = caller(worker)
   const streams = streamCalls()
-  serve(worker, { item: streams.item, page })
   const gone = (why: string) => calls.fail(new Unreachable('rule-test-failed', `the test ended: ${why}`))
   worker.on('error', (error) => gone((error as Error).message))
   worker.on('exit', (code) => gone(`its thread ended with code ${code}`))
-  const watching = watch(worker, calls, silentMsMax, () => gone('the expression takes very long'))
+  const watching = watch(calls, silentMsMax, () => gone('the expression takes very long'))
+  serve(worker, {
+    item: streams.item,
+    page(wanted: PageRequest) {
+      watching.heard()
+      return page(wanted)
+    },
+  })
   try {
     yield* streams.stream<RuleTestStep>(calls, 'test', [], signal)
   } finally {
-    clearInterval(watching)
+    watching.end()
     await worker.terminate()
   }
 }
 
-/** Whether the thread still comes to its messages. */
-function watch(worker: Worker, calls: Caller, silentMsMax: number, silent: () => void): NodeJS.Timeout {
-  /** Until it has begun it cannot hang. */
+/** Whether the thread still comes to its messages. Before it has asked for anything it is still being started. */
+function watch(calls: Caller, silentMsMax: number, silent: () => void) {
   let heardAt = Infinity
-  // Whatever it says: it may hang before it is asked for the first time.
-  worker.on('message', () => (heardAt = performance.now()))
-  return setInterval(() => {
+  const heard = () => void (heardAt = performance.now())
+  const timer = setInterval(() => {
     if (performance.now() - heardAt > silentMsMax) silent()
-    calls.call('isThere', []).catch(() => {})
+    calls.call('isThere', []).then(heard, () => {})
   }, silentMsMax / 10)
+  return { heard, end: () => clearInterval(timer) }
 }
