@@ -239,6 +239,7 @@ test('a topic that the broker denies: one tag is refused and named, a class of w
     NEVER,
   )
   expect(refused).toEqual([{ stream: streamKey(process), sequence: 2, code: 'publish-denied' }])
+  await until('the others are heard', () => hears.heard.length === 2)
   expect(hears.heard.map((it) => it.topic)).toEqual(['holdfast/hf-acl/process/allowed', 'holdfast/hf-acl/process/allowed'])
   // Alone in its turn, and yet the class is known to get in.
   expect(await uplink.send(withSlices(tags(process, 3, ['denied'])), positionOf(2, process, 4), NEVER)).toHaveLength(1)
