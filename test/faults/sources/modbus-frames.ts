@@ -87,7 +87,8 @@ const MUTATORS: Readonly<Record<string, Mutator>> = {
   length: (frames, asked, dice) => {
     const data = dataOf({ ...asked, from: 40_000 })
     const pdu = Buffer.concat([Buffer.from([asked.code, data.length]), data])
-    if (frames === 'rtu') return sealed(Buffer.concat([Buffer.from([asked.unit]), pdu, noise(dice, 20), Buffer.of(0)])).subarray(0, -1)
+    if (frames === 'rtu')
+      return sealed(Buffer.concat([Buffer.from([asked.unit]), pdu, noise(dice, 20), Buffer.of(0)])).subarray(0, -1)
     return wrapped(asked, pdu, dice.oneOf([...EDGES, 256, 0x7fff, 0xffff].filter((it) => it !== pdu.length + 1)))
   },
   protocol: (frames, asked, dice) => {
