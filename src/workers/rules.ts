@@ -46,6 +46,15 @@ let trouble: string | null = null
 let isStopping = false
 let saveDueAt = clock.monotonic() + SAVE_MS_MIN
 
+/** By class: what was said of. After a start the positions are behind it for a while, and a mark never goes back. */
+let marks: Record<string, RulePositions> = {}
+
+function furthest(className: string, positions: RulePositions): RulePositions {
+  const before = marks[className] ?? {}
+  const later = Object.entries(positions).map(([stream, next]) => [stream, Math.max(next, before[stream] ?? 0)] as const)
+  return (marks[className] = { ...before, ...Object.fromEntries(later) })
+}
+
 async function say(events: readonly RuleEvent[], positions: RulePositions): Promise<void> {
   for (const [name, said] of Map.groupBy(events, (it) => it.class)) {
     for (const it of said) {
@@ -53,7 +62,7 @@ async function say(events: readonly RuleEvent[], positions: RulePositions): Prom
       builder.addString(series, it.time, it.text)
     }
     const batch = builder.take(clock.now())
-    const mark: RuleMark = { positions, raised: said.flatMap((it) => it.raised ?? []) }
+    const mark: RuleMark = { positions: furthest(name, positions), raised: said.flatMap((it) => it.raised ?? []) }
     await main.call('append', [batch, name, mark], transferables(batch))
   }
 }
@@ -108,6 +117,7 @@ async function save(rules: RuleEngine, positions: RulePositions, now: number): P
 
 async function run(): Promise<void> {
   const start = await main.call<RuleStart>('begin', [])
+  marks = { ...start.marks }
   const rules = createEngine({
     rules: data.rules,
     saved: unpacked(start.state),
