@@ -10,6 +10,7 @@ const ROOT = join(import.meta.dirname, '../..')
 const FILES = [
   'src/pipeline/report.ts',
   'src/pipeline/rule-issues.ts',
+  'src/pipeline/open-issues.ts',
   'src/agent-settings.ts',
   'src/settings/read.ts',
   'src/workers/boxes-host.ts',
