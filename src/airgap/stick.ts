@@ -108,10 +108,10 @@ interface Stick {
   readonly damaged: readonly string[]
 }
 
-/** Reads every file of this box. Parts of an export that was cut off are taken away. */
+/** Reads every file of this box. Parts of an export that was cut off are taken away, and of receipts: their import writes them again. */
 function scan(dir: string, { device, key }: ExportKey, progress: (share: number | null, text: string) => void): Stick {
   const names = readdirSync(dir)
-  for (const name of names) if (name.endsWith(PART) && isFileName(name.slice(0, -PART.length))) rmSync(join(dir, name))
+  for (const name of names) if (isPart(name)) rmSync(join(dir, name), { force: true })
   const files = names.filter(isFileName)
   const have: string[] = []
   const damaged: string[] = []
@@ -129,6 +129,11 @@ function scan(dir: string, { device, key }: ExportKey, progress: (share: number 
     }
   }
   return { have, damaged, nextNumber: Math.max(0, ...files.map(numberOf)) + 1 }
+}
+
+function isPart(name: string): boolean {
+  const whole = name.slice(0, -PART.length)
+  return name.endsWith(PART) && (isFileName(whole) || isReceiptName(whole))
 }
 
 function withFile<T>(file: string, use: (bytes: Bytes) => T): T {

@@ -113,7 +113,10 @@ export async function createTopics(
   }
 }
 
-/** Makes topics and waits for their leaders. The library's own waiting gives up on a broker that has not heard of a new topic yet. */
+/**
+ * Makes topics and waits until their leaders answer for them: a broker knows who leads before that one has opened the partition, and is answered
+ * NOT_LEADER_OR_FOLLOWER meanwhile. The library's own waiting gives up on a broker that has not heard of a new topic yet.
+ */
 export async function createLed(admin: kafkajs.Admin, topics: kafkajs.ITopicConfig[]): Promise<void> {
   await admin.createTopics({ waitForLeaders: false, topics })
   const names = topics.map((it) => it.topic)
@@ -121,7 +124,10 @@ export async function createLed(admin: kafkajs.Admin, topics: kafkajs.ITopicConf
   for (const end = performance.now() + LED_MS_MAX; ; await sleep(LED_LOOK_MS)) {
     try {
       const found = await admin.fetchTopicMetadata({ topics: names })
-      if (found.topics.every((it) => it.partitions.length > 0 && it.partitions.every((one) => one.leader >= 0))) return
+      if (found.topics.every((it) => it.partitions.length > 0 && it.partitions.every((one) => one.leader >= 0))) {
+        for (const topic of names) await admin.fetchTopicOffsets(topic)
+        return
+      }
     } catch (error) {
       if (performance.now() > end) throw error
     }
