@@ -5,13 +5,14 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDice } from '../faults/dice.ts'
+import { commitSeed } from '../prove/commit-seed.ts'
 import { cli } from '../run/holdfast.ts'
 import { isOnce } from './once.ts'
 import type { Box, Yard } from './yard.ts'
 import { openYard } from './yard.ts'
 
 const KILLS = Number(process.env['HOLDFAST_AIRGAP_KILLS'] ?? 5)
-const SEED = Number(process.env['HOLDFAST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const SEED = Number(process.env['HOLDFAST_SEED'] ?? commitSeed())
 const ROUND_READINGS = 10_000
 /** Small files, so that a kill falls into any of them. */
 const SMALL = ['--file-bytes', '30kB']
