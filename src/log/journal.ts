@@ -20,10 +20,10 @@
 //   meta      format version, epoch, boot id, clean-stop mark; what rules have (rules.ts)
 //   guard     how many rows each table has, and the sum of their CRCs (recover-guard.ts); every table but `block`, `event` and `accepted` has a column `crc` for it
 //
-// What must hold: all that one group commit changes (blocks, sequences, ledger, accounts, positions) is one transaction with one fsync.
-// WAL with synchronous=FULL: an acknowledged commit survives a power cut on storage that honours flush. better-sqlite3 drops to NORMAL at
-// the first write after each open, so the writer sets FULL and asserts it after its first write.
-import { mkdirSync, statSync } from 'node:fs'
+// What must hold: all that one group commit changes (blocks, sequences, ledger, accounts, positions) is one transaction with one flush, and an
+// acknowledged commit survives a power cut on storage that honours flush. Whoever opens the journal has synchronous=FULL: better-sqlite3 drops to
+// NORMAL at the first write after each open, so it is set, and asserted after that write. The log's writer then flushes by itself (`ownFlush`).
+import { closeSync, fdatasyncSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { BadInput } from '../core/errors.ts'
@@ -94,6 +94,23 @@ export function openJournal(dir: string, bytesMax: number, layout: Layout = PRES
   writeMeta(db, 'opened', String(Date.now()))
   if (db.pragma('synchronous', { simple: true }) !== 2) throw new Error('synchronous=FULL did not hold after the first write')
   return db
+}
+
+export interface OwnFlush {
+  /** All that was committed is on the medium. A failure is final. */
+  flush(): void
+  close(): void
+}
+
+/**
+ * From now on a commit is durable only after `flush`. What SQLite does at each commit with FULL is, as the library was built, an fsync: that writes
+ * the file's times too, on ext4 a transaction of the file system's own journal, which is more than the commit itself. fdatasync of the write-ahead
+ * log, whose space is used over and over, writes the commit alone. With NORMAL SQLite still flushes whatever the order of log and file depends on.
+ */
+export function ownFlush(db: Journal): OwnFlush {
+  db.pragma('synchronous = NORMAL')
+  const wal = openSync(`${db.name}-wal`, 'r+')
+  return { flush: () => fdatasyncSync(wal), close: () => closeSync(wal) }
 }
 
 /** Throws BadInput for a journal of another version. */

@@ -34,7 +34,7 @@ import { createOthers } from './others.ts'
 import { loadCatalogue } from './catalogue.ts'
 import type { Ready } from './choose.ts'
 import { choose, freshRow, readyBlock } from './choose.ts'
-import { giveBackPages, openJournal, presentEpoch, writeMeta } from './journal.ts'
+import { giveBackPages, openJournal, ownFlush, presentEpoch, writeMeta } from './journal.ts'
 import { loadLedger } from './ledger.ts'
 import { loadPeriods } from './periods.ts'
 import { loadPositions } from './positions.ts'
@@ -155,6 +155,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   let lastCommitMs = 0
   let commits = 0
   const commitMs: number[] = []
+  const wal = ownFlush(db)
   const begin = db.prepare('BEGIN IMMEDIATE')
   const end = db.prepare('COMMIT')
 
@@ -283,13 +284,14 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     world.failed(error)
   }
 
-  /** One transaction with its fsync. A failure is final: the process must end. */
+  /** One transaction with its flush. A failure is final: the process must end. */
   function attempt(what: () => void): boolean {
     try {
       begin.run()
       what()
       catalogue.settle()
       end.run()
+      wal.flush()
     } catch (error) {
       fail(error)
       return false
@@ -466,8 +468,10 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       if (!dead) {
         db.pragma('wal_checkpoint(TRUNCATE)')
         writeMeta(db, 'clean-stop', '1')
+        wal.flush()
       }
       dead = true
+      wal.close()
       db.close()
     },
   }
@@ -484,6 +488,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       throw new Unreachable('log-full', 'readings wait for room, and need other numbers first')
     const epoch = world.randomEpoch()
     writeMeta(db, 'epoch', epoch)
+    wal.flush()
     streams.beginEpoch(epoch)
     if (beyond.length === 0) return
     change(() => {

@@ -50,6 +50,16 @@ export const DISK_FAULTS: readonly Fault[] = [
   if (db.pragma('synchronous', { simple: true }) !== 2) throw new Error('synchronous=FULL did not hold after the first write')
 `,
     replace: "  db.pragma('synchronous = NORMAL')\n",
+    why: 'what an open changes is not flushed',
+    caughtBy: ['test/log/append.test.ts > synchronous is FULL'],
+  },
+  {
+    id: 'commit-unflushed',
+    file: 'src/log/writer.ts',
+    find: `      end.run()
+      wal.flush()
+`,
+    replace: '      end.run()\n',
     why: 'acknowledged commits are not flushed',
     caughtBy: ['S2 x 25'],
   },
