@@ -61,7 +61,7 @@ export const DISK_FAULTS: readonly Fault[] = [
 `,
     replace: '      end.run()\n',
     why: 'acknowledged commits are not flushed',
-    caughtBy: ['S2 x 25'],
+    caughtBy: ['S3 x 25', 'S2 x 150'],
   },
   {
     id: 'wal-unbounded',
