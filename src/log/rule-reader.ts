@@ -42,6 +42,12 @@ export function createRuleReader(db: Journal, stored: Stored): RuleReader {
   let read: RulePositions = {}
   let blocked: StreamRange | undefined
 
+  /** What a stream that is new to them had before is not theirs. */
+  function beginsAt(row: StoredStream, positions: RulePositions): number {
+    const known = positions[row.key] ?? stored.overlapping(row.id, 0, row.next, 1)[0]?.first ?? row.next
+    return Math.min(known, row.next)
+  }
+
   /** How far it comes, at the end of a block or of a hole. */
   function readStream(row: StoredStream, from: number, out: Reading): number {
     const isShut = blocked?.stream === row.key && blocked.from < row.next && from < blocked.to
@@ -96,9 +102,7 @@ export function createRuleReader(db: Journal, stored: Stored): RuleReader {
       const next: Record<string, number> = {}
       db.transaction(() => {
         for (const row of stored.streams().filter((it) => it.form === 'raw')) {
-          // What a stream that is new to them had before is not theirs.
-          const known = positions[row.key] ?? stored.overlapping(row.id, 0, row.next, 1)[0]?.first ?? row.next
-          const at = Math.min(known, row.next)
+          const at = beginsAt(row, positions)
           const end = at < row.next ? readStream(row, at, out) : at
           next[row.key] = end
         }
@@ -108,7 +112,7 @@ export function createRuleReader(db: Journal, stored: Stored): RuleReader {
     },
     behind(positions) {
       const raw = stored.streams().filter((it) => it.form === 'raw')
-      return raw.reduce((sum, it) => sum + Math.max(0, it.next - (positions[it.key] ?? 0)), 0)
+      return raw.reduce((sum, it) => sum + it.next - beginsAt(it, positions), 0)
     },
     kept(stream) {
       const start = saved()
