@@ -3,11 +3,11 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
-import { FOLLOWERS_MAX } from '../../src/core/bounds.ts'
+import { FOLLOW_POSITION_CHARS_MAX, FOLLOWERS_MAX } from '../../src/core/bounds.ts'
 import type { FollowRow } from '../../src/core/follow.ts'
 import type { StreamRange } from '../../src/core/stream.ts'
 import fc from '../prove/fast-check.ts'
-import { positionOf } from '../../src/log/follow-position.ts'
+import { followName, positionOf, positionsAlong, positionText } from '../../src/log/follow-position.ts'
 import { aggregatesOf, followerOf, positionAfter, pull, readingsOf } from './following.ts'
 import type { OpenedLog, TestOptions } from './helpers.ts'
 import { classNamed, NEXT, openTestLog, T0, tempDir } from './helpers.ts'
@@ -364,6 +364,18 @@ test('a position of another log, from the future, or that was changed on its way
   expect(await wrong(position.slice(0, -1))).toMatch(/no position/)
   expect(await wrong('yesterday')).toMatch(/neither a position/)
   life.log.close()
+})
+
+test('a position of 2,000 streams goes both ways, each row with its own', () => {
+  const names = Array.from({ length: 2_000 }, (_, n) => followName(`box-${n}:epoch:process:raw`))
+  // As many as a reading a millisecond makes in a month.
+  const numbers = Object.fromEntries(names.map((it, n) => [it, 2_500_000_000 - n]))
+  const text = positionText(numbers)
+  expect(text.length).toBeLessThanOrEqual(FOLLOW_POSITION_CHARS_MAX)
+  expect(positionOf(text)).toEqual(numbers)
+  const [first = ''] = names
+  const along = positionsAlong(numbers, first)
+  for (const next of [0, 7, 2_500_000_001]) expect(positionOf(along(next))).toEqual({ ...numbers, [first]: next })
 })
 
 test('an older copy of the log was put back: a position that is ahead of it is refused', async () => {

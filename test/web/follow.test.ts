@@ -12,6 +12,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { FOLLOWERS_MAX } from '../../src/core/bounds.ts'
 import type { FollowedReading, FollowRow } from '../../src/core/follow.ts'
 import { connectAgent } from '../../src/local-api/client.ts'
+import { followName, positionOf, positionText } from '../../src/log/follow-position.ts'
 import type { Agent, Site } from '../route/agent.ts'
 import { holdfast, siteIn, startAgent } from '../route/agent.ts'
 import { until } from '../route/until.ts'
@@ -343,6 +344,16 @@ test('a token that is removed ends its stream; a position that is none is refuse
   timeout: 240_000,
 }, async () => {
   expect(await removed).toBeGreaterThan(0)
+  // Of as many streams as a box may have, it is taken in a header, and in a question.
+  const rows: FollowRow[] = []
+  const last = await take(await follow(url, token, 'from=now'), rows, () => true)
+  const others = Array.from({ length: 2_000 }, (_, n) => [followName(`gone-${n}`), 1_000_000 + n])
+  const long = positionText({ ...positionOf(last), ...Object.fromEntries(others) })
+  expect(long.length).toBeGreaterThan(25_000)
+  for (const it of [await follow(url, token, 'from=beginning', long), await follow(url, token, `from=${long}`)]) {
+    expect(it.status).toBe(200)
+    it.cut()
+  }
   const wrong = await follow(url, token, 'from=p1-abc-AAAAAAAAz')
   expect(wrong.status).toBe(400)
   expect(JSON.parse(await wrong.body())).toMatchObject({
