@@ -5,11 +5,11 @@
 //                                        └► parts: schemas, agent, plant, verify, unpack (loaded here, each only when it is called)
 //
 // Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 no agent. SIGINT, SIGTERM and SIGHUP end what runs; a second one at once.
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import type { Output, Parts, UnpackRequest, VerifiedUplink } from './commands/command.ts'
 import { dispatch } from './commands/dispatch.ts'
+import { outputOn } from './commands/output.ts'
 import { localName } from './core/device-name.ts'
 import { connectBox } from './local-api/box.ts'
 import { connectAgent } from './local-api/client.ts'
@@ -18,10 +18,6 @@ import type { VerifiedCluster } from './uplinks/kafka/verify/index.ts'
 
 // Run from its source, each thread strips types by one shared piece of WebAssembly, and V8 may crash where it exchanges that one's wrappers: it never does.
 setFlagsFromString('--wasm-wrapper-tiering-budget=2000000000')
-
-const WIDTH_DEFAULT = 80
-const WIDTH_MIN = 40
-const WIDTH_MAX = 100
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 const out = outputOn(process.stdout)
@@ -112,24 +108,6 @@ function kafkaOf({ settings, classes, site }: VerifiedUplink): VerifiedCluster {
     [...new Set(classes.map((it) => template.replaceAll('{class}', it).replaceAll('{site}', place)))],
   ])
   return { brokers, tls, sasl, topics: Object.fromEntries(filled) as VerifiedCluster['topics'] }
-}
-
-function outputOn(stream: NodeJS.WriteStream): Output {
-  // Whoever reads has gone (`| head`): nothing is left to say.
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0)
-    throw error
-  })
-  return {
-    isTerminal: stream.isTTY === true,
-    get width() {
-      // A serial line or a bare pty says 0.
-      return Math.max(WIDTH_MIN, Math.min(stream.columns || WIDTH_DEFAULT, WIDTH_MAX))
-    },
-    async write(text) {
-      if (!stream.write(text)) await once(stream, 'drain')
-    },
-  }
 }
 
 async function standardInput(charsMax: number): Promise<string> {

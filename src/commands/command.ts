@@ -52,7 +52,7 @@ export interface CommandContext {
   readonly parts: Parts
 }
 
-/** A stream for text. `write` resolves once there is room for more. */
+/** A stream for text. `write` resolves once it is written out. */
 export interface Output {
   write(text: string): Promise<void>
   readonly isTerminal: boolean

@@ -51,8 +51,8 @@ export const LIVE_TAGS_MAX = 20_000
 export const LIVE_EVERY_MS_MIN = 100
 /** Local consumers that follow the log at a time. */
 export const FOLLOWERS_MAX = 8
-/** Text of a follower's position: it goes in a header of HTTP, of which the panel takes 16 kB in all. */
-export const FOLLOW_POSITION_CHARS_MAX = 12_000
+/** Text of a follower's position, of 2,000 streams at least: it goes in a header of HTTP, for which the panel has room. */
+export const FOLLOW_POSITION_CHARS_MAX = 34_000
 /** Lines of the ledger in one answer. */
 export const LEDGER_LINES_MAX = 100_000
 /** Of a settings file. */

@@ -108,7 +108,7 @@ export interface RuleReport {
   readonly events: number
   /** Source time of the last one, null when none came yet. */
   readonly lastEvent: number | null
-  /** Readings that came after every window of theirs had closed. */
+  /** Readings that came after every window of theirs had closed, or waited in one that was given up because its tag's time went back. */
   readonly late: number
   /** Readings that did not fit in a window. */
   readonly overflowed: number

@@ -26,13 +26,19 @@ export function positionText(numbers: FollowNumbers): string {
   )
 }
 
-const sealed = (body: string): string => `p1-${crc32(body).toString(BASE)}-${body}`
+const sealed = (body: string): string => withChecksum(crc32(body), body)
+const withChecksum = (checksum: number, body: string): string => `p1-${checksum.toString(BASE)}-${body}`
 
 /** Texts of positions that differ in one stream's number only. */
 export function positionsAlong(numbers: FollowNumbers, name: string): (next: number) => string {
   const others = Object.entries(numbers).filter(([it]) => it !== name)
   const head = others.map(([it, next]) => `${it}${next.toString(BASE)}.`).join('') + name
-  return (next) => sealed(head + next.toString(BASE))
+  // Each row has one: of many streams only the end is gone through anew.
+  const ofHead = crc32(head)
+  return (next) => {
+    const tail = next.toString(BASE)
+    return withChecksum(crc32(tail, ofHead), head + tail)
+  }
 }
 
 /** Throws BadInput where it is none. */

@@ -8,7 +8,7 @@ import { DamagedBlock, decodeBlock } from '../columns/index.ts'
 import type { FollowBegun, FollowFrom, FollowNumbers, FollowRead, FollowStep, FollowTaken } from '../core/follow.ts'
 import { FOLLOWED_FORMS } from '../core/follow.ts'
 import type { LogSeries } from '../core/log.ts'
-import type { Stream, StreamRange } from '../core/stream.ts'
+import type { StreamRange } from '../core/stream.ts'
 import { streamKey } from '../core/stream.ts'
 import { tagMatcher } from '../core/tag-pattern.ts'
 import type { BlockRow } from './catalogue.ts'
@@ -19,6 +19,7 @@ import type { Journal } from './journal.ts'
 import type { DamagedPlace } from './lane-walk.ts'
 import { plain } from './lane-walk.ts'
 import { aggregateParts, rawParts } from './query-parts.ts'
+import { secondLooks } from './second-look.ts'
 import type { Stored, StoredStream } from './stored.ts'
 
 export interface FollowReader {
@@ -41,19 +42,27 @@ interface Lane {
   blocks: readonly BlockRow[]
 }
 
+/** With the number that a position says of it. */
+interface Asked extends Pick<Lane, 'name' | 'row'> {
+  readonly given: number | undefined
+}
+
 /** One read's work: more than one block only while they are small. */
 const READINGS_A_READ = 4_096
 const BLOCKS_A_READ = 64
 const HOLES_A_READ = 256
+const DAMAGED_A_READ = 4
 const BLOCKS_A_LOOK = 32
 
 export function createFollowReader(db: Journal, stored: Stored): FollowReader {
   const holes = holeReader(db)
-  const known = db.prepare<[], Stream & { next: number }>('SELECT device, epoch, class, form, next FROM stream')
+  /** Those of epochs that are over too. */
+  const known = db.prepare<[], Omit<StoredStream, 'key'>>('SELECT id, device, epoch, class, form, next FROM stream')
   const epoch = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'epoch'").pluck()
   const rows = db.prepare<[number, number], Pick<BlockRow, 'first' | 'count' | 'period' | 'received_to'>>(
     `SELECT first, count, period, received_to FROM block WHERE stream = ? AND first >= ? ORDER BY first LIMIT ${BLOCKS_A_LOOK}`,
   )
+  const isSecondLook = secondLooks()
   const names = new Map<string, string>()
   const told = new Map(wasFollowed(db) ? stored.streams().map((it) => [it.key, it.next]) : [])
   let blocked: StreamRange | undefined
@@ -139,7 +148,7 @@ export function createFollowReader(db: Journal, stored: Stored): FollowReader {
   }
 
   function takeBlock(lane: Lane, wanted: (id: number) => LogSeries | undefined): FollowStep | undefined {
-    const [block, ...rest] = lane.blocks as readonly [BlockRow, ...BlockRow[]]
+    const block = lane.blocks[0] as BlockRow
     const bytes = stored.read(block)
     if (!bytes) {
       // It went while we looked: the next read finds a hole.
@@ -150,10 +159,19 @@ export function createFollowReader(db: Journal, stored: Stored): FollowReader {
     const cut = { from: -Infinity, to: Infinity, wanted, clock: time.quality === 'synchronised' ? undefined : time }
     const found =
       lane.row.form === 'raw' ? rawParts(decodeBlock(bytes), cut) : aggregateParts(decodeAggregates(bytes), cut, block)
-    const step = { name: lane.name, stream: plain(lane.row), from: lane.at, to: block.first + block.count, parts: [...found] }
-    lane.at = step.to
-    lane.blocks = rest
-    return step
+    return { ...passed(lane, block), parts: [...found] }
+  }
+
+  /** A block that cannot be read, at the second look: it is not waited for. */
+  function passDamaged(lane: Lane): FollowStep[] {
+    const block = lane.blocks[0] as BlockRow
+    if (!isSecondLook(block.id)) {
+      lane.to = lane.at
+      return []
+    }
+    const step = passed(lane, block)
+    const { time_from: timeFrom, time_to: timeTo } = block
+    return [{ ...step, gap: { count: step.to - step.from, action: 'damaged', reason: 'damaged', timeFrom, timeTo } }]
   }
 
   function take(lane: Lane, wanted: (id: number) => LogSeries | undefined, damaged: DamagedPlace[]): readonly FollowStep[] {
@@ -163,24 +181,36 @@ export function createFollowReader(db: Journal, stored: Stored): FollowReader {
     } catch (error) {
       if (!(error instanceof DamagedBlock)) throw error
       damaged.push({ stream: lane.row.key, first: lane.blocks[0]?.first ?? lane.at })
-      return []
+      return passDamaged(lane)
     }
+  }
+
+  /** Streams that a position names and that are over: what of them it has not come to is told as gone, then it names them no more. */
+  function endedOf(numbers: FollowNumbers, live: readonly Asked[]): Asked[] {
+    const names = new Set(live.map((it) => it.name))
+    if (Object.keys(numbers).every((it) => names.has(it))) return []
+    const rows = known.all().map((it) => ({ ...it, key: streamKey(it) }))
+    const asked = rows.map((row) => ({ row, name: nameOf(row.key), given: numbers[nameOf(row.key)] }))
+    return asked.filter((it) => it.given !== undefined && !names.has(it.name))
   }
 
   /** One snapshot for all that a read looks at. */
   const read = db.transaction((request: FollowRead): FollowTaken => {
     const isWanted = streamMatcher(request)
     const wanted = seriesMatcher(request, stored.describe)
-    const all = followed().map((row) => ({ row, name: nameOf(row.key), given: request.numbers[nameOf(row.key)] }))
-    const lanes = all.flatMap(({ row, name, given = 0 }): Lane[] => {
+    const all: Asked[] = followed().map((row) => ({ row, name: nameOf(row.key), given: request.numbers[nameOf(row.key)] }))
+    const laneOf = ({ row, name, given = 0 }: (typeof all)[number]): Lane => {
       const at = Math.min(given, row.next)
-      return isWanted(row) ? [{ name, row, at, to: endOf(row, at), blocks: [] }] : []
-    })
+      return { name, row, at, to: endOf(row, at), blocks: [] }
+    }
+    const wantedOf = (of: typeof all) => of.filter((it) => isWanted(it.row)).map(laneOf)
+    const over = wantedOf(endedOf(request.numbers, all))
+    const lanes = [...wantedOf(all), ...over]
     const steps: FollowStep[] = []
     const damaged: DamagedPlace[] = []
     let readings = 0
     let lane = nextOf(lanes)
-    while (lane && readings < READINGS_A_READ && steps.length < BLOCKS_A_READ && damaged.length === 0) {
+    while (lane && readings < READINGS_A_READ && steps.length < BLOCKS_A_READ && damaged.length < DAMAGED_A_READ) {
       const taken = take(lane, wanted, damaged)
       readings += taken.reduce((sum, it) => sum + (it.parts ? it.to - it.from : 1), 0)
       steps.push(...taken)
@@ -190,9 +220,9 @@ export function createFollowReader(db: Journal, stored: Stored): FollowReader {
     const others = all.filter(({ row, given }) => given !== undefined && !isWanted(row))
     const entries = [
       ...others.map(({ name, given = 0 }): [string, number] => [name, given]),
-      ...lanes.filter((it) => it.at > 0).map((it): [string, number] => [it.name, it.at]),
+      ...lanes.filter((it) => it.at > 0 && !(over.includes(it) && isPassed(it))).map((it): [string, number] => [it.name, it.at]),
     ]
-    return { steps, numbers: Object.fromEntries(entries), isCaughtUp: lanes.every((it) => it.at >= it.row.next), damaged }
+    return { steps, numbers: Object.fromEntries(entries), isCaughtUp: lanes.every(isPassed), damaged }
   })
 
   return {
@@ -209,6 +239,15 @@ export function createFollowReader(db: Journal, stored: Stored): FollowReader {
   }
 }
 
+/** The lane goes on behind a block. */
+function passed(lane: Lane, block: BlockRow): FollowStep {
+  const step = { name: lane.name, stream: plain(lane.row), from: lane.at, to: block.first + block.count }
+  lane.at = step.to
+  lane.blocks = lane.blocks.slice(1)
+  return step
+}
+
+const isPassed = ({ at, row }: Lane): boolean => at >= row.next
 const isAtHole = ({ at, blocks }: Lane): boolean => (blocks[0]?.first ?? Infinity) > at
 const receivedOf = ({ blocks }: Lane): number => blocks[0]?.received_from ?? 0
 

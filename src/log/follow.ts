@@ -129,7 +129,8 @@ function* rowsOfStep(
 ): Generator<FollowedReading | FollowedGap> {
   const { name, stream, from, to, parts = [], gap } = step
   const along = positionsAlong(numbers, name)
-  if (gap) yield gapRow(step, gap, along(to))
+  // However many numbers it is: nothing here is as long as they are.
+  if (gap) return yield gapRow(step, gap, along(to))
   const { device, epoch } = stream
   const type = stream.form === 'aggregate' ? 'aggregate' : 'reading'
   for (const [part, i] of inOrder(parts, from, to)) {

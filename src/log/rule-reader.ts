@@ -9,6 +9,7 @@ import type { Journal } from './journal.ts'
 import type { DamagedPlace } from './lane-walk.ts'
 import { plain } from './lane-walk.ts'
 import { ruleReader } from './rules.ts'
+import { secondLooks } from './second-look.ts'
 import type { Stored, StoredStream } from './stored.ts'
 
 export interface RuleReader {
@@ -37,8 +38,15 @@ export function createRuleReader(db: Journal, stored: Stored): RuleReader {
       `SELECT coalesce(sum(min("end", :to) - max(first, :from)), 0) FROM ledger WHERE stream = :stream AND first < :to AND "end" > :from AND action IN ('refused', 'overflowed')`,
     )
     .pluck()
+  const isSecondLook = secondLooks()
   let read: RulePositions = {}
   let blocked: StreamRange | undefined
+
+  /** What a stream that is new to them had before is not theirs. */
+  function beginsAt(row: StoredStream, positions: RulePositions): number {
+    const known = positions[row.key] ?? stored.overlapping(row.id, 0, row.next, 1)[0]?.first ?? row.next
+    return Math.min(known, row.next)
+  }
 
   /** How far it comes, at the end of a block or of a hole. */
   function readStream(row: StoredStream, from: number, out: Reading): number {
@@ -82,7 +90,9 @@ export function createRuleReader(db: Journal, stored: Stored): RuleReader {
     } catch (error) {
       if (!(error instanceof DamagedBlock)) throw error
       out.damaged.push({ stream: row.key, first: block.first })
-      return false
+      const isPassed = isSecondLook(block.id)
+      if (isPassed) out.missed += to - from
+      return isPassed
     }
   }
 
@@ -92,9 +102,7 @@ export function createRuleReader(db: Journal, stored: Stored): RuleReader {
       const next: Record<string, number> = {}
       db.transaction(() => {
         for (const row of stored.streams().filter((it) => it.form === 'raw')) {
-          // What a stream that is new to them had before is not theirs.
-          const known = positions[row.key] ?? stored.overlapping(row.id, 0, row.next, 1)[0]?.first ?? row.next
-          const at = Math.min(known, row.next)
+          const at = beginsAt(row, positions)
           const end = at < row.next ? readStream(row, at, out) : at
           next[row.key] = end
         }
@@ -104,7 +112,7 @@ export function createRuleReader(db: Journal, stored: Stored): RuleReader {
     },
     behind(positions) {
       const raw = stored.streams().filter((it) => it.form === 'raw')
-      return raw.reduce((sum, it) => sum + Math.max(0, it.next - (positions[it.key] ?? 0)), 0)
+      return raw.reduce((sum, it) => sum + it.next - beginsAt(it, positions), 0)
     },
     kept(stream) {
       const start = saved()

@@ -427,8 +427,10 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       const stream = streams.byKey(key)
       const row = stream && catalogue.overlapping(stream.id, first, first + 1)[0]
       if (!stream || !row || !pressure.canWrite()) return
-      change(() => changes.apply(damageOf(key, row), world.now()))
-      world.durable([], ledger.unpublished())
+      let done = false
+      change(() => void (done = changes.apply(damageOf(key, row), world.now())))
+      // Whoever could not read it is woken only where it is another now: else it would look again, and again.
+      if (done) world.durable([], ledger.unpublished())
     },
     clockStepped(state) {
       periods.step(state)

@@ -9,8 +9,9 @@ import type { Room } from './windows.ts'
 
 const HOUR_US = 3_600_000_000
 const QUARTER_US = HOUR_US / 4
-/** So far back, the clock was mended: else it came late and is not learnt. */
+/** What is so far back came late, and is not learnt; but so many of such in a row say that the clock was mended. A backlog comes between newer ones. */
 const BACK_QUARTERS = 96
+const BACK_IN_A_ROW = 100
 
 /** By name in expressions: hours after which it is the same hour again, and what is kept of each. Eight days; four weeks. */
 const CYCLES = {
@@ -37,6 +38,8 @@ export interface Baseline {
 export interface SavedBaseline {
   /** The last quarter of an hour that was learnt of, counted from 1970. */
   readonly quarter: number
+  /** The last so many were all far back; absent: of an earlier version, 0. */
+  readonly back?: number
   /** By hour: how many samples, and the samples, the oldest first. */
   readonly counts: Uint8Array
   readonly samples: Float64Array
@@ -47,6 +50,7 @@ export function createBaseline(cycle: Cycle, saved?: SavedBaseline, room: Room =
   const byHour = samplesOf(hours, saved)
   room.left -= saved?.samples.length ?? 0
   let quarter = saved?.quarter ?? -Infinity
+  let back = saved?.back ?? 0
   /** That of the hour that was asked about last. */
   let known: { readonly hour: number; readonly values: Sorted } | undefined
 
@@ -68,8 +72,10 @@ export function createBaseline(cycle: Cycle, saved?: SavedBaseline, room: Room =
     at: (time, value) => new BaselineView(valuesOf(hourOf(time)), value),
     learn(time, value) {
       const now = Math.floor(time / QUARTER_US)
-      const isLate = now <= quarter && now > quarter - BACK_QUARTERS
-      if (isLate || !Number.isFinite(value)) return true
+      if (!Number.isFinite(value)) return true
+      back = now <= quarter - BACK_QUARTERS ? back + 1 : 0
+      if (now <= quarter && back < BACK_IN_A_ROW) return true
+      back = 0
       quarter = now
       const hour = hourOf(time)
       const samples = byHour[hour] as number[]
@@ -82,6 +88,7 @@ export function createBaseline(cycle: Cycle, saved?: SavedBaseline, room: Room =
     },
     save: () => ({
       quarter,
+      back,
       counts: Uint8Array.from(byHour, (it) => it.length),
       samples: Float64Array.from(byHour.flat()),
     }),

@@ -210,7 +210,7 @@ function* hits(rule: Rule, tracked: Tracked, names: Names, quality: number): Ite
     return
   }
   const { held } = windows
-  if (!windows.add(names.time, numberOf(names.value), quality)) rule.told.late++
+  rule.told.late += windows.add(names.time, numberOf(names.value), quality)
   for (const window of windows.closed()) {
     const last = window.to - 1
     const about = {

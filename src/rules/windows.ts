@@ -22,8 +22,11 @@ export interface Closed {
 
 export interface Windows {
   readonly held: Held
-  /** Takes a reading; false: it is late. Then `closed` says which windows that closes. */
-  add(time: number, value: number, quality: number): boolean
+  /**
+   * Takes a reading, then `closed` says which windows that closes. Says how many readings are in no window for it: one, where it is late; where time has
+   * gone back, those that waited in windows that are not told any more.
+   */
+  add(time: number, value: number, quality: number): number
   closed(): Iterable<Closed>
   /** Readings that found no room since the last question. */
   overflowed(): number
@@ -51,6 +54,8 @@ interface Kind {
   next(held: Held, now: number, told: number): Closed | undefined
   /** How many of the oldest nobody needs after that one. */
   spent(held: Held, window: Closed): number
+  /** How many of those that are held are in no window that was told, where the last ended at `told`. */
+  untold(held: Held, told: number): number
 }
 
 /** So many late ones in a row: the tag's time has gone back for good, a clock was mended. */
@@ -77,9 +82,11 @@ export function createWindows(
   return {
     held,
     add(time, value, quality) {
+      let leftOut = 0
       now = Math.max(now, time)
       if (!kind.isOpen(time, now, held)) {
-        if (++late < LATE_IN_A_ROW_MAX) return false
+        if (++late < LATE_IN_A_ROW_MAX) return 1
+        leftOut = kind.untold(held, told)
         drop(held.count)
         now = time
         told = -Infinity
@@ -91,7 +98,7 @@ export function createWindows(
         drop(1)
         lost++
       }
-      return true
+      return leftOut
     },
     *closed() {
       for (let window = kind.next(held, now, told); window; window = kind.next(held, now, told)) {
@@ -124,6 +131,7 @@ const tumbling: KindOf = (lengthUs, graceUs) => {
       return hasClosed(end, now) ? { start, end, from: 0, to: held.firstAt(end) } : undefined
     },
     spent: (_held, window) => window.to,
+    untold: (held) => held.count,
   }
 }
 
@@ -139,6 +147,8 @@ const sliding: KindOf = (lengthUs, graceUs) => ({
     return { start, end, from: held.firstAt(start), to: held.firstAfter(end) }
   },
   spent: (held, window) => held.firstAt(window.start),
+  // Held for later windows, they were in their own.
+  untold: (held, told) => held.count - held.firstAfter(told),
 })
 
 const session: KindOf = (lengthUs, graceUs) => {
@@ -174,6 +184,7 @@ const session: KindOf = (lengthUs, graceUs) => {
       return { start: held.time(0), end, from: 0, to }
     },
     spent: (_held, window) => window.to,
+    untold: (held) => held.count,
   }
 }
 

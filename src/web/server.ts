@@ -15,6 +15,7 @@ import type { Certificates } from '../access/certificate.ts'
 import type { Access } from '../access/index.ts'
 import { Refused } from '../access/refused.ts'
 import type { AgentApi } from '../core/agent-api.ts'
+import { FOLLOW_POSITION_CHARS_MAX } from '../core/bounds.ts'
 import type { HostApi } from '../core/host.ts'
 import type { Logger } from '../core/source.ts'
 import { toJson } from '../core/json.ts'
@@ -59,7 +60,8 @@ export interface Panel {
   close(): Promise<void>
 }
 
-const HEAD_BYTES_MAX = 16_384
+/** With the longest position of a consumer in it. */
+const HEAD_BYTES_MAX = FOLLOW_POSITION_CHARS_MAX + 8_192
 const HANDSHAKE_MS_MAX = 5_000
 const HEAD_MS_MAX = 10_000
 const REQUEST_MS_MAX = 60_000

@@ -33,12 +33,14 @@ export function rulesHost(data: RulesWorkerData, log: RuleLog, logger: Logger): 
   let last: RulesReport = nothing(null)
   let ended = Promise.resolve()
   let again: NodeJS.Timeout | undefined
-  /** Where their last read began, and when: how far behind they are is known though they do not answer. */
+  /** Where their last read began: how far behind they are is known though they do not answer. */
   let readFrom: RulePositions | undefined
-  let readAt = 0
+  /** Since when they work on what they read; undefined: they wait for the log, or are being started. */
+  let busySince: number | undefined
 
   function start(): void {
     readFrom = undefined
+    busySince = undefined
     const worker = new Worker(new URL('./rules.ts', import.meta.url), {
       workerData: data,
       name: 'rules',
@@ -48,12 +50,17 @@ export function rulesHost(data: RulesWorkerData, log: RuleLog, logger: Logger): 
     const stop = new AbortController()
     serve(worker, {
       begin: log.begin,
-      read(positions: RulePositions, readingsMax: number) {
+      async read(positions: RulePositions, readingsMax: number) {
         readFrom = positions
-        readAt = performance.now()
-        return log.read(positions, readingsMax)
+        busySince = undefined
+        const taken = await log.read(positions, readingsMax)
+        busySince = performance.now()
+        return taken
       },
-      more: () => log.more(stop.signal),
+      more() {
+        busySince = undefined
+        return log.more(stop.signal)
+      },
       append: (batch: ReadingBatch, className: string, mark: RuleMark) => log.append(batch, className, mark),
       save: log.save,
     })
@@ -65,6 +72,7 @@ export function rulesHost(data: RulesWorkerData, log: RuleLog, logger: Logger): 
         stop.abort()
         calls.fail(new Error('the rules are being started anew'))
         running = undefined
+        busySince = undefined
         resolve()
         if (!isStopped) fail(cause ?? new Error('the thread of the rules ended'))
       })
@@ -85,7 +93,7 @@ export function rulesHost(data: RulesWorkerData, log: RuleLog, logger: Logger): 
       const behind = readFrom && log.behind(readFrom).catch(() => undefined)
       const [said, lag] = await Promise.all([Promise.race([asked, late]), Promise.race([behind, late])])
       if (said && said.rules.length > 0) last = { ...said, lagReadings: null }
-      const isSilent = running && !said && performance.now() - readAt > SILENT_MS_MAX
+      const isSilent = running && !said && busySince !== undefined && performance.now() - busySince > SILENT_MS_MAX
       const lastError = isSilent ? 'they do not answer: an expression takes very long' : last.lastError
       return { ...last, lastError, lagReadings: lag ?? null }
     },

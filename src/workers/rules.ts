@@ -6,8 +6,6 @@
 // One step after another: what a read brought is in the log before the next one.
 import { parentPort, threadId, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
-import { deserialize, serialize } from 'node:v8'
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { decodeBlock } from '../columns/index.ts'
 import { BatchBuilder, newOrigin, transferables } from '../core/batch.ts'
 import { RULE_EVENTS_BYTES_MAX, RULE_STATE_BYTES_MAX } from '../core/bounds.ts'
@@ -21,6 +19,7 @@ import { createEngine } from '../rules/engine.ts'
 import type { RuleEvent } from '../rules/event.ts'
 import { systemClock } from './clock.ts'
 import { caller, serve } from './port.ts'
+import { packRules, unpackRules } from './rule-state.ts'
 
 export interface RulesWorkerData {
   readonly rules: readonly RuleSettings[]
@@ -81,28 +80,18 @@ async function takeSlice(rules: RuleEngine, slice: RawSlice, taken: RuleTaken, a
   }
 }
 
-/** The largest that do not fit beside the smaller are left out: those rules begin anew after a start. */
 function packed(saved: SavedRules): Uint8Array {
-  const pack = (it: SavedRules) => zstdCompressSync(serialize({ version: 1, rules: it }))
-  trouble = null
-  const whole = pack(saved)
-  if (whole.length <= RULE_STATE_BYTES_MAX) return whole
-  const each = Object.entries(saved).map(([name, it]) => ({ name, it, bytes: pack({ [name]: it }).length }))
-  const bySize = each.toSorted((a, b) => a.bytes - b.bytes)
-  let bytes = 0
-  const kept = bySize.filter((it) => (bytes += it.bytes) <= RULE_STATE_BYTES_MAX)
-  const left = bySize.slice(kept.length).map((it) => it.name)
-  trouble = `the windows take ${whole.length} bytes on disk, ${RULE_STATE_BYTES_MAX} are allowed: after a restart those of ${left.join(', ')} begin anew`
-  return pack(Object.fromEntries(kept.map(({ name, it }) => [name, it])))
+  const { bytes, left, bytesWanted } = packRules(saved)
+  const known = `the windows take ${bytesWanted} bytes on disk, ${RULE_STATE_BYTES_MAX} are allowed`
+  trouble = left.length > 0 ? `${known}: after a restart those of ${left.join(', ')} begin anew` : null
+  return bytes
 }
 
 function unpacked(state: Uint8Array | undefined): SavedRules {
   if (!state) return {}
   try {
-    const { rules } = deserialize(zstdDecompressSync(state)) as { rules: SavedRules }
-    return rules
+    return unpackRules(state)
   } catch (error) {
-    // Of a newer Node, before an update was taken back.
     trouble = `what the rules had saved cannot be read, their windows begin anew: ${(error as Error).message}`
     return {}
   }

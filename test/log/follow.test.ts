@@ -1,11 +1,13 @@
 // Followers of a real log: what they are given keeps its number whatever becomes of the log; what is gone is told in its place.
-import { cpSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
-import { FOLLOWERS_MAX } from '../../src/core/bounds.ts'
+import { FOLLOW_POSITION_CHARS_MAX, FOLLOWERS_MAX } from '../../src/core/bounds.ts'
 import type { FollowRow } from '../../src/core/follow.ts'
+import type { StreamRange } from '../../src/core/stream.ts'
 import fc from '../prove/fast-check.ts'
+import { followName, positionOf, positionsAlong, positionText } from '../../src/log/follow-position.ts'
 import { aggregatesOf, followerOf, positionAfter, pull, readingsOf } from './following.ts'
 import type { OpenedLog, TestOptions } from './helpers.ts'
 import { classNamed, NEXT, openTestLog, T0, tempDir } from './helpers.ts'
@@ -28,15 +30,25 @@ function createLife(options: TestOptions = {}) {
   let boot = 0
   let value = 0
   let transaction = 0
+  let commits = 0
   let builder: BatchBuilder
   let log: OpenedLog
-  const open = (): void => {
-    log = openTestLog(dir, { classes: CLASSES, bootId: `boot-${boot}`, keepDeliveredMs: WEEK_MS, ...options })
+  const open = (isAway = false): void => {
+    const settings = { classes: CLASSES, bootId: `boot-${boot}`, keepDeliveredMs: WEEK_MS, ...options }
+    log = openTestLog(dir, settings, () => void commits++)
     builder = new BatchBuilder(newOrigin(0))
+    if (isAway) return
     const { delivered, inDoubt } = log.writer.restart('kafka', 'none')
     log.keeper.restart('kafka', delivered, inDoubt)
   }
   const copyTo = (to: string): void => cpSync(dir, to, { recursive: true, filter: (it) => !it.endsWith('-shm') })
+  /** Under way to the uplink. */
+  const offer = (): readonly StreamRange[] => {
+    const lanes = (['live', 'backlog'] as const).map((lane) => log.keeper.next({ ...NEXT, lane, readingsMax: 50 }))
+    const ranges = lanes.flatMap((it) => it.ranges)
+    log.writer.offer('kafka', ranges, {})
+    return ranges
+  }
   open()
   return {
     copyTo,
@@ -52,22 +64,31 @@ function createLife(options: TestOptions = {}) {
       log.append(builder.take(log.clock.now()))
       log.clock.tick(400)
     },
+    offer,
     deliver(): void {
-      const lanes = (['live', 'backlog'] as const).map((lane) => log.keeper.next({ ...NEXT, lane, readingsMax: 50 }))
-      const ranges = lanes.flatMap((it) => it.ranges)
-      log.writer.offer('kafka', ranges, {})
+      const ranges = offer()
       log.writer.commit('kafka', ranges, ++transaction, [])
       log.clock.tick(2_000)
     },
     /** The files as they stand go on elsewhere. */
-    crash(isPower: boolean): void {
+    /** One bit of the first segment. */
+    damage(): void {
+      const files = readdirSync(join(dir, 'segments'), { recursive: true, encoding: 'utf8' })
+      const path = files.find((it) => it.endsWith('.raw')) ?? ''
+      const bytes = readFileSync(join(dir, 'segments', path))
+      bytes.writeUInt8(bytes.readUInt8(bytes.length - 10) ^ 1, bytes.length - 10)
+      writeFileSync(join(dir, 'segments', path), bytes)
+    },
+    commits: () => commits,
+    /** `isAway`: the uplink is not met again. */
+    crash(isPower: boolean, isAway = false): void {
       const old = log
       const copy = join(temp.dir, `life-${lives++}`)
       copyTo(copy)
       dir = copy
       if (isPower) boot++
       old.close()
-      open()
+      open(isAway)
     },
   }
 }
@@ -191,6 +212,67 @@ test('what goes before it is read is told: what was given up, refused, or delive
   life.log.close()
 })
 
+test('a hole of more numbers than fit in memory is one row', async () => {
+  const life = createLife()
+  life.append('process', 5, 30_000_000_000)
+  life.append('process', 5)
+  const rows = await pull(life.follow, { from: 'beginning' })
+  expect(rows.filter((it) => it.type === 'gap')).toMatchObject([{ from: 5, to: 30_000_000_004, count: 30_000_000_000 }])
+  expect(readingsOf(rows).map((it) => it.sequence)).toEqual(
+    [0, 1, 2, 3, 4].flatMap((n) => [n, n + 30_000_000_005]).toSorted((a, b) => a - b),
+  )
+  life.log.close()
+})
+
+test('of an epoch that is over, what went before it was read is told; then the position names it no more', async () => {
+  const life = createLife({ keepDeliveredMs: 0 })
+  life.append('process', 20)
+  const first = await pull(life.follow, { from: 'beginning' }, 5)
+  const [stream = ''] = Object.keys(life.log.keeper.heads())
+  // The uplink knows numbers that this log has not given out: it is an older copy.
+  life.log.writer.restart('kafka', { transaction: 9, delivered: new Map([[stream, [{ from: 0, to: 30 }]]]) })
+  life.append('process', 10)
+  life.append('process', 10)
+  expect(Object.keys(life.log.keeper.heads())).not.toContain(stream)
+  const rest = await pull(life.follow, { from: positionAfter(first) })
+  expect(rest.filter((it) => it.type === 'gap')).toMatchObject([{ epoch: stream.split(':')[1], from: 5, action: 'delivered' }])
+  expect(readingsOf(rest)).toHaveLength(20)
+  expect(Object.keys(positionOf(positionAfter(rest)))).toHaveLength(1)
+  expect((await pull(life.follow, { from: positionAfter(rest) })).filter((it) => it.type !== 'position')).toEqual([])
+  life.log.close()
+})
+
+test('a damaged block that an uplink may have under way holds up nobody, and wakes nobody', async () => {
+  const life = createLife({ rules: true })
+  for (let n = 0; n < 3; n++) life.append('process', 20)
+  life.log.work(true)
+  life.append('alarm', 10)
+  life.offer()
+  life.crash(false, true)
+  const { keeper, writer } = life.log
+  const stream = Object.keys(keeper.heads()).find((it) => it.includes('process')) ?? ''
+  life.damage()
+  const commits = life.commits()
+  const [once, twice] = [1, 2].map(() => {
+    const taken = keeper.follow.read({ numbers: {} })
+    for (const it of taken.damaged) writer.damaged(it.stream, it.first)
+    return taken
+  })
+  expect(once).toMatchObject({
+    steps: [{ from: 0, to: 10, stream: { class: 'alarm' } }],
+    damaged: [{ stream, first: 0 }],
+    isCaughtUp: false,
+  })
+  const gap = { action: 'damaged', count: 60 }
+  expect(twice?.steps).toMatchObject([{ from: 0, to: 60, stream: { class: 'process' }, gap }, { stream: { class: 'alarm' } }])
+  expect(twice?.isCaughtUp).toBe(true)
+  const [first, second] = [1, 2].map(() => keeper.rules.read({ [stream]: 0 }, 1_000))
+  expect([first?.positions[stream], first?.missed]).toEqual([0, 0])
+  expect([second?.positions[stream], second?.missed]).toEqual([60, 60])
+  expect(life.commits()).toBe(commits)
+  life.log.close()
+})
+
 test('what a step of the ladder drops is told', async () => {
   const ladder = [{ offlineForMs: 0, keep: 'nothing' as const }]
   const life = createLife({ classes: [classNamed('process', { commitEveryMs: 400, ladder })] })
@@ -282,6 +364,18 @@ test('a position of another log, from the future, or that was changed on its way
   expect(await wrong(position.slice(0, -1))).toMatch(/no position/)
   expect(await wrong('yesterday')).toMatch(/neither a position/)
   life.log.close()
+})
+
+test('a position of 2,000 streams goes both ways, each row with its own', () => {
+  const names = Array.from({ length: 2_000 }, (_, n) => followName(`box-${n}:epoch:process:raw`))
+  // As many as a reading a millisecond makes in a month.
+  const numbers = Object.fromEntries(names.map((it, n) => [it, 2_500_000_000 - n]))
+  const text = positionText(numbers)
+  expect(text.length).toBeLessThanOrEqual(FOLLOW_POSITION_CHARS_MAX)
+  expect(positionOf(text)).toEqual(numbers)
+  const [first = ''] = names
+  const along = positionsAlong(numbers, first)
+  for (const next of [0, 7, 2_500_000_001]) expect(positionOf(along(next))).toEqual({ ...numbers, [first]: next })
 })
 
 test('an older copy of the log was put back: a position that is ahead of it is refused', async () => {

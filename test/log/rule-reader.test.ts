@@ -20,7 +20,12 @@ test('readings that went before they were read are counted, refused ones are not
     const [stream = ''] = Object.keys(log.keeper.heads())
     log.work(true)
     expect(log.keeper.rules.behind({ [stream]: 0 })).toBe(260)
+    // What went before they knew of a stream is not theirs.
+    expect(log.keeper.rules.behind({})).toBe(0)
     take(7, 0)
+    expect(log.keeper.rules.behind({})).toBe(7)
+    expect(log.keeper.rules.behind({ [stream]: 262 })).toBe(5)
+    expect(log.keeper.rules.behind({ [stream]: 1_000 })).toBe(0)
     const { slices, missed, positions } = log.keeper.rules.read({ [stream]: 0 }, 1_000)
     expect(missed).toBe(200)
     expect(slices.map((it) => it.to - it.from)).toEqual([7])

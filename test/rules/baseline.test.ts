@@ -20,6 +20,7 @@ function plain(cycle: Cycle) {
   const [hours, most] = cycle === 'hourOfDay' ? [24, 32] : [168, 16]
   const samples: { hour: number; value: number }[] = []
   let last = -Infinity
+  let back = 0
   const hourOf = (time: number) => Math.floor(time / HOUR) % hours
   const middle = (list: readonly number[]) => {
     const sorted = list.toSorted((a, b) => a - b)
@@ -39,7 +40,9 @@ function plain(cycle: Cycle) {
     },
     learn(time: number, value: number) {
       const quarter = Math.floor(time / (HOUR / 4))
-      if (quarter <= last && quarter > last - 96) return
+      back = quarter <= last - 96 ? back + 1 : 0
+      if (quarter <= last && back < 100) return
+      back = 0
       last = quarter
       samples.push({ hour: hourOf(time), value })
     },
@@ -55,16 +58,17 @@ describe.each(BASELINES)('%s', (cycle) => {
     const step = fc.record({
       onMs: fc.oneof(fc.integer({ min: 0, max: 3_000_000 }), fc.integer({ min: 0, max: 2 * 86_400_000 })),
       backMs: fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, fc.integer({ min: 0, max: 2 * 86_400_000 })),
+      setBackDays: fc.oneof({ weight: 100, arbitrary: fc.constant(0) }, fc.constant(400)),
       value: fc.integer({ min: -5, max: 5 }),
       restarts: fc.boolean(),
     })
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
+      fc.property(fc.array(step, { minLength: 200, maxLength: 400 }), (steps) => {
         let real = createBaseline(cycle)
         const reference = plain(cycle)
         let now = T0
-        for (const { onMs, backMs, value, restarts } of steps) {
-          now += onMs * 1000
+        for (const { onMs, backMs, setBackDays, value, restarts } of steps) {
+          now += onMs * 1000 - setBackDays * DAY
           const time = now - backMs * 1000
           if (restarts) real = again(cycle, real)
           expect(shown(real.at(time, value))).toEqual(reference.at(time, value))
@@ -72,8 +76,23 @@ describe.each(BASELINES)('%s', (cycle) => {
           reference.learn(time, value)
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
+  })
+
+  test('an old backlog between newer readings wipes nothing; a clock that was set back is found out', () => {
+    let it = createBaseline(cycle)
+    const old = T0 - 28 * DAY
+    it.learn(T0, 1)
+    // Of the same hour, a quarter of an hour each: 300 in all, never a hundred in a row.
+    for (let n = 0; n < 300; n++) {
+      it.learn(old + (n % 4) * (HOUR / 4), 7)
+      if (n % 10 === 0) it = again(cycle, it)
+      if (n % 90 === 89) it.learn(T0 + 1, 5)
+    }
+    expect(shown(it.at(T0, 1))).toMatchObject({ count: 1, median: 1 })
+    for (let n = 0; n < 100; n++) it.learn(old + n, 7)
+    expect(shown(it.at(T0, 1))).toMatchObject({ count: 2, median: 4 })
   })
 
   test('what there is no room for is not learnt, and is told; the oldest of an hour leaves its place', () => {

@@ -24,7 +24,7 @@ function run(rule: RuleWindow, times: readonly number[], savedAt = -1): Outcome 
   let late = 0
   times.forEach((time, value) => {
     if (value === savedAt) windows = createWindows(rule, true, structuredClone(windows.save()))
-    if (!windows.add(time * MS, value, 0)) late++
+    late += windows.add(time * MS, value, 0)
     for (const { start, end, from, to } of windows.closed()) {
       const values = Array.from({ length: to - from }, (_, i) => windows.held.value(from + i))
       told.push({ start: start / MS, end: end / MS, values })
@@ -143,3 +143,24 @@ test('a window that is full gives up its oldest readings and counts them', () =>
   for (let i = 0; i < 20_003; i++) windows.add(i * MS, i, 0)
   expect([windows.held.count, windows.held.value(0), windows.overflowed(), windows.overflowed()]).toEqual([20_000, 3, 3, 0])
 })
+
+test.each([
+  // Two windows of ten: the second one is open.
+  ['tumbling', 5],
+  // Each was in its own window.
+  ['sliding', 0],
+  ['session', 15],
+] as const)(
+  'a tag whose time goes back: what came late and what waited in %s windows is counted, far beyond a hundred',
+  (kind, waited) => {
+    const day = 86_400_000
+    const times = Array.from({ length: 15 }, (_, n) => day + n)
+    const late = Array.from({ length: 350 }, (_, n) => n)
+    const { told, late: count } = run({ kind, lengthMs: 10, graceMs: 0 }, [...times, ...late])
+    expect(count).toBe(99 + waited)
+    expect(told.flatMap((it) => it.values).filter((it) => it >= 15 && it < 15 + 99)).toEqual([])
+    // One from time to time that is in time: the tag's time stays, and each that is late is counted.
+    const mixed = late.flatMap((it) => (it % 50 === 0 ? [day + 14, it] : [it]))
+    expect(run({ kind, lengthMs: 10, graceMs: 0 }, [...times, ...mixed]).late).toBe(350)
+  },
+)

@@ -2,6 +2,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,6 +12,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { FOLLOWERS_MAX } from '../../src/core/bounds.ts'
 import type { FollowedReading, FollowRow } from '../../src/core/follow.ts'
 import { connectAgent } from '../../src/local-api/client.ts'
+import { followName, positionOf, positionText } from '../../src/log/follow-position.ts'
 import type { Agent, Site } from '../route/agent.ts'
 import { holdfast, siteIn, startAgent } from '../route/agent.ts'
 import { until } from '../route/until.ts'
@@ -60,10 +63,7 @@ sources:
   )
   appendFileSync(join(folder, 'log.csv'), 'time,value\n')
   agent = await startAgent(site)
-  panel = startChild(dir, 'panel', process.execPath, [cli, 'panel', '--data', site.data, '--listen', '127.0.0.1:0'])
-  const said = join(site.data, 'run', 'panel.json')
-  await until('the panel is up', () => existsSync(said), 120_000)
-  ;({ url } = JSON.parse(readFileSync(said, 'utf8')) as { url: string })
+  url = await startPanel('127.0.0.1:0')
   anna = browser(url)
   await anna.claim(readFileSync(join(site.data, 'access', 'claim-code'), 'utf8').trim())
   token = await tokenFor('consumer')
@@ -78,6 +78,14 @@ afterAll(async () => {
   await agent?.end()
   rmSync(dir, { recursive: true, force: true })
 })
+
+async function startPanel(listen: string): Promise<string> {
+  const said = join(site.data, 'run', 'panel.json')
+  rmSync(said, { force: true })
+  panel = startChild(dir, 'panel', process.execPath, [cli, 'panel', '--data', site.data, '--listen', listen])
+  await until('the panel is up', () => existsSync(said), 120_000)
+  return (JSON.parse(readFileSync(said, 'utf8')) as { url: string }).url
+}
 
 async function rowsTo(followed: Followed): Promise<number> {
   let rows = 0
@@ -228,7 +236,7 @@ test('the command line keeps its place in a file, over a kill', { timeout: 300_0
   expect([bad.code, bad.err]).toEqual([2, expect.stringContaining('begin with a position')])
 })
 
-test("the manual's program has each reading once, however often it is killed", { timeout: 300_000 }, async () => {
+test("the manual's program has each reading once, however often it or the panel is killed", { timeout: 300_000 }, async () => {
   const [, program = ''] = /```python\n([^]*?)```/.exec(readFileSync(MANUAL, 'utf8')) ?? []
   writeFileSync(join(dir, 'consumer.py'), program)
   writeFileSync(join(dir, 'token'), token)
@@ -252,10 +260,61 @@ test("the manual's program has each reading once, however often it is killed", {
     await child.kill()
   }
   const child = startChild(dir, 'python', 'python3', args)
+  const said = () => readFileSync(child.logFile, 'utf8')
+  await until('it has all', () => count() === written, 120_000)
+  // In the midst of what it takes: nothing, while more comes than fits on the way, which another one sees that takes all.
+  process.kill(child.pid, 'SIGSTOP')
+  write(12_000)
+  await allIsThere()
+  await take(await follow(url, token, 'from=beginning'), [], (_, last) => last.type === 'position' && last.isCaughtUp)
+  await panel.kill()
+  process.kill(child.pid, 'SIGCONT')
+  await until('it has noticed', () => said().includes('again in a moment'), 120_000)
+  await startPanel(new URL(url).host)
+  write(300)
   await until('it has all', () => count() === written, 120_000)
   await child.end()
-  const said = readFileSync(child.logFile, 'utf8')
-  expect(said).not.toContain('Error')
+  expect(said()).not.toContain('Traceback')
+})
+
+test("an answer that is cut within a row, or within a chunk: the manual's program goes on behind the last whole row", {
+  timeout: 120_000,
+}, async () => {
+  const asked: (string | undefined)[] = []
+  const row = (position: string) =>
+    `id: ${position}\ndata: {"row":{"type":"position","position":"${position}","isCaughtUp":false}}\n\n`
+  const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
+  const cuts = [
+    chunk(row('p1-1') + row('p1-x').slice(0, -10)),
+    chunk(row('p1-2')) + chunk(row('p1-y')).slice(0, 40),
+    chunk(row('p1-3')),
+  ]
+  const server = createServer((request) => {
+    asked.push(request.headers['last-event-id'] as string | undefined)
+    request.socket.end(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${cuts.shift() ?? ''}`)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const files = ['consumer.py', `http://127.0.0.1:${port}`, 'token', 'box.pem', 'cut.db']
+  const child = startChild(
+    dir,
+    'python-cut',
+    'python3',
+    files.map((it) => (it.startsWith('http') ? it : join(dir, it))),
+  )
+  try {
+    await until('it has asked four times', () => asked.length >= 4 || !child.isRunning())
+    expect([...asked.slice(0, 4), readFileSync(child.logFile, 'utf8')]).toEqual([
+      undefined,
+      'p1-1',
+      'p1-2',
+      'p1-3',
+      expect.not.stringContaining('Traceback'),
+    ])
+  } finally {
+    await child.end()
+    server.close()
+  }
 })
 
 test('so many at once; one that has gone makes room', { timeout: 240_000 }, async () => {
@@ -285,6 +344,16 @@ test('a token that is removed ends its stream; a position that is none is refuse
   timeout: 240_000,
 }, async () => {
   expect(await removed).toBeGreaterThan(0)
+  // Of as many streams as a box may have, it is taken in a header, and in a question.
+  const rows: FollowRow[] = []
+  const last = await take(await follow(url, token, 'from=now'), rows, () => true)
+  const others = Array.from({ length: 2_000 }, (_, n) => [followName(`gone-${n}`), 1_000_000 + n])
+  const long = positionText({ ...positionOf(last), ...Object.fromEntries(others) })
+  expect(long.length).toBeGreaterThan(25_000)
+  for (const it of [await follow(url, token, 'from=beginning', long), await follow(url, token, `from=${long}`)]) {
+    expect(it.status).toBe(200)
+    it.cut()
+  }
   const wrong = await follow(url, token, 'from=p1-abc-AAAAAAAAz')
   expect(wrong.status).toBe(400)
   expect(JSON.parse(await wrong.body())).toMatchObject({
