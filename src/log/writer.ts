@@ -362,15 +362,17 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   }
 
   /** A transaction of its own, beside the group commits. The raw streams' numbers belong to blocks that may still be waiting: they are saved with them. */
-  function change(what: () => void): void {
+  function change<T>(what: () => T): T | undefined {
     if (dead) throw new Error('the log cannot be written any more')
-    attempt(() => {
+    let made: T | undefined
+    const isDone = attempt(() => {
       // What is delivered is no longer changed.
       positions.save(world.now())
-      what()
+      made = what()
       streams.saveForms(['gap', 'aggregate', 'event'])
       accounts.save()
     })
+    return isDone ? made : undefined
   }
 
   /** What uplinks say before they send has to be on disk when they go on. */
@@ -427,10 +429,8 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       const stream = streams.byKey(key)
       const row = stream && catalogue.overlapping(stream.id, first, first + 1)[0]
       if (!stream || !row || !pressure.canWrite()) return
-      let done = false
-      change(() => void (done = changes.apply(damageOf(key, row), world.now())))
       // Whoever could not read it is woken only where it is another now: else it would look again, and again.
-      if (done) world.durable([], ledger.unpublished())
+      if (change(() => changes.apply(damageOf(key, row), world.now()))) world.durable([], ledger.unpublished())
     },
     clockStepped(state) {
       periods.step(state)
@@ -443,11 +443,8 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       return pressure.state(world.now())
     },
     apply(it) {
-      let done = false
       if (!pressure.canWrite()) return false
-      change(() => {
-        done = changes.apply(it, world.now())
-      })
+      const done = change(() => changes.apply(it, world.now())) ?? false
       if (done && it.kind !== 'drop') giveBackPages(db, space.walBytesMax, fail)
       if (done) world.durable([], ledger.unpublished())
       plan()
