@@ -126,7 +126,7 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
 }
 
 function hostOf(
-  { device, classes }: Settings,
+  { device, classes, delivery }: Settings,
   uplink: UplinkSettings,
   clock: AgentClock,
   dir: string,
@@ -135,8 +135,9 @@ function hostOf(
   const { name, kind, settings, records, encoding } = uplink
   const cacheDir = join(dir, 'cache')
   const names = classes.map((it) => it.name)
+  const served = names.filter((it) => serves(name, delivery[it] ?? 'all-uplinks'))
   const about = { name, kind, settings, records, encoding, device: device.id, site: device.site, cacheDir, classes: names }
-  return uplinkHost({ ...about, cell: clock.cell }, logger)
+  return uplinkHost({ ...about, served, cell: clock.cell }, logger)
 }
 
 function linksOf({ uplinks }: Settings, dir: string, clock: AgentClock): Links {

@@ -81,6 +81,8 @@ export interface UplinkContext {
   readonly cacheDir?: string | undefined
   /** All there are, first is most valuable. */
   readonly classes?: readonly string[] | undefined
+  /** Those of them that go to this uplink; absent: all. */
+  readonly served?: readonly string[] | undefined
   /** The way out; absent: whatever the system has. */
   readonly route?: Route | undefined
   /** Counts what sockets carry; absent: nobody wants to know. */

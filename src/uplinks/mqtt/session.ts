@@ -6,6 +6,7 @@ import { withDeadline } from '../../clients/kafka/access.ts'
 import { accessOf } from '../../clients/mqtt/access.ts'
 import type { MqttAccess } from '../../clients/mqtt/connect.ts'
 import { brokerOf, goodbye, newClient, tlsOptions } from '../../clients/mqtt/connect.ts'
+import { portions } from '../../clients/mqtt/portions.ts'
 import { Unreachable } from '../../core/errors.ts'
 import type { UplinkContext } from '../../core/uplink.ts'
 import { asUnreachable } from './errors.ts'
@@ -18,10 +19,7 @@ const IN_FLIGHT_BYTES_MAX = 4_000_000
 const ACK_MS_MAX = 15_000
 const ASK_MS_MAX = 15_000
 /** Topics of one SUBSCRIBE. */
-const ASKED_BYTES_MAX = 30_000
 const ASKED_MAX = 200
-/** Of each topic in a packet, beside its text. */
-const TOPIC_OVERHEAD_BYTES = 3
 
 /** What the broker says of itself in its CONNACK; in MQTT 3.1.1 it says nothing. */
 export interface Limits {
@@ -156,9 +154,10 @@ function sessionOn({ client, where, limits, kept, odd, life, destroy }: Opened):
     limits,
     publish: (messages, how, signal) => life.during(publishAll({ client, where, odd }, messages, how, signal)),
     async kept(topics, signal) {
-      const denied: string[] = []
+      const { packets, tooLong } = portions(topics, { packetBytesMax: limits.packetBytesMax, topicsMax: ASKED_MAX })
+      const denied = [...tooLong]
       kept.clear()
-      for (const asked of portions(topics)) {
+      for (const asked of packets) {
         const granted = await orEnded('ask what the broker keeps', signal, subscribe(client, asked))
         denied.push(...asked.filter((_, n) => (granted[n] ?? 128) >= 128))
         // Its answer comes behind what the broker keeps.
@@ -183,22 +182,6 @@ function subscribe(client: MqttClient, topics: readonly string[]): Promise<reado
       else reject(error ?? new Error('the broker did not answer'))
     })
   })
-}
-
-function* portions(topics: readonly string[]): Iterable<string[]> {
-  let portion: string[] = []
-  let bytes = 0
-  for (const topic of topics) {
-    const size = Buffer.byteLength(topic) + TOPIC_OVERHEAD_BYTES
-    if (portion.length > 0 && (portion.length >= ASKED_MAX || bytes + size > ASKED_BYTES_MAX)) {
-      yield portion
-      portion = []
-      bytes = 0
-    }
-    portion.push(topic)
-    bytes += size
-  }
-  if (portion.length > 0) yield portion
 }
 
 /** Sends as the acknowledgements come in. */
