@@ -26,6 +26,8 @@ export interface Message {
   readonly sequence: number
   /** A reading: what decides whether the broker keeps it as the tag's last value. */
   readonly told?: Told
+  /** What is told to be elsewhere: the stream that `sequence` is one of. */
+  readonly about?: string
 }
 
 type Context = Pick<UplinkContext, 'name' | 'site' | 'clock'>
@@ -44,7 +46,7 @@ export function messagesOf(
     const stream = { ...streamOf(range.stream), form: 'gap' as const }
     const topic = topicOf(templateOf('gap', settings), { ...stream, site, tag: '' })
     const text = elsewhereText(range, { site, uplink: context.name, transaction }, now)
-    return { topic, payload: Buffer.from(text), stream, sequence: range.from }
+    return { topic, payload: Buffer.from(text), stream, sequence: range.from, about: range.stream }
   })
   const held = slices.flatMap((slice): Message[] => {
     const { stream } = slice
