@@ -15,7 +15,7 @@ import { machineInterfaces } from './machine/interfaces.ts'
 import { createEta, openNumbers } from './pipeline/eta.ts'
 import { createFailover } from './pipeline/failover.ts'
 import { hasRival, newReport } from './pipeline/forward-report.ts'
-import { feedReader, newFeed } from './pipeline/feed.ts'
+import { feedLag, feedReader, isFeedsOnly, newFeed } from './pipeline/feed.ts'
 import { forward } from './pipeline/forward.ts'
 import type { UplinkAdmission } from './pipeline/links/admission.ts'
 import { uplinkAdmission } from './pipeline/links/admission.ts'
@@ -60,12 +60,13 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
       hasRival: () => hasRival(report, clock),
       admission: admissionOf(settings, it, links, clock),
       lanes: it,
-      ...(feeds.has(it.name) && { feed: newFeed() }),
+      ...(feeds.has(it.name) && { feed: newFeed(), lagOf: feedLag(clock.monotonic) }),
     }
   })
   const keepers = uplinks.filter((it) => !it.feed)
   const failover = createFailover({ ...settings, uplinks: keepers, clock })
   const anyOf = { classes: failover.classes, uplinks: keepers.map((it) => it.name) }
+  const isAlone = (name: string) => isFeedsOnly(settings.delivery[name], feeds)
   const stop = new AbortController()
   const forwards = uplinks.map(({ name, host, report, lanes, admission, feed }) =>
     forward(
@@ -75,7 +76,7 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
         ...(!feed && { anyOf }),
         open: host.open,
         carried: host.carried,
-        log: feed ? feedReader(log.reader, feed) : log.reader,
+        log: feed ? feedReader(log.reader, feed, isAlone) : log.reader,
         lanes,
         clock,
         random: Math.random,
@@ -103,12 +104,12 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
     },
     async foretell() {
       const heads = await log.reader.heads()
-      for (const { name, report, eta, feed } of uplinks) {
+      for (const { name, report, eta, feed, lagOf } of uplinks) {
         const mine = settings.classes.map((it) => it.name).filter((it) => serves(name, settings.delivery[it] ?? 'all-uplinks'))
         const inTurn = feed ? mine : mine.filter((it) => (failover.turn(it)?.holder ?? name) === name)
         const open = openNumbers(heads, report.delivered, inTurn)
         eta.add(report.state === 'up' ? open : undefined)
-        if (feed && report.delivered.size > 0) feed.lag = open
+        if (feed && report.delivered.size > 0) feed.lag = lagOf?.(heads, report.delivered, mine)
       }
     },
     async end() {
@@ -125,7 +126,7 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
 }
 
 function hostOf(
-  { device, classes }: Settings,
+  { device, classes, delivery }: Settings,
   uplink: UplinkSettings,
   clock: AgentClock,
   dir: string,
@@ -134,8 +135,9 @@ function hostOf(
   const { name, kind, settings, records, encoding } = uplink
   const cacheDir = join(dir, 'cache')
   const names = classes.map((it) => it.name)
+  const served = names.filter((it) => serves(name, delivery[it] ?? 'all-uplinks'))
   const about = { name, kind, settings, records, encoding, device: device.id, site: device.site, cacheDir, classes: names }
-  return uplinkHost({ ...about, cell: clock.cell }, logger)
+  return uplinkHost({ ...about, served, cell: clock.cell }, logger)
 }
 
 function linksOf({ uplinks }: Settings, dir: string, clock: AgentClock): Links {

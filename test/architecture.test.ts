@@ -140,7 +140,7 @@ describe('habits', () => {
   })
 
   test('shared code names no protocol and no destination', () => {
-    const shared = sources.filter((file) => /^src\/(core|columns|pipeline|retention|log)\//.test(file))
+    const shared = sources.filter((file) => /^src\/(core|columns|pipeline|records|retention|log)\//.test(file))
     expect(shared.length).toBeGreaterThan(0)
     expect(matches(shared, /modbus|opcua|opc-ua|mqtt|sparkplug|kafka/i)).toEqual([])
   })

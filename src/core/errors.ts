@@ -1,4 +1,12 @@
 // One class per reaction. Anything else that is thrown is a bug: the thread or the process restarts.
+import type { Arrived } from './position.ts'
+
+interface UnreachableOptions {
+  readonly cause?: unknown
+  readonly remedy?: string | undefined
+  readonly isDenied?: boolean
+  readonly arrived?: Arrived
+}
 
 /** Wait and try again: the far end is away or does not let us in now. */
 export class Unreachable extends Error {
@@ -8,11 +16,14 @@ export class Unreachable extends Error {
   readonly remedy: string | undefined
   /** It does not know us, or not any more: knocking again soon helps nobody. */
   readonly isDenied: boolean
-  constructor(code: string, text: string, options?: { cause?: unknown; remedy?: string; isDenied?: boolean }) {
+  /** Of a send, where the destination has no transactions: what need not go again. */
+  readonly arrived: Arrived | undefined
+  constructor(code: string, text: string, options?: UnreachableOptions) {
     super(text, options)
     this.code = code
     this.remedy = options?.remedy
     this.isDenied = options?.isDenied === true
+    this.arrived = options?.arrived
   }
 }
 

@@ -37,7 +37,10 @@ export interface Uplink {
   endOffsets(signal: AbortSignal): Promise<EndOffsets>
   /** After a position of 'none': what of `ranges` is at the destination, behind the ends that it had when they were first offered. */
   readBack?(ranges: readonly StreamRange[], from: EndOffsets, signal: AbortSignal): Promise<ReadBack>
-  /** Resolves once position and records are committed. Rejects with Blocked (nothing was committed) or any other error (doubt). */
+  /**
+   * Resolves once position and records are committed. Rejects with Blocked (nothing was committed) or any other error (doubt, but for what `arrived` of it
+   * names). When the signal aborts nothing new goes out, and what is under way has a moment to be acknowledged.
+   */
   send(batch: UplinkBatch, position: Position, signal: AbortSignal): Promise<readonly Refusal[]>
   close(): Promise<void>
 }
@@ -81,6 +84,8 @@ export interface UplinkContext {
   readonly cacheDir?: string | undefined
   /** All there are, first is most valuable. */
   readonly classes?: readonly string[] | undefined
+  /** Those of them that go to this uplink; absent: all. */
+  readonly served?: readonly string[] | undefined
   /** The way out; absent: whatever the system has. */
   readonly route?: Route | undefined
   /** Counts what sockets carry; absent: nobody wants to know. */

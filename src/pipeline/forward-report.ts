@@ -108,13 +108,18 @@ export function block(
 
 export const blockedNow = (report: ForwardReport, clock: Clock) => report.blocked.some((it) => it.until > clock.monotonic())
 
+/** So many readings are at the destination. */
+export function count(report: ForwardReport, live: number, backlog: number): void {
+  report.readings += live + backlog
+  report.lane.live += live
+  report.lane.backlog += backlog
+}
+
 /** A transaction was committed. */
 export function note(report: ForwardReport, { live, backlog }: Pair, seconds: number): void {
   const fromLive = readingsOf(live)
   const fromBacklog = readingsOf(backlog)
-  report.readings += fromLive + fromBacklog
-  report.lane.live += fromLive
-  report.lane.backlog += fromBacklog
+  count(report, fromLive, fromBacklog)
   report.transactions++
   for (const name of report.sending) report.blockedSince.delete(name)
   report.link = carried(report.link, fromLive + fromBacklog, seconds)

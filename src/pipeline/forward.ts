@@ -17,6 +17,7 @@ import type { Position, Refusal } from '../core/position.ts'
 import type { Checkpoint, Uplink } from '../core/uplink.ts'
 import { checkpointClock } from './forward-checkpoint.ts'
 import { intentKeeper } from './forward-intent.ts'
+import { keepArrived } from './forward-part.ts'
 import type { BlockedClasses, ForwardReport } from './forward-report.ts'
 import { block, blockedNow, fenced, hasRival, isWell, note, tries } from './forward-report.ts'
 import type { LaneSettings, Pair } from './forward-take.ts'
@@ -270,7 +271,10 @@ async function run(
         // The next one is read while this one is under way.
         ahead = take()
         ahead.catch(() => {})
-        const refused = await sent
+        const refused = await sent.catch(async (error: unknown) => {
+          sending = await keepArrived(error, { uplink: parts.uplink, log, transaction, ranges, pair }, report)
+          throw error
+        })
         await log.commit(parts.uplink, ranges, transaction, refused)
         sending = []
       } finally {

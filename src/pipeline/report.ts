@@ -122,7 +122,11 @@ function uplinkReport(
   now: number,
 ): UplinkReport {
   const mine = classes.filter((it) => serves(name, delivery[it.name] ?? 'all-uplinks'))
-  const lagReadings = feed?.lag ?? Math.max(0, mine.reduce((sum, it) => sum + it.stored, 0) - parked)
+  const stored = Math.max(0, mine.reduce((sum, it) => sum + it.stored, 0) - parked)
+  const { readings: lagReadings, seconds: lagSeconds } = feed?.lag ?? {
+    readings: stored,
+    seconds: stored > 0 && oldest !== null ? Math.max(0, (now - oldest) / 1e6) : 0,
+  }
   const perSecond = tally.perSecond()
   const guarantee = uplinks.find((it) => it.name === name)?.guarantee
   const blocked = report.blocked.map(({ classes: names, code, text }) => ({ classes: names, code, text }))
@@ -131,7 +135,7 @@ function uplinkReport(
     state: report.state,
     readings: report.readings,
     lagReadings,
-    lagSeconds: lagReadings > 0 && oldest !== null ? Math.max(0, (now - oldest) / 1e6) : 0,
+    lagSeconds,
     readingsPerSecond: perSecond,
     lane: { ...report.lane },
     etaSeconds: lagReadings === 0 ? 0 : report.state === 'up' ? eta.seconds() : null,
@@ -214,7 +218,7 @@ function feedIssues({ name, feed }: Parts['uplinks'][number]): Issue[] {
     {
       code: 'uplink-refused',
       severity: 'warning',
-      text: `Uplink ${name}: ${feed.refused} readings were refused there for good, last ${feed.code}`,
+      text: `Uplink ${name}: ${feed.refused} readings of ${[...feed.refusedOf].join(', ')} were refused there for good, last ${feed.code}`,
       remedy: `holdfast uplinks test ${name}`,
     },
   ]

@@ -26,6 +26,7 @@ export interface UplinkWorkerData {
   readonly encoding?: UplinkSettings['encoding']
   readonly cacheDir?: string
   readonly classes?: readonly string[]
+  readonly served?: readonly string[]
 }
 
 const data = workerData as UplinkWorkerData
@@ -42,6 +43,7 @@ const context = {
   encoding: data.encoding,
   cacheDir: data.cacheDir,
   classes: data.classes,
+  served: data.served,
   clock: systemClock(data.cell),
   log: threadLogger(main, { uplink: data.name }),
   traffic,

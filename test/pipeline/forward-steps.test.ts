@@ -105,6 +105,33 @@ test('a reading that the destination refused stays in the log, parked; the other
   expect(await log.figures()).toMatchObject({ parked: 1, classes: [{ accepted: 10, delivered: 9, stored: 1 }] })
 })
 
+test('what arrived of a send that failed is delivered, or parked, and only the rest goes again', async () => {
+  await append(10)
+  const sent: UplinkBatch[] = []
+  const uplink = async (): Promise<Uplink> => ({
+    position: async (_signal, told = 0) => ({ transaction: told, delivered: new Map() }),
+    endOffsets: async () => ({}),
+    async send(batch) {
+      sent.push(batch)
+      const raw = rawOf(batch)[0]
+      if (sent.length > 1 || !raw) return []
+      const stream = streamKey(raw.stream)
+      const arrived = { ranges: [{ stream, from: 0, to: 6 }], refused: [{ stream, sequence: 3, code: 'record-too-large' }] }
+      throw new Unreachable('aborted', 'given up', { arrived })
+    },
+    async close() {},
+  })
+  const isDone = async () => (await log.figures()).classes[0]?.delivered === 9
+  const { waits, report } = await forwardUntil(uplink, isDone)
+  expect(waits).toHaveLength(1)
+  expect(report.readings).toBe(10)
+  expect(await log.figures()).toMatchObject({ parked: 1, classes: [{ accepted: 10, delivered: 9, stored: 1 }] })
+  expect(sent.flatMap(rawOf).map(({ from, to }) => [from, to])).toEqual([
+    [0, 10],
+    [6, 10],
+  ])
+})
+
 test('what the log gave up between reading and sending is not sent, and the rest is', async () => {
   await append(10)
   let gone: readonly StreamRange[] = []

@@ -143,6 +143,7 @@ export function explainSuback(code: number): string {
   if (code === 135) return 'not authorised: allow the topic for this user in the access list of the broker'
   if (code === 143) return 'the broker does not take this topic filter'
   if (code === 162) return 'the broker takes no wildcards'
+  if (code === 149) return 'longer than the largest packet that the broker takes: use a wildcard'
   if (code === 151) return 'the broker has a limit for subscriptions, and it is reached'
   if (code >= 128) return `refused (${code}): mostly the access list of the broker does not allow the topic for this user`
   return `granted with QoS ${code}`

@@ -7,6 +7,7 @@ import type { Explained } from './explain.ts'
 import { explain, explainSuback } from './explain.ts'
 import type { Logger, SourceState, SourceStatus } from '../../core/source.ts'
 import { readBookmark, writeBookmark } from './bookmark.ts'
+import { subscribeAll, unsubscribeAll } from './subscribe.ts'
 
 const RETRY_MS_MIN = 1_000
 const RETRY_MS_MAX = 30_000
@@ -73,27 +74,27 @@ export function newLink(parts: LinkParts): Link {
     }
     if (connack.sessionPresent && isSubscribed) return up(client)
     const stale = connack.sessionPresent ? (known ?? []).filter((it) => !filters.has(it)) : []
-    if (stale.length > 0) client.unsubscribe(stale)
+    unsubscribeAll(client, stale)
     subscribe(client, [...filters.keys()])
   }
 
-  function subscribe(client: MqttClient, wanted: readonly string[]): void {
+  function subscribe(client: MqttClient, asked: readonly string[]): void {
     // In MQTT 5 retained messages come for new subscriptions alone; in 3.1.1 they come again.
     const options = ({ qos, isRetainedWanted }: Subscribed) => ({
       qos,
       ...(access.version === 5 && { rh: isRetainedWanted ? 1 : 2 }),
     })
-    const topics = Object.fromEntries(wanted.map((filter) => [filter, options(filters.get(filter) as Subscribed)]))
-    const asked = Object.keys(topics)
-    client.subscribe(topics, (_error, _subscriptions, packet) => {
-      // No answer: the connection is gone, and 'close' deals with that.
-      if (packet) answered(client, asked, packet.granted as number[])
+    const wanted = new Map(asked.map((filter) => [filter, options(filters.get(filter) as Subscribed)]))
+    subscribeAll(client, wanted, (granted) => {
+      const refused = answered(client, asked, granted)
+      if (refused.length > 0) subscribeTimer = setTimeout(subscribe, SUBSCRIBE_AGAIN_MS, client, refused)
     })
   }
 
-  function answered(client: MqttClient, asked: readonly string[], granted: readonly number[]): void {
-    const refused = asked.filter((_, at) => (granted[at] ?? 128) >= 128)
-    const lowered = asked.filter((filter, at) => (granted[at] ?? 0) < (filters.get(filter)?.qos ?? 0))
+  /** Yields what the broker refuses. */
+  function answered(client: MqttClient, asked: readonly string[], granted: ReadonlyMap<string, number>): readonly string[] {
+    const refused = asked.filter((filter) => (granted.get(filter) ?? 128) >= 128)
+    const lowered = asked.filter((filter) => (granted.get(filter) ?? 0) < (filters.get(filter)?.qos ?? 0))
     grantedCount = filters.size - refused.length
     // Otherwise the next connection asks, and tells, again.
     isSubscribed = refused.length === 0 && lowered.length === 0
@@ -109,14 +110,14 @@ export function newLink(parts: LinkParts): Link {
         remedy: 'allow QoS 1 at the broker, or set qos: 0 to say that this may be',
       })
     }
-    if (refused.length === 0) return
+    if (refused.length === 0) return refused
     if (grantedCount === 0) state = 'down'
     fail({
       code: 'subscribe-refused',
-      text: `${where}: ${refused.map((filter) => `${filter} ${explainSuback(granted[asked.indexOf(filter)] ?? 128)}`).join('; ')}`,
+      text: `${where}: ${refused.map((filter) => `${filter} ${explainSuback(granted.get(filter) ?? 128)}`).join('; ')}`,
       remedy: 'allow the topics for this user at the broker; we ask again every 30 s',
     })
-    subscribeTimer = setTimeout(subscribe, SUBSCRIBE_AGAIN_MS, client, refused)
+    return refused
   }
 
   function up(client: MqttClient): void {

@@ -8,6 +8,7 @@ import type { IPublishPacket, MqttClient } from 'mqtt'
 import type { Broker, MqttAccess } from './connect.ts'
 import { brokerOf, goodbye, newClient, tlsOptions } from './connect.ts'
 import { explain, explainSuback } from './explain.ts'
+import { subscribeAll } from './subscribe.ts'
 import type { Subscribed } from './link.ts'
 import { TEST_STEP_MS_MAX } from '../../core/bounds.ts'
 import type { TestStep } from '../../core/source.ts'
@@ -160,18 +161,16 @@ export async function connectStep(
 }
 
 async function subscribeStep(client: MqttClient, filters: Filters, signal: AbortSignal): Promise<Result> {
-  const wanted = Object.fromEntries([...filters].map(([filter, { qos }]) => [filter, { qos }]))
-  const asked = Object.keys(wanted)
-  const granted = await new Promise<readonly number[]>((resolve, reject) => {
+  const granted = await new Promise<ReadonlyMap<string, number>>((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-    client.subscribe(wanted, (error, _subscriptions, packet) => {
-      if (packet) resolve(packet.granted as number[])
-      else reject(error ?? new Error('the broker did not answer'))
-    })
+    client.once('close', () => reject(new Error('the broker did not answer')))
+    subscribeAll(client, new Map([...filters].map(([filter, { qos }]) => [filter, { qos }])), resolve)
   })
-  const detail = asked.map((filter, at) => `${filter}: ${explainSuback(granted[at] ?? 128)}`).join('; ')
-  const isLowered = asked.some((filter, at) => (granted[at] ?? 128) < (filters.get(filter)?.qos ?? 0))
-  if (granted.some((code) => code >= 128)) return { ok: false, detail, remedy: 'allow the topics for this user at the broker' }
+  const answers = [...filters].map(([filter, { qos }]) => ({ filter, qos, code: granted.get(filter) ?? 128 }))
+  const detail = answers.map(({ filter, code }) => `${filter}: ${explainSuback(code)}`).join('; ')
+  const isLowered = answers.some(({ code, qos }) => code < qos)
+  if (answers.some(({ code }) => code >= 128))
+    return { ok: false, detail, remedy: 'allow the topics for this user at the broker' }
   return { ok: true, detail, ...(isLowered && { remedy: 'QoS 0 where 1 was asked for: messages may be lost on the way' }) }
 }
 

@@ -11,7 +11,8 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   'source-insecure': /^source (?<name>.+?) is not protected: (?<detail>.*)$/s,
   'uplink-insecure': /^uplink (?<name>.+?) is not protected: (?<detail>.*)$/s,
   'uplink-at-least-once': /^uplink (?<name>.+?) delivers at least once/,
-  'uplink-refused': /^Uplink (?<name>.+?): (?<count>\d+) readings were refused there for good, last (?<reason>.*)$/s,
+  'uplink-refused':
+    /^Uplink (?<name>.+?): (?<count>\d+) readings of (?<classes>.+?) were refused there for good, last (?<reason>.*)$/s,
   'uplink-blocked': /^Uplink (?<name>.+?): (?<classes>.+?) must wait: (?<detail>.*)$/s,
   'uplink-fenced': /^Uplink (?<name>.+?): another box/,
   'uplink-waiting': /^Uplink (?<name>.+?) is waiting: (?<detail>.*)$/s,

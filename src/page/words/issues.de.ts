@@ -24,7 +24,7 @@ export const issuesDe = {
   'issueText.source-insecure': 'Quelle {name} ist nicht geschützt: {detail}',
   'issueText.uplink-insecure': 'Uplink {name} ist nicht geschützt: {detail}',
   'issueText.uplink-at-least-once': 'Uplink {name}: Nach einer unterbrochenen Verbindung sind manche Messwerte doppelt.',
-  'issueText.uplink-refused': 'Uplink {name}: {count} Messwerte wurden dort endgültig abgelehnt, zuletzt: {reason}',
+  'issueText.uplink-refused': 'Uplink {name}: {count} Messwerte von {classes} wurden dort endgültig abgelehnt, zuletzt: {reason}',
   'issueText.uplink-blocked': 'Uplink {name}: {classes} muss warten: {detail}',
   'issueText.uplink-fenced': 'Uplink {name}: Ein anderes Gerät benutzt unsere Kennung.',
   'issueText.uplink-waiting': 'Uplink {name} wartet: {detail}',

@@ -5,6 +5,8 @@ import type { Stream, StreamRange } from '../../core/stream.ts'
 import { streamKey, streamOf } from '../../core/stream.ts'
 import type { Position, Refusal } from '../../core/position.ts'
 import type { UplinkBatch } from '../../core/uplink.ts'
+import { refusedValue } from '../../records/events.ts'
+import { elsewhereValue, gapValue } from '../../records/gaps.ts'
 import type { RecordStyle } from './readings.ts'
 import { headersOf, recordText } from './readings.ts'
 
@@ -20,24 +22,7 @@ export interface EventRecord {
 
 /** A line of the ledger. `seq_to` and `to` are inclusive: the last sequence and the last time. */
 export function gapRecord(stream: Stream, row: LedgerRow, style: RecordStyle, now: number, maybeDuplicate: boolean): EventRecord {
-  const value = {
-    ts: row.at,
-    device: row.stream.device,
-    site: style.site,
-    class: row.stream.class,
-    form: row.stream.form,
-    epoch: row.stream.epoch,
-    seq_from: row.from,
-    seq_to: row.to - 1,
-    from: row.timeFrom,
-    to: row.timeTo,
-    count: row.count,
-    action: row.action,
-    reason: row.reason,
-    exact: row.exact,
-    seq: row.sequence,
-    ingest_ts: now,
-  }
+  const value = gapValue(row, style.site, now)
   const name = { type: 'holdfast.gap', subject: row.stream.class, idPrefix: `${streamKey(stream)}:`, sequence: row.sequence }
   return eventRecord(stream, `${stream.device}/${row.stream.class}`, name, value, style, now, maybeDuplicate)
 }
@@ -54,27 +39,8 @@ export function elsewhereRecord(
   style: RecordStyle,
   now: number,
 ): EventRecord {
-  const { device, epoch, class: name, form } = streamOf(key)
-  const value = {
-    ts: now,
-    device,
-    site: style.site,
-    class: name,
-    form,
-    epoch,
-    seq_from: from,
-    seq_to: to - 1,
-    from: null,
-    to: null,
-    count: to - from,
-    action: 'elsewhere',
-    reason: 'another-uplink',
-    exact: true,
-    seq: null,
-    uplink,
-    transaction,
-    ingest_ts: now,
-  }
+  const { device, epoch, class: name } = streamOf(key)
+  const value = elsewhereValue({ stream: key, from, to }, { site: style.site, uplink, transaction }, now)
   const id = { type: 'holdfast.gap', subject: name, idPrefix: `${box}:${uplink}:elsewhere:${transaction}-`, sequence: place }
   return eventRecord({ device, epoch, class: name, form: 'gap' }, `${device}/${name}`, id, value, style, now)
 }
@@ -134,15 +100,7 @@ export function refusedRecord(
   now: number,
 ): EventRecord {
   const { device, uplink } = about
-  const value = {
-    type: 'refused',
-    ts: now,
-    device,
-    site: style.site,
-    uplink,
-    transaction: position.transaction,
-    readings: refusals.map(({ stream, sequence, code }) => ({ stream, seq: sequence, code })),
-  }
+  const value = refusedValue(refusals, { ...about, site: style.site, transaction: position.transaction }, now)
   const name = {
     type: 'holdfast.refused',
     subject: uplink,

@@ -19,7 +19,7 @@ import { listEvents } from './list-events.ts'
 import type { RecordFormat, Template } from './format.ts'
 import { jsonFormat } from './format.ts'
 import type { RecordStyle } from './readings.ts'
-import { toldTime, toldTimes } from './readings.ts'
+import { toldTime, toldTimes } from '../../records/times.ts'
 import type { Topic } from './topics.ts'
 import { isTaken } from './topics.ts'
 

@@ -5,9 +5,12 @@
 import { writeVarint, zigzag } from '../../clients/kafka/records.ts'
 import type { DecodedBlock } from '../../columns/index.ts'
 import { NO_VALUE } from '../../core/reading.ts'
+import { TAIL } from '../../records/readings.ts'
+import type { ToldTimes } from '../../records/times.ts'
+import { slotText, viewsOf } from '../../records/values.ts'
 import { isoWriter, writeInteger, writeText } from './digits.ts'
-import type { SeriesTemplate, ToldTimes } from './readings.ts'
-import { DUPLICATE_HEADER, ID_NAME, TAIL, slotText, viewsOf } from './readings.ts'
+import type { SeriesTemplate } from './readings.ts'
+import { DUPLICATE_HEADER, ID_NAME } from './readings.ts'
 
 /** Of all that differs from reading to reading: two times, value, status, twice the sequence, the time once more, lengths. */
 const VARYING_BYTES_MAX = 200

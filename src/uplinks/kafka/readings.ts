@@ -1,14 +1,15 @@
-// Readings as records, from a block's columns. All that is the same for a series is text made once; of a reading only time, value, quality, status
-// and sequence are written. Texts are binary strings here: one character a byte (clients/kafka/records.ts).
+// Readings as records: key and headers around the JSON of records/readings.ts. Texts are binary strings here: one character a byte
+// (clients/kafka/records.ts).
 import { partitionOf } from '../../clients/kafka/partition.ts'
 import { binary, headerOf, lengthOf } from '../../clients/kafka/records.ts'
 import type { DecodedBlock } from '../../columns/index.ts'
-import type { LogSeries, SliceTime } from '../../core/log.ts'
-import { NO_VALUE, QUALITIES } from '../../core/reading.ts'
+import type { LogSeries } from '../../core/log.ts'
 import type { Stream } from '../../core/stream.ts'
 import { streamKey } from '../../core/stream.ts'
+import type { ReadingTexts } from '../../records/readings.ts'
+import { readingJson, readingTexts } from '../../records/readings.ts'
+import type { ToldTimes } from '../../records/times.ts'
 import type { Topic } from './topics.ts'
-import { writeDouble, writeLong, writeString } from './values.ts'
 
 export interface RecordStyle {
   readonly site: string
@@ -30,31 +31,10 @@ export interface RecordTemplate {
 }
 
 /** The same for readings. */
-export interface SeriesTemplate extends RecordTemplate {
-  /** This box's clock gave the readings their time. */
-  readonly boxTime: boolean
-  /** `,"device":…,"value_x":` */
-  readonly beforeValue: string
-  /** By quality: from the end of the value to the status. */
-  readonly afterValue: readonly string[]
-  /** From the status to the sequence. */
-  readonly beforeSequence: string
-  readonly end: string
-}
+export interface SeriesTemplate extends RecordTemplate, ReadingTexts {}
 
-const FIELDS = {
-  double: 'value_double',
-  long: 'value_long',
-  bool: 'value_bool',
-  string: 'value_string',
-  bytes: 'value_bytes',
-} as const
 export const ID_NAME = `${lengthOf(5)}ce_id`
 export const DUPLICATE_HEADER = headerOf('holdfast-maybe-duplicate', 'true')
-/** Between the receive time and the quality of time. */
-export const TAIL = ',"time_quality":"'
-
-const text = (value: string) => binary(JSON.stringify(value))
 
 /** `type` as CloudEvents has it. */
 export function recordTemplate(
@@ -75,28 +55,15 @@ export function recordTemplate(
   }
 }
 
-/** `,"device":…,"site":…,"tag":…` and `,"unit":…`, empty where there is none. */
-export function dimensionsOf(stream: Stream, series: LogSeries, style: RecordStyle): { place: string; unit: string } {
-  return {
-    place: `,"device":${text(stream.device)},"site":${text(style.site)},"tag":${text(series.tag)}`,
-    unit: series.unit === undefined ? '' : `,"unit":${text(series.unit)}`,
-  }
-}
-
 export function seriesTemplate(
   stream: Stream,
   series: LogSeries,
   style: RecordStyle,
   { partitions }: Pick<Topic, 'partitions'>,
 ): SeriesTemplate {
-  const { place, unit } = dimensionsOf(stream, series, style)
   return {
     ...recordTemplate(stream, series, 'holdfast.reading', style, partitions),
-    boxTime: series.boxTime === true,
-    beforeValue: `${place},"${FIELDS[series.kind]}":`,
-    afterValue: QUALITIES.map((it) => `${unit},"quality":"${it}","status_code":`),
-    beforeSequence: `,"epoch":${text(stream.epoch)},"seq":`,
-    end: `,"class":${text(series.class)}}`,
+    ...readingTexts(stream, series, style.site),
   }
 }
 
@@ -164,77 +131,13 @@ function twoDigits(n: number): string {
   return n < 10 ? `0${n}` : `${n}`
 }
 
-/** Views of a column of value slots. */
-export interface ValueViews {
-  readonly doubles: Float64Array
-  readonly halves: Uint32Array
-  readonly longs: BigInt64Array
-  /** What strings and bytes point into. */
-  readonly bytes: Buffer
-}
-
-export function viewsOf(value: Float64Array, bytes: Uint8Array): ValueViews {
-  return {
-    doubles: value,
-    halves: new Uint32Array(value.buffer, value.byteOffset, value.length * 2),
-    longs: new BigInt64Array(value.buffer, value.byteOffset, value.length),
-    bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
-  }
-}
-
-/** The JSON of a reading's value in row `at`; null where it has none. */
-function valueText(kind: LogSeries['kind'], quality: number, views: ValueViews, at: number): string {
-  if (quality & NO_VALUE) return 'null'
-  if (kind === 'bool') return views.doubles[at] === 0 ? 'false' : 'true'
-  return slotText(kind, views, at)
-}
-
-/** The JSON of the slot in row `at`; bools as numbers. */
-export function slotText(kind: LogSeries['kind'], views: ValueViews, at: number): string {
-  if (kind === 'double' || kind === 'bool') return writeDouble(views.doubles[at] as number)
-  if (kind === 'long') return writeLong(views.halves[at * 2] as number, views.halves[at * 2 + 1] as number, views.longs, at)
-  const from = views.halves[at * 2] as number
-  const bytes = views.bytes.subarray(from, from + (views.halves[at * 2 + 1] as number))
-  return kind === 'string' ? writeString(bytes) : `"${bytes.toString('base64')}"`
-}
-
-/** The times of a slice's readings as its clock lets them be told. */
-export interface ToldTimes {
-  /** µs to add to what this box's clock gave. */
-  readonly shiftUs: number
-  /** 'source' where nothing is doubtful. */
-  readonly quality: 'source' | 'corrected' | 'relative'
-}
-
-export function toldTimes(time: SliceTime | undefined): ToldTimes {
-  if (!time || time.quality === 'synchronised') return { shiftUs: time?.shiftUs ?? 0, quality: 'source' }
-  return { shiftUs: time.shiftUs, quality: time.quality }
-}
-
-/** The source time of reading `at`, as it is to be told: only times that this box's clock gave are mended with it. */
-export function toldTime(block: DecodedBlock, at: number, it: SeriesTemplate, shiftUs: number): number {
-  const time = block.time[at] as number
-  return it.boxTime ? time + shiftUs : time
-}
-
 /** Writes reading `at` of a block, from its key on. `time` is the one told; `fits`: it is the record's too. */
 export function readingWriter(block: DecodedBlock, told: ToldTimes) {
-  const views = viewsOf(block.value, block.bytes)
+  const json = readingJson(block, told)
   const isoTime = isoTimes()
-  // Readings of a poll or a publish share both times: their texts are made once.
-  let lastTime = Number.NaN
-  let timeText = ''
-  let lastReceived = Number.NaN
-  let receivedText = ''
   return (it: SeriesTemplate, at: number, sequence: number, time: number, fits: boolean, maybeDuplicate: boolean): string => {
-    const received = block.received[at] as number
-    if (time !== lastTime) timeText = String((lastTime = time))
-    if (received !== lastReceived) receivedText = String((lastReceived = received) + told.shiftUs)
     const timeQuality = told.quality === 'source' && !fits ? 'implausible' : told.quality
-    const quality = block.quality[at] as number
-    const value = valueText(it.kind, quality, views, at)
     const sequenceText = String(sequence)
-    const json = `{"ts":${timeText}${it.beforeValue}${value}${it.afterValue[quality & 3]}${block.status[at]}${it.beforeSequence}${sequenceText},"ingest_ts":${receivedText}${TAIL}${timeQuality}"${it.end}`
-    return recordText(it, json, sequenceText, time, maybeDuplicate, isoTime)
+    return recordText(it, json(it, at, sequenceText, time, timeQuality), sequenceText, time, maybeDuplicate, isoTime)
   }
 }

@@ -8,10 +8,11 @@ import { streamKey } from '../../core/stream.ts'
 import type { AggregateTemplate } from './aggregates.ts'
 import { aggregateTemplate } from './aggregates.ts'
 import type { RecordStyle, SeriesTemplate } from './readings.ts'
-import { recordText, seriesTemplate, toldTimes } from './readings.ts'
+import { toldTimes } from '../../records/times.ts'
+import { writeDouble } from '../../records/values.ts'
+import { recordText, seriesTemplate } from './readings.ts'
 import type { Topic } from './topics.ts'
 import { timestampOf } from './topics.ts'
-import { writeDouble } from './values.ts'
 
 export interface ReplayRecord {
   readonly partition: number

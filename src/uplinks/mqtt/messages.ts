@@ -5,17 +5,14 @@ import type { AggregateSlice, EventSlice, GapSlice, LogSeries, RawSlice, Slice }
 import type { Stream } from '../../core/stream.ts'
 import { streamKey, streamOf } from '../../core/stream.ts'
 import type { UplinkBatch, UplinkContext } from '../../core/uplink.ts'
+import type { AggregateTexts } from '../../records/aggregates.ts'
+import { aggregateJson, aggregateTexts } from '../../records/aggregates.ts'
+import { listedEvents } from '../../records/events.ts'
+import { elsewhereValue, gapValue } from '../../records/gaps.ts'
+import type { ReadingTexts } from '../../records/readings.ts'
+import { readingJson, readingTexts } from '../../records/readings.ts'
+import { toldTime, toldTimes } from '../../records/times.ts'
 import type { Told } from './last-values.ts'
-import {
-  aggregateTexts,
-  elsewhereText,
-  eventsGoneText,
-  eventText,
-  gapText,
-  readingTexts,
-  seriesText,
-  toldTime,
-} from './payload.ts'
 import type { MqttUplinkSettings } from './settings.ts'
 import { templateOf, topicOf } from './topics.ts'
 
@@ -26,6 +23,8 @@ export interface Message {
   readonly sequence: number
   /** A reading: what decides whether the broker keeps it as the tag's last value. */
   readonly told?: Told
+  /** What is told to be elsewhere: the stream that `sequence` is one of. */
+  readonly about?: string
 }
 
 type Context = Pick<UplinkContext, 'name' | 'site' | 'clock'>
@@ -43,17 +42,17 @@ export function messagesOf(
   const told = elsewhere.map((range): Message => {
     const stream = { ...streamOf(range.stream), form: 'gap' as const }
     const topic = topicOf(templateOf('gap', settings), { ...stream, site, tag: '' })
-    const text = elsewhereText(range, { site, uplink: context.name, transaction }, now)
-    return { topic, payload: Buffer.from(text), stream, sequence: range.from }
+    const value = elsewhereValue(range, { site, uplink: context.name, transaction }, now)
+    return { topic, payload: jsonOf(value), stream, sequence: range.from, about: range.stream }
   })
   const held = slices.flatMap((slice): Message[] => {
     const { stream } = slice
     const topicFor = (tag: string) => topicOf(templateOf(slice.form, settings), { ...stream, site, tag })
     switch (slice.form) {
       case 'raw':
-        return readings(slice, ofSeries(slice, series, site, topicFor))
+        return readings(slice, ofSeries(slice, series, site, topicFor, readingTexts))
       case 'aggregate':
-        return aggregates(slice, ofSeries(slice, series, site, topicFor))
+        return aggregates(slice, ofSeries(slice, series, site, topicFor, aggregateTexts))
       case 'gap':
         return gaps(slice, topicFor(''), site, now)
       case 'event':
@@ -63,67 +62,66 @@ export function messagesOf(
   return [...held, ...told]
 }
 
-type OfSeries = (id: number) => { readonly topic: string; readonly text: ReturnType<typeof seriesText> }
+const jsonOf = (value: object) => Buffer.from(JSON.stringify(value))
+
+type OfSeries<T> = (id: number) => { readonly topic: string; readonly texts: T }
 
 /** Topic and texts of a series, made once for a slice. */
-function ofSeries({ stream }: Slice, series: SeriesMap, site: string, topicFor: (tag: string) => string): OfSeries {
-  const known = new Map<number, ReturnType<OfSeries>>()
+function ofSeries<T>(
+  { stream }: Slice,
+  series: SeriesMap,
+  site: string,
+  topicFor: (tag: string) => string,
+  textsOf: (stream: Stream, series: LogSeries, site: string) => T,
+): OfSeries<T> {
+  const known = new Map<number, ReturnType<OfSeries<T>>>()
   return (id) => {
     let it = known.get(id)
     if (!it) {
       const own = series.get(id) as LogSeries
-      known.set(id, (it = { topic: topicFor(own.tag), text: seriesText(stream, own, site) }))
+      known.set(id, (it = { topic: topicFor(own.tag), texts: textsOf(stream, own, site) }))
     }
     return it
   }
 }
 
-function readings({ stream, block: bytes, from, to, time }: RawSlice, of: OfSeries): Message[] {
+function readings({ stream, block: bytes, from, to, time: slice }: RawSlice, of: OfSeries<ReadingTexts>): Message[] {
   const block = decodeBlock(bytes)
   const key = streamKey(stream)
-  const write = readingTexts(block, time)
+  const told = toldTimes(slice)
+  const write = readingJson(block, told)
   const found: Message[] = []
   let at = 0
   for (const [run, id] of block.seriesIds.entries())
     for (const end = at + (block.runs[run] as number); at < end; at++) {
       const sequence = sequenceAt(block, at)
       if (sequence < from || sequence >= to) continue
-      const { topic, text } = of(id)
-      const told = { stream: key, sequence, time: toldTime(block, at, text.series, time) }
-      found.push({ topic, payload: Buffer.from(write(text, at, sequence)), stream, sequence, told })
+      const { topic, texts } = of(id)
+      const time = toldTime(block, at, texts, told.shiftUs)
+      const payload = Buffer.from(write(texts, at, String(sequence), time, told.quality), 'latin1')
+      found.push({ topic, payload, stream, sequence, told: { stream: key, sequence, time } })
     }
   // A block is by series; a tag may have several.
   return found.sort((a, b) => a.sequence - b.sequence)
 }
 
-function aggregates({ stream, block: bytes, from, to, time }: AggregateSlice, of: OfSeries): Message[] {
+function aggregates({ stream, block: bytes, from, to, time }: AggregateSlice, of: OfSeries<AggregateTexts>): Message[] {
   const block = decodeAggregates(bytes)
-  const write = aggregateTexts(block, time)
+  const write = aggregateJson(block, toldTimes(time).quality)
   const end = Math.min(block.count, to - block.firstSequence)
   const found: Message[] = []
   for (let at = Math.max(0, from - block.firstSequence); at < end; at++) {
-    const { topic, text } = of(block.series[at] as number)
-    found.push({ topic, payload: Buffer.from(write(text, at)), stream, sequence: block.firstSequence + at })
+    const { topic, texts } = of(block.series[at] as number)
+    found.push({ topic, payload: Buffer.from(write(texts, at), 'latin1'), stream, sequence: block.firstSequence + at })
   }
   return found
 }
 
 function gaps({ stream, rows }: GapSlice, topic: string, site: string, now: number): Message[] {
-  return rows.map((row) => ({ topic, payload: Buffer.from(gapText(row, site, now)), stream, sequence: row.sequence }))
+  return rows.map((row) => ({ topic, payload: jsonOf(gapValue(row, site, now)), stream, sequence: row.sequence }))
 }
 
-function events({ stream, from, to, rows }: EventSlice, topic: string, site: string, now: number): Message[] {
-  const found: Message[] = []
-  const gone = (first: number, end: number) => {
-    if (first >= end) return
-    found.push({ topic, payload: Buffer.from(eventsGoneText(stream, first, end, site, now)), stream, sequence: first })
-  }
-  let at = from
-  for (const { sequence, text } of rows) {
-    gone(at, sequence)
-    found.push({ topic, payload: Buffer.from(eventText(stream, text, sequence, site, now)), stream, sequence })
-    at = sequence + 1
-  }
-  gone(at, to)
-  return found
+function events(slice: EventSlice, topic: string, site: string, now: number): Message[] {
+  const { stream } = slice
+  return [...listedEvents(slice, site, now)].map(({ from, value }) => ({ topic, payload: jsonOf(value), stream, sequence: from }))
 }

@@ -2,6 +2,8 @@
 // waits for somebody to change that, and nothing of it is given up.
 import type { Explained } from '../../clients/mqtt/explain.ts'
 import { Blocked, Unreachable } from '../../core/errors.ts'
+import type { Refusal } from '../../core/position.ts'
+import { streamKey } from '../../core/stream.ts'
 import type { Message } from './messages.ts'
 import { isForAll, isOfPlace, refusalOf } from './errors.ts'
 import type { Session } from './session.ts'
@@ -12,6 +14,12 @@ const IN_A_ROW_MAX = 20
 export interface Refused {
   readonly message: Message
   readonly why: Explained
+}
+
+/** A gap record or an event has no place among what is parked. */
+export function refusalsOf(refused: readonly Refused[]): Refusal[] {
+  const data = refused.filter(({ message: { stream } }) => stream.form === 'raw' || stream.form === 'aggregate')
+  return data.map(({ message, why }) => ({ stream: streamKey(message.stream), sequence: message.sequence, code: why.code }))
 }
 
 /** Classes are judged by form: each form has topics of its own. */

@@ -6,6 +6,7 @@ import { withDeadline } from '../../clients/kafka/access.ts'
 import { accessOf } from '../../clients/mqtt/access.ts'
 import type { MqttAccess } from '../../clients/mqtt/connect.ts'
 import { brokerOf, goodbye, newClient, tlsOptions } from '../../clients/mqtt/connect.ts'
+import { portions } from '../../clients/mqtt/portions.ts'
 import { Unreachable } from '../../core/errors.ts'
 import type { UplinkContext } from '../../core/uplink.ts'
 import { asUnreachable } from './errors.ts'
@@ -17,11 +18,10 @@ const IN_FLIGHT_BYTES_MAX = 4_000_000
 /** Without a single acknowledgement. */
 const ACK_MS_MAX = 15_000
 const ASK_MS_MAX = 15_000
+/** When we are to end: so long for the acknowledgements of what is under way. Less than the agent waits for us. */
+const LAST_ACKS_MS_MAX = 2_000
 /** Topics of one SUBSCRIBE. */
-const ASKED_BYTES_MAX = 30_000
 const ASKED_MAX = 200
-/** Of each topic in a packet, beside its text. */
-const TOPIC_OVERHEAD_BYTES = 3
 
 /** What the broker says of itself in its CONNACK; in MQTT 3.1.1 it says nothing. */
 export interface Limits {
@@ -45,7 +45,10 @@ export interface Publishing {
 export interface Session {
   readonly where: string
   readonly limits: Limits
-  /** In their order, so many at a time. Rejects when the connection ends before the last one is acknowledged. */
+  /**
+   * In their order, so many at a time. Rejects when the connection ends before the last one is acknowledged. When the signal aborts nothing new goes out,
+   * and it ends with the acknowledgements of what did.
+   */
   publish(messages: readonly Outgoing[], how: Publishing, signal: AbortSignal): Promise<void>
   /** What the broker keeps of these topics, as far as it lets us see; `denied` are those of which it does not. */
   kept(topics: readonly string[], signal: AbortSignal): Promise<{ kept: ReadonlyMap<string, Buffer>; denied: readonly string[] }>
@@ -156,9 +159,10 @@ function sessionOn({ client, where, limits, kept, odd, life, destroy }: Opened):
     limits,
     publish: (messages, how, signal) => life.during(publishAll({ client, where, odd }, messages, how, signal)),
     async kept(topics, signal) {
-      const denied: string[] = []
+      const { packets, tooLong } = portions(topics, { packetBytesMax: limits.packetBytesMax, topicsMax: ASKED_MAX })
+      const denied = [...tooLong]
       kept.clear()
-      for (const asked of portions(topics)) {
+      for (const asked of packets) {
         const granted = await orEnded('ask what the broker keeps', signal, subscribe(client, asked))
         denied.push(...asked.filter((_, n) => (granted[n] ?? 128) >= 128))
         // Its answer comes behind what the broker keeps.
@@ -185,22 +189,6 @@ function subscribe(client: MqttClient, topics: readonly string[]): Promise<reado
   })
 }
 
-function* portions(topics: readonly string[]): Iterable<string[]> {
-  let portion: string[] = []
-  let bytes = 0
-  for (const topic of topics) {
-    const size = Buffer.byteLength(topic) + TOPIC_OVERHEAD_BYTES
-    if (portion.length > 0 && (portion.length >= ASKED_MAX || bytes + size > ASKED_BYTES_MAX)) {
-      yield portion
-      portion = []
-      bytes = 0
-    }
-    portion.push(topic)
-    bytes += size
-  }
-  if (portion.length > 0) yield portion
-}
-
 /** Sends as the acknowledgements come in. */
 function publishAll(
   { client, where, odd }: Pick<Opened, 'client' | 'where' | 'odd'>,
@@ -211,21 +199,29 @@ function publishAll(
   let next = 0
   let underWay = 0
   let bytesUnderWay = 0
+  let isStopping = false
+  let isOver = false
+  let lastAcks: NodeJS.Timeout | undefined
   return new Promise((resolve, reject) => {
     const late = setTimeout(() => fail('timeout', `no acknowledgement within ${ACK_MS_MAX / 1000} s`), ACK_MS_MAX)
     const settle = () => {
+      isOver = true
       clearTimeout(late)
+      clearTimeout(lastAcks)
       signal.removeEventListener('abort', stopped)
     }
     const fail = (code: string, text: string) => {
       settle()
       reject(new Unreachable(code, `${where}: ${text}`))
     }
-    const stopped = () => fail('aborted', 'given up')
-    signal.addEventListener('abort', stopped)
-    if (signal.aborted) return stopped()
+    const stopped = () => {
+      isStopping = true
+      lastAcks = setTimeout(() => fail('aborted', 'given up'), LAST_ACKS_MS_MAX)
+      goOn()
+    }
 
     function acknowledged(at: number, error: unknown, number: number | undefined): void {
+      if (isOver) return
       const { code = 0, message } = (error ?? {}) as { code?: unknown; message?: string }
       if (typeof code !== 'number' || (error && code === 0)) return fail('failed', String(message))
       how.acknowledged(at, odd.get(number ?? 0) ?? code)
@@ -236,18 +232,23 @@ function publishAll(
       goOn()
     }
 
+    const hasRoom = () => underWay === 0 || (underWay < how.inFlightMax && bytesUnderWay < IN_FLIGHT_BYTES_MAX)
+
     function goOn(): void {
-      while (next < messages.length && underWay < how.inFlightMax && (underWay === 0 || bytesUnderWay < IN_FLIGHT_BYTES_MAX)) {
+      while (!isStopping && next < messages.length && hasRoom()) {
         const at = next++
         const { topic, payload, retain } = messages[at] as Outgoing
         underWay++
         bytesUnderWay += payload.length
         client.publish(topic, payload, { qos: 1, retain }, (error, packet) => acknowledged(at, error, packet?.messageId))
       }
-      if (underWay > 0 || next < messages.length) return
+      if (underWay > 0) return
+      if (next < messages.length) return fail('aborted', 'given up')
       settle()
       resolve()
     }
-    goOn()
+    signal.addEventListener('abort', stopped)
+    if (signal.aborted) stopped()
+    else goOn()
   })
 }

@@ -31,7 +31,7 @@ export async function* testUplink(
     const connected = await runStep('CONNECT', where, signal, (stop) => connectStep(client, access, stop))
     yield connected
     if (!connected.ok) return
-    const name = context.classes?.[0] ?? 'default'
+    const name = (context.served ?? context.classes)?.[0] ?? 'default'
     const { device, site } = context
     const topic = topicOf(settings.topics.telemetry, { device, site, class: name, tag: TEST_TAG })
     yield await runStep('PUBLISH', where, signal, () => publishStep(client, topic))
@@ -61,8 +61,7 @@ async function publishStep(client: MqttClient, topic: string): Promise<Result> {
 
 /** Whether the broker keeps values, and lets us see which. */
 async function keptStep(client: MqttClient, topic: string): Promise<Result> {
-  const properties = (client as unknown as { _serverProperties?: { retainAvailable?: boolean } })._serverProperties
-  if (properties?.retainAvailable === false)
+  if (client.serverProperties?.retainAvailable === false)
     return { ok: false, detail: 'the broker keeps no last values', remedy: 'allow retained messages there, or set retain: false' }
   const granted = await client.subscribeAsync(topic, { qos: 0 }).then(
     ([it]) => it?.qos ?? 128,

@@ -1,16 +1,18 @@
 // An MQTT broker as an uplink: each reading a message with QoS 1, and a transaction is over when the broker has acknowledged the last one.
 //
 // There is no transaction at a broker and no position: what the log knows to be acknowledged is the position, and after a doubt the rest is sent again.
-// So: at least once, each tag in its order. It retries nothing: after any doubt it is thrown away.
-import type { Refusal } from '../../core/position.ts'
+// So: at least once, each tag in its order. It retries nothing: after any doubt it is thrown away, and says what is acknowledged all the same.
+import { Unreachable } from '../../core/errors.ts'
+import type { Arrived, Refusal } from '../../core/position.ts'
 import type { StreamIntervals } from '../../core/stream.ts'
-import { streamKey } from '../../core/stream.ts'
 import type { Uplink, UplinkBatch, UplinkContext } from '../../core/uplink.ts'
+import { arrivedOf } from './arrived.ts'
 import { CONNECTION_CUT, PACKET_TOO_LARGE } from './errors.ts'
 import { lastValues } from './last-values.ts'
 import type { Message } from './messages.ts'
 import { messagesOf } from './messages.ts'
-import { judge } from './refusals.ts'
+import type { Refused } from './refusals.ts'
+import { judge, refusalsOf } from './refusals.ts'
 import type { Outgoing } from './session.ts'
 import { openSession } from './session.ts'
 import type { MqttUplinkSettings } from './settings.ts'
@@ -48,16 +50,20 @@ export async function openUplink(settings: MqttUplinkSettings, context: UplinkCo
 
   /** Adds the reason of each PUBACK. */
   async function publish(messages: readonly Message[], reasons: Map<Message, number>, signal: AbortSignal): Promise<void> {
-    const kept = isRetaining ? values.choose(messages, context.clock.now()) : new Set<Message>()
-    const outgoing = messages.map((it): Outgoing => ({ topic: it.topic, payload: it.payload, retain: kept.has(it) }))
-    const inFlightMax = suspicion.isCareful() ? 1 : limits.inFlightMax
-    const acknowledged = (at: number, reason: number) => void reasons.set(messages[at] as Message, reason)
-    try {
-      await session.publish(outgoing, { inFlightMax, acknowledged }, signal)
-    } catch (error) {
-      const first = messages.find((it) => !reasons.has(it))
-      if (first && session.isCut()) suspicion.cut(first)
-      throw error
+    const isOpen = (it: Message) => !reasons.has(it)
+    const kept = isRetaining ? values.choose(messages.filter(isOpen), context.clock.now()) : new Set<Message>()
+    for (const { messages: all, isAlone } of suspicion.portions(messages, limits.inFlightMax)) {
+      const portion = all.filter(isOpen)
+      const outgoing = portion.map((it): Outgoing => ({ topic: it.topic, payload: it.payload, retain: kept.has(it) }))
+      const inFlightMax = isAlone ? 1 : limits.inFlightMax
+      const acknowledged = (at: number, reason: number) => void reasons.set(portion[at] as Message, reason)
+      try {
+        await session.publish(outgoing, { inFlightMax, acknowledged }, signal)
+      } catch (error) {
+        const first = portion.find(isOpen)
+        if (first && session.isCut()) suspicion.cut(first, isAlone)
+        throw error
+      }
     }
   }
 
@@ -68,9 +74,15 @@ export async function openUplink(settings: MqttUplinkSettings, context: UplinkCo
       if (packetBytes(it) > limits.packetBytesMax) reasons.set(it, PACKET_TOO_LARGE)
       else if (suspicion.isRefused(it)) reasons.set(it, CONNECTION_CUT)
     }
-    const fitting = messages.filter((it) => !reasons.has(it))
-    await learn(fitting, signal)
-    await publish(fitting, reasons, signal)
+    await learn(
+      messages.filter((it) => !reasons.has(it)),
+      signal,
+    )
+    try {
+      await publish(messages, reasons, signal)
+    } catch (error) {
+      throw withArrived(error, arrivedOf(batch.ranges ?? [], messages, reasons))
+    }
     suspicion.clear()
     const inTurn = new Map(messages.map((it) => [it, reasons.get(it) ?? 0]))
     return refused(judgement.of(inTurn, session), context)
@@ -89,13 +101,17 @@ function packetBytes({ topic, payload }: Message): number {
   return PACKET_OVERHEAD_BYTES + Buffer.byteLength(topic) + payload.length
 }
 
-function refused(found: ReturnType<ReturnType<typeof judge>['of']>, { log }: Pick<UplinkContext, 'log'>): Refusal[] {
+function withArrived(error: unknown, arrived: Arrived): unknown {
+  if (!(error instanceof Unreachable)) return error
+  const { code, message, remedy, isDenied } = error
+  return new Unreachable(code, message, { cause: error, remedy, isDenied, arrived })
+}
+
+function refused(found: readonly Refused[], { log }: Pick<UplinkContext, 'log'>): Refusal[] {
   const [first] = found
   if (first) {
     const { code, text, remedy } = first.why
     log.warn({ code, remedy, count: found.length, topic: first.message.topic }, `${first.message.topic}: ${text}`)
   }
-  // A gap record or an event has no place among what is parked.
-  const data = found.filter(({ message: { stream } }) => stream.form === 'raw' || stream.form === 'aggregate')
-  return data.map(({ message, why }) => ({ stream: streamKey(message.stream), sequence: message.sequence, code: why.code }))
+  return refusalsOf(found)
 }

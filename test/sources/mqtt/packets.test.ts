@@ -2,7 +2,8 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { TestStep } from '../../../src/core/source.ts'
 import type { Consumer } from './harness.ts'
 import { consume, openSource, publisher, tempDir, until } from './harness.ts'
 import type { Mosquitto } from './mosquitto.ts'
@@ -148,6 +149,50 @@ describe('packets larger than packetBytesMax', () => {
     ])
     await until('all', () => consumer.rows.length === 3 && consumer.refused['too-large'] === 2)
     gate.close()
+  })
+})
+
+describe('many topics', () => {
+  const BYTES_MAX = 150
+  const topics = Array.from({ length: 30 }, (_, n) => `hall/machine-${n}/temperature`)
+  const entry = (topic: string) => ({ topic, tag: topic, class: 'process' })
+
+  test('are asked for in packets that the broker takes; one that fits into none is named', async () => {
+    const small = await startMosquitto({ lines: ['allow_anonymous true', `max_packet_size ${BYTES_MAX}`, 'log_type all'] })
+    onTestFinished(() => small.remove())
+    const tooLong = `hall/${'x'.repeat(BYTES_MAX)}`
+    const subscribe = [...topics.slice(0, 10), tooLong, ...topics.slice(10)].map(entry)
+    const { source, consumer } = await start({ version: 5, clientId: 'c', subscribe }, small.port)
+    expect(source.status()).toMatchObject({
+      code: 'subscribe-refused',
+      lastError: expect.stringContaining(`${tooLong} longer than the largest packet`),
+      details: { subscribed: topics.length },
+    })
+    const client = await publisher(small.port)
+    for (const [n, topic] of topics.entries()) await client.publishAsync(topic, `${n}`, { qos: 1 })
+    await client.endAsync()
+    await until('all', () => consumer.rows.length === topics.length)
+    expect(consumer.rows.map((it) => it.value)).toEqual(topics.map((_, n) => n))
+    const steps: TestStep[] = []
+    for await (const it of source.test?.(new AbortController().signal) ?? []) steps.push(it)
+    expect(steps.find((it) => it.step === 'SUBSCRIBE')).toMatchObject({ ok: false, detail: expect.stringContaining('wildcard') })
+  })
+
+  test('in 3.1.1, where a broker cannot say what it takes, are eight a packet; those that the settings drop go so too', async () => {
+    const talks = await startMosquitto({ lines: ['allow_anonymous true', 'log_type all'] })
+    onTestFinished(() => talks.remove())
+    const packets = (name: string) => talks.log().split(`Received ${name} from c`).length - 1
+    const first = await start({ clientId: 'c', subscribe: topics.map(entry) }, talks.port)
+    expect(first.source.status().details?.subscribed).toBe(topics.length)
+    expect(packets('SUBSCRIBE')).toBe(4)
+    await first.consumer.stop()
+    const next = openSource(
+      { url: `mqtt://127.0.0.1:${talks.port}`, insecure: 'a test', clientId: 'c', subscribe: topics.slice(0, 1).map(entry) },
+      folder.path,
+    )
+    running.push(consume(next.source))
+    await until('up', () => next.source.status().state === 'up')
+    await until('the others are gone', () => packets('UNSUBSCRIBE') === 4)
   })
 })
 

@@ -5,7 +5,8 @@ import { BatchBuilder, newOrigin } from '../../../src/core/batch.ts'
 import type { LogSeries } from '../../../src/core/log.ts'
 import { BAD, GOOD, UNCERTAIN } from '../../../src/core/reading.ts'
 import { readingBytes } from '../../../src/uplinks/kafka/reading-bytes.ts'
-import type { RecordStyle, ToldTimes } from '../../../src/uplinks/kafka/readings.ts'
+import type { ToldTimes } from '../../../src/records/times.ts'
+import type { RecordStyle } from '../../../src/uplinks/kafka/readings.ts'
 import { readingWriter, seriesTemplate } from '../../../src/uplinks/kafka/readings.ts'
 
 const RUNS = 2_000

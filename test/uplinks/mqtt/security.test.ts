@@ -63,7 +63,8 @@ const secured = (tls: object = {}) => ({
 
 async function stepsOf(more: object): Promise<TestStep[]> {
   const steps: TestStep[] = []
-  const context = { ...contextWith(), classes: ['process'] }
+  // The first that there is does not go to this uplink.
+  const context = { ...contextWith(), classes: ['alarm', 'process'], served: ['process'] }
   for await (const it of testUplink(settingsOf(broker.port, more), context, NEVER)) steps.push(it)
   return steps
 }

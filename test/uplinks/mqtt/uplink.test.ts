@@ -1,6 +1,7 @@
 // The uplink against a real broker: what arrives, what is kept, and what becomes of what the broker refuses.
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { BatchBuilder } from '../../../src/core/batch.ts'
+import type { Unreachable } from '../../../src/core/errors.ts'
 import { Blocked } from '../../../src/core/errors.ts'
 import { streamKey } from '../../../src/core/stream.ts'
 import type { Uplink } from '../../../src/core/uplink.ts'
@@ -199,6 +200,33 @@ test('a message that the broker finds too long is refused and named, and all oth
     code: 'record-too-large',
     text: expect.stringContaining('longer than the broker takes'),
   })
+})
+
+test('who is to end sends nothing new, waits for what is under way, and says what is acknowledged', async () => {
+  const slow = await startMosquitto({ lines: ['allow_anonymous true', 'max_inflight_messages 5', 'max_queued_messages 100000'] })
+  onTestFinished(() => slow.remove())
+  const device = 'hf-ends'
+  const stream = rawStream(device)
+  const hears = await listening(`holdfast/${device}/#`, slow.port)
+  const uplink = await opened({}, device, slow.port)
+  const total = 20_000
+  const ranges = [{ stream: streamKey(stream), from: 0, to: total }]
+  const stop = new AbortController()
+  const batch = { ...withSlices(part(doubles(stream, 0, total, 1))), ranges }
+  const sent = uplink.send(batch, positionOf(1, stream, total), stop.signal).then(
+    () => undefined,
+    (error: Unreachable) => error,
+  )
+  await until('some of it is heard', () => hears.heard.length > 20)
+  stop.abort()
+  const error = await sent
+  expect(error).toMatchObject({ name: 'Unreachable', code: 'aborted' })
+  const to = error?.arrived?.ranges[0]?.to ?? 0
+  expect(error?.arrived).toEqual({ ranges: [{ stream: streamKey(stream), from: 0, to }], refused: [] })
+  expect(to).toBeLessThan(total)
+  await until('what was acknowledged is heard', () => hears.heard.length >= to)
+  await uplink.close()
+  expect(hears.heard.map((it) => it.json['seq'])).toEqual(Array.from({ length: to }, (_, n) => n))
 })
 
 test('the largest packet and the most that may be under way are what the broker says', async () => {
