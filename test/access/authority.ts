@@ -28,6 +28,8 @@ export interface Kind {
   readonly days?: number
   readonly usage?: 'server' | 'client' | 'any'
   readonly isNamed?: boolean
+  /** Instead of the name alone. */
+  readonly names?: x509.JsonGeneralNames
   /** Of RSA, instead of a key of P-256. */
   readonly rsaBits?: number
   readonly isAuthority?: boolean
@@ -63,13 +65,18 @@ function authorityOf(own: x509.X509Certificate, keys: webcrypto.CryptoKeyPair): 
     })
     return cert
   }
-  const named = (name: string) => [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }])]
+  const named = (names: x509.JsonGeneralNames) => [new x509.SubjectAlternativeNameExtension(names)]
   return {
     cert: pem(own),
     async issue(kind = {}) {
       const name = kind.name ?? 'box.plant.example'
       const made = await newKeys(kind.rsaBits)
-      const cert = await sign(made.publicKey, `CN=${name}`, kind, kind.isNamed === false ? [] : named(name))
+      const cert = await sign(
+        made.publicKey,
+        `CN=${name}`,
+        kind,
+        kind.isNamed === false ? [] : named(kind.names ?? [{ type: 'dns', value: name }]),
+      )
       return { cert: pem(cert), key: await keyText(made) }
     },
     async answer(text) {

@@ -1,12 +1,13 @@
 // Never with less security than the settings say, whatever the server offers.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { OPCUACertificateManager } from 'node-opcua-certificate-manager'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Certificate, Source } from '../../../src/core/source.ts'
-import { openTrust } from '../../../src/sources/opcua/certificates.ts'
+import { mismatches, openTrust } from '../../../src/sources/opcua/certificates.ts'
 import { approveCertificate, listCertificates, rejectCertificate } from '../../../src/sources/opcua/trust.ts'
+import { authority } from '../../access/authority.ts'
 import {
   approve,
   asyncua,
@@ -17,6 +18,7 @@ import {
   run,
   type ServerProcess,
   temporary,
+  trustBy,
   until,
 } from './helpers.ts'
 
@@ -160,12 +162,59 @@ test('a server that rejects our certificate: what to do names the file', async (
   expect(source.status().remedy).toContain(path.join(dir, 'pki/own/certs/holdfast.pem'))
 })
 
-test('certificate of another host and application: reported', async () => {
-  server = await plant({ host: 'somewhere.else' })
+/** Authority and list of what it revoked, where the person who looks after the box puts them. */
+function trustAuthority(): void {
+  for (const [file, folder] of [
+    ['ca.der', 'pki/trusted/certs'],
+    ['ca.crl', 'pki/issuers/crl'],
+  ] as const) {
+    mkdirSync(path.join(dir, folder), { recursive: true })
+    copyFileSync(path.join(dir, 'plant', file), path.join(dir, folder, file))
+  }
+}
+
+test('a certificate of an authority that is trusted is good for the host that it names', async () => {
+  server = await plant({ authority: true })
+  trustAuthority()
   source = run({ endpoint: server.endpoint, security: user, tags: plantTags }, dir)
-  await approve(source)
+  await until('a reading', () => source?.rows.length)
+  expect(source.states.map((it) => it.code)).not.toContain('certificate-untrusted')
+  expect(await listCertificates(dir)).toMatchObject([{ state: 'trusted', subject: expect.stringContaining('Plant Authority') }])
+})
+
+test('and for no other host: no session, until a person lets in this very certificate', async () => {
+  server = await plant({ authority: true, host: 'somewhere.else' })
+  trustAuthority()
+  source = run({ endpoint: server.endpoint, security: user, tags: plantTags }, dir)
+  await until('the refusal', () => source?.status().code === 'certificate-host')
+  const { lastError, remedy = '' } = source.status()
+  expect(lastError).toContain('but for other hosts (URI:urn:plant:server, DNS:somewhere.else)')
+  expect(source.rows).toEqual([])
+  const [waiting] = await listed(source.source)
+  expect(waiting).toMatchObject({ state: 'rejected', subject: expect.stringContaining('CN=Plant') })
+  expect((await trustBy(source.source, remedy)).fingerprint).toBe(waiting?.fingerprint)
   await until('a reading', () => source?.rows.length)
   expect(source.status().details?.warning).toContain('the certificate is not for host 127.0.0.1')
+})
+
+test.each([
+  ['opc.tcp://plc-1.plant:4840', ['dns:plc-1.plant'], true],
+  ['opc.tcp://PLC-1.plant:4840', ['dns:plc-1.plant'], true],
+  ['opc.tcp://plc-1.plant:4840', ['dns:plc-2.plant', 'url:urn:plc-1.plant'], false],
+  ['opc.tcp://plc-1.plant:4840', ['url:urn:x'], false],
+  ['opc.tcp://10.0.0.5:4840', ['ip:10.0.0.5'], true],
+  ['opc.tcp://10.0.0.5:4840', ['dns:10.0.0.5'], true],
+  ['opc.tcp://10.0.0.5:4840', ['ip:10.0.0.50', 'dns:plc-1.plant'], false],
+  ['opc.tcp://10.0.0.5:4840', ['url:urn:x, DNS:10.0.0.5, y'], false],
+  ['opc.tcp://[fd00::5]:4840', ['ip:fd00:0:0:0:0:0:0:5'], true],
+] as const)('%s and a certificate for %j: %s', async (endpoint, names, holds) => {
+  const listedNames = names.map((it) => {
+    const [, type, value = ''] = /^(\w+):(.*)$/.exec(it) ?? []
+    return { type: type as 'dns' | 'ip' | 'url', value }
+  })
+  // The common name says nothing.
+  const { cert } = await (await authority('Plant')).issue({ name: 'plc-1.plant', names: listedNames })
+  expect(mismatches(Buffer.from(cert), endpoint, null)).toHaveLength(holds ? 0 : 1)
 })
 
 test('the trust list: what waits is listed and let in by its fingerprint, and taken back again', async () => {
@@ -209,7 +258,7 @@ test('our own certificate: the next one is there 60 days before it ends, and in 
   const own = path.join(dir, 'pki/own/certs/holdfast.pem')
   const next = path.join(dir, 'pki/own/certs/holdfast-next.pem')
   const inDays = async (days: number) => {
-    const trust = await openTrust(dir, 'hf-test', Date.now() + days * 86_400_000)
+    const trust = await openTrust(dir, 'hf-test', 'opc.tcp://plant', Date.now() + days * 86_400_000)
     await trust.close()
     return trust.warning
   }
@@ -228,6 +277,6 @@ test('our own certificate: the next one is there 60 days before it ends, and in 
     ),
   ).toBe(true)
   // A box that was given another name needs another one as well.
-  await (await openTrust(dir, 'hf-other')).close()
+  await (await openTrust(dir, 'hf-other', 'opc.tcp://plant')).close()
   expect(new X509Certificate(readFileSync(own)).subjectAltName).toContain('URI:urn:holdfast:hf-other')
 })
