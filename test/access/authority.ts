@@ -47,6 +47,19 @@ export async function authority(name: string): Promise<Authority> {
   return authorityOf(cert, keys)
 }
 
+/** Nobody but itself has signed it. */
+export async function selfSigned(name: string): Promise<Issued> {
+  const keys = await newKeys()
+  const cert = await x509.X509CertificateGenerator.createSelfSigned({
+    name: [{ CN: [name] }],
+    keys,
+    signingAlgorithm: SIGNING,
+    ...dates({}),
+    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }])],
+  })
+  return { cert: pem(cert), key: await keyText(keys) }
+}
+
 function authorityOf(own: x509.X509Certificate, keys: webcrypto.CryptoKeyPair): Authority {
   const sign = async (publicKey: x509.PublicKeyType, subject: string, kind: Kind, more: readonly x509.Extension[] = []) => {
     const usage = { server: x509.ExtendedKeyUsage.serverAuth, client: x509.ExtendedKeyUsage.clientAuth }
