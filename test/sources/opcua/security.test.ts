@@ -4,15 +4,20 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameS
 import path from 'node:path'
 import { OPCUACertificateManager } from 'node-opcua-certificate-manager'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Unreachable } from '../../../src/core/errors.ts'
 import type { Certificate, Source } from '../../../src/core/source.ts'
 import { mismatches, openTrust } from '../../../src/sources/opcua/certificates.ts'
+import { connect } from '../../../src/sources/opcua/connection.ts'
+import { opcuaSettings } from '../../../src/sources/opcua/settings.ts'
 import { approveCertificate, listCertificates, rejectCertificate } from '../../../src/sources/opcua/trust.ts'
 import { authority } from '../../access/authority.ts'
 import {
   approve,
   asyncua,
   freePort,
+  HURRY,
   nodeOpcua,
+  openLink,
   remove,
   type Running,
   run,
@@ -24,6 +29,8 @@ import {
 
 const tags = [{ tag: 'speed', node: 'ns=1;s=Free', class: 'process' }]
 const plantTags = [{ tag: 'speed', node: 'nsu=urn:plant:line;s=Int32', class: 'process' }]
+/** The number of its request in the standard's binary encoding. */
+const GET_ENDPOINTS = 428
 const user = { user: 'gateway', password: 'a word' }
 
 let dir: string
@@ -169,12 +176,12 @@ function trustAuthority(): void {
     ['ca.crl', 'pki/issuers/crl'],
   ] as const) {
     mkdirSync(path.join(dir, folder), { recursive: true })
-    copyFileSync(path.join(dir, 'plant', file), path.join(dir, folder, file))
+    copyFileSync(path.join(dir, 'authority', file), path.join(dir, folder, file))
   }
 }
 
 test('a certificate of an authority that is trusted is good for the host that it names', async () => {
-  server = await plant({ authority: true })
+  server = await plant({ authority: path.join(dir, 'authority') })
   trustAuthority()
   source = run({ endpoint: server.endpoint, security: user, tags: plantTags }, dir)
   await until('a reading', () => source?.rows.length)
@@ -183,7 +190,7 @@ test('a certificate of an authority that is trusted is good for the host that it
 })
 
 test('and for no other host: no session, until a person lets in this very certificate', async () => {
-  server = await plant({ authority: true, host: 'somewhere.else' })
+  server = await plant({ authority: path.join(dir, 'authority'), host: 'somewhere.else' })
   trustAuthority()
   source = run({ endpoint: server.endpoint, security: user, tags: plantTags }, dir)
   await until('the refusal', () => source?.status().code === 'certificate-host')
@@ -195,6 +202,52 @@ test('and for no other host: no session, until a person lets in this very certif
   expect((await trustBy(source.source, remedy)).fingerprint).toBe(waiting?.fingerprint)
   await until('a reading', () => source?.rows.length)
   expect(source.status().details?.warning).toContain('the certificate is not for host 127.0.0.1')
+})
+
+/** What a client asks for: `HEL`, `OPN` with the policy, `MSG` with the number of the service where it is readable. */
+function chunksOf(bytes: Buffer): string[] {
+  const chunks: string[] = []
+  for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at + 4)) {
+    const type = bytes.toString('latin1', at, at + 3)
+    const policy = () => bytes.toString('latin1', at + 16, at + 16 + bytes.readUInt32LE(at + 12)).replace(/.*#/, '')
+    chunks.push(type === 'OPN' ? `OPN ${policy()}` : type === 'MSG' ? `MSG ${bytes.readUInt16LE(at + 26)}` : type)
+  }
+  return chunks
+}
+
+test('an impostor, whatever certificate it shows, is asked for its endpoints and nothing else', async () => {
+  const mine = { authority: path.join(dir, 'authority') }
+  server = await plant(mine)
+  trustAuthority()
+  const connections: Buffer[][] = []
+  const link = await openLink(Number(new URL(server.endpoint).port), (part) => connections.at(-1)?.push(part))
+  const settings = opcuaSettings.parse({ endpoint: `opc.tcp://127.0.0.1:${link.port}`, security: user, tags: plantTags })
+  const tried = async () => {
+    connections.push([])
+    const way = connect({ name: 'line-1', settings, dir, device: 'hf-test', timing: HURRY })
+    const code = await way.then((it) => it.close()).catch((error: Unreachable) => error.code)
+    const bytes = Buffer.concat(connections.at(-1) ?? [])
+    expect(bytes.includes(user.password)).toBe(false)
+    return { code, chunks: chunksOf(bytes) }
+  }
+  const asked = ['HEL', 'OPN None', `MSG ${GET_ENDPOINTS}`]
+  for (const [name, code, options] of [
+    ['another-host', 'certificate-host', { ...mine, host: 'elsewhere.plant' }],
+    ['expired', 'certificate-expired', { ...mine, days: -1 }],
+    ['self-signed', 'certificate-untrusted', {}],
+    ['another-authority', 'certificate-untrusted', { authority: path.join(dir, 'another') }],
+  ] as const) {
+    await server.command({ do: 'show', name, certificates: path.join(dir, 'plant'), ...options })
+    const { code: said, chunks } = await tried()
+    expect(said, name).toBe(code)
+    expect(chunks.slice(0, 3), name).toEqual(asked)
+    expect(new Set([...chunks, 'CLO']), name).toEqual(new Set([...asked, 'CLO']))
+  }
+  await server.command({ do: 'show', name: 'server', certificates: path.join(dir, 'plant') })
+  const { code, chunks } = await tried()
+  expect(code).toBeUndefined()
+  expect(chunks).toContain('OPN Basic256Sha256')
+  link.close()
 })
 
 test.each([

@@ -2,7 +2,7 @@
 
 One JSON object as argument: port, certificates (a folder), secure (bool), mode, user, password, shift (bool: another namespace first), counters (int), plainPassword (bool),
 history (values kept of each counter), extras (int: plain variables below `Many`), browse (bool: units, ranges, folders), nested (bool: a structure in a structure), days (until the certificate ends),
-authority (bool: signs it; ca.der and ca.crl are put beside it).
+authority (its folder: signs it; ca.der and ca.crl are put there).
 Says `ready` on standard output; then takes one JSON command a line on standard input and answers each with one line.
 """
 
@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from uuid import UUID
 
@@ -192,6 +193,9 @@ async def answer(server, index, counters, command):
         value = ua.DataValue(batch(command["count"], command["note"]), SourceTimestamp=stamp, ServerTimestamp=stamp)
         await server.write_attribute_value(ua.NodeId("Batch", index), value)
         return {}
+    if name == "show":
+        await show(server, command)
+        return {}
     if name == "event":
         return await event(server, command)
     raise ValueError(name)
@@ -210,8 +214,10 @@ def sign_anew(certificate_file, key, issuer, days):
     certificate_file.write_bytes(new.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))
 
 
-def make_authority(folder):
+@cache
+def authority_in(folder):
     """Its key and name; its certificate and a list that revokes nothing are written down."""
+    folder.mkdir(parents=True, exist_ok=True)
     key = generate_private_key()
     certificate = generate_self_signed_app_certificate(key, "Plant Authority", {}, [x509.DNSName("authority")], [], 30)
     now = datetime.now(UTC)
@@ -222,9 +228,9 @@ def make_authority(folder):
     return key, certificate.subject
 
 
-async def secure(server, options):
+async def certificate_of(options, name):
     folder = Path(options["certificates"])
-    key, certificate = folder / "server-key.pem", folder / "server.der"
+    key, certificate = folder / "server-key.pem", folder / name
     await setup_self_signed_certificate(
         key,
         certificate,
@@ -233,14 +239,28 @@ async def secure(server, options):
         [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH],
         {"commonName": "Plant", "organizationName": "Plant"},
     )
-    if options.get("authority"):
-        sign_anew(certificate, *make_authority(folder), options.get("days", 20))
+    if "authority" in options:
+        sign_anew(certificate, *authority_in(Path(options["authority"])), options.get("days", 20))
     elif "days" in options:
         own = serialization.load_pem_private_key(key.read_bytes(), None)
         sign_anew(certificate, own, x509.load_der_x509_certificate(certificate.read_bytes()).issuer, options["days"])
+    return key, certificate
+
+
+async def secure(server, options):
+    key, certificate = await certificate_of(options, "server.der")
     await server.load_certificate(str(certificate))
     await server.load_private_key(str(key))
     server.set_security_policy([ua.SecurityPolicyType[f"Basic256Sha256_{options.get('mode', 'SignAndEncrypt')}"]])
+
+
+async def show(server, options):
+    """From now on each endpoint is said to have another certificate."""
+    certificate = Path(options["certificates"]) / f"{options['name']}.der"
+    if not certificate.exists():
+        await certificate_of(options, certificate.name)
+    for endpoint in server.iserver.endpoints:
+        endpoint.ServerCertificate = certificate.read_bytes()
 
 
 async def main():
