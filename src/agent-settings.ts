@@ -9,6 +9,7 @@
 import { readFile } from 'node:fs/promises'
 import { BadInput, Unreachable } from './core/errors.ts'
 import type { PendingChange, SettingsApi, SettingsApply, SettingsNow } from './core/operator.ts'
+import { withoutSecrets } from './core/redact.ts'
 import type { Logger } from './core/source.ts'
 import type { Issue } from './core/status.ts'
 import { writeWhole as writeFile } from './machine/whole-file.ts'
@@ -271,6 +272,11 @@ export function settingsService(parts: SettingsParts): SettingsService {
             ? ('missing' as const)
             : ('environment' as const),
       }))
+    },
+    async withoutSecrets(text) {
+      const store = await openSecrets(dir, parts.env)
+      const names = new Set([...store.stored, ...running().checked.secrets.map((it) => it.name)])
+      return withoutSecrets([...names].flatMap((it) => store.get(it) ?? []))(text)
     },
     setSecret: (name, text) =>
       inTurn(async () => {

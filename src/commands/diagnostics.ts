@@ -31,7 +31,7 @@ const packing = operation({
 
 async function* pieces(agent: CommandContext['agent']): AsyncIterable<{ bytes: Uint8Array }> {
   const { version } = await agent.status().catch(() => ({ version: 'unknown' }))
-  const { bytes } = await collect({ agent, version, agentLog: journalLog, secrets: [], now: nowMicros() })
+  const { bytes } = await collect({ agent, version, agentLog: journalLog, secrets: { others: [] }, now: nowMicros() })
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield { bytes: bytes.subarray(at, at + PIECE_BYTES) }
 }
 
@@ -101,22 +101,23 @@ async function logOf({ options }: CommandContext): Promise<string | undefined> {
 
 async function journalLog(): Promise<string | undefined> {
   const args = ['--no-pager', '--quiet', '-o', 'cat', '-u', 'holdfast-agent', '-n', String(LOG_LINES)]
-  const found = await promisify(execFile)('journalctl', args, { maxBuffer: 16_000_000 }).catch(() => undefined)
-  return found?.stdout ? found.stdout.slice(-LOG_BYTES_MAX) : undefined
+  const { stdout } = await promisify(execFile)('journalctl', args, { maxBuffer: 16_000_000 }).catch(
+    ({ stderr, code }: { stderr?: string; code?: unknown }) => {
+      throw new Error(`the journal cannot be read: ${stderr?.trim() || String(code)}`)
+    },
+  )
+  return stdout === '' ? undefined : stdout.slice(-LOG_BYTES_MAX)
 }
 
 /** Where this process may read the store, what is in it is looked for in every text as well. */
-async function secretsOf(context: CommandContext): Promise<string[]> {
+async function secretsOf(context: CommandContext): Promise<{ others: string[]; stored?: string[] }> {
   const { openSecrets } = await import('../settings/secrets.ts')
-  const fromEnvironment = Object.entries(context.env).flatMap(([name, it]) =>
-    name.startsWith('HOLDFAST_SECRET_') && it ? [it] : [],
-  )
+  const others = Object.entries(context.env).flatMap(([name, it]) => (name.startsWith('HOLDFAST_SECRET_') && it ? [it] : []))
   try {
     const store = await openSecrets(context.dir, {})
-    const text = await readFile(settingsFile(context), 'utf8')
-    const names = [...text.matchAll(/\bsecret:\s*["']?([\w.-]+)/g)].map((it) => it[1] as string)
-    return [...fromEnvironment, ...names.flatMap((it) => store.get(it) ?? [])]
+    // An empty one says nothing: it may be that of another machine than the agent's.
+    return store.stored.length === 0 ? { others } : { others, stored: store.stored.flatMap((it) => store.get(it) ?? []) }
   } catch {
-    return fromEnvironment
+    return { others }
   }
 }

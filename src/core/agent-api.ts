@@ -157,4 +157,5 @@ export const ROLES = {
   secrets: 'view',
   setSecret: 'operate',
   removeSecret: 'operate',
+  withoutSecrets: 'operate',
 } as const satisfies Record<keyof AgentApi, 'view' | 'operate'>

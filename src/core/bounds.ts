@@ -69,6 +69,8 @@ export const WHAT_IF_CLASSES_MAX = 1_000
 /** How long a change may wait for its confirmation. */
 export const CONFIRM_MS_MIN = 1_000
 export const CONFIRM_MS_MAX = 3_600_000
+/** Looked through for secrets at once, while the agent does nothing else. */
+export const CLEANED_CHARS_MAX = 1_000_000
 /** Text of a secret: a chain of certificates, at most. */
 export const SECRET_CHARS_MAX = 65_536
 /** Events that the log holds for uplinks, and their bytes; those that come then wait in their own list. */

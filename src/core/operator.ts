@@ -154,6 +154,8 @@ export interface SettingsApi {
   /** Names alone. */
   secrets(): Promise<readonly SecretEntry[]>
   setSecret(name: string, text: string): Promise<void>
+  /** The text without what the store has: for whoever hands texts out and may not read the store. */
+  withoutSecrets(text: string): Promise<string>
   removeSecret(name: string): Promise<void>
 }
 

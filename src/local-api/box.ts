@@ -72,6 +72,7 @@ export function connectBox(box: Box): AgentApi {
     exportFiles: local,
     fileIsWhole: local,
     takeReceipt: local,
+    withoutSecrets: local,
   }
 }
 

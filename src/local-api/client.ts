@@ -65,6 +65,7 @@ export function connectAgent(dir: string): AgentApi {
     settingsHistory: () => ask<readonly SettingsEntry[]>(dir, 'settingsHistory', {}),
     settingsText: (revision) => ask<string>(dir, 'settingsText', { revision }),
     secrets: () => ask<readonly SecretEntry[]>(dir, 'secrets', {}),
+    withoutSecrets: (text) => ask<string>(dir, 'withoutSecrets', { text }),
     setSecret: (name, text) => ask<undefined>(dir, 'setSecret', { name, text }),
     removeSecret: (name) => ask<undefined>(dir, 'removeSecret', { name }),
   }

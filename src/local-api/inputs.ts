@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import {
   BROWSE_ENTRIES_MAX,
+  CLEANED_CHARS_MAX,
   CONFIRM_MS_MAX,
   CONFIRM_MS_MIN,
   EVENTS_OFFERED_MAX,
@@ -168,4 +169,5 @@ export const INPUTS = {
   secrets: z.strictObject({}),
   setSecret: z.strictObject({ name: secretName, text: z.string().min(1).max(SECRET_CHARS_MAX) }),
   removeSecret: z.strictObject({ name: secretName }),
+  withoutSecrets: z.strictObject({ text: z.string().max(CLEANED_CHARS_MAX) }),
 } as const satisfies Record<Call, z.ZodType>

@@ -30,6 +30,7 @@ const LARGE_CALLS: ReadonlySet<Call> = new Set([
   'takeReceipt',
   'settingsCheck',
   'settingsApply',
+  'withoutSecrets',
 ])
 const HEAD_BYTES_MAX = 8_192
 const CONNECTIONS_MAX = 64
@@ -251,6 +252,8 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return one(api.setSecret(name, (input as { text: string }).text), response)
     case 'removeSecret':
       return one(api.removeSecret(name), response)
+    case 'withoutSecrets':
+      return one(api.withoutSecrets((input as { text: string }).text), response)
   }
 }
 

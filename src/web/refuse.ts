@@ -51,11 +51,16 @@ export function errorOf(error: unknown): WireError {
   if (isChanged(error)) return { ...packError(error), code: CHANGED }
   if (statusOf(error) < 500) {
     const packed = packError(error)
-    return packed.name === 'Error' ? { name: 'Refused', code: 'bad-request', text: packed.text } : packed
+    return packed.name === 'Error' ? { name: 'Refused', code: 'bad-request', text: textOf(error, packed.text) } : packed
   }
   // What a bug says is for the log.
   if (statusOf(error) === 500) return { name: 'Error', text: 'the panel failed at this', remedy: 'its log says more; try again' }
   return packError(error)
+}
+
+/** Of an address that is none Fastify says it again, with whatever somebody has written into it. */
+function textOf(error: unknown, text: string): string {
+  return (error as Partial<FastifyError>).code === 'FST_ERR_BAD_URL' ? 'this is no address' : text
 }
 
 export function fail(reply: FastifyReply, error: unknown, log: Logger): FastifyReply {

@@ -28,6 +28,8 @@ export interface Kind {
   readonly days?: number
   readonly usage?: 'server' | 'client' | 'any'
   readonly isNamed?: boolean
+  /** Instead of the name alone. */
+  readonly names?: x509.JsonGeneralNames
   /** Of RSA, instead of a key of P-256. */
   readonly rsaBits?: number
   readonly isAuthority?: boolean
@@ -43,6 +45,19 @@ export async function authority(name: string): Promise<Authority> {
     extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
   })
   return authorityOf(cert, keys)
+}
+
+/** Nobody but itself has signed it. */
+export async function selfSigned(name: string): Promise<Issued> {
+  const keys = await newKeys()
+  const cert = await x509.X509CertificateGenerator.createSelfSigned({
+    name: [{ CN: [name] }],
+    keys,
+    signingAlgorithm: SIGNING,
+    ...dates({}),
+    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }])],
+  })
+  return { cert: pem(cert), key: await keyText(keys) }
 }
 
 function authorityOf(own: x509.X509Certificate, keys: webcrypto.CryptoKeyPair): Authority {
@@ -63,13 +78,18 @@ function authorityOf(own: x509.X509Certificate, keys: webcrypto.CryptoKeyPair): 
     })
     return cert
   }
-  const named = (name: string) => [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }])]
+  const named = (names: x509.JsonGeneralNames) => [new x509.SubjectAlternativeNameExtension(names)]
   return {
     cert: pem(own),
     async issue(kind = {}) {
       const name = kind.name ?? 'box.plant.example'
       const made = await newKeys(kind.rsaBits)
-      const cert = await sign(made.publicKey, `CN=${name}`, kind, kind.isNamed === false ? [] : named(name))
+      const cert = await sign(
+        made.publicKey,
+        `CN=${name}`,
+        kind,
+        kind.isNamed === false ? [] : named(kind.names ?? [{ type: 'dns', value: name }]),
+      )
       return { cert: pem(cert), key: await keyText(made) }
     },
     async answer(text) {

@@ -36,7 +36,7 @@ test('show: that of the page without an agent, those of protocols with one', asy
   expect(alone.status).toBe(0)
   expect(alone.out).toMatch(/box's own certificate:\n {2}SHA-256 ([0-9A-F]{2}:){15}/)
   expect(alone.out).toContain('the agent does not answer')
-  await (await openTrust(join(dir, 'protocols', 'opcua'), 'hf-7f3a')).close()
+  await (await openTrust(join(dir, 'protocols', 'opcua'), 'hf-7f3a', 'opc.tcp://plant')).close()
   api = await serveLocalApi(dir, handMadeAgent({ certificates: () => protocolCertificates(dir) }), silent)
   expect(await connectAgent(dir).certificates()).toMatchObject([
     { protocol: 'opcua', state: 'own', subject: expect.stringMatching(/Holdfast hf-7f3a/) },

@@ -5,12 +5,12 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from '../prove/fast-check.ts'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { redactor } from '../../src/commands/diagnostics/redact.ts'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { withoutSecretLooking, withoutSecrets } from '../../src/core/redact.ts'
 import { tar } from '../../src/commands/diagnostics/tar.ts'
 import type { Operation } from '../../src/commands/operation.ts'
 import { COMMANDS } from '../../src/commands/index.ts'
-import { handMadeAgent } from '../local-api/hand-made-agent.ts'
+import { connectAgent } from '../../src/local-api/client.ts'
 import type { Agent, Site } from '../route/agent.ts'
 import { holdfast, siteIn, startAgent } from '../route/agent.ts'
 import { until } from '../route/until.ts'
@@ -82,6 +82,7 @@ uplinks:
     `${readFileSync(agent.logFile, 'utf8')}
 {"level":"warn","url":"https://user:${CANARIES.url}@proxy/","msg":"told"}
 {"level":"warn","headers":{"authorization":"Bearer ${CANARIES.logged}"}}
+the broker says: ${CANARIES.store} is no password, ${encodeURIComponent(CANARIES.store)} neither, nor ${CANARIES.environment}
 password=${CANARIES.logged} token: "${CANARIES.logged}"
 ${privateKey}
 `,
@@ -110,8 +111,29 @@ async function pack(name: string): Promise<{ texts: Map<string, string>; out: st
   mkdirSync(into)
   // By a program that somebody else wrote.
   execFileSync('tar', ['-xzf', file, '-C', into])
+  return { texts: textsIn(into), out }
+}
+
+/** As the panel does it: it asks the agent, and the journal, for which a program of its name stands here. */
+async function packAsPanel(name: string): Promise<ReadonlyMap<string, string>> {
+  const operation = COMMANDS.find((it) => it.name === 'diagnostics')?.operation as Operation
+  expect(operation.access).toBe('technician')
+  const into = join(dir, name)
+  mkdirSync(into)
+  const journal = join(into, 'journalctl')
+  writeFileSync(journal, `#!/bin/sh\ncat '${join(dir, 'agent-own.log')}'\n`, { mode: 0o755 })
+  vi.stubEnv('PATH', `${into}:${process.env['PATH']}`)
+  const context = { agent: connectAgent(site.data), signal: new AbortController().signal, by: 'tom' }
+  const parts: Uint8Array[] = []
+  for await (const row of operation.run({}, context as never) as AsyncIterable<{ bytes: Uint8Array }>) parts.push(row.bytes)
+  vi.unstubAllEnvs()
+  expect(spawnSync('tar', ['-xz', '-C', into], { input: Buffer.concat(parts) }).status).toBe(0)
+  return textsIn(into)
+}
+
+function textsIn(into: string): Map<string, string> {
   const folder = join(into, 'holdfast-diagnostics')
-  return { texts: new Map(readdirSync(folder).map((it) => [it, readFileSync(join(folder, it), 'utf8')])), out }
+  return new Map(readdirSync(folder).map((it) => [it, readFileSync(join(folder, it), 'utf8')]))
 }
 
 function expectNoCanary(texts: ReadonlyMap<string, string>): void {
@@ -142,6 +164,15 @@ test('with the agent: everything is in it and named, and no secret', async () =>
   expectNoCanary(new Map([['the output', out]]))
 })
 
+test('as an operation, of a panel that may read no secret: the agent takes out what only it knows', async () => {
+  const rows = await packAsPanel('panel')
+  expect([...rows.keys()].toSorted()).toEqual(FILES)
+  expect(rows.get('agent-log.txt')).toContain('the broker says: [removed] is no password')
+  expect(rows.get('settings.yaml')).toContain('password: { secret: broker }')
+  expect(rows.get('CONTENT.txt')).not.toContain('store of secrets')
+  expectNoCanary(rows)
+})
+
 test('without the agent: less is in it, and what is not is said; no secret', async () => {
   await agent.end()
   const { texts, out } = await pack('down')
@@ -155,6 +186,9 @@ test('without the agent: less is in it, and what is not is said; no secret', asy
   expect(out).toContain('not in it:')
   expect(JSON.parse(texts.get('log.json') ?? '').epoch).toMatch(/^[0-9a-f]{32}$/)
   expectNoCanary(texts)
+  expect((await packAsPanel('panel-alone')).get('CONTENT.txt')).toMatch(
+    /no look for texts of the store of secrets.*: no agent runs/,
+  )
 })
 
 test('where nothing can be written nothing is left, and it is said', async () => {
@@ -163,19 +197,9 @@ test('where nothing can be written nothing is left, and it is said', async () =>
   expect(err).toContain('cannot be written: ENOENT')
 })
 
-test('as an operation it hands the same archive out in rows', async () => {
-  const operation = COMMANDS.find((it) => it.name === 'diagnostics')?.operation as Operation
-  expect(operation.access).toBe('technician')
-  const context = { agent: handMadeAgent(), signal: new AbortController().signal, by: 'tom' }
-  const parts: Uint8Array[] = []
-  for await (const row of operation.run({}, context as never) as AsyncIterable<{ bytes: Uint8Array }>) parts.push(row.bytes)
-  const names = spawnSync('tar', ['-tz'], { input: Buffer.concat(parts) }).stdout.toString()
-  expect(names).toContain('holdfast-diagnostics/status.json')
-  expect(names).toContain('holdfast-diagnostics/CONTENT.txt')
-})
-
 describe('what is removed', () => {
-  const clean = redactor(['hunter2-hunter2'])
+  const known = withoutSecrets(['hunter2-hunter2', 'two words'])
+  const clean = (text: string) => withoutSecretLooking(known(text))
   test.each([
     ['mqtts://gateway:s3cret!@10.0.0.1:8883/x', 'mqtts://[removed]@10.0.0.1:8883/x'],
     ['{"password":"a\\"b","n":1}', '{"password":"[removed]","n":1}'],
@@ -184,6 +208,7 @@ describe('what is removed', () => {
     ['Authorization: Bearer abcdef123456', 'Authorization: [removed] [removed]'],
     ['x hunter2-hunter2 y', 'x [removed] y'],
     ['aHVudGVyMi1odW50ZXIy', '[removed]'],
+    ['GET /x?y=two+words&z=two%20words', 'GET /x?y=[removed]&z=[removed]'],
   ])('%s', (text, left) => {
     expect(clean(text)).toBe(left)
   })
@@ -217,7 +242,7 @@ describe('what is removed', () => {
         fc.string(),
         secret,
         fc.string(),
-        (before, it, after) => !redactor([it])(before + it + after).includes(it) || '[removed]'.includes(it),
+        (before, it, after) => !withoutSecrets([it])(before + it + after).includes(it) || '[removed]'.includes(it),
       ),
     )
   })

@@ -36,6 +36,13 @@ describe('units', () => {
     for (const it of named) expect(units.has(it), it).toBe(true)
   })
 
+  test('whoever makes diagnostics may read the journal, and nobody else', () => {
+    const faces = ['holdfast-panel.service', 'getty@.service.d/holdfast.conf', 'serial-getty@.service.d/holdfast.conf']
+    for (const it of faces) expect(text(`systemd/${it}`), it).toMatch(/^SupplementaryGroups=systemd-journal$/m)
+    for (const it of [...units].filter((name) => !faces.includes(name)))
+      expect(text(`systemd/${it}`), it).not.toContain('systemd-journal')
+  })
+
   test('no log-in is left where a shell could be', () => {
     for (const it of ['getty@', 'serial-getty@'])
       expect(text(`systemd/${it}.service.d/holdfast.conf`)).toMatch(/^ExecStart=\nExecStart=.* console /m)

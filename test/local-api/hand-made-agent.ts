@@ -382,6 +382,7 @@ function operator(): SettingsApi & WatchApi {
     secrets: () => Promise.resolve([]),
     setSecret: () => Promise.resolve(),
     removeSecret: () => Promise.resolve(),
+    withoutSecrets: (text) => Promise.resolve(text),
     async *live() {},
   }
 }

@@ -42,4 +42,12 @@ export const OPCUA_FAULTS: readonly Fault[] = [
     why: 'a certificate that only begins like the right one is trusted',
     caughtBy: ['test/sources/opcua/security.test.ts > the trust list'],
   },
+  {
+    id: 'opcua-authority-any-host',
+    file: 'src/sources/opcua/certificates.ts',
+    find: "if (String(verdict) !== 'Good' || isForHost(certificate, this.#host)) return verdict",
+    replace: "if (String(verdict) !== 'Good' || isForHost(certificate, this.#host) || this.#host !== '') return verdict",
+    why: 'whoever holds any certificate of the plant can stand in for each of its servers',
+    caughtBy: ['test/sources/opcua/security.test.ts > and for no other host'],
+  },
 ]

@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib'
 import type { AgentApi } from '../../core/agent-api.ts'
 import type { LogInspection } from '../../core/log-files.ts'
 import { formatTime } from '../times.ts'
+import { cleaner } from './clean.ts'
 import { machineNow, networkNow } from './machine.ts'
-import { redactor } from './redact.ts'
 import { tar } from './tar.ts'
 
 export interface Origin {
@@ -19,7 +19,10 @@ export interface Origin {
   /** The last lines of the agent's own log; undefined where there is none to read. */
   agentLog(): Promise<string | undefined>
   /** Texts that must not be in it. */
-  readonly secrets: readonly string[]
+  readonly secrets: {
+    readonly others: readonly string[] /** Undefined where we may not read the store. */
+    readonly stored?: readonly string[]
+  }
   /** Microseconds since 1970 UTC. */
   readonly now: number
 }
@@ -40,7 +43,7 @@ export interface Archive {
 const FOLDER = 'holdfast-diagnostics'
 
 export async function collect(origin: Origin): Promise<Archive> {
-  const clean = redactor(origin.secrets)
+  const { clean, whyNot } = cleaner(origin.agent, origin.secrets.others, origin.secrets.stored)
   const parts = partsOf(origin)
   const files: { name: string; text: string }[] = []
   const content: string[] = []
@@ -50,13 +53,15 @@ export async function collect(origin: Origin): Promise<Archive> {
       const value = await read()
       if (value === undefined) missing.push(`${name}: there is none to read`)
       else {
-        files.push({ name, text: clean(typeof value === 'string' ? value : `${JSON.stringify(value, plain, 2)}\n`) })
+        files.push({ name, text: await clean(typeof value === 'string' ? value : `${JSON.stringify(value, plain, 2)}\n`) })
         content.push(`${name.padEnd(24)}${what}`)
       }
     } catch (error) {
-      missing.push(clean(`${name}: ${(error as Error).message}`))
+      missing.push(await clean(`${name}: ${(error as Error).message}`))
     }
   }
+  const why = whyNot()
+  if (why !== undefined) missing.push(`no look for texts of the store of secrets, which may stand in these files: ${why}`)
   const list = { name: 'CONTENT.txt', text: contentText(origin, content, missing) }
   const named = [list, ...files].map((it) => ({ name: `${FOLDER}/${it.name}`, bytes: Buffer.from(it.text) }))
   return { bytes: gzipSync(tar(named, origin.now / 1e6)), content: [list.name, ...files.map((it) => it.name)], missing }

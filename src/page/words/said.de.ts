@@ -36,6 +36,9 @@ export const saidDe = {
   'said.certificate-untrusted': 'Dem Zertifikat des Gegenübers vertraut hier noch niemand.',
   'saidRemedy.certificate-untrusted':
     'Den Fingerabdruck mit dem des Gegenübers vergleichen und ihm dann vertrauen, oder seine Stelle (ca) angeben.',
+  'said.certificate-host': 'Das Zertifikat des Servers ist von einer Stelle, der wir vertrauen, aber für einen anderen Host.',
+  'saidRemedy.certificate-host':
+    'Einen Namen verwenden, der im Zertifikat steht, oder dem Server eines für diesen Host geben. Ist es der richtige Server, den Fingerabdruck vergleichen und ihm vertrauen.',
   'said.certificate-expired': 'Das Zertifikat des Gegenübers ist abgelaufen.',
   'saidRemedy.certificate-expired': 'Es dort erneuern, oder die Uhr dieses Geräts prüfen.',
   'said.certificate-not-yet-valid': 'Das Zertifikat des Gegenübers gilt noch nicht.',

@@ -3,11 +3,11 @@
 //   own/certs/holdfast.pem        ours: the operator of a server has to trust it there
 //   own/certs/holdfast-next.pem   the one after it, made 60 days before ours ends, so that servers can be told in time; used from 7 days before
 //   own/private/private_key.pem   its key
-//   trusted/certs/                server certificates that somebody approved
-//   issuers/certs/, issuers/crl/  authorities whose certificates are accepted
+//   trusted/certs/                server certificates that somebody approved, and authorities: what they signed is good for the host that it names
+//   issuers/certs/, issuers/crl/  authorities between, and the lists of what each authority revoked: one that has none is not believed
 //   rejected/                     server certificates that wait for approval
 //
-// A certificate that is neither trusted nor signed by an issuer is put in rejected/ and the server gets no session.
+// A certificate that is neither trusted nor signed by a trusted authority for this host is put in rejected/ and the server gets no session.
 // The folders are read anew at each connection: moving a file is all that it takes.
 import { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -22,6 +22,7 @@ const VALIDITY_DAYS = 3650
 const DAY_MS = 86_400_000
 const NEXT_DAYS = 60
 const USE_NEXT_DAYS = 7
+const WRONG_HOST = 'BadCertificateHostNameInvalid'
 
 /** The trust list and our own certificate, open until `close`. */
 export interface Trust {
@@ -34,15 +35,31 @@ export interface Trust {
   close(): Promise<void>
 }
 
-/** Opens DIR/pki, makes key and certificate when they are not there. */
-export async function openTrust(dir: string, device: string, now = Date.now()): Promise<Trust> {
+type Verify = OPCUACertificateManager['verifyCertificate']
+
+/** Asked by the library too, when it connects again by itself and the server shows another certificate than before. */
+class TrustForHost extends OPCUACertificateManager {
+  readonly #host: string
+
+  constructor(rootFolder: string, host: string) {
+    super({ rootFolder, automaticallyAcceptUnknownCertificate: false, keySize: 2048, disableFileWatchers: true })
+    this.#host = host
+  }
+
+  override async verifyCertificate(...args: Parameters<Verify>): ReturnType<Verify> {
+    const verdict = await super.verifyCertificate(...args)
+    const [certificate] = args.slice(0, 1).flat() as [Buffer]
+    if (String(verdict) !== 'Good' || isForHost(certificate, this.#host)) return verdict
+    // Good only by its authority: listed then, so that a person may let it in.
+    const isApproved = (await this.getTrustStatus(certificate)).isGood()
+    return isApproved ? verdict : (WRONG_HOST as typeof verdict)
+  }
+}
+
+/** Opens DIR/pki, makes key and certificate when they are not there. `endpoint`: of the server that is to be trusted. */
+export async function openTrust(dir: string, device: string, endpoint: string, now = Date.now()): Promise<Trust> {
   const root = path.join(dir, 'pki')
-  const manager = new OPCUACertificateManager({
-    rootFolder: root,
-    automaticallyAcceptUnknownCertificate: false,
-    keySize: 2048,
-    disableFileWatchers: true,
-  })
+  const manager = new TrustForHost(root, hostOf(endpoint))
   await manager.initialize()
   const certificateFile = path.join(root, 'own/certs/holdfast.pem')
   const applicationUri = `urn:holdfast:${device}`
@@ -94,6 +111,15 @@ export async function assertTrusted(trust: Trust, certificate: Buffer, source: s
   const status = await trust.manager.checkCertificate(certificate)
   if (status.isGood()) return
   const about = describe(certificate)
+  const approve = `holdfast sources trust ${source} ${fingerprintOf(certificate)}`
+  if (status.name === WRONG_HOST)
+    throw new Unreachable(
+      'certificate-host',
+      `an authority that we trust signed the server's certificate, but for other hosts (${altNames(certificate)}): ${about}`,
+      {
+        remedy: `Use a name that stands in the certificate, or give the server one for this host. To trust this one all the same: ${approve}`,
+      },
+    )
   if (status.name.includes('TimeInvalid'))
     throw new Unreachable('certificate-expired', `the server's certificate is not valid now: ${about}`, {
       remedy: 'Check the clock here and there; if both are right, give the server a new certificate.',
@@ -107,11 +133,11 @@ export async function assertTrusted(trust: Trust, certificate: Buffer, source: s
       'certificate-untrusted',
       `the server's certificate cannot be followed to an authority (${status.name}): ${about}`,
       {
-        remedy: `Put the authority's certificate in ${path.join(trust.manager.rootDir, 'issuers/certs')} and its revocation list in ${path.join(trust.manager.rootDir, 'issuers/crl')}.`,
+        remedy: `Put the authority's certificate in ${path.join(trust.manager.rootDir, 'trusted/certs')} and its revocation list in ${path.join(trust.manager.rootDir, 'issuers/crl')}.`,
       },
     )
   throw new Unreachable('certificate-untrusted', `the server's certificate is not trusted: ${about}`, {
-    remedy: `Compare the fingerprint with the server's own. If it is the same: holdfast sources trust ${source} ${fingerprintOf(certificate)}`,
+    remedy: `Compare the fingerprint with the server's own. If it is the same: ${approve}`,
   })
 }
 
@@ -139,15 +165,32 @@ function describe(certificate: Buffer): string {
 export function mismatches(certificate: Buffer, endpoint: string, applicationUri: string | null): string[] {
   const parsed = parse(certificate)
   if (!parsed) return ['the certificate is unreadable']
-  const host = new URL(endpoint).hostname.replaceAll(/[[\]]/g, '')
+  const host = hostOf(endpoint)
   const found: string[] = []
-  const names = (parsed.subjectAltName ?? '').split(', ')
-  // Many servers write their address as if it were a name.
-  const holds = isIP(host)
-    ? parsed.checkIP(host) !== undefined || names.includes(`DNS:${host}`)
-    : parsed.checkHost(host) !== undefined
-  if (!holds) found.push(`the certificate is not for host ${host} (${parsed.subjectAltName ?? 'it names none'})`)
-  if (applicationUri && !names.includes(`URI:${applicationUri}`))
+  if (!isForHost(certificate, host)) found.push(`the certificate is not for host ${host} (${altNames(certificate)})`)
+  if (applicationUri && !namesOf(parsed).includes(`URI:${applicationUri}`))
     found.push(`the certificate is not for application ${applicationUri}`)
   return found
+}
+
+function hostOf(endpoint: string): string {
+  return new URL(endpoint).hostname.replaceAll(/[[\]]/g, '')
+}
+
+function altNames(certificate: Buffer): string {
+  return parse(certificate)?.subjectAltName ?? 'it names none'
+}
+
+/** By its subjectAltName alone: the common name of an OPC UA certificate is that of a program. */
+function isForHost(certificate: Buffer, host: string): boolean {
+  const parsed = parse(certificate)
+  if (!parsed) return false
+  if (!isIP(host)) return parsed.checkHost(host, { subject: 'never' }) !== undefined
+  // Many servers write their address as if it were a name.
+  return parsed.checkIP(host) !== undefined || namesOf(parsed).includes(`DNS:${host}`)
+}
+
+/** Without those that Node had to put in quotes: within one, a comma begins no other. */
+function namesOf({ subjectAltName = '' }: X509Certificate): string[] {
+  return subjectAltName.replaceAll(/"(?:[^"\\]|\\.)*"/g, '').split(', ')
 }

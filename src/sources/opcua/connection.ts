@@ -95,7 +95,7 @@ function policyName(uri: string | null): string {
 
 /** Discovery, trust, secure channel, session: the whole way. */
 export async function connect(route: Route, signal?: AbortSignal): Promise<Connection> {
-  const trust = await openTrust(route.dir, route.device)
+  const trust = await openTrust(route.dir, route.device, route.settings.endpoint)
   let client: OPCUAClient | undefined
   const close = async () => {
     if (client) await bounded(client.disconnect(), route.timing.disconnectMsMax)

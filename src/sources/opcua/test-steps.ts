@@ -23,7 +23,7 @@ export async function* testSteps(route: Route, signal: AbortSignal): AsyncGenera
   const port = Number(url.port) || PORT_DEFAULT
   const certificateFile = path.join(route.dir, 'pki/own/certs/holdfast.pem')
   const opened: { connection?: Connection; facts?: ServerFacts } = {}
-  const trust = await openTrust(route.dir, route.device)
+  const trust = await openTrust(route.dir, route.device, route.settings.endpoint)
   const steps: readonly Step[] = [
     ['name', async () => `${host} is ${(await lookup(host)).address}`],
     ['connection', () => tcp(host, port)],

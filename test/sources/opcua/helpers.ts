@@ -94,7 +94,8 @@ export interface Link {
   close(): void
 }
 
-export async function openLink(to: number): Promise<Link> {
+/** `heard`: what the client sends, as it comes. */
+export async function openLink(to: number, heard: (part: Buffer) => void = () => {}): Promise<Link> {
   const sockets = new Set<Socket>()
   let isCut = false
   const cut = () => {
@@ -104,6 +105,7 @@ export async function openLink(to: number): Promise<Link> {
   const hub = createServer((near) => {
     if (isCut) return near.destroy()
     const far = connectTcp({ host: '127.0.0.1', port: to })
+    near.on('data', heard)
     for (const [one, other] of [
       [near, far],
       [far, near],

@@ -1,27 +1,36 @@
 // Never with less security than the settings say, whatever the server offers.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { OPCUACertificateManager } from 'node-opcua-certificate-manager'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Unreachable } from '../../../src/core/errors.ts'
 import type { Certificate, Source } from '../../../src/core/source.ts'
-import { openTrust } from '../../../src/sources/opcua/certificates.ts'
+import { mismatches, openTrust } from '../../../src/sources/opcua/certificates.ts'
+import { connect } from '../../../src/sources/opcua/connection.ts'
+import { opcuaSettings } from '../../../src/sources/opcua/settings.ts'
 import { approveCertificate, listCertificates, rejectCertificate } from '../../../src/sources/opcua/trust.ts'
+import { authority } from '../../access/authority.ts'
 import {
   approve,
   asyncua,
   freePort,
+  HURRY,
   nodeOpcua,
+  openLink,
   remove,
   type Running,
   run,
   type ServerProcess,
   temporary,
+  trustBy,
   until,
 } from './helpers.ts'
 
 const tags = [{ tag: 'speed', node: 'ns=1;s=Free', class: 'process' }]
 const plantTags = [{ tag: 'speed', node: 'nsu=urn:plant:line;s=Int32', class: 'process' }]
+/** The number of its request in the standard's binary encoding. */
+const GET_ENDPOINTS = 428
 const user = { user: 'gateway', password: 'a word' }
 
 let dir: string
@@ -160,12 +169,105 @@ test('a server that rejects our certificate: what to do names the file', async (
   expect(source.status().remedy).toContain(path.join(dir, 'pki/own/certs/holdfast.pem'))
 })
 
-test('certificate of another host and application: reported', async () => {
-  server = await plant({ host: 'somewhere.else' })
+/** Authority and list of what it revoked, where the person who looks after the box puts them. */
+function trustAuthority(): void {
+  for (const [file, folder] of [
+    ['ca.der', 'pki/trusted/certs'],
+    ['ca.crl', 'pki/issuers/crl'],
+  ] as const) {
+    mkdirSync(path.join(dir, folder), { recursive: true })
+    copyFileSync(path.join(dir, 'authority', file), path.join(dir, folder, file))
+  }
+}
+
+test('a certificate of an authority that is trusted is good for the host that it names', async () => {
+  server = await plant({ authority: path.join(dir, 'authority') })
+  trustAuthority()
   source = run({ endpoint: server.endpoint, security: user, tags: plantTags }, dir)
-  await approve(source)
+  await until('a reading', () => source?.rows.length)
+  expect(source.states.map((it) => it.code)).not.toContain('certificate-untrusted')
+  expect(await listCertificates(dir)).toMatchObject([{ state: 'trusted', subject: expect.stringContaining('Plant Authority') }])
+})
+
+test('and for no other host: no session, until a person lets in this very certificate', async () => {
+  server = await plant({ authority: path.join(dir, 'authority'), host: 'somewhere.else' })
+  trustAuthority()
+  source = run({ endpoint: server.endpoint, security: user, tags: plantTags }, dir)
+  await until('the refusal', () => source?.status().code === 'certificate-host')
+  const { lastError, remedy = '' } = source.status()
+  expect(lastError).toContain('but for other hosts (URI:urn:plant:server, DNS:somewhere.else)')
+  expect(source.rows).toEqual([])
+  const [waiting] = await listed(source.source)
+  expect(waiting).toMatchObject({ state: 'rejected', subject: expect.stringContaining('CN=Plant') })
+  expect((await trustBy(source.source, remedy)).fingerprint).toBe(waiting?.fingerprint)
   await until('a reading', () => source?.rows.length)
   expect(source.status().details?.warning).toContain('the certificate is not for host 127.0.0.1')
+})
+
+/** What a client asks for: `HEL`, `OPN` with the policy, `MSG` with the number of the service where it is readable. */
+function chunksOf(bytes: Buffer): string[] {
+  const chunks: string[] = []
+  for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at + 4)) {
+    const type = bytes.toString('latin1', at, at + 3)
+    const policy = () => bytes.toString('latin1', at + 16, at + 16 + bytes.readUInt32LE(at + 12)).replace(/.*#/, '')
+    chunks.push(type === 'OPN' ? `OPN ${policy()}` : type === 'MSG' ? `MSG ${bytes.readUInt16LE(at + 26)}` : type)
+  }
+  return chunks
+}
+
+test('an impostor, whatever certificate it shows, is asked for its endpoints and nothing else', async () => {
+  const mine = { authority: path.join(dir, 'authority') }
+  server = await plant(mine)
+  trustAuthority()
+  const connections: Buffer[][] = []
+  const link = await openLink(Number(new URL(server.endpoint).port), (part) => connections.at(-1)?.push(part))
+  const settings = opcuaSettings.parse({ endpoint: `opc.tcp://127.0.0.1:${link.port}`, security: user, tags: plantTags })
+  const tried = async () => {
+    connections.push([])
+    const way = connect({ name: 'line-1', settings, dir, device: 'hf-test', timing: HURRY })
+    const code = await way.then((it) => it.close()).catch((error: Unreachable) => error.code)
+    const bytes = Buffer.concat(connections.at(-1) ?? [])
+    expect(bytes.includes(user.password)).toBe(false)
+    return { code, chunks: chunksOf(bytes) }
+  }
+  const asked = ['HEL', 'OPN None', `MSG ${GET_ENDPOINTS}`]
+  for (const [name, code, options] of [
+    ['another-host', 'certificate-host', { ...mine, host: 'elsewhere.plant' }],
+    ['expired', 'certificate-expired', { ...mine, days: -1 }],
+    ['self-signed', 'certificate-untrusted', {}],
+    ['another-authority', 'certificate-untrusted', { authority: path.join(dir, 'another') }],
+  ] as const) {
+    await server.command({ do: 'show', name, certificates: path.join(dir, 'plant'), ...options })
+    const { code: said, chunks } = await tried()
+    expect(said, name).toBe(code)
+    expect(chunks.slice(0, 3), name).toEqual(asked)
+    expect(new Set([...chunks, 'CLO']), name).toEqual(new Set([...asked, 'CLO']))
+  }
+  await server.command({ do: 'show', name: 'server', certificates: path.join(dir, 'plant') })
+  const { code, chunks } = await tried()
+  expect(code).toBeUndefined()
+  expect(chunks).toContain('OPN Basic256Sha256')
+  link.close()
+})
+
+test.each([
+  ['opc.tcp://plc-1.plant:4840', ['dns:plc-1.plant'], true],
+  ['opc.tcp://PLC-1.plant:4840', ['dns:plc-1.plant'], true],
+  ['opc.tcp://plc-1.plant:4840', ['dns:plc-2.plant', 'url:urn:plc-1.plant'], false],
+  ['opc.tcp://plc-1.plant:4840', ['url:urn:x'], false],
+  ['opc.tcp://10.0.0.5:4840', ['ip:10.0.0.5'], true],
+  ['opc.tcp://10.0.0.5:4840', ['dns:10.0.0.5'], true],
+  ['opc.tcp://10.0.0.5:4840', ['ip:10.0.0.50', 'dns:plc-1.plant'], false],
+  ['opc.tcp://10.0.0.5:4840', ['url:urn:x, DNS:10.0.0.5, y'], false],
+  ['opc.tcp://[fd00::5]:4840', ['ip:fd00:0:0:0:0:0:0:5'], true],
+] as const)('%s and a certificate for %j: %s', async (endpoint, names, holds) => {
+  const listedNames = names.map((it) => {
+    const [, type, value = ''] = /^(\w+):(.*)$/.exec(it) ?? []
+    return { type: type as 'dns' | 'ip' | 'url', value }
+  })
+  // The common name says nothing.
+  const { cert } = await (await authority('Plant')).issue({ name: 'plc-1.plant', names: listedNames })
+  expect(mismatches(Buffer.from(cert), endpoint, null)).toHaveLength(holds ? 0 : 1)
 })
 
 test('the trust list: what waits is listed and let in by its fingerprint, and taken back again', async () => {
@@ -209,7 +311,7 @@ test('our own certificate: the next one is there 60 days before it ends, and in 
   const own = path.join(dir, 'pki/own/certs/holdfast.pem')
   const next = path.join(dir, 'pki/own/certs/holdfast-next.pem')
   const inDays = async (days: number) => {
-    const trust = await openTrust(dir, 'hf-test', Date.now() + days * 86_400_000)
+    const trust = await openTrust(dir, 'hf-test', 'opc.tcp://plant', Date.now() + days * 86_400_000)
     await trust.close()
     return trust.warning
   }
@@ -228,6 +330,6 @@ test('our own certificate: the next one is there 60 days before it ends, and in 
     ),
   ).toBe(true)
   // A box that was given another name needs another one as well.
-  await (await openTrust(dir, 'hf-other')).close()
+  await (await openTrust(dir, 'hf-other', 'opc.tcp://plant')).close()
   expect(new X509Certificate(readFileSync(own)).subjectAltName).toContain('URI:urn:holdfast:hf-other')
 })

@@ -1,7 +1,8 @@
 """An OPC UA server on asyncua for the tests of the opcua source.
 
 One JSON object as argument: port, certificates (a folder), secure (bool), mode, user, password, shift (bool: another namespace first), counters (int), plainPassword (bool),
-history (values kept of each counter), extras (int: plain variables below `Many`), browse (bool: units, ranges, folders), nested (bool: a structure in a structure), days (until the certificate ends).
+history (values kept of each counter), extras (int: plain variables below `Many`), browse (bool: units, ranges, folders), nested (bool: a structure in a structure), days (until the certificate ends),
+authority (its folder: signs it; ca.der and ca.crl are put there).
 Says `ready` on standard output; then takes one JSON command a line on standard input and answers each with one line.
 """
 
@@ -9,12 +10,13 @@ import asyncio
 import json
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from uuid import UUID
 
 from asyncua import Server, ua
 from asyncua.common.structures104 import new_enum, new_struct, new_struct_field
-from asyncua.crypto.cert_gen import setup_self_signed_certificate
+from asyncua.crypto.cert_gen import generate_private_key, generate_self_signed_app_certificate, setup_self_signed_certificate
 from asyncua.server.user_managers import User, UserManager, UserRole
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -191,26 +193,44 @@ async def answer(server, index, counters, command):
         value = ua.DataValue(batch(command["count"], command["note"]), SourceTimestamp=stamp, ServerTimestamp=stamp)
         await server.write_attribute_value(ua.NodeId("Batch", index), value)
         return {}
+    if name == "show":
+        await show(server, command)
+        return {}
     if name == "event":
         return await event(server, command)
     raise ValueError(name)
 
 
-def expire(key_file, certificate_file, days):
-    """The same certificate, valid until so many days from now."""
+def sign_anew(certificate_file, key, issuer, days):
+    """The same certificate, signed by this issuer and valid until so many days from now."""
     old = x509.load_der_x509_certificate(certificate_file.read_bytes())
-    key = serialization.load_pem_private_key(key_file.read_bytes(), None)
     now = datetime.now(UTC)
-    new = x509.CertificateBuilder(old.issuer, old.subject, old.public_key(), old.serial_number)
+    new = x509.CertificateBuilder(issuer, old.subject, old.public_key(), old.serial_number)
     new = new.not_valid_before(now + timedelta(days=days - 30)).not_valid_after(now + timedelta(days=days))
     for extension in old.extensions:
-        new = new.add_extension(extension.value, extension.critical)
+        is_key = isinstance(extension.value, x509.AuthorityKeyIdentifier)
+        value = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()) if is_key else extension.value
+        new = new.add_extension(value, extension.critical)
     certificate_file.write_bytes(new.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))
 
 
-async def secure(server, options):
+@cache
+def authority_in(folder):
+    """Its key and name; its certificate and a list that revokes nothing are written down."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key = generate_private_key()
+    certificate = generate_self_signed_app_certificate(key, "Plant Authority", {}, [x509.DNSName("authority")], [], 30)
+    now = datetime.now(UTC)
+    revoked = x509.CertificateRevocationListBuilder(certificate.subject, now - timedelta(days=1), now + timedelta(days=1))
+    revoked = revoked.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), False)
+    (folder / "ca.der").write_bytes(certificate.public_bytes(serialization.Encoding.DER))
+    (folder / "ca.crl").write_bytes(revoked.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))
+    return key, certificate.subject
+
+
+async def certificate_of(options, name):
     folder = Path(options["certificates"])
-    key, certificate = folder / "server-key.pem", folder / "server.der"
+    key, certificate = folder / "server-key.pem", folder / name
     await setup_self_signed_certificate(
         key,
         certificate,
@@ -219,11 +239,28 @@ async def secure(server, options):
         [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH],
         {"commonName": "Plant", "organizationName": "Plant"},
     )
-    if "days" in options:
-        expire(key, certificate, options["days"])
+    if "authority" in options:
+        sign_anew(certificate, *authority_in(Path(options["authority"])), options.get("days", 20))
+    elif "days" in options:
+        own = serialization.load_pem_private_key(key.read_bytes(), None)
+        sign_anew(certificate, own, x509.load_der_x509_certificate(certificate.read_bytes()).issuer, options["days"])
+    return key, certificate
+
+
+async def secure(server, options):
+    key, certificate = await certificate_of(options, "server.der")
     await server.load_certificate(str(certificate))
     await server.load_private_key(str(key))
     server.set_security_policy([ua.SecurityPolicyType[f"Basic256Sha256_{options.get('mode', 'SignAndEncrypt')}"]])
+
+
+async def show(server, options):
+    """From now on each endpoint is said to have another certificate."""
+    certificate = Path(options["certificates"]) / f"{options['name']}.der"
+    if not certificate.exists():
+        await certificate_of(options, certificate.name)
+    for endpoint in server.iserver.endpoints:
+        endpoint.ServerCertificate = certificate.read_bytes()
 
 
 async def main():

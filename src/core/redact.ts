@@ -23,21 +23,27 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   ],
 ]
 
+type Clean = (text: string) => string
+
 /** `secrets`: texts that must not stay, whatever is around them. */
-export function redactor(secrets: readonly string[]): (text: string) => string {
+export function withoutSecrets(secrets: readonly string[]): Clean {
   const known = secrets
     .filter((it) => it.length >= SECRET_CHARS_MIN)
     .flatMap(formsOf)
     .toSorted((a, b) => b.length - a.length)
-  return (text) => {
-    const without = known.reduce((rest, secret) => rest.replaceAll(secret, REMOVED), text)
-    return PATTERNS.reduce((rest, [pattern, instead]) => rest.replace(pattern, instead), without)
-  }
+  return (text) => known.reduce((rest, secret) => rest.replaceAll(secret, REMOVED), text)
 }
 
-/** As it stands, in an address, in JSON, in Base64, line by line where it has several. */
+/** What looks like one: by the word before it, by its form. */
+export function withoutSecretLooking(text: string): string {
+  return PATTERNS.reduce((rest, [pattern, instead]) => rest.replace(pattern, instead), text)
+}
+
+/** As it stands, in an address and a form, in JSON, in Base64, line by line where it has several. */
 function formsOf(secret: string): string[] {
   const lines = secret.split('\n').filter((it) => it.length >= 16 && !it.startsWith('-----'))
   const inJson = JSON.stringify(secret).slice(1, -1)
-  return [...new Set([secret, encodeURIComponent(secret), inJson, Buffer.from(secret).toString('base64'), ...lines])]
+  const inForm = new URLSearchParams([['', secret]]).toString().slice(1)
+  const inBase64 = (['base64', 'base64url'] as const).map((it) => Buffer.from(secret).toString(it))
+  return [...new Set([secret, encodeURIComponent(secret), inForm, inJson, ...inBase64, ...lines])]
 }
