@@ -70,6 +70,7 @@ export interface Answers {
   'tokens remove': Call<Named, Nothing>
   'audit list': Call<{ readonly limit: number; readonly from?: number }, AuditPage>
   'access issues': Call<Nothing, readonly AccessIssue[]>
+  'access reset': Call<{ readonly allowed?: boolean }, { readonly allowed: boolean }>
   'access acknowledge': Call<{ readonly code: string }, Nothing>
   'certificate show': Call<Nothing, CertificateView>
   'update status': Call<Nothing, UpdateStatus>

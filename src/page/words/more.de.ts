@@ -340,6 +340,25 @@ export const moreDe: MoreWords = {
   'security.validFor': 'Gültig für',
   'security.days': '{n} {n|Tag|Tage}',
   'security.shownOnce': 'Kopieren Sie es jetzt. Es wird nicht wieder gezeigt.',
+  'security.reset': 'Neues Admin-Passwort per Besitzcode',
+  'security.resetAbout': 'Wer mit dem Besitzcode vom Etikett an der Konsole steht, kann dort ein neues Admin-Passwort setzen.',
+  'security.resetAllowed': 'erlaubt',
+  'security.resetForbidden': 'abgeschaltet',
+  'security.resetOff': 'Abschalten …',
+  'security.resetOn': 'Einschalten …',
+  'security.resetIsOff': 'Der Besitzcode setzt kein Passwort mehr.',
+  'security.resetIsOn': 'Der Besitzcode setzt an der Konsole wieder ein neues Admin-Passwort.',
+  'security.resetOffText':
+    'Dann kann nur ein anderer Admin ein vergessenes Passwort neu setzen. Der Besitzcode öffnet nichts mehr.',
+  'security.resetOnText':
+    'Dann kann jeder Admin werden, der den Besitzcode hat und an die Konsole kommt. Verwahren Sie den Code wie einen Schlüssel.',
+  'security.resetOneAdmin':
+    'Es gibt nur einen Admin. Ist dessen Passwort vergessen, kommt niemand mehr herein. Legen Sie zuerst einen zweiten an.',
+  'security.removeUserText': '{name} kann sich nicht mehr anmelden, weder hier noch an der Konsole.',
+  'security.removeUserSessions': '{n} offene {n|Sitzung|Sitzungen} {n|endet|enden} sofort.',
+  'security.removeUserStays': 'Tokens und Einstellungen dieses Benutzers bleiben, und was getan wurde, bleibt in der Liste.',
+  'security.revokeText':
+    'Skripte mit {name} ({role}) bekommen sofort nichts mehr. Zurückholen lässt es sich nicht; erzeugen Sie stattdessen ein neues.',
   'security.audit': 'Was getan wurde',
   'security.filter': 'Zeigen, was enthält',
   'security.noEvents': 'Keine solchen Ereignisse.',
