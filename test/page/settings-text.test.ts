@@ -120,6 +120,63 @@ uplinks:
   })
 })
 
+describe('TLS in a form', () => {
+  const CERT = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----'
+  const spec = PROTOCOLS['sparkplug'] as (typeof PROTOCOLS)[string]
+  const entry = {
+    name: 'cells',
+    protocol: 'sparkplug',
+    url: 'mqtts://10.20.1.60',
+    tls: { ca: { secret: 'plant-ca' }, cert: `${CERT}\n`, key: { secret: 'own' } },
+    groups: ['hall-1', { var: 'GROUP' }],
+    metrics: [{ match: '*', class: 'process' }],
+  }
+  const draft = draftOf(entry, spec, false)
+
+  test('of a Sparkplug source is shown, and stays where nothing of it is changed', () => {
+    expect(draft.values).toEqual({
+      url: 'mqtts://10.20.1.60',
+      'tls.ca': 'plant-ca',
+      'tls.cert': `${CERT}\n`,
+      groups: 'hall-1, { var: GROUP }',
+    })
+    expect(entryFrom(draft, spec, entry, {})).toEqual(entry)
+    const typed = { ...draft, values: { ...draft.values, 'tls.ca': CERT, groups: 'a, b', host: 'scada-1' } }
+    expect(entryFrom(typed, spec, entry, { 'tls.key': 'cells-key' })).toMatchObject({
+      tls: { ca: `${CERT}\n`, cert: `${CERT}\n`, key: { secret: 'cells-key' } },
+      groups: ['a', 'b'],
+      host: 'scada-1',
+    })
+    expect(entryFrom({ ...draft, values: { ...draft.values, groups: '' } }, spec, entry, {})).not.toHaveProperty('groups')
+  })
+
+  test('goes from the settings where the broker is spoken to without, and the key with its certificate', () => {
+    const plain = { ...draft, values: { ...draft.values, url: 'mqtt://10.20.1.60' } }
+    expect(entryFrom(plain, spec, entry, {})).not.toHaveProperty('tls')
+    const without = { ...draft, values: { ...draft.values, 'tls.cert': '' } }
+    expect(entryFrom(without, spec, entry, {})['tls']).toEqual({ ca: { secret: 'plant-ca' } })
+  })
+
+  test('of an uplink to a broker does the same', () => {
+    const file = `uplinks:
+  - name: site
+    mqtt:
+      url: mqtts://10.20.1.60
+      tls: { ca: { secret: plant-ca }, cert: { secret: own-cert }, key: { secret: own-key } } # since the audit
+`
+    const found = uplinkDraft(file, 'site') as UplinkDraft
+    expect(found).toMatchObject({ ca: 'plant-ca', cert: 'own-cert', key: 'own-key' })
+    const own = (changed: Partial<UplinkDraft>) => {
+      const made = entryOf(withUplink(file, 'site', { ...found, ...changed }), 'uplinks', 'site')
+      return made?.['mqtt'] as Record<string, unknown>
+    }
+    expect(own({})).toEqual(entryOf(file, 'uplinks', 'site')?.['mqtt'])
+    expect(own({ cert: CERT, key: 'other' })['tls']).toMatchObject({ cert: `${CERT}\n`, key: { secret: 'other' } })
+    expect(own({ cert: '' })['tls']).toEqual({ ca: { secret: 'plant-ca' } })
+    expect(own({ url: 'mqtt://10.20.1.60' })).toEqual({ url: 'mqtt://10.20.1.60' })
+  })
+})
+
 describe('lines of tags', () => {
   test('are merged by name; a comment beside a line stays', () => {
     const text = mergeTags(TEXT, 'press-3', [{ tag: 'press-3/temperature', unit: 'K' }])
