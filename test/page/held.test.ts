@@ -59,6 +59,29 @@ describe('retention', () => {
   })
 })
 
+describe('diagnostics', () => {
+  test('tries a way from the box, and asks for the log of its services by weight and words', async () => {
+    const page = await openAt(box.context, box.url, '/diagnostics')
+    await page.getByLabel('What', { exact: true }).selectOption('tls')
+    await page.getByLabel('Host or address').fill('127.0.0.1')
+    await page.getByLabel('Port', { exact: true }).fill(new URL(box.url).port)
+    await page.getByRole('button', { name: 'Try', exact: true }).click()
+    const steps = page.locator('.steps > li')
+    await steps.filter({ hasText: 'SHA-256' }).waitFor()
+    await steps.filter({ hasText: 'trust' }).getByText('Failed').waitFor()
+    await page.getByLabel('At least').selectOption('warning')
+    await page.getByLabel('With these words').fill('never written by anybody')
+    await page.getByRole('button', { name: 'Show', exact: true }).click()
+    // Where there is no journal at all, that is what is said.
+    await page
+      .getByText(/No such lines|no-log/)
+      .first()
+      .waitFor()
+    expect(await lookedAt(page, 'diagnostics')).toEqual([])
+    await page.close()
+  })
+})
+
 describe('uplinks', () => {
   test('says what is sent and why not, and tests step by step with what to do', async () => {
     const page = await openAt(box.context, box.url, '/uplinks')

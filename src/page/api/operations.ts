@@ -10,6 +10,8 @@ import type {
   LedgerRequest,
   LiveRequest,
   LiveValue,
+  LinesRequest,
+  ServiceLine,
   OperatorRole,
   LogDay,
   SecretEntry,
@@ -95,5 +97,7 @@ export interface Rows {
   live: Call<LiveRequest, LiveValue>
   'log ledger': Call<LedgerRequest, LedgerLine>
   'log check': Call<Nothing, CheckStep>
+  logs: Call<LinesRequest, ServiceLine>
+  probe: Call<{ readonly kind: 'ping' | 'dns' | 'tcp' | 'tls'; readonly host: string; readonly port?: number }, TestStep>
   diagnostics: Call<Nothing, { readonly bytes: Uint8Array }>
 }
