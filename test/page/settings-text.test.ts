@@ -1,9 +1,11 @@
 // Edits of the settings' text, as forms and the grid make them; and the words of both languages.
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { BadInput } from '../../src/core/errors.ts'
 import { draftOf, entryFrom } from '../../src/page/pages/sources/draft.ts'
 import { draftOf as networkDraft, hasOwnValue } from '../../src/page/pages/network/views.ts'
 import { draftsOf } from '../../src/page/pages/retention/draft.ts'
+import { fleetDraft, withFleet } from '../../src/page/pages/fleet/draft.ts'
 import { PROTOCOLS } from '../../src/page/pages/sources/form-spec.ts'
 import type { UplinkDraft } from '../../src/page/pages/uplinks/draft.ts'
 import { uplinkDraft, withUplink } from '../../src/page/pages/uplinks/draft.ts'
@@ -175,6 +177,27 @@ describe('TLS in a form', () => {
     expect(own({ cert: '' })['tls']).toEqual({ ca: { secret: 'plant-ca' } })
     expect(own({ url: 'mqtt://10.20.1.60' })).toEqual({ url: 'mqtt://10.20.1.60' })
   })
+})
+
+test('the update server is put in, changed with its comments, and taken out', () => {
+  const none = fleetDraft('version: 1\n')
+  expect(none).toMatchObject({ server: '', auth: 'target', windows: [] })
+  expect(withFleet('version: 1\n', none)).toBe('version: 1\n')
+  const wanted = { ...none, server: 'https://u.example ', token: 'update-token', windows: [{ at: '02:00-04:00', zone: '' }] }
+  const made = withFleet('version: 1\n', wanted)
+  expect(parse(made)).toEqual({
+    version: 1,
+    update: { server: 'https://u.example', token: { secret: 'update-token' }, windows: [{ at: '02:00-04:00' }] },
+  })
+  expect(fleetDraft(made)).toEqual({ ...wanted, server: 'https://u.example' })
+  const file = 'update:\n  server: { var: SERVER } # of the works\n  tenant: north # ours\n  auth: gateway\n'
+  const found = fleetDraft(file)
+  expect(found).toMatchObject({ server: '{ var: SERVER }', tenant: 'north', auth: 'gateway' })
+  expect(withFleet(file, found)).toBe(file)
+  expect(withFleet(file, { ...found, tenant: 'south', auth: 'target' })).toBe(
+    file.replace('north', 'south').replace('  auth: gateway\n', ''),
+  )
+  expect(withFleet(`version: 1\n${file}`, { ...found, server: '' })).toBe('version: 1\n')
 })
 
 describe('lines of tags', () => {
