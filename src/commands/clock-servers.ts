@@ -43,18 +43,22 @@ async function setServers(
 ): Promise<readonly string[]> {
   const wanted = asked ?? (await agent.settings()).system.timeServers
   await host.clockServers(wanted)
-  await intoSettings(agent, wanted, by).catch((error: unknown) => {
+  await timeServersIntoSettings(agent, wanted, by).catch((error: unknown) => {
     if (!(error instanceof Unreachable && error.code === 'agent-unreachable')) throw error
   })
   return wanted
 }
 
-/** Comments and all else stay; what they say already is written as it was. */
-async function intoSettings(agent: AgentApi, wanted: readonly string[], by: string): Promise<void> {
+/** What they say already stays as it was written: a box's own value is no name. */
+export async function timeServersIntoSettings(agent: AgentApi, wanted: readonly string[], by: string): Promise<void> {
   const now = await agent.settings()
   if (now.system.timeServers.join(' ') === wanted.join(' ')) return
-  const document = parseDocument(now.text)
-  document.setIn(['time', 'servers'], document.createNode(wanted, { flow: true }))
-  const text = document.toString({ lineWidth: 0 })
-  await agent.settingsApply({ text, base: now.revision, by, note: 'time servers' })
+  await agent.settingsApply({ text: withTimeServers(now.text, wanted), base: now.revision, by, note: 'time servers' })
+}
+
+/** Comments and all else stay. */
+export function withTimeServers(text: string, servers: readonly string[]): string {
+  const document = parseDocument(text)
+  document.setIn(['time', 'servers'], document.createNode(servers, { flow: true }))
+  return document.toString({ lineWidth: 0 })
 }

@@ -31,6 +31,7 @@ import { networkShow } from './network-show.ts'
 import type { Operation } from './operation.ts'
 import { panel } from './panel.ts'
 import { plant } from './plant.ts'
+import { logsOperation } from './logs.ts'
 import { probeCommand } from './probe.ts'
 import { query } from './query.ts'
 import { replay } from './replay.ts'
@@ -135,6 +136,7 @@ export const COMMANDS: readonly Command[] = [
 export const OPERATIONS: readonly Operation[] = [
   ...COMMANDS.flatMap((it) => it.operation ?? []),
   settingsTextOperation,
+  logsOperation,
   updateTakeOperation,
 ]
 

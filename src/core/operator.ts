@@ -8,6 +8,29 @@ import type { Form } from './stream.ts'
 export const OPERATOR_ROLES = ['viewer', 'technician', 'admin'] as const
 export type OperatorRole = (typeof OPERATOR_ROLES)[number]
 
+/** Each is worse than the one behind it. */
+export const LINE_LEVELS = ['error', 'warning', 'info', 'debug'] as const
+/** That write of themselves into the system's journal. */
+export const LOG_SERVICES = ['agent', 'panel', 'host', 'updater', 'kernel'] as const
+
+/** What a service wrote of itself. */
+export interface ServiceLine {
+  readonly at: Micros
+  readonly level: (typeof LINE_LEVELS)[number]
+  readonly text: string
+  /** What else the line says, as JSON; empty: nothing. */
+  readonly detail: string
+}
+
+export interface LinesRequest {
+  readonly service: (typeof LOG_SERVICES)[number]
+  /** And what is worse. */
+  readonly level: (typeof LINE_LEVELS)[number]
+  /** Some of its words, in whatever case. */
+  readonly text: string
+  readonly limit: number
+}
+
 /** The last value of a tag, as it came in. */
 export interface LiveValue {
   readonly source: string

@@ -94,6 +94,13 @@ export const PAGES: readonly Page[] = [
     load: later(async () => (await import('./pages/update/update.tsx')).Update),
   },
   {
+    path: '/fleet',
+    title: 'fleet',
+    icon: 'fleet',
+    role: 'viewer',
+    load: later(async () => (await import('./pages/fleet/fleet.tsx')).Fleet),
+  },
+  {
     path: '/security',
     title: 'security',
     icon: 'security',

@@ -42,6 +42,7 @@ export function crossChecks(
     ...unknownUplinks(file),
     ...exportUplink(file),
     ...boxesAllowed(file),
+    ...openWithoutAddress(file),
     ...withoutEffect(file, uplinkTraits),
     ...keptForFeeds(file, uplinkTraits),
     ...classChecks(file, LOG_BYTES_MIN, readingBytesMax),
@@ -191,6 +192,18 @@ function boxesAllowed(file: Readonly<Record<string, unknown>>): Found[] {
     .slice(BOXES_MAX, BOXES_MAX + 1)
     .map(({ path }) => ({ path, text: `more than ${BOXES_MAX} boxes, those behind others among them` }))
   return [...self, ...many, ...twice('box', named)]
+}
+
+/** Ports come in force with their address: without one the firewall would never hear of it. */
+function openWithoutAddress(file: Readonly<Record<string, unknown>>): Found[] {
+  return listOf(mapOf(file.network).ports).flatMap((it, n) => {
+    const { open, address } = mapOf(it)
+    if (listOf(open).length === 0 || address !== undefined) return []
+    const text = 'has no effect on a port without an address: nothing opens there'
+    return [
+      { path: ['network', 'ports', n, 'open'], text, remedy: 'put address: dhcp, or an address as 10.20.1.5/24, beside it' },
+    ]
+  })
 }
 
 function missingSecrets(tree: Tree, secrets: SecretStore): Found[] {

@@ -1,13 +1,14 @@
 // The settings file as one zod schema: every key of the file, whether its feature is built or not (see not-in-force.ts).
 // What a protocol or a kind of uplink owns is handed in. Units are gone in what it yields: ms, bytes, shares from 0 to 1.
 import { z } from 'zod'
-import { BOXES_MAX, LOG_BYTES_MIN, OPEN_PORT_MIN, OPEN_PORTS_MAX } from '../core/bounds.ts'
+import { BOXES_MAX, LOG_BYTES_MIN } from '../core/bounds.ts'
 import type { Encoding } from '../core/settings.ts'
 import { BYTES_ALLOWED, DURATION_ALLOWED, PERCENT_ALLOWED, parseBytes, parseDurationMs, parsePercent } from '../core/units.ts'
 import { parseTimes } from '../core/times.ts'
 import { isZone } from '../core/zone.ts'
 import { explain } from './explain.ts'
 import { NAME_ALLOWED, NAME_PATTERN } from './names.ts'
+import { openPorts } from './open-ports.ts'
 import { reportRules } from './report.ts'
 import type { ExpressionProblem } from './rules.ts'
 import { ruleSchema, rulesSchema } from './rules.ts'
@@ -151,7 +152,6 @@ const rule = z.union([z.enum(['all-uplinks', 'any-uplink', 'none']), z.array(nam
 })
 
 const ipAddress = z.union([z.ipv4(), z.ipv6()], { error: 'must be an address, as 10.20.1.1' })
-const OPEN_ALLOWED = `must be TCP ports from ${OPEN_PORT_MIN} to 65535, each once, as [8460]`
 const port = z.strictObject({
   interface: text,
   zone: z.enum(['plant', 'uplink', 'service']),
@@ -163,11 +163,7 @@ const port = z.strictObject({
     .optional(),
   gateway: ipAddress.optional(),
   dns: z.array(ipAddress).max(4).optional(),
-  open: z
-    .array(z.int({ error: OPEN_ALLOWED }).min(OPEN_PORT_MIN, { error: OPEN_ALLOWED }).max(65_535, { error: OPEN_ALLOWED }))
-    .max(OPEN_PORTS_MAX)
-    .refine((it) => new Set(it).size === it.length, { error: OPEN_ALLOWED })
-    .optional(),
+  open: openPorts.optional(),
   apn: text.optional(),
   pin: text.optional(),
   ssid: text.optional(),

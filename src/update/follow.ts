@@ -124,7 +124,12 @@ export function createFollow(parts: FollowParts): Follow {
   }
 
   const once = (): Promise<void> => {
-    asking ??= ask().finally(() => (asking = undefined))
+    asking ??= ask()
+      .catch((error: Error) => {
+        if (view) view = { ...view, lastError: error.message }
+        throw error
+      })
+      .finally(() => (asking = undefined))
     return asking
   }
 
@@ -156,12 +161,11 @@ export function createFollow(parts: FollowParts): Follow {
           },
           (error: Error) => {
             if (!(error instanceof Unreachable) && !signal.aborted) said(`following the update server failed: ${error.message}`)
-            if (view) view = { ...view, lastError: error.message }
             // Thousands come back at once: none of them in step with another.
             return Math.min(REST_MS_MAX, pollMs * 2 ** fails++) * (0.5 + Math.random())
           },
         )
-        if (view) view = { ...view, nextPoll: parts.now() + waitMs * 1000 }
+        if (view) view = { ...view, nextPoll: parts.now() + Math.round(waitMs * 1000) }
         await sleep(waitMs, undefined, { signal: AbortSignal.any([wake.signal, signal]) }).catch(() => undefined)
       }
     },

@@ -1,15 +1,21 @@
 // What the console makes of texts, addresses and settings, without a terminal.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from '../prove/fast-check.ts'
 import jsQR from 'jsqr'
 import { parse } from 'yaml'
 import { describe, expect, test } from 'vitest'
 import { ascii, folded } from '../../src/console/ascii.ts'
 import { bannerLines } from '../../src/console/banner.ts'
-import { timeOf } from '../../src/console/items/clock.ts'
+import { clock, timeOf } from '../../src/console/items/clock.ts'
 import { codeLines, urlsOf } from '../../src/console/items/web-access.ts'
 import { withPort } from '../../src/commands/network-settings.ts'
-import { BadInput } from '../../src/core/errors.ts'
-import { statusNow } from '../local-api/hand-made-agent.ts'
+import type { Session } from '../../src/console/parts.ts'
+import type { AgentApi } from '../../src/core/agent-api.ts'
+import { BadInput, Unreachable } from '../../src/core/errors.ts'
+import { handMadeAgent, statusNow } from '../local-api/hand-made-agent.ts'
+import { handMadeHost } from '../machine/hand-made-host.ts'
 
 describe('a line of 7 bits', () => {
   test('any text becomes printable ASCII, and no order to the terminal', () => {
@@ -136,4 +142,53 @@ test('a time is read exactly, and 30 February is none', () => {
   expect(timeOf('2026-11-29 14:05:07')).toBe(Date.UTC(2026, 10, 29, 14, 5, 7))
   expect(timeOf('2026-11-29 14:05')).toBe(Date.UTC(2026, 10, 29, 14, 5))
   for (const text of ['2026-02-30 00:00', 'now', '', '14:05']) expect(() => timeOf(text), text).toThrow(BadInput)
+})
+
+describe('time servers that are typed here', () => {
+  const SETTINGS = 'version: 1\ntime: { servers: [ old.example ] } # of the plant\n'
+  const WANTED = SETTINGS.replace('old.example', 'a.example, b.example')
+
+  /** What the helper was told, and what was printed. */
+  async function typed(agent: AgentApi) {
+    const dir = mkdtempSync(join(tmpdir(), 'hf-clock-'))
+    const settingsFile = join(dir, 'settings.yaml')
+    writeFileSync(settingsFile, SETTINGS)
+    const [told, printed]: [unknown[], string[]] = [[], []]
+    const answers = ['n', 'a.example b.example']
+    const terminal = {
+      print: async (lines: readonly string[]) => void printed.push(...lines),
+      ask: async () => answers.shift() ?? '',
+      during: (work: (signal: AbortSignal) => Promise<unknown>) => work(new AbortController().signal),
+    }
+    const host = {
+      ...handMadeHost(),
+      clockServers: async (servers: readonly string[]) => void told.push(servers),
+      settingsWrite: async (text: string) => void told.push(text),
+    }
+    const parts = { agent, host, settingsFile, access: { audit: () => undefined } }
+    const session = { terminal, parts, person: { name: 'anna' }, verbs: ['clockServers', 'settingsWrite'] }
+    await clock.run(session as unknown as Session)
+    rmSync(dir, { recursive: true })
+    return { told, printed }
+  }
+
+  test('are in force at once, and stand in the settings', async () => {
+    const applied: unknown[] = []
+    const now = await handMadeAgent().settings()
+    const agent = handMadeAgent({
+      settings: async () => ({ ...now, text: SETTINGS, system: { ports: [], timeServers: ['old.example'] } }),
+      settingsApply: async ({ text, by }) => (applied.push([text, by]), now),
+    })
+    const { told, printed } = await typed(agent)
+    expect(told).toEqual([['a.example', 'b.example']])
+    expect(applied).toEqual([[WANTED, 'anna']])
+    expect(printed.slice(-2)).toEqual(['set', 'The settings say so too.'])
+  })
+
+  test('and where no agent runs, the helper writes them there', async () => {
+    const away = () => Promise.reject(new Unreachable('agent-unreachable', 'nobody answers'))
+    const { told, printed } = await typed(handMadeAgent({ status: away, settings: away }))
+    expect(told).toEqual([['a.example', 'b.example'], WANTED])
+    expect(printed.at(-1)).toBe('The settings say so too.')
+  })
 })

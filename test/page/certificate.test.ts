@@ -1,4 +1,4 @@
-// The certificate of the page, replaced on the page itself, in a real browser: refused with the reason, then served; by a request, and anew.
+// The page's certificate, replaced on the page itself, in a real browser: refused with the reason, then served; by a request, and anew. And who may in.
 import { once } from 'node:events'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -60,6 +60,52 @@ test('one of the owner’s authority, one that was asked for, and one of the box
   await page.getByText('The box made it for itself.').waitFor()
   const own = await served()
   expect(own.verify(own.publicKey)).toBe(true)
+  expect(page.faults).toEqual([])
+  await page.close()
+})
+
+test('a user, a token and the way in by the claim code go only after what ends has been read', async () => {
+  const page = await openAt(box.context, box.url, '/security')
+  const dialog = page.getByRole('dialog')
+  const press = (name: string) => page.getByRole('button', { name, exact: true }).click()
+  const pressIn = (name: string) => dialog.getByRole('button', { name, exact: true }).click()
+  await press('Add a user')
+  await dialog.getByLabel('Name').fill('tom')
+  await dialog.getByLabel('First password').fill('another four words')
+  await pressIn('Add a user')
+  await press('Edit tom')
+  await pressIn('Remove …')
+  await dialog.getByText('tom cannot log in any more').waitFor()
+  await dialog.getByText('0 open sessions end at once.').waitFor()
+  expect(await lookedAt(page, 'user-goes')).toEqual([])
+  await pressIn('Cancel')
+  await press('Edit tom')
+  await pressIn('Remove …')
+  await pressIn('Remove')
+  await page.getByRole('button', { name: 'Edit tom' }).waitFor({ state: 'detached' })
+
+  await press('Make a token')
+  await dialog.getByLabel('Name').fill('scada')
+  await pressIn('Make a token')
+  const token = await dialog.locator('code.fingerprint').innerText()
+  await dialog.locator('footer').getByRole('button', { name: 'Close' }).click()
+  const bearer = { headers: { authorization: `Bearer ${token}` }, data: {} }
+  const asked = async () => (await page.request.post(`${box.url}/api/v1/status`, bearer)).status()
+  expect(await asked()).toBe(200)
+  await press('Revoke scada')
+  await dialog.getByText('Scripts that use scada (Viewer) get nothing more').waitFor()
+  await pressIn('Revoke')
+  await page.getByText('There are no tokens.').waitFor()
+  expect(await asked()).toBe(401)
+
+  await press('Switch off …')
+  await dialog.locator('.diff').getByText('allowed').waitFor()
+  await dialog.getByText('There is one admin only.').waitFor()
+  expect(await lookedAt(page, 'reset-off')).toEqual([])
+  await pressIn('Apply')
+  await page.getByRole('button', { name: 'Switch on …' }).waitFor()
+  await page.reload()
+  await page.getByRole('button', { name: 'Switch on …' }).waitFor()
   expect(page.faults).toEqual([])
   await page.close()
 })

@@ -1,6 +1,8 @@
-// What is kept and what goes out, in a real browser: retention, uplinks, the manual.
+// What is kept and what goes out, in a real browser: retention, uplinks, the manual; diagnostics, the fleet.
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { startChild } from '../run/child.ts'
+import { cli } from '../run/holdfast.ts'
 import type { Box } from './box.ts'
 import { openAt, startBox } from './box.ts'
 import { lookedAt } from './axe.ts'
@@ -56,6 +58,61 @@ describe('retention', () => {
     expect(text).toContain('# of the hall')
     expect(page.faults).toEqual([])
     await page.close()
+  })
+})
+
+describe('diagnostics', () => {
+  test('tries a way from the box, and asks for the log of its services by weight and words', async () => {
+    const page = await openAt(box.context, box.url, '/diagnostics')
+    await page.getByLabel('What', { exact: true }).selectOption('tls')
+    await page.getByLabel('Host or address').fill('127.0.0.1')
+    await page.getByLabel('Port', { exact: true }).fill(new URL(box.url).port)
+    await page.getByRole('button', { name: 'Try', exact: true }).click()
+    const steps = page.locator('.steps > li')
+    await steps.filter({ hasText: 'SHA-256' }).waitFor()
+    await steps.filter({ hasText: 'trust' }).getByText('Failed').waitFor()
+    await page.getByLabel('At least').selectOption('warning')
+    await page.getByLabel('With these words').fill('never written by anybody')
+    await page.getByRole('button', { name: 'Show', exact: true }).click()
+    // Where there is no journal at all, that is what is said.
+    await page
+      .getByText(/No such lines|no-log/)
+      .first()
+      .waitFor()
+    expect(await lookedAt(page, 'diagnostics')).toEqual([])
+    await page.close()
+  })
+})
+
+describe('the fleet', () => {
+  test('its server is set up by a form; then it says how this box is known there, and why it is not reached', async () => {
+    const words = ['updater', '--data', box.site.data, '--settings', box.site.settings]
+    const updater = startChild(box.site.dir, 'updater', process.execPath, [cli, ...words])
+    try {
+      const page = await openAt(box.context, box.url, '/fleet')
+      await page.getByText('No server').waitFor()
+      await page.getByRole('button', { name: 'Set up' }).click()
+      await page.getByLabel('Address', { exact: true }).fill('https://127.0.0.1:1')
+      await page.getByLabel('Tenant').fill('north')
+      await page.getByLabel('New token').fill('a token of the server')
+      await page.getByRole('button', { name: 'Add hours' }).click()
+      expect(await lookedAt(page, 'fleet-form')).toEqual([])
+      await page.getByRole('button', { name: 'Show the difference' }).click()
+      await page.locator('.diff').getByText('update-token').waitFor()
+      await page.getByRole('dialog').getByRole('button', { name: 'Apply' }).click()
+      const server = page.locator('.card').filter({ has: page.getByRole('heading', { name: 'Server' }) })
+      await server.getByText('hf-page').waitFor()
+      await server.getByText('north').waitFor()
+      await server.getByText('in the store of secrets, as update-token').waitFor()
+      await server.getByRole('button', { name: 'Ask now' }).click()
+      await server.getByText('Not reached').waitFor()
+      await page.getByText('Nothing is assigned to this box.').waitFor()
+      expect(await lookedAt(page, 'fleet')).toEqual([])
+      expect(page.faults).toEqual([])
+      await page.close()
+    } finally {
+      await updater.end()
+    }
   })
 })
 

@@ -25,6 +25,7 @@ const PLACES: readonly (readonly [name: string, path: string, press?: string])[]
   ['uplink-edit', '/uplinks', 'Edit|Bearbeiten'],
   ['network', '/network'],
   ['update', '/update'],
+  ['fleet', '/fleet'],
   ['settings', '/settings'],
   ['history', '/settings/history'],
   ['secrets', '/settings/secrets'],

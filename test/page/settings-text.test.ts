@@ -1,9 +1,11 @@
 // Edits of the settings' text, as forms and the grid make them; and the words of both languages.
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { BadInput } from '../../src/core/errors.ts'
 import { draftOf, entryFrom } from '../../src/page/pages/sources/draft.ts'
 import { draftOf as networkDraft, hasOwnValue } from '../../src/page/pages/network/views.ts'
 import { draftsOf } from '../../src/page/pages/retention/draft.ts'
+import { fleetDraft, withFleet } from '../../src/page/pages/fleet/draft.ts'
 import { PROTOCOLS } from '../../src/page/pages/sources/form-spec.ts'
 import type { UplinkDraft } from '../../src/page/pages/uplinks/draft.ts'
 import { uplinkDraft, withUplink } from '../../src/page/pages/uplinks/draft.ts'
@@ -118,6 +120,84 @@ uplinks:
     expect(draftsOf('classes: [{ name: a, floor: { var: FLOOR } }]\n')).toBeUndefined()
     expect(draftsOf('classes: [{ name: a, floor: 1MB }]\n')).toMatchObject([{ floor: '1MB' }])
   })
+})
+
+describe('TLS in a form', () => {
+  const CERT = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----'
+  const spec = PROTOCOLS['sparkplug'] as (typeof PROTOCOLS)[string]
+  const entry = {
+    name: 'cells',
+    protocol: 'sparkplug',
+    url: 'mqtts://10.20.1.60',
+    tls: { ca: { secret: 'plant-ca' }, cert: `${CERT}\n`, key: { secret: 'own' } },
+    groups: ['hall-1', { var: 'GROUP' }],
+    metrics: [{ match: '*', class: 'process' }],
+  }
+  const draft = draftOf(entry, spec, false)
+
+  test('of a Sparkplug source is shown, and stays where nothing of it is changed', () => {
+    expect(draft.values).toEqual({
+      url: 'mqtts://10.20.1.60',
+      'tls.ca': 'plant-ca',
+      'tls.cert': `${CERT}\n`,
+      groups: 'hall-1, { var: GROUP }',
+    })
+    expect(entryFrom(draft, spec, entry, {})).toEqual(entry)
+    const typed = { ...draft, values: { ...draft.values, 'tls.ca': CERT, groups: 'a, b', host: 'scada-1' } }
+    expect(entryFrom(typed, spec, entry, { 'tls.key': 'cells-key' })).toMatchObject({
+      tls: { ca: `${CERT}\n`, cert: `${CERT}\n`, key: { secret: 'cells-key' } },
+      groups: ['a', 'b'],
+      host: 'scada-1',
+    })
+    expect(entryFrom({ ...draft, values: { ...draft.values, groups: '' } }, spec, entry, {})).not.toHaveProperty('groups')
+  })
+
+  test('goes from the settings where the broker is spoken to without, and the key with its certificate', () => {
+    const plain = { ...draft, values: { ...draft.values, url: 'mqtt://10.20.1.60' } }
+    expect(entryFrom(plain, spec, entry, {})).not.toHaveProperty('tls')
+    const without = { ...draft, values: { ...draft.values, 'tls.cert': '' } }
+    expect(entryFrom(without, spec, entry, {})['tls']).toEqual({ ca: { secret: 'plant-ca' } })
+  })
+
+  test('of an uplink to a broker does the same', () => {
+    const file = `uplinks:
+  - name: site
+    mqtt:
+      url: mqtts://10.20.1.60
+      tls: { ca: { secret: plant-ca }, cert: { secret: own-cert }, key: { secret: own-key } } # since the audit
+`
+    const found = uplinkDraft(file, 'site') as UplinkDraft
+    expect(found).toMatchObject({ ca: 'plant-ca', cert: 'own-cert', key: 'own-key' })
+    const own = (changed: Partial<UplinkDraft>) => {
+      const made = entryOf(withUplink(file, 'site', { ...found, ...changed }), 'uplinks', 'site')
+      return made?.['mqtt'] as Record<string, unknown>
+    }
+    expect(own({})).toEqual(entryOf(file, 'uplinks', 'site')?.['mqtt'])
+    expect(own({ cert: CERT, key: 'other' })['tls']).toMatchObject({ cert: `${CERT}\n`, key: { secret: 'other' } })
+    expect(own({ cert: '' })['tls']).toEqual({ ca: { secret: 'plant-ca' } })
+    expect(own({ url: 'mqtt://10.20.1.60' })).toEqual({ url: 'mqtt://10.20.1.60' })
+  })
+})
+
+test('the update server is put in, changed with its comments, and taken out', () => {
+  const none = fleetDraft('version: 1\n')
+  expect(none).toMatchObject({ server: '', auth: 'target', windows: [] })
+  expect(withFleet('version: 1\n', none)).toBe('version: 1\n')
+  const wanted = { ...none, server: 'https://u.example ', token: 'update-token', windows: [{ at: '02:00-04:00', zone: '' }] }
+  const made = withFleet('version: 1\n', wanted)
+  expect(parse(made)).toEqual({
+    version: 1,
+    update: { server: 'https://u.example', token: { secret: 'update-token' }, windows: [{ at: '02:00-04:00' }] },
+  })
+  expect(fleetDraft(made)).toEqual({ ...wanted, server: 'https://u.example' })
+  const file = 'update:\n  server: { var: SERVER } # of the works\n  tenant: north # ours\n  auth: gateway\n'
+  const found = fleetDraft(file)
+  expect(found).toMatchObject({ server: '{ var: SERVER }', tenant: 'north', auth: 'gateway' })
+  expect(withFleet(file, found)).toBe(file)
+  expect(withFleet(file, { ...found, tenant: 'south', auth: 'target' })).toBe(
+    file.replace('north', 'south').replace('  auth: gateway\n', ''),
+  )
+  expect(withFleet(`version: 1\n${file}`, { ...found, server: '' })).toBe('version: 1\n')
 })
 
 describe('lines of tags', () => {

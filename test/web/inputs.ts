@@ -26,6 +26,7 @@ const INPUTS: Readonly<Record<string, object>> = {
   restart: { name: 'panel' },
   'update install': { from: { url: 'https://updates.example.com/2.0.0.raucb' } },
   'update take': { offset: 0, base64: 'AAAA' },
+  logs: { service: 'agent', level: 'info', limit: 5 },
   probe: { kind: 'dns', host: '127.0.0.1' },
   'users add': { name: 'carl', role: 'viewer', password: 'another four words' },
   'users role': { name: 'vera', role: 'viewer' },

@@ -1,7 +1,7 @@
 // Shapes of the network as the helper of root hands it out.
 import { z } from 'zod'
-import { OPEN_PORTS_MAX } from '../../core/bounds.ts'
 import type { NetworkNow, NetworkPort } from '../../core/host.ts'
+import { openPorts } from '../../settings/open-ports.ts'
 
 export const networkPort: z.ZodType<NetworkPort> = z.strictObject({
   interface: z.string().max(15),
@@ -9,7 +9,7 @@ export const networkPort: z.ZodType<NetworkPort> = z.strictObject({
   address: z.string().max(60),
   gateway: z.string().max(45).optional(),
   dns: z.array(z.string().max(45)).max(4).optional(),
-  open: z.array(z.int()).max(OPEN_PORTS_MAX).optional(),
+  open: openPorts.optional(),
 })
 
 export const networkNow: z.ZodType<NetworkNow> = z.object({

@@ -1,4 +1,6 @@
+import { timeServersIntoSettings, withTimeServers } from '../../commands/clock-servers.ts'
 import { BadInput } from '../../core/errors.ts'
+import { intoSettings } from '../into-settings.ts'
 import type { Item, Session } from '../parts.ts'
 import { agentAway } from './status.ts'
 
@@ -48,10 +50,15 @@ export function timeOf(text: string): number {
   throw new BadInput([{ where: 'time', text: `"${text}" is no date and time`, remedy: 'type it as 2026-11-29 14:05:00' }])
 }
 
-async function setServers({ terminal, parts, person }: Session): Promise<void> {
+async function setServers(session: Session): Promise<void> {
+  const { terminal, parts, person } = session
   const servers = (await terminal.ask('Time servers, a blank between (Enter: leave them): ')).split(/[\s,]+/).filter(Boolean)
   if (servers.length === 0) return
   parts.access.audit('time-servers', person.name, { servers: servers.join(' ') })
   await terminal.during(() => parts.host.clockServers(servers))
   await terminal.print(['set'])
+  await intoSettings(session, {
+    throughAgent: () => timeServersIntoSettings(parts.agent, servers, person.name),
+    edit: (text) => withTimeServers(text, servers),
+  })
 }

@@ -1,15 +1,10 @@
-import { parseDocument } from 'yaml'
-import { BadInput, Unreachable } from '../../core/errors.ts'
 import type { NetworkPort, PendingNetwork } from '../../core/host.ts'
 import type { Item, Session } from '../parts.ts'
 import { choice, yes } from '../questions.ts'
-import { agentAway } from './status.ts'
 import { intoSettings as throughAgent, withPort } from '../../commands/network-settings.ts'
-import { readFile } from 'node:fs/promises'
+import { intoSettings } from '../into-settings.ts'
 
 const CONFIRM_MS = 120_000
-const TRIES_MAX = 3
-const SAID = 'The settings say so too.'
 
 export const network: Item = {
   number: 2,
@@ -71,33 +66,8 @@ async function decide(session: Session, what: string, { ports, revertsInMs }: Pe
   parts.access.audit('network confirm', person.name, names)
   await parts.host.networkConfirm()
   await terminal.print(['kept'])
-  await intoSettings(session, ports)
-}
-
-/** The settings say what is in force, wherever that can be written now. */
-async function intoSettings(session: Session, ports: readonly NetworkPort[]): Promise<void> {
-  const { terminal, parts, person, verbs } = session
-  for (let tries = 0; tries < TRIES_MAX; tries++) {
-    try {
-      await throughAgent(parts.agent, ports, person.name)
-      return terminal.print([SAID])
-    } catch (error) {
-      // A box with much to do may answer late: what it did meanwhile is seen, and not done twice.
-      const isAway = error instanceof Unreachable && error.code === 'agent-unreachable'
-      if (!isAway && (tries === 0 || !(error instanceof BadInput))) throw error
-      if (isAway && (await agentAway(session)) !== undefined) break
-    }
-  }
-  if (!verbs.includes('settingsWrite'))
-    return terminal.print(['The settings file does not say so yet: the agent does not answer.'])
-  await parts.host.settingsWrite(ports.reduce(withPort, await settingsText(session)), person.name)
-  await terminal.print([SAID])
-}
-
-async function settingsText({ parts }: Session): Promise<string> {
-  const text = await readFile(parts.settingsFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new BadInput([{ where: parts.settingsFile, text: `cannot be read: ${error.code}` }])
+  await intoSettings(session, {
+    throughAgent: () => throughAgent(parts.agent, ports, person.name),
+    edit: (text) => ports.reduce(withPort, text),
   })
-  if (parseDocument(text).errors.length > 0) throw new BadInput([{ where: parts.settingsFile, text: 'is no YAML' }])
-  return text
 }

@@ -10,6 +10,8 @@ import type {
   LedgerRequest,
   LiveRequest,
   LiveValue,
+  LinesRequest,
+  ServiceLine,
   OperatorRole,
   LogDay,
   SecretEntry,
@@ -70,6 +72,7 @@ export interface Answers {
   'tokens remove': Call<Named, Nothing>
   'audit list': Call<{ readonly limit: number; readonly from?: number }, AuditPage>
   'access issues': Call<Nothing, readonly AccessIssue[]>
+  'access reset': Call<{ readonly allowed?: boolean }, { readonly allowed: boolean }>
   'access acknowledge': Call<{ readonly code: string }, Nothing>
   'certificate show': Call<Nothing, CertificateView>
   'update status': Call<Nothing, UpdateStatus>
@@ -94,5 +97,7 @@ export interface Rows {
   live: Call<LiveRequest, LiveValue>
   'log ledger': Call<LedgerRequest, LedgerLine>
   'log check': Call<Nothing, CheckStep>
+  logs: Call<LinesRequest, ServiceLine>
+  probe: Call<{ readonly kind: 'ping' | 'dns' | 'tcp' | 'tls'; readonly host: string; readonly port?: number }, TestStep>
   diagnostics: Call<Nothing, { readonly bytes: Uint8Array }>
 }

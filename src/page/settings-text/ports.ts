@@ -1,6 +1,6 @@
 // `network.ports` of the settings, each value as a field shows it.
 import { parseDocument } from 'yaml'
-import { textOf } from './scalar.ts'
+import { listText, textOf } from './scalar.ts'
 
 export interface PortText {
   readonly interface: string
@@ -28,5 +28,3 @@ export function portTexts(text: string): readonly PortText[] {
     apn: textOf(it?.['apn']),
   }))
 }
-
-const listText = (value: unknown) => (Array.isArray(value) ? value.map(textOf).join(', ') : textOf(value))

@@ -20,3 +20,24 @@ export function valueOf(text: string): string | { readonly var: string } {
 }
 
 export const isVar = (text: string): boolean => typeof valueOf(text) === 'object'
+
+/** A list in one line, a comma between. */
+export const listText = (value: unknown): string => (Array.isArray(value) ? value.map(textOf).join(', ') : textOf(value))
+
+/** Values of the box stand among the others. */
+export const partsOf = (text: string): unknown[] => (text.match(/\{[^}]*\}|[^\s,]+/g) ?? []).map(valueOf)
+
+/** Of `{ secret: NAME }`; empty where it is none. */
+export function secretName(value: unknown): string {
+  return typeof value === 'object' && value !== null ? textOf((value as { readonly secret?: unknown }).secret) : ''
+}
+
+/** A certificate, or the name of the secret that has it. */
+export const pemText = (value: unknown): string => secretName(value) || textOf(value)
+
+export function pemValue(given: string): unknown {
+  const text = given.trim()
+  if (text === '') return undefined
+  if (text.includes('-----BEGIN')) return `${text}\n`
+  return isVar(text) ? valueOf(text) : { secret: text }
+}

@@ -174,6 +174,7 @@ export const de: Words = {
   settings: 'Einstellungen',
   security: 'Sicherheit',
   update: 'Update',
+  fleet: 'Flotte',
   diagnostics: 'Diagnose',
   backup: 'Sicherung',
   about: 'Über',

@@ -170,6 +170,7 @@ export const en = {
   settings: 'Settings',
   security: 'Security',
   update: 'Update',
+  fleet: 'Fleet',
   diagnostics: 'Diagnostics',
   backup: 'Backup',
   about: 'About',

@@ -1,7 +1,7 @@
 // Addresses and names as the helper takes them: nothing that is checked here can be more than an argument.
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { OPEN_PORT_MIN, OPEN_PORTS_MAX } from '../../../core/bounds.ts'
+import { openPorts } from '../../../settings/open-ports.ts'
 
 const ADDRESS_ALLOWED = 'must be dhcp, or an address with its prefix as 10.20.1.5/24'
 
@@ -28,13 +28,6 @@ export const interfaceName = z
   .refine((it) => it !== 'lo', { error: 'lo stays as it is' })
 
 const ip = z.string().refine((it) => isIP(it) !== 0 && !it.includes('%'), { error: 'must be an address, as 10.20.1.1' })
-
-const OPEN_ALLOWED = `must be TCP ports from ${OPEN_PORT_MIN} to 65535, at most ${OPEN_PORTS_MAX}, each once`
-/** Below are ports of the system and of the page. */
-const openPorts = z
-  .array(z.int({ error: OPEN_ALLOWED }).min(OPEN_PORT_MIN, { error: OPEN_ALLOWED }).max(65_535, { error: OPEN_ALLOWED }))
-  .max(OPEN_PORTS_MAX, { error: OPEN_ALLOWED })
-  .refine((it) => new Set(it).size === it.length, { error: OPEN_ALLOWED })
 
 export const networkPort = z
   .strictObject({

@@ -5,6 +5,8 @@ import type { HostStatus } from '../../../core/status.ts'
 import { rows } from '../../api/client.ts'
 import { Button } from '../../parts/button.tsx'
 import { Card, PageHead } from '../../parts/card.tsx'
+import { Logs } from './logs.tsx'
+import { Probe } from './probe.tsx'
 import { CopyButton } from '../../parts/copy.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { save } from '../../parts/save.ts'
@@ -22,6 +24,12 @@ export function Diagnostics() {
     <>
       <PageHead title={t('diagnostics')} text={t('diagnostics.about')} />
       <Resources />
+      {may('technician') && (
+        <>
+          <Probe />
+          <Logs />
+        </>
+      )}
       <div class="cards">
         <Bundle />
         <Metrics />

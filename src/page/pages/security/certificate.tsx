@@ -7,7 +7,7 @@ import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
 import { CopyButton } from '../../parts/copy.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
-import { Field } from '../../parts/field.tsx'
+import { AreaField } from '../../parts/area-field.tsx'
 import { useCall } from '../../parts/hooks.ts'
 import { ErrorView, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
@@ -109,34 +109,8 @@ function Replace({ onClose, done }: { readonly onClose: () => void; readonly don
       isWide
       action={{ text: t('certificate.replace'), work: replace, disabled: cert.trim() === '' }}
     >
-      <PemField label={t('certificate.cert')} hint={t('certificate.certHint')} value={cert} onInput={setCert} />
-      <PemField label={t('certificate.key')} hint={t('certificate.keyHint')} value={key} onInput={setKey} isSecret />
+      <AreaField rows={6} label={t('certificate.cert')} hint={t('certificate.certHint')} value={cert} onInput={setCert} />
+      <AreaField rows={6} label={t('certificate.key')} hint={t('certificate.keyHint')} value={key} onInput={setKey} isSecret />
     </ActionDialog>
-  )
-}
-
-interface PemProps {
-  readonly label: string
-  readonly hint: string
-  readonly value: string
-  readonly onInput: (value: string) => void
-  readonly isSecret?: boolean
-}
-
-function PemField({ label, hint, value, onInput, isSecret = false }: PemProps) {
-  return (
-    <Field label={label} hint={hint}>
-      {(ties) => (
-        <textarea
-          {...ties}
-          class={isSecret ? 'secret hidden-text' : 'table-text'}
-          rows={6}
-          value={value}
-          spellcheck={false}
-          autocomplete="off"
-          onInput={(event) => onInput(event.currentTarget.value)}
-        />
-      )}
-    </Field>
   )
 }

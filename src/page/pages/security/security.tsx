@@ -10,6 +10,7 @@ import { t } from '../../words/index.ts'
 import { Audit } from './audit.tsx'
 import { Certificate } from './certificate.tsx'
 import { OwnPassword } from './own-password.tsx'
+import { ResetByCode } from './reset-by-code.tsx'
 import { Sessions } from './sessions.tsx'
 import { Tokens } from './tokens.tsx'
 import { Users } from './users.tsx'
@@ -28,6 +29,7 @@ export function Security() {
           <Users />
           <Sessions />
           <Tokens />
+          <ResetByCode />
           <Audit />
         </>
       )}

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import type { ApiToken } from '../../../core/access.ts'
 import type { OperatorRole } from '../../../core/operator.ts'
 import { call } from '../../api/client.ts'
+import { ActionDialog } from '../../parts/action-dialog.tsx'
 import { useAttempt } from '../../parts/attempt.ts'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
@@ -24,8 +25,7 @@ const DAY_US = 86_400_000_000
 export function Tokens() {
   const { data, error, again } = useCall('tokens list', {})
   const [isMaking, setMaking] = useState(false)
-  const { error: failed, attempt } = useAttempt()
-  const revoke = (name: string) => attempt(() => call('tokens remove', { name })).then(again)
+  const [going, setGoing] = useState<ApiToken | undefined>()
   const columns: Column<ApiToken>[] = [
     { key: 'name', title: t('name'), isName: true, cell: (it) => it.name },
     { key: 'role', title: t('security.role'), cell: (it) => t(`role.${it.role}`) },
@@ -48,14 +48,15 @@ export function Tokens() {
       key: 'revoke',
       title: <span class="unseen">{t('security.revoke')}</span>,
       cell: (it) => (
-        <Button onPress={() => revoke(it.name)} label={t('security.revokeOf', { name: it.name })}>
+        <button type="button" onClick={() => setGoing(it)} aria-label={t('security.revokeOf', { name: it.name })}>
           {t('security.revoke')}
-        </Button>
+        </button>
       ),
     },
   ]
   const close = () => {
     setMaking(false)
+    setGoing(undefined)
     again()
   }
   return (
@@ -68,12 +69,39 @@ export function Tokens() {
       }
     >
       <p class="quiet">{t('security.tokensAbout')}</p>
-      {[error, failed].map((it) => it !== undefined && <ErrorView key={String(it)} error={it} retry={again} />)}
+      {error !== undefined && <ErrorView error={error} retry={again} />}
       {!data && error === undefined && <Waiting />}
       {data?.length === 0 && <Empty title={t('security.noTokens')} />}
       {data && data.length > 0 && <Table caption={t('security.tokens')} columns={columns} rows={data} keyOf={(it) => it.name} />}
       {isMaking && <NewToken onClose={close} />}
+      {going && <RevokeToken token={going} onClose={() => setGoing(undefined)} done={close} />}
     </Card>
+  )
+}
+
+interface RevokeProps {
+  readonly token: ApiToken
+  readonly onClose: () => void
+  readonly done: () => void
+}
+
+/** Says what ends with it, first. */
+function RevokeToken({ token: { name, role, used }, onClose, done }: RevokeProps) {
+  const revoke = async () => {
+    await call('tokens remove', { name })
+    done()
+  }
+  return (
+    <ActionDialog
+      title={t('security.revokeOf', { name })}
+      onClose={onClose}
+      action={{ text: t('security.revoke'), kind: 'danger', work: revoke }}
+    >
+      <p>{t('security.revokeText', { name, role: t(`role.${role}`) })}</p>
+      <p>
+        {t('security.lastUsed')}: {used === null ? t('security.never') : <Time micros={used} isWithDate />}
+      </p>
+    </ActionDialog>
   )
 }
 

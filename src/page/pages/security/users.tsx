@@ -120,17 +120,14 @@ function ChangeUser({ user, onClose, done }: DialogProps & { readonly user: User
     say(t('security.userChanged', { name: user.name }))
     done()
   }
-  const remove = async () => {
-    await call('users remove', { name: user.name })
-    say(t('security.userRemoved', { name: user.name }))
-    done()
-  }
+  const [isGoing, setGoing] = useState(false)
+  if (isGoing) return <RemoveUser name={user.name} onClose={onClose} done={done} />
   return (
     <ActionDialog
       title={user.name}
       onClose={onClose}
       action={{ text: t('security.save'), work: save, disabled: role === user.role && password === '' }}
-      other={{ text: t('remove'), kind: 'danger', work: remove }}
+      other={{ text: `${t('remove')} …`, kind: 'danger', work: () => setGoing(true) }}
     >
       <RoleField value={role} onInput={setRole} />
       <NewPasswordField
@@ -139,6 +136,35 @@ function ChangeUser({ user, onClose, done }: DialogProps & { readonly user: User
         value={password}
         onInput={setPassword}
       />
+    </ActionDialog>
+  )
+}
+
+/** Says what ends with it, first. */
+function RemoveUser({ name, onClose, done }: DialogProps & { readonly name: string }) {
+  const sessions = useCall('sessions list', {})
+  const own = sessions.data?.filter((it) => it.user === name)
+  const remove = async () => {
+    await call('users remove', { name })
+    say(t('security.userRemoved', { name }))
+    done()
+  }
+  return (
+    <ActionDialog
+      title={t('removeName', { name })}
+      onClose={onClose}
+      action={{ text: t('remove'), kind: 'danger', work: remove }}
+    >
+      <p>{t('security.removeUserText', { name })}</p>
+      {own && <p>{t('security.removeUserSessions', { n: own.length })}</p>}
+      <ul class="lines">
+        {own?.map((it) => (
+          <li key={it.id}>
+            <code>{it.address}</code> {t('security.since')} <Time micros={it.at} isWithDate />
+          </li>
+        ))}
+      </ul>
+      <p class="quiet">{t('security.removeUserStays')}</p>
     </ActionDialog>
   )
 }

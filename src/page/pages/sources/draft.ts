@@ -1,7 +1,7 @@
 // A source's entry as the form holds it: texts by key, turned back into what the settings have.
 import type { Entry } from '../../settings-text/entries.ts'
-import { textOf, valueOf as scalarOf } from '../../settings-text/scalar.ts'
-import type { ProtocolSpec } from './form-spec.ts'
+import { isVar, listText, partsOf, pemText, pemValue, textOf, valueOf as scalarOf } from '../../settings-text/scalar.ts'
+import type { FieldSpec, ProtocolSpec } from './form-spec.ts'
 
 export type Line = Readonly<Record<string, string>>
 
@@ -20,7 +20,7 @@ const at = (entry: Entry, key: string): unknown =>
 
 export function draftOf(entry: Entry, spec: ProtocolSpec, isNew: boolean): Draft {
   const name = String(entry['name'] ?? '')
-  const texts = spec.fields.filter((it) => it.kind !== 'secret').map((it) => [it.key, textOf(at(entry, it.key))] as const)
+  const texts = spec.fields.filter((it) => !isSecret(it)).map((it) => [it.key, fieldText(it, at(entry, it.key))] as const)
   const given = spec.lines && entry[spec.lines.key]
   const found = Array.isArray(given) ? (given as Entry[]) : []
   const lines = found.length === 0 && isNew && spec.lines ? [spec.lines.first(name || 'source')] : found
@@ -33,6 +33,15 @@ export function draftOf(entry: Entry, spec: ProtocolSpec, isNew: boolean): Draft
   }
 }
 
+export const isSecret = ({ kind }: FieldSpec): boolean => kind === 'secret' || kind === 'secret-pem'
+export const isThere = (entry: Entry, { key }: FieldSpec): boolean => at(entry, key) !== undefined
+export const isOut = (field: FieldSpec, draft: Draft): boolean => field.isOut?.(draft.values) === true
+
+function fieldText({ kind }: FieldSpec, value: unknown): string {
+  if (kind === 'list') return listText(value)
+  return kind === 'pem' ? pemText(value) : textOf(value)
+}
+
 /** Numbers as numbers; what is none stays, for the check to say so. */
 function valueOf(text: string, isNumber: boolean): unknown {
   const trimmed = text.trim()
@@ -43,21 +52,28 @@ function valueOf(text: string, isNumber: boolean): unknown {
 /** The entry with what the form says; keys that the form does not know stay as `before` has them. */
 export function entryFrom(draft: Draft, spec: ProtocolSpec, before: Entry, secretNames: Readonly<Record<string, string>>): Entry {
   const entry = structuredClone({ ...before, name: draft.name.trim(), protocol: draft.protocol }) as Record<string, unknown>
-  for (const field of spec.fields) {
-    const value =
-      field.kind === 'secret'
-        ? secretNames[field.key] === undefined
-          ? at(before, field.key)
-          : { secret: secretNames[field.key] }
-        : typeof at(before, field.key) === 'object' &&
-            textOf(at(before, field.key)) === '' &&
-            (draft.values[field.key] ?? '') === ''
-          ? at(before, field.key)
-          : numberLike(field.key, draft.values[field.key] ?? '', field.kind === 'number')
-    put(entry, field.key.split('.'), value)
-  }
+  for (const field of spec.fields) put(entry, field.key.split('.'), fieldValue(field, draft, before, secretNames))
   if (spec.lines && draft.lines.length > 0) entry[spec.lines.key] = linesFrom(draft, spec, before)
   return entry
+}
+
+function fieldValue(field: FieldSpec, draft: Draft, before: Entry, secretNames: Readonly<Record<string, string>>): unknown {
+  if (isOut(field, draft)) return undefined
+  const { key, kind } = field
+  const [was, text] = [at(before, key), draft.values[key] ?? '']
+  if (isSecret(field)) return secretNames[key] === undefined ? was : { secret: secretNames[key] }
+  // As it stands, and what no field can show.
+  if (fieldText(field, was) === text.trim() && was !== undefined) return was
+  if (typeof was === 'object' && fieldText(field, was) === '' && text === '') return was
+  if (kind === 'pem') return pemValue(text)
+  if (kind === 'list') return listValue(text)
+  return numberLike(key, text, kind === 'number')
+}
+
+function listValue(text: string): unknown {
+  if (isVar(text)) return scalarOf(text)
+  const parts = partsOf(text)
+  return parts.length > 0 ? parts : undefined
 }
 
 /** `version: 5` is a number in the settings, though it is chosen from a list. */

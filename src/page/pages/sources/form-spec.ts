@@ -6,14 +6,20 @@ export interface FieldSpec {
   /** As in the settings, a dot between levels: `security.policy`. */
   readonly key: string
   readonly label: WordKey
-  readonly kind: 'text' | 'number' | 'select' | 'secret'
+  /** `list`: a comma between. `pem`: a certificate, or the name of the secret that has it. `secret-pem`: a private key. */
+  readonly kind: 'text' | 'number' | 'select' | 'class' | 'list' | 'pem' | 'secret' | 'secret-pem'
   readonly choices?: readonly string[]
   readonly hint?: WordKey
   /** What holds where the field is empty. */
   readonly otherwise?: string
   /** Behind "More". */
   readonly isMore?: boolean
+  /** Then it is not asked for, and goes out of the settings. */
+  readonly isOut?: (values: Values) => boolean
 }
+
+/** What the fields hold, by key. */
+export type Values = Readonly<Record<string, string>>
 
 export interface ColumnSpec {
   readonly key: string
@@ -60,6 +66,28 @@ const registers: NonNullable<ProtocolSpec['lines']> = {
     { key: 'class', label: 'class', kind: 'class' },
   ],
 }
+
+const isPlain = (values: Values) => (values['url'] ?? '').trim().startsWith('mqtt:')
+const broker: readonly FieldSpec[] = [
+  { key: 'url', label: 'form.url', kind: 'text', hint: 'form.urlHint' },
+  { key: 'user', label: 'form.user', kind: 'text' },
+  { key: 'password', label: 'form.password', kind: 'secret' },
+  insecure,
+]
+const brokerMore: readonly FieldSpec[] = [
+  { key: 'tls.ca', label: 'form.ca', kind: 'pem', hint: 'form.caHint', isMore: true, isOut: isPlain },
+  { key: 'tls.serverName', label: 'form.serverName', kind: 'text', hint: 'form.serverNameHint', isMore: true, isOut: isPlain },
+  { key: 'tls.cert', label: 'form.cert', kind: 'pem', hint: 'form.certHint', isMore: true, isOut: isPlain },
+  {
+    key: 'tls.key',
+    label: 'form.key',
+    kind: 'secret-pem',
+    isMore: true,
+    isOut: (values) => isPlain(values) || (values['tls.cert'] ?? '').trim() === '',
+  },
+  { key: 'version', label: 'form.version', kind: 'select', choices: ['', '3.1.1', '5'], otherwise: '3.1.1', isMore: true },
+  { key: 'clientId', label: 'form.clientId', kind: 'text', isMore: true },
+]
 
 const serial: readonly FieldSpec[] = [
   { key: 'path', label: 'form.serialPath', kind: 'text', hint: 'form.serialPathHint' },
@@ -132,14 +160,7 @@ export const PROTOCOLS: Readonly<Record<string, ProtocolSpec>> = {
     lines: registers,
   },
   mqtt: {
-    fields: [
-      { key: 'url', label: 'form.url', kind: 'text', hint: 'form.urlHint' },
-      { key: 'user', label: 'form.user', kind: 'text' },
-      { key: 'password', label: 'form.password', kind: 'secret' },
-      insecure,
-      { key: 'version', label: 'form.version', kind: 'select', choices: ['', '3.1.1', '5'], otherwise: '3.1.1', isMore: true },
-      { key: 'clientId', label: 'form.clientId', kind: 'text', isMore: true },
-    ],
+    fields: [...broker, ...brokerMore],
     lines: {
       key: 'subscribe',
       hint: 'form.topicsHint',
@@ -153,6 +174,16 @@ export const PROTOCOLS: Readonly<Record<string, ProtocolSpec>> = {
         { key: 'class', label: 'class', kind: 'class' },
       ],
     },
+  },
+  sparkplug: {
+    fields: [
+      ...broker,
+      { key: 'groups', label: 'form.groups', kind: 'list', hint: 'form.groupsHint' },
+      { key: 'host', label: 'form.hostId', kind: 'text', hint: 'form.hostIdHint' },
+      { key: 'tag', label: 'form.tagOfMetric', kind: 'text', otherwise: '{group}/{node}/{device}/{metric}' },
+      { key: 'class', label: 'class', kind: 'class', hint: 'form.classOfMetrics' },
+      ...brokerMore,
+    ],
   },
   files: {
     fields: [

@@ -3,6 +3,7 @@ import { useLocation } from 'preact-iso'
 import { useState } from 'preact/hooks'
 import { call } from '../../api/client.ts'
 import { useAttempt } from '../../parts/attempt.ts'
+import { AreaField } from '../../parts/area-field.tsx'
 import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
 import { SelectField, TextField } from '../../parts/field.tsx'
@@ -15,7 +16,7 @@ import { isVar } from '../../settings-text/scalar.ts'
 import { prepare, show } from '../../state/proposal.ts'
 import { t } from '../../words/index.ts'
 import type { Draft } from './draft.ts'
-import { draftOf, entryFrom } from './draft.ts'
+import { draftOf, entryFrom, isOut, isSecret, isThere } from './draft.ts'
 import type { FieldSpec, ProtocolSpec } from './form-spec.ts'
 import { LinesEditor } from './lines-editor.tsx'
 import { pathOf } from './paths.ts'
@@ -34,7 +35,7 @@ interface Props {
 export function SourceForm({ spec, entry, name, classes, onCancel, onApplied }: Props) {
   const { route } = useLocation()
   const isNew = name === undefined
-  const [draft, set] = useState<Draft>(() => withClass(draftOf(entry, spec, isNew), classes))
+  const [draft, set] = useState<Draft>(() => withClass(draftOf(entry, spec, isNew), isNew ? spec.fields : [], classes))
   const [found, setFound] = useState(NO_PROBLEMS)
   const { error, attempt } = useAttempt()
   const change = (key: string, value: string) => set((it) => ({ ...it, values: { ...it.values, [key]: value } }))
@@ -42,7 +43,7 @@ export function SourceForm({ spec, entry, name, classes, onCancel, onApplied }: 
   const submit = () =>
     attempt(async () => {
       const given = draft.name.trim()
-      const made = entryFrom(draft, spec, entry, await storeSecrets(draft))
+      const made = entryFrom(draft, spec, entry, await storeSecrets(draft, spec))
       const applied = () => (onApplied ? onApplied(given) : route(pathOf(given)))
       const title = t(isNew ? 'sources.addTitle' : 'sources.editTitle', { name: given })
       const it = await prepare({ title, edit: (text) => putEntry(text, 'sources', name, made), applied })
@@ -52,16 +53,18 @@ export function SourceForm({ spec, entry, name, classes, onCancel, onApplied }: 
 
   const problemOf = (key: string) => problemAt(found, key)
   const others = otherProblems(found, [...spec.fields.map((it) => it.key), 'name', ...(spec.lines ? [spec.lines.key] : [])])
-  const [main, more] = [spec.fields.filter((it) => !it.isMore), spec.fields.filter((it) => it.isMore)]
+  const asked = spec.fields.filter((it) => !isOut(it, draft))
+  const [main, more] = [asked.filter((it) => !it.isMore), asked.filter((it) => it.isMore)]
   const field = (it: FieldSpec) => (
     <Field
       key={it.key}
       spec={it}
       draft={draft}
       error={problemOf(it.key)}
-      isStored={it.kind === 'secret' && !isNew}
+      isStored={isSecret(it) && isThere(entry, it)}
+      classes={classes}
       onInput={(value) =>
-        it.kind === 'secret' ? set({ ...draft, secrets: { ...draft.secrets, [it.key]: value } }) : change(it.key, value)
+        isSecret(it) ? set({ ...draft, secrets: { ...draft.secrets, [it.key]: value } }) : change(it.key, value)
       }
     />
   )
@@ -114,9 +117,15 @@ export function SourceForm({ spec, entry, name, classes, onCancel, onApplied }: 
   )
 }
 
-function withClass(draft: Draft, classes: readonly string[]): Draft {
+/** `fields`: of a source that is new. */
+function withClass(draft: Draft, fields: ProtocolSpec['fields'], classes: readonly string[]): Draft {
   const usual = classes.find((it) => it === 'process') ?? classes[0] ?? 'default'
-  return { ...draft, lines: draft.lines.map((it) => (it['class'] === '' ? { ...it, class: usual } : it)) }
+  const own = fields.filter((it) => it.kind === 'class' && draft.values[it.key] === undefined).map((it) => [it.key, usual])
+  return {
+    ...draft,
+    values: { ...draft.values, ...Object.fromEntries(own) },
+    lines: draft.lines.map((it) => (it['class'] === '' ? { ...it, class: usual } : it)),
+  }
 }
 
 /** Tags that begin with the name go along while it is typed. */
@@ -129,13 +138,14 @@ function renamed(draft: Draft, name: string): Draft {
 }
 
 /** Into the box's store, apart from the settings, under the source's name; the settings name them. */
-async function storeSecrets(draft: Draft): Promise<Record<string, string>> {
+async function storeSecrets(draft: Draft, { fields }: ProtocolSpec): Promise<Record<string, string>> {
   const names: Record<string, string> = {}
-  for (const [key, text] of Object.entries(draft.secrets)) {
-    if (text === '') continue
-    const secret = draft.name.trim()
+  for (const field of fields) {
+    const text = draft.secrets[field.key] ?? ''
+    if (text === '' || isOut(field, draft)) continue
+    const secret = field.kind === 'secret-pem' ? `${draft.name.trim()}-key` : draft.name.trim()
     await call('secrets set', { name: secret, text })
-    names[key] = secret
+    names[field.key] = secret
   }
   return names
 }
@@ -145,21 +155,26 @@ interface FieldProps {
   readonly draft: Draft
   readonly error: string | undefined
   readonly isStored: boolean
+  readonly classes: readonly string[]
   readonly onInput: (value: string) => void
 }
 
-function Field({ spec, draft, error, isStored, onInput }: FieldProps) {
+function Field({ spec, draft, error, isStored, classes, onInput }: FieldProps) {
   const value = draft.values[spec.key] ?? ''
   const hint = isVar(value) ? t('form.ownValue') : spec.hint && t(spec.hint)
   const usual = spec.otherwise === undefined ? undefined : t('form.otherwise', { value: spec.otherwise })
-  if (spec.kind === 'select') {
-    const listed = isVar(value) ? [value, ...(spec.choices ?? [])] : (spec.choices ?? [])
+  if (spec.kind === 'select' || spec.kind === 'class') {
+    const known = spec.kind === 'class' ? ['', ...classes] : (spec.choices ?? [])
+    const listed = isVar(value) ? [value, ...known] : known
     const choices = listed.map((it) => ({ value: it, text: it === '' ? (usual ?? '—') : it }))
     return <SelectField label={t(spec.label)} value={value} choices={choices} hint={hint} error={error} onInput={onInput} />
   }
-  if (spec.kind === 'secret') {
+  if (spec.kind === 'pem') return <AreaField label={t(spec.label)} value={value} hint={hint} error={error} onInput={onInput} />
+  if (isSecret(spec)) {
     const text = draft.secrets[spec.key] ?? ''
     const about = t(isStored ? 'form.secretStays' : 'form.secretHint')
+    if (spec.kind === 'secret-pem')
+      return <AreaField label={t(spec.label)} value={text} hint={about} error={error} onInput={onInput} isSecret />
     return (
       <TextField
         label={t(spec.label)}

@@ -16,12 +16,12 @@ import { Time } from '../../parts/time.tsx'
 import { may } from '../../state/session.ts'
 import { SaidLine } from '../../parts/said.tsx'
 import { t } from '../../words/index.ts'
+import { AWAY, Last, NoUpdater } from './cards.tsx'
 import { Checks } from './checks.tsx'
 import { Job } from './job.tsx'
 import { Upload } from './upload.tsx'
 
 const EVERY_MS = 1_500
-const AWAY = 'updater-unreachable'
 
 export function Update() {
   const { data, error, again } = useRepeated('update status', {}, EVERY_MS)
@@ -31,23 +31,6 @@ export function Update() {
       {error !== undefined && (errorOf(error).code === AWAY ? <NoUpdater /> : <ErrorView error={error} retry={again} />)}
       {data ? <Now now={data} again={again} /> : error === undefined && <Waiting />}
     </>
-  )
-}
-
-/** Everywhere but on a box that an image was written to; there for a moment, while it starts again. */
-function NoUpdater() {
-  return (
-    <div class="notice" role="status">
-      <p>
-        <Badge tone="info">{t('update.away')}</Badge> {t('update.awayText')}
-      </p>
-      <p class="remedy">{t('update.awayRemedy')}</p>
-      <p class="actions">
-        <a href={`/about/manual?code=${AWAY}`}>
-          <code>{AWAY}</code>
-        </a>
-      </p>
-    </div>
   )
 }
 
@@ -131,7 +114,9 @@ function Server({ now: { server, job }, again }: { now: UpdateStatus; again: () 
           </div>
         </dl>
       ) : (
-        <p>{t('update.noServer')}</p>
+        <p>
+          {t('update.noServer')} <a href="/fleet">{t('fleet')}</a>
+        </p>
       )}
       {server?.lastError != null && (
         <p>
@@ -150,20 +135,6 @@ function Server({ now: { server, job }, again }: { now: UpdateStatus; again: () 
         </p>
       )}
       {error !== undefined && <ErrorView error={error} />}
-    </Card>
-  )
-}
-
-function Last({ last }: { last: NonNullable<UpdateStatus['last']> }) {
-  const tone = last.outcome === 'good' ? 'ok' : last.outcome === 'canceled' ? 'off' : 'problem'
-  return (
-    <Card title={t('update.last')}>
-      <p>
-        <Badge tone={tone}>{t(`update.outcome.${last.outcome}`)}</Badge> {last.version ?? ''} <Time micros={last.at} isWithDate />
-      </p>
-      <p>
-        <SaidLine text={last.text} />
-      </p>
     </Card>
   )
 }

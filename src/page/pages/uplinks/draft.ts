@@ -1,7 +1,7 @@
 // An uplink as somebody edits it, and how it goes back into the settings file, with its comments and with keys that no field shows.
 import type { Document, YAMLMap } from 'yaml'
 import { isMap, isSeq, parseDocument } from 'yaml'
-import { isVar, textOf, valueOf } from '../../settings-text/scalar.ts'
+import { isVar, partsOf, pemText, pemValue, secretName, textOf, valueOf } from '../../settings-text/scalar.ts'
 
 export interface UplinkDraft {
   readonly name: string
@@ -14,6 +14,10 @@ export interface UplinkDraft {
   readonly serverName: string
   /** PEM, or the name of a secret that has it. */
   readonly ca: string
+  /** Ours; as `ca`. Without it no key either. */
+  readonly cert: string
+  /** Name of the secret with its private key. */
+  readonly key: string
   readonly mechanism: '' | 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer'
   readonly user: string
   /** Name of the secret. */
@@ -54,6 +58,8 @@ export const NEW_UPLINK: UplinkDraft = {
   tls: true,
   serverName: '',
   ca: '',
+  cert: '',
+  key: '',
   mechanism: 'scram-sha-512',
   user: '',
   secret: '',
@@ -75,10 +81,6 @@ const classesText = (value: unknown) => {
   return Array.isArray(value) && isVar(text) ? `${text},` : text
 }
 const brokersText = (value: unknown) => (Array.isArray(value) ? value.map(textOf).join('\n') : textOf(value))
-/** Values of the box stand among the others. */
-const partsOf = (given: string) => (given.match(/\{[^}]*\}|[^\s,]+/g) ?? []).map(valueOf)
-/** `{ secret: NAME }`, or the text itself. */
-const secretName = (value: unknown) => textOf(tree(value)['secret'])
 
 export function uplinkDraft(file: string, name: string): UplinkDraft | undefined {
   const found = list(tree(parseDocument(file).toJS())['uplinks']).find((it) => it['name'] === name)
@@ -96,7 +98,9 @@ function draftOf(it: Tree): UplinkDraft {
     brokers: brokersText(own['brokers']),
     tls: kind === 'box' || own['tls'] !== undefined,
     serverName: textOf(tls['serverName']),
-    ca: secretName(tls['ca']) || textOf(tls['ca']),
+    ca: pemText(tls['ca']),
+    cert: pemText(tls['cert']),
+    key: secretName(tls['key']),
     mechanism: textOf(sasl['mechanism']) as UplinkDraft['mechanism'],
     user: textOf(kind === 'mqtt' ? own['user'] : (sasl['user'] ?? sasl['clientId'])),
     secret: secretName(kind === 'kafka' ? (sasl['password'] ?? sasl['clientSecret']) : own['password']),
@@ -168,23 +172,22 @@ function added(document: Document): YAMLMap {
   return node
 }
 
-function putBox(document: Document, node: YAMLMap, { url, secret, serverName, ca }: UplinkDraft): void {
+function putBox(document: Document, node: YAMLMap, draft: UplinkDraft): void {
+  const { url, secret } = draft
   const set = (path: readonly string[], value: unknown) => put(document, node, ['box', ...path], value)
   set(['url'], url)
   if (secret !== '' || node.hasIn(['box', 'password'])) set(['password'], secret === '' ? undefined : { secret })
-  set(['tls', 'serverName'], serverName || undefined)
-  set(['tls', 'ca'], caTree(ca))
+  putTls(node, 'box', set, draft)
 }
 
 function putMqtt(document: Document, node: YAMLMap, draft: UplinkDraft): void {
   const set = (path: readonly string[], value: unknown) => put(document, node, ['mqtt', ...path], value)
-  const { url, user, secret, serverName, ca, insecure, retain } = draft
+  const { url, user, secret, insecure, retain } = draft
   set(['url'], url)
   set(['user'], user || undefined)
   set(['password'], secret === '' ? undefined : { secret })
-  const isEncrypted = url.startsWith('mqtts:')
-  set(['tls', 'serverName'], (isEncrypted && serverName) || undefined)
-  set(['tls', 'ca'], isEncrypted ? caTree(ca) : undefined)
+  if (url.startsWith('mqtt:')) set(['tls'], undefined)
+  else putTls(node, 'mqtt', set, draft)
   if (!retain || node.hasIn(['mqtt', 'retain'])) set(['retain'], retain)
   set(['insecure'], insecure || undefined)
 }
@@ -196,22 +199,25 @@ function putKafka(document: Document, node: YAMLMap, draft: UplinkDraft): void {
   if (!draft.tls) set(['tls'], undefined)
   else {
     if (!node.hasIn(['kafka', 'tls'])) set(['tls'], {})
-    set(['tls', 'serverName'], draft.serverName || undefined)
-    set(['tls', 'ca'], caTree(draft.ca))
+    putTls(node, 'kafka', set, draft)
   }
   putSasl(set, draft)
   set(['insecure'], draft.insecure || undefined)
 }
 
-function caTree(ca: string): unknown {
-  if (ca === '') return undefined
-  return ca.includes('-----BEGIN') || isVar(ca) ? ca : { secret: ca }
+type Set = (path: readonly string[], value: unknown) => void
+
+/** What stands there already in another form (`{ var: NAME }`, a text with its line feed) stays. */
+function putTls(node: YAMLMap, kind: string, set: Set, { serverName, ca, cert, key }: UplinkDraft): void {
+  const was = (name: string) => (node.getIn([kind, 'tls', name], true) as { toJSON?: () => unknown } | undefined)?.toJSON?.()
+  const pem = (name: string, text: string) => (pemText(was(name)) === text ? was(name) : pemValue(text))
+  set(['tls', 'serverName'], serverName || undefined)
+  set(['tls', 'ca'], pem('ca', ca))
+  set(['tls', 'cert'], pem('cert', cert))
+  set(['tls', 'key'], cert === '' ? undefined : key === '' ? was('key') : { secret: key })
 }
 
-function putSasl(
-  set: (path: readonly string[], value: unknown) => void,
-  { mechanism, user, secret, tokenEndpoint }: UplinkDraft,
-): void {
+function putSasl(set: Set, { mechanism, user, secret, tokenEndpoint }: UplinkDraft): void {
   if (mechanism === '') return set(['sasl'], undefined)
   const isToken = mechanism === 'oauthbearer'
   set(['sasl', 'mechanism'], mechanism)

@@ -105,17 +105,19 @@ export function LinkFields({
 
 const NEW_WINDOW: WindowDraft = { at: '22:00-06:00', zone: Intl.DateTimeFormat().resolvedOptions().timeZone, classes: 'all' }
 
-export function WindowFields({
-  windows,
-  onChange,
-}: {
-  windows: readonly WindowDraft[]
-  onChange: (windows: readonly WindowDraft[]) => void
-}) {
+interface WindowProps {
+  readonly windows: readonly WindowDraft[]
+  readonly onChange: (windows: readonly WindowDraft[]) => void
+  /** Of an update server: they are for all of it. */
+  readonly hint?: string
+  readonly hasClasses?: boolean
+}
+
+export function WindowFields({ windows, onChange, hint = t('uplinks.windowsHint'), hasClasses = true }: WindowProps) {
   return (
     <List
       title={t('uplinks.windows')}
-      hint={t('uplinks.windowsHint')}
+      hint={hint}
       add={t('uplinks.addWindow')}
       all={windows}
       made={NEW_WINDOW}
@@ -131,12 +133,14 @@ export function WindowFields({
             placeholder="UTC"
             onInput={(zone) => change({ zone: zone.trim() })}
           />
-          <TextField
-            label={t('uplinks.itsClasses')}
-            value={it.classes}
-            placeholder="all"
-            onInput={(classes) => change({ classes })}
-          />
+          {hasClasses && (
+            <TextField
+              label={t('uplinks.itsClasses')}
+              value={it.classes}
+              placeholder="all"
+              onInput={(classes) => change({ classes })}
+            />
+          )}
         </>
       )}
     </List>

@@ -2,7 +2,8 @@
 import { useEffect, useState } from 'preact/hooks'
 import { call } from '../../api/client.ts'
 import { ActionDialog } from '../../parts/action-dialog.tsx'
-import { CheckField, Field, SelectField, TextField } from '../../parts/field.tsx'
+import { AreaField } from '../../parts/area-field.tsx'
+import { CheckField, SelectField, TextField } from '../../parts/field.tsx'
 import { Problems } from '../../parts/proposal.tsx'
 import { ErrorView, Waiting } from '../../parts/states.tsx'
 import { prepare, show } from '../../state/proposal.ts'
@@ -26,14 +27,17 @@ export function UplinkForm({ name, onClose }: Props) {
     call('settings show', {}).then(({ text }) => setDraft(uplinkDraft(text, name)), setError)
   }, [name])
   const [password, setPassword] = useState('')
+  const [newKey, setNewKey] = useState('')
   const [problems, setProblems] = useState<SettingsCheck['problems']>([])
   const next = async () => {
     if (!draft) return
-    // The settings name it: without it they would be refused.
+    // The settings name them: without they would be refused.
     if (password !== '') await call('secrets set', { name: draft.secret, text: password })
+    const keyName = newKey === '' ? draft.key : draft.key || `${draft.name}-key`
+    if (newKey !== '') await call('secrets set', { name: keyName, text: newKey })
     const made = await prepare({
       title: t('uplinks.change', { name: draft.name }),
-      edit: (text) => withUplink(text, name, draft),
+      edit: (text) => withUplink(text, name, { ...draft, key: keyName }),
     })
     setProblems(made.check.problems)
     if (made.check.problems.length > 0) return
@@ -62,6 +66,8 @@ export function UplinkForm({ name, onClose }: Props) {
           change={(it) => setDraft({ ...draft, ...it })}
           password={password}
           setPassword={setPassword}
+          newKey={newKey}
+          setNewKey={setNewKey}
         />
       ) : (
         error === undefined && <Waiting />
@@ -76,6 +82,9 @@ interface FieldsProps {
   readonly change: (it: Partial<UplinkDraft>) => void
   readonly password: string
   readonly setPassword: (it: string) => void
+  /** The private key of our certificate, where a new one is typed. */
+  readonly newKey: string
+  readonly setNewKey: (it: string) => void
 }
 
 function Fields({ isNew, ...own }: FieldsProps) {
@@ -103,7 +112,8 @@ function Fields({ isNew, ...own }: FieldsProps) {
 type OwnProps = Omit<FieldsProps, 'isNew'>
 
 /** Another box: always with TLS, and with a password of its own. */
-function BoxFields({ draft, change, password, setPassword }: OwnProps) {
+function BoxFields(own: OwnProps) {
+  const { draft, change } = own
   return (
     <>
       <TextField
@@ -114,15 +124,16 @@ function BoxFields({ draft, change, password, setPassword }: OwnProps) {
         onInput={(it) => change({ url: it.trim() })}
       />
       <div class="fields">
-        <Secret draft={draft} change={change} password={password} setPassword={setPassword} />
+        <Secret {...own} />
       </div>
-      <Authority draft={draft} change={change} />
+      <Tls {...own} />
     </>
   )
 }
 
 /** A broker on site: by its url with TLS or without. */
-function MqttFields({ draft, change, password, setPassword }: OwnProps) {
+function MqttFields(own: OwnProps) {
+  const { draft, change } = own
   const isPlain = draft.url.startsWith('mqtt:')
   return (
     <>
@@ -135,11 +146,13 @@ function MqttFields({ draft, change, password, setPassword }: OwnProps) {
       />
       <div class="fields">
         <TextField label={t('uplinks.user')} value={draft.user} autocomplete="off" onInput={(user) => change({ user })} />
-        <Secret draft={draft} change={change} password={password} setPassword={setPassword} />
+        <Secret {...own} />
       </div>
-      {!isPlain && <Authority draft={draft} change={change} />}
+      {!isPlain && <Tls {...own} />}
       <CheckField label={t('uplinks.retain')} checked={draft.retain} onInput={(retain) => change({ retain })} />
-      {(isPlain || draft.user === '' || draft.insecure !== '') && <Insecure draft={draft} change={change} />}
+      {(isPlain || (draft.user === '' && draft.cert === '') || draft.insecure !== '') && (
+        <Insecure draft={draft} change={change} />
+      )}
     </>
   )
 }
@@ -155,10 +168,11 @@ function Insecure({ draft, change }: Pick<OwnProps, 'draft' | 'change'>) {
   )
 }
 
-function Authority({ draft, change }: Pick<OwnProps, 'draft' | 'change'>) {
+/** Whom we trust, and how we are known. */
+function Tls({ draft, change, newKey, setNewKey }: OwnProps) {
   return (
-    <div class="fields">
-      <TextField
+    <>
+      <AreaField
         label={t('uplinks.ca')}
         hint={t('uplinks.caHint')}
         value={draft.ca}
@@ -170,29 +184,43 @@ function Authority({ draft, change }: Pick<OwnProps, 'draft' | 'change'>) {
         value={draft.serverName}
         onInput={(it) => change({ serverName: it.trim() })}
       />
-    </div>
+      <AreaField
+        label={t('uplinks.cert')}
+        hint={t('uplinks.certHint')}
+        value={draft.cert}
+        onInput={(cert) => change({ cert: cert.trim() })}
+      />
+      {draft.cert !== '' && (
+        <AreaField
+          label={t('uplinks.key')}
+          hint={t(draft.key === '' ? 'uplinks.keyHint' : 'uplinks.keyStays', { name: draft.key })}
+          value={newKey}
+          onInput={setNewKey}
+          isSecret
+        />
+      )}
+    </>
   )
 }
 
-function KafkaFields({ draft, change, password, setPassword }: OwnProps) {
+function KafkaFields(own: OwnProps) {
+  const { draft, change } = own
   return (
     <>
-      <Field label={t('uplinks.brokers')} hint={t('uplinks.brokersHint')}>
-        {(ties) => (
-          <textarea
-            {...ties}
-            rows={2}
-            value={draft.brokers}
-            spellcheck={false}
-            placeholder="kafka.example.com:9093"
-            onInput={(event) => change({ brokers: event.currentTarget.value })}
-          />
-        )}
-      </Field>
+      <AreaField
+        label={t('uplinks.brokers')}
+        hint={t('uplinks.brokersHint')}
+        rows={2}
+        value={draft.brokers}
+        placeholder="kafka.example.com:9093"
+        onInput={(brokers) => change({ brokers })}
+      />
       <CheckField label={t('uplinks.tls')} checked={draft.tls} onInput={(tls) => change({ tls })} />
-      {draft.tls && <Authority draft={draft} change={change} />}
-      <LogIn draft={draft} change={change} password={password} setPassword={setPassword} />
-      {(!draft.tls || draft.mechanism === '' || draft.insecure !== '') && <Insecure draft={draft} change={change} />}
+      {draft.tls && <Tls {...own} />}
+      <LogIn {...own} />
+      {(!draft.tls || (draft.mechanism === '' && draft.cert === '') || draft.insecure !== '') && (
+        <Insecure draft={draft} change={change} />
+      )}
       <div class="fields">
         <SelectField
           label={t('uplinks.records')}
@@ -217,7 +245,8 @@ function KafkaFields({ draft, change, password, setPassword }: OwnProps) {
   )
 }
 
-function LogIn({ draft, change, password, setPassword }: OwnProps) {
+function LogIn(own: OwnProps) {
+  const { draft, change } = own
   const isToken = draft.mechanism === 'oauthbearer'
   return (
     <div class="fields">
@@ -246,7 +275,7 @@ function LogIn({ draft, change, password, setPassword }: OwnProps) {
             autocomplete="off"
             onInput={(user) => change({ user })}
           />
-          <Secret draft={draft} change={change} password={password} setPassword={setPassword} />
+          <Secret {...own} />
         </>
       )}
     </div>

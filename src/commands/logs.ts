@@ -1,0 +1,94 @@
+// What our services write of themselves, out of the system's journal: the youngest line first, secrets removed. None of it is of the log of readings.
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { z } from 'zod'
+import { Unreachable } from '../core/errors.ts'
+import type { ServiceLine } from '../core/operator.ts'
+import { LINE_LEVELS, LOG_SERVICES } from '../core/operator.ts'
+import { cleaner } from './diagnostics/clean.ts'
+import { operation } from './operation.ts'
+import { shapeOf } from './shapes/shape.ts'
+
+/** So many are looked through for those that are asked for. */
+const LINES_LOOKED_AT = 5_000
+const OUTPUT_BYTES_MAX = 32_000_000
+const TEXT_CHARS_MAX = 4_000
+/** syslog's numbers. */
+const [ERROR, WARNING, INFO] = [3, 4, 6]
+
+const line = shapeOf<ServiceLine>()(
+  z.object({ at: z.number(), level: z.enum(LINE_LEVELS), text: z.string(), detail: z.string() }),
+)
+
+export const logsOperation = operation({
+  name: 'logs',
+  access: 'technician',
+  summary: 'what a service of the box wrote of itself: the youngest line first, secrets removed',
+  input: z.strictObject({
+    service: z.enum(LOG_SERVICES).default('agent'),
+    /** And what is worse. */
+    level: z.enum(LINE_LEVELS).default('debug'),
+    text: z.string().max(200).default(''),
+    limit: z.int().min(1).max(LINES_LOOKED_AT).default(200),
+  }),
+  output: line,
+  many: true,
+  async *run({ service, level, text, limit }, { agent, signal }) {
+    const [least, words] = [LINE_LEVELS.indexOf(level), text.toLowerCase()]
+    const { clean } = cleaner(agent, [])
+    let left = limit
+    for (const entry of (await journal(service, signal)).split('\n')) {
+      const it = entry === '' ? undefined : lineOf(entry)
+      if (!it || LINE_LEVELS.indexOf(it.level) > least) continue
+      if (!`${it.text} ${it.detail}`.toLowerCase().includes(words)) continue
+      yield { ...it, text: await clean(it.text), detail: await clean(it.detail) }
+      if (--left === 0) return
+    }
+  },
+})
+
+async function journal(service: (typeof LOG_SERVICES)[number], signal: AbortSignal): Promise<string> {
+  const unit = service === 'kernel' ? ['-k'] : ['-u', `holdfast-${service}`]
+  const args = ['--no-pager', '--quiet', '-o', 'json', '--output-fields=MESSAGE,PRIORITY', '-r', '-n', String(LINES_LOOKED_AT)]
+  const found = await promisify(execFile)('journalctl', [...args, ...unit], { maxBuffer: OUTPUT_BYTES_MAX, signal }).catch(
+    (cause: unknown) => {
+      const remedy = 'look where this system keeps the log of its services'
+      throw new Unreachable('no-log', 'the log of the services cannot be read by journalctl', { cause, remedy })
+    },
+  )
+  return found.stdout
+}
+
+/** An entry of the journal; ours have JSON for their text, with their own level. */
+export function lineOf(entry: string): ServiceLine | undefined {
+  const { __REALTIME_TIMESTAMP: at, MESSAGE: message, PRIORITY: priority } = parsed(entry)
+  if (typeof at !== 'string') return undefined
+  const text = textOf(message).slice(0, TEXT_CHARS_MAX)
+  const { msg, level, time: _time, name: _name, ...more } = text.startsWith('{') ? parsed(text) : {}
+  const own = LINE_LEVELS.find((it) => it === (level === 'warn' ? 'warning' : level === 'fatal' ? 'error' : level))
+  return {
+    at: Number(at),
+    level: own ?? levelOf(Number(priority ?? INFO)),
+    text: typeof msg === 'string' ? msg : text,
+    detail: Object.keys(more).length > 0 && typeof msg === 'string' ? JSON.stringify(more) : '',
+  }
+}
+
+/** What is no UTF-8 stands there as numbers of bytes. */
+function textOf(message: unknown): string {
+  return Array.isArray(message) ? Buffer.from(message as number[]).toString('utf8') : String(message ?? '')
+}
+
+function levelOf(priority: number): ServiceLine['level'] {
+  if (priority <= ERROR) return 'error'
+  return priority === WARNING ? 'warning' : priority <= INFO ? 'info' : 'debug'
+}
+
+function parsed(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const found: unknown = JSON.parse(text)
+    return typeof found === 'object' && found !== null && !Array.isArray(found) ? (found as Record<string, unknown>) : {}
+  } catch {
+    return {}
+  }
+}

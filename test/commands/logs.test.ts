@@ -1,0 +1,72 @@
+// What the services wrote of themselves, out of entries as journalctl writes them: by weight and words, without secrets.
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { logsOperation } from '../../src/commands/logs.ts'
+import type { ServiceLine } from '../../src/core/operator.ts'
+
+const own = (level: string, msg: string, more: object = {}) =>
+  JSON.stringify({ level, time: '2026-11-30T03:00:00.000Z', name: 'agent', ...more, msg })
+const ENTRIES = [
+  { PRIORITY: '6', MESSAGE: own('warn', 'uplink cloud waits', { code: 'ECONNREFUSED' }) },
+  { PRIORITY: '6', MESSAGE: own('info', 'source press-3 is up', { url: 'mqtts://anna:geheim@10.20.1.60' }) },
+  { PRIORITY: '3', MESSAGE: 'holdfast-agent.service: Main process exited' },
+  { PRIORITY: '6', MESSAGE: [...Buffer.from('bytes: \u00e4')] },
+  { PRIORITY: '6', MESSAGE: own('debug', 'polled') },
+  { PRIORITY: '6', MESSAGE: null },
+].map((it, n) => JSON.stringify({ __REALTIME_TIMESTAMP: String(1_796_000_000_000_000 - n), ...it }))
+
+let dir: string
+/** The program that this system may not have, or have with nothing in it. It says with which words it was asked. */
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'hf-logs-'))
+  const program = join(dir, 'journalctl')
+  writeFileSync(program, `#!/bin/sh\necho "$@" > ${dir}/asked\ncat ${dir}/entries\n`)
+  chmodSync(program, 0o755)
+  writeFileSync(join(dir, 'entries'), `${ENTRIES.join('\n')}\nno entry\n`)
+  vi.stubEnv('PATH', `${dir}:${process.env['PATH']}`)
+})
+afterEach(() => {
+  vi.unstubAllEnvs()
+  rmSync(dir, { recursive: true })
+})
+
+async function asked(input: object): Promise<ServiceLine[]> {
+  const context = { signal: new AbortController().signal }
+  const rows = logsOperation.run(logsOperation.input.parse(input), context as unknown as Parameters<typeof logsOperation.run>[1])
+  const found: ServiceLine[] = []
+  for await (const it of rows as AsyncIterable<ServiceLine>) found.push(it)
+  return found
+}
+const texts = async (input: object) => (await asked(input)).map((it) => `${it.level} ${it.text}`)
+
+test('lines have their own level, or the journal’s', async () => {
+  expect(await texts({})).toEqual([
+    'warning uplink cloud waits',
+    'info source press-3 is up',
+    'error holdfast-agent.service: Main process exited',
+    'info bytes: ä',
+    'debug polled',
+    'info ',
+  ])
+  expect(await texts({ level: 'warning' })).toEqual([
+    'warning uplink cloud waits',
+    'error holdfast-agent.service: Main process exited',
+  ])
+  expect(await texts({ text: 'econnREFUSED' })).toEqual(['warning uplink cloud waits'])
+  expect((await asked({ limit: 1 })).map((it) => [it.at, it.detail])).toEqual([
+    [1_796_000_000_000_000, '{"code":"ECONNREFUSED"}'],
+  ])
+})
+
+test('secrets are out of them', async () => {
+  const text = JSON.stringify(await asked({}))
+  expect(text).toContain('[removed]@10.20.1.60')
+  expect(text).not.toContain('geheim')
+})
+
+test('where nothing can be read, that is said', async () => {
+  writeFileSync(join(dir, 'journalctl'), '#!/bin/sh\nexit 1\n')
+  await expect(asked({ service: 'kernel' })).rejects.toMatchObject({ name: 'Unreachable', code: 'no-log' })
+})
