@@ -1,5 +1,6 @@
 // A kafkajs client from settings. kafkajs is right in every fault that was tried, if it is wrapped: it never notices by itself that a
 // link is half open, and what it began it goes on trying. So every call gets a deadline of ours, and a client that is given up loses its sockets at once.
+import type net from 'node:net'
 import type { ISocketFactory, Kafka, KafkaConfig, SASLOptions } from 'kafkajs'
 import kafkajs from 'kafkajs'
 import type { Logger } from '../../core/source.ts'
@@ -14,6 +15,8 @@ import { registerZstd } from './zstd.ts'
 export interface KafkaClient {
   readonly kafka: Kafka
   readonly config: KafkaConfig
+  /** Rejects once every broker that the settings name was tried and none has ever answered: kafkajs alone would knock dozens of times. */
+  readonly unreachable: Promise<never>
   /** Closes every socket now and opens no other: what kafkajs still tries comes to nothing. */
   destroy(): void
 }
@@ -37,7 +40,9 @@ interface ClientOptions {
 export function kafkaClient(access: KafkaAccess, options: ClientOptions): KafkaClient {
   registerZstd()
   const sockets = socketKeeper(options.localAddress, options.traffic)
-  const make: ISocketFactory = ({ host, port, ssl, onConnect }) => sockets.open({ host, port, tls: ssl || undefined }, onConnect)
+  const { unreachable, watch } = firstAnswer(access.brokers.length)
+  const make: ISocketFactory = ({ host, port, ssl, onConnect }) =>
+    watch(`${host} ${port}`, (answered) => sockets.open({ host, port, tls: ssl || undefined }, () => (answered(), onConnect())))
   const config: KafkaConfig = {
     clientId: options.clientId,
     brokers: [...access.brokers],
@@ -56,7 +61,29 @@ export function kafkaClient(access: KafkaAccess, options: ClientOptions): KafkaC
     ...(access.tls ? { ssl: tlsOptions(access.tls) } : {}),
     ...(access.sasl ? { sasl: saslOptions(access, sockets) } : {}),
   }
-  return { kafka: new kafkajs.Kafka(config), config, destroy: sockets.destroy }
+  return { kafka: new kafkajs.Kafka(config), config, unreachable, destroy: sockets.destroy }
+}
+
+interface FirstAnswer extends Pick<KafkaClient, 'unreachable'> {
+  watch(to: string, open: (answered: () => void) => net.Socket): net.Socket
+}
+
+/** Until some broker has answered: which have refused. */
+function firstAnswer(brokers: number): FirstAnswer {
+  const { promise, reject } = Promise.withResolvers<never>()
+  promise.catch(() => {})
+  const refused = new Set<string>()
+  let isReached = false
+  return {
+    unreachable: promise,
+    watch(to, open) {
+      const socket = open(() => (isReached = true))
+      return socket.once('error', (error) => {
+        refused.add(to)
+        if (!isReached && refused.size >= brokers) reject(error)
+      })
+    },
+  }
 }
 
 function saslOptions(access: KafkaAccess, sockets: Sockets): SASLOptions {

@@ -25,7 +25,7 @@ export async function openKafkajs(settings: ClusterSettings, options: ClusterOpt
   const client = kafkaClient(settings, { clientId: identity, log, localAddress, traffic })
   try {
     const admin = client.kafka.admin()
-    await withDeadline('connect', OPEN_MS_MAX, undefined, admin.connect())
+    await withDeadline('connect', OPEN_MS_MAX, undefined, Promise.race([admin.connect(), client.unreachable]))
     const work = settings.guarantee === 'exactly-once' ? kafkajsTransactions(client, identity) : kafkajsPlain(client)
     return clusterOn(client, admin, {
       ...work,
