@@ -4,6 +4,7 @@ import { COLUMN_FAULTS } from './columns.ts'
 import type { Fault } from './fault.ts'
 import { KAFKA_FAULTS } from './kafka.ts'
 import { DISK_FAULTS } from './log-disk.ts'
+import { LOCAL_FAULTS } from './local.ts'
 import { LOG_FAULTS } from './log.ts'
 import { MQTT_FAULTS } from './mqtt.ts'
 import { MODBUS_FAULTS } from './modbus.ts'
@@ -15,6 +16,7 @@ import { UPDATE_FAULTS } from './update.ts'
 export const FAULTS: readonly Fault[] = [
   ...DISK_FAULTS,
   ...LOG_FAULTS,
+  ...LOCAL_FAULTS,
   ...RETENTION_FAULTS,
   ...COLUMN_FAULTS,
   ...PIPELINE_FAULTS,
