@@ -8,13 +8,13 @@ export function writeDouble(value: number): string {
 }
 
 /** A number while it is safe, beyond that a text. `low` and `high` are the halves of `longs[at]`. */
-export function writeLong(low: number, high: number, longs: BigInt64Array, at: number): string {
+function writeLong(low: number, high: number, longs: BigInt64Array, at: number): string {
   const value = (high | 0) * 0x1_0000_0000 + low
   return Number.isSafeInteger(value) ? String(value) : `"${longs[at]}"`
 }
 
 /** UTF-8 in, JSON as a binary string out: what JSON escapes is ASCII, and the bytes of all else stay as they are. */
-export function writeString(utf8: Buffer): string {
+function writeString(utf8: Buffer): string {
   return JSON.stringify(utf8.toString('latin1'))
 }
 

@@ -35,6 +35,22 @@ export const MQTT_FAULTS: readonly Fault[] = [
     caughtBy: ['test/sources/mqtt/packets.test.ts > what no broker sends'],
   },
   {
+    id: 'one-suspect-only',
+    file: 'src/uplinks/mqtt/suspicion.ts',
+    find: 'const refused = before?.refused ?? []',
+    replace: 'const refused = [] as Place[]',
+    why: 'a message for which a broker cuts the connection is sent again while another is looked for',
+    caughtBy: ['test/uplinks/mqtt/suspicion.test.ts > one that was refused stays so'],
+  },
+  {
+    id: 'arrives-again',
+    file: 'src/pipeline/forward-part.ts',
+    find: '  await log.commit(uplink, arrived.ranges, transaction, arrived.refused)\n',
+    replace: '',
+    why: 'what a broker had acknowledged before a stop is sent again after each',
+    caughtBy: ['test/pipeline/forward-steps.test.ts > what arrived of a send that failed'],
+  },
+  {
     id: 'gap-read-on',
     file: 'src/sources/sparkplug/nodes.ts',
     find: "    count('sequence-gap')\n    for (const it of scopesOf(node)) if (it.mode === 'confirmed') it.mode = 'waiting'\n",

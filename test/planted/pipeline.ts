@@ -31,10 +31,18 @@ export const PIPELINE_FAULTS: readonly Fault[] = [
   {
     id: 'commit-before-send',
     file: 'src/pipeline/forward.ts',
-    find: '        const refused = await sent\n',
-    replace: '        await log.commit(parts.uplink, ranges, transaction, [])\n        const refused = await sent\n',
+    find: '        const refused = await sent.catch(',
+    replace: '        await log.commit(parts.uplink, ranges, transaction, [])\n        const refused = await sent.catch(',
     why: 'readings are delivered that the destination may not get',
     caughtBy: ['test/pipeline/forward.test.ts > whatever fails'],
+  },
+  {
+    id: 'feed-lets-go',
+    file: 'src/pipeline/feed.ts',
+    find: 'return log.commit(uplink, ranges, transaction, parked)',
+    replace: 'return log.commit(uplink, ranges, transaction, [])',
+    why: 'what a local broker refuses is gone, though nobody else gets it',
+    caughtBy: ['test/pipeline/feed.test.ts > what it refuses is parked'],
   },
   {
     id: 'refusals-dropped',

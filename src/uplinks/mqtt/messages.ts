@@ -2,12 +2,13 @@
 import { decodeAggregates } from '../../columns/aggregates/index.ts'
 import { decodeBlock, sequenceAt } from '../../columns/index.ts'
 import type { AggregateSlice, EventSlice, GapSlice, LogSeries, RawSlice, Slice } from '../../core/log.ts'
+import type { Refusal } from '../../core/position.ts'
 import type { Stream } from '../../core/stream.ts'
 import { streamKey, streamOf } from '../../core/stream.ts'
 import type { UplinkBatch, UplinkContext } from '../../core/uplink.ts'
 import type { AggregateTexts } from '../../records/aggregates.ts'
 import { aggregateJson, aggregateTexts } from '../../records/aggregates.ts'
-import { listedEvents } from '../../records/events.ts'
+import { listedEvents, refusedValue } from '../../records/events.ts'
 import { elsewhereValue, gapValue } from '../../records/gaps.ts'
 import type { ReadingTexts } from '../../records/readings.ts'
 import { readingJson, readingTexts } from '../../records/readings.ts'
@@ -15,6 +16,9 @@ import { toldTime, toldTimes } from '../../records/times.ts'
 import type { Told } from './last-values.ts'
 import type { MqttUplinkSettings } from './settings.ts'
 import { templateOf, topicOf } from './topics.ts'
+
+/** Some 80 bytes each. */
+const REFUSED_IN_MESSAGE_MAX = 200
 
 export interface Message {
   readonly topic: string
@@ -60,6 +64,29 @@ export function messagesOf(
     }
   })
   return [...held, ...told]
+}
+
+/** What was refused for good, told where events go: a consumer sees by it why a number is missing. */
+export function refusalMessages(
+  refusals: readonly Refusal[],
+  transaction: number,
+  settings: MqttUplinkSettings,
+  { name: uplink, site, device, clock }: Context & Pick<UplinkContext, 'device'>,
+): Message[] {
+  const stream: Stream = { device, epoch: '', class: '', form: 'event' }
+  const topic = topicOf(templateOf('event', settings), { ...stream, site, tag: '' })
+  const about = { device, site, uplink, transaction }
+  return portionsOf(refusals).map((portion) => ({
+    topic,
+    payload: jsonOf(refusedValue(portion, about, clock.now())),
+    stream,
+    sequence: transaction,
+  }))
+}
+
+function portionsOf(refusals: readonly Refusal[]): (readonly Refusal[])[] {
+  const count = Math.ceil(refusals.length / REFUSED_IN_MESSAGE_MAX)
+  return Array.from({ length: count }, (_, n) => refusals.slice(n * REFUSED_IN_MESSAGE_MAX, (n + 1) * REFUSED_IN_MESSAGE_MAX))
 }
 
 const jsonOf = (value: object) => Buffer.from(JSON.stringify(value))

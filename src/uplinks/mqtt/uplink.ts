@@ -10,7 +10,7 @@ import { arrivedOf } from './arrived.ts'
 import { CONNECTION_CUT, PACKET_TOO_LARGE } from './errors.ts'
 import { lastValues } from './last-values.ts'
 import type { Message } from './messages.ts'
-import { messagesOf } from './messages.ts'
+import { messagesOf, refusalMessages } from './messages.ts'
 import type { Refused } from './refusals.ts'
 import { judge, refusalsOf } from './refusals.ts'
 import type { Outgoing } from './session.ts'
@@ -67,6 +67,18 @@ export async function openUplink(settings: MqttUplinkSettings, context: UplinkCo
     }
   }
 
+  /** Once: who was too far away for it sees the hole all the same, and the box says what it was. */
+  async function tell(refusals: readonly Refusal[], transaction: number, signal: AbortSignal): Promise<void> {
+    const messages = refusalMessages(refusals, transaction, settings, context).filter(
+      (it) => packetBytes(it) <= limits.packetBytesMax,
+    )
+    const outgoing = messages.map((it): Outgoing => ({ topic: it.topic, payload: it.payload, retain: false }))
+    const { inFlightMax } = limits
+    await session.publish(outgoing, { inFlightMax, acknowledged() {} }, signal).catch((error: unknown) => {
+      log.warn({ code: (error as { code?: string }).code, count: refusals.length }, 'what was refused could not be told')
+    })
+  }
+
   async function send(batch: UplinkBatch, transaction: number, signal: AbortSignal): Promise<readonly Refusal[]> {
     const messages = messagesOf(batch, transaction, settings, context)
     const reasons = new Map<Message, number>()
@@ -85,7 +97,9 @@ export async function openUplink(settings: MqttUplinkSettings, context: UplinkCo
     }
     suspicion.clear()
     const inTurn = new Map(messages.map((it) => [it, reasons.get(it) ?? 0]))
-    return refused(judgement.of(inTurn, session), context)
+    const refusals = refused(judgement.of(inTurn, session), context)
+    await tell(refusals, transaction, signal)
+    return refusals
   }
 
   return {

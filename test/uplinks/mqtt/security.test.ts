@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TestStep } from '../../../src/core/source.ts'
+import { mqttSettingsSchema } from '../../../src/uplinks/mqtt/settings.ts'
 import { testUplink } from '../../../src/uplinks/mqtt/test-steps.ts'
 import { openUplink } from '../../../src/uplinks/mqtt/uplink.ts'
 import type { Certificates } from '../../sources/mqtt/certificates.ts'
@@ -117,6 +118,11 @@ test('with a certificate of ours and the right host, readings arrive', async () 
   await uplink.close()
   await expect.poll(() => hears.heard.length).toBe(5)
   await hears.end()
+})
+
+test('settings of TLS for a url without it are a mistake, not silence', () => {
+  const checked = mqttSettingsSchema.safeParse({ url: 'mqtt://h', insecure: 'lab', tls: {} })
+  expect(checked.error?.issues).toMatchObject([{ path: ['tls'], message: expect.stringContaining('mqtts://') }])
 })
 
 describe('uplinks test', () => {

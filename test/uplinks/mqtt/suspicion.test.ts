@@ -90,6 +90,18 @@ test.each([
   expect(sendAll(500, new Set(bad)).refused).toEqual(bad)
 })
 
+test('one that was refused stays so while another is looked for, until a transaction went through', () => {
+  const name = { name: 'site', cacheDir: cacheDir() }
+  const suspicion = suspicionOf(name)
+  const [first, second] = [messageAt(3), messageAt(4)]
+  for (const it of [first, first, second]) suspicion.cut(it, true)
+  for (const of of [suspicion, suspicionOf(name)]) expect([first, second].map(of.isRefused)).toEqual([true, false])
+  suspicion.cut(second, true)
+  expect([first, second].map(suspicionOf(name).isRefused)).toEqual([true, true])
+  suspicion.clear()
+  expect([first, second].map(suspicionOf(name).isRefused)).toEqual([false, false])
+})
+
 test('what was under way goes alone where it comes in another order, and before it was only what had its answer', () => {
   const suspicion = suspicionOf({ name: 'site', cacheDir: cacheDir() })
   suspicion.cut(messageAt(50), false)

@@ -188,6 +188,7 @@ test('a message that the broker finds too long is refused and named, and all oth
       const id = it.series({ tag: 't', class: 'process', kind: 'string' })
       for (const chars of [10, 200_000, 20, 3_000_000, 30]) long(it, id, chars)
     })
+  const told = await listening(`holdfast-events/${device}`)
   // By its own word in the PUBACK (message_size_limit), and by our own bound.
   const lines: Line[] = []
   const uplink = await opened({ packetBytesMax: '1MB' }, device, broker.port, lines)
@@ -195,6 +196,12 @@ test('a message that the broker finds too long is refused and named, and all oth
   expect(refused).toEqual([1, 3].map((sequence) => ({ stream: streamKey(stream), sequence, code: 'record-too-large' })))
   await until('the others are heard', () => hears.heard.length === 3)
   expect(hears.heard.map((it) => it.json['seq'])).toEqual([0, 2, 4])
+  await until('what was refused is told', () => told.heard.length === 1)
+  const readings = refused.map(({ sequence, ...it }) => ({ ...it, seq: sequence }))
+  expect(told.heard[0]).toMatchObject({
+    retain: false,
+    json: { type: 'refused', device, site: 'plant-1', uplink: 'site', transaction: 1, readings },
+  })
   expect(lines).toContainEqual({
     level: 'warn',
     code: 'record-too-large',
