@@ -392,6 +392,7 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
     uplinks: () => Promise.resolve(VIEWS),
     testSource: stepsOf,
     testUplink: stepsOf,
+    testNotifier: stepsOf,
     browseSource: entriesOf,
     trustSource: certificatesOf,
     certificates: () => Promise.resolve([]),
