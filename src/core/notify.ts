@@ -2,6 +2,7 @@
 //
 // A notifier reads the log as a local consumer does, from a position of its own that the log keeps for it (`NotifyLog.save`): so an event is durable
 // before anybody is told, and what was not told yet outlives a kill. Each event is told at least once, or counted in a message that sums up.
+import type { Unreachable } from './errors.ts'
 import type { FollowNumbers, FollowTaken } from './follow.ts'
 import type { Quality } from './reading.ts'
 import type { RuleSettings } from './rule.ts'
@@ -128,8 +129,8 @@ export interface Notification {
 
 /** Where messages go. It retries nothing. */
 export interface NotifyTarget {
-  /** Resolves once the far end has taken it; rejects with Unreachable. */
-  send(notification: Notification, signal: AbortSignal): Promise<void>
+  /** Resolves once the far end has taken it, with what it refused of it (one of several recipients); rejects with Unreachable. */
+  send(notification: Notification, signal: AbortSignal): Promise<Unreachable | void>
   /** From the name of the far end to the message that it takes, step by step. */
   test(notification: Notification, signal: AbortSignal): AsyncIterable<TestStep>
   close(): Promise<void>
@@ -155,6 +156,7 @@ export interface NotifyReport {
   readonly lastSent: number | null
   /** Tries in a row that failed. */
   readonly failures: number
+  /** Of the last failure; without failures: of what was taken in part alone. */
   readonly code?: string
   readonly lastError?: string
   readonly remedy?: string

@@ -46,13 +46,16 @@ const REMEDIES: Readonly<Record<string, string>> = {
 export function unreachable(error: unknown, where: string): Unreachable {
   if (error instanceof Unreachable) return error
   const { code = '', message } = error as NodeJS.ErrnoException
-  const found = CODES[code] ?? byText(`${code} ${message}`)
+  const named = /\bE[A-Z_]{4,}\b/.exec(message)?.[0] ?? ''
+  const found = CODES[code] ?? CODES[named] ?? byText(`${code} ${message}`)
   return new Unreachable(found, `${where}: ${message}`, { cause: error, remedy: REMEDIES[found] as string })
 }
 
 function byText(text: string): string {
   if (/wrong version number|packet length too long|record layer/i.test(text)) return 'no-tls'
   if (/self.signed|UNABLE_TO_|CERT_SIGNATURE|unable to verify|unable to get/i.test(text)) return 'certificate-untrusted'
+  if (/altnames/i.test(text)) return 'certificate-wrong-name'
+  if (/has expired/i.test(text)) return 'certificate-expired'
   if (/time(d)? ?out|no answer/i.test(text)) return 'timeout'
   return 'failed'
 }

@@ -38,6 +38,8 @@ export interface Notifier {
   testMessage(): Notification
 }
 
+type Said = Pick<NotifyReport, 'code' | 'lastError' | 'remedy'>
+
 /** Numbers that moved on without a message are saved so often. */
 const SAVE_EVERY_US = 10_000_000
 const QUIET_MS_MAX = 10_000
@@ -52,7 +54,9 @@ export function createNotifier(parts: NotifierParts): Notifier {
   let isSaved = true
   let lastSent: number | null = null
   let failures = 0
-  let failure: Pick<NotifyReport, 'code' | 'lastError' | 'remedy'> = {}
+  let failure: Said = {}
+  /** What the last message that was taken was refused by. */
+  let partly: Said = {}
 
   function at(): NotifySaved {
     if (!state) throw new Error(`the notifier ${name} has not begun`)
@@ -88,12 +92,13 @@ export function createNotifier(parts: NotifierParts): Notifier {
 
   /** Numbers behind what was told are saved with it: the next start does not tell it again. */
   async function tell(message: Notification, after: Partial<NotifySaved>, signal: AbortSignal): Promise<void> {
-    await target.send(message, signal)
+    const refused = await target.send(message, signal)
     const { sent, hour } = at()
     const { from, count } = hourAt(hour, now())
     change({ ...after, sent: sent + 1, hour: { from, count: count + 1 } })
     lastSent = now()
     recover()
+    partly = refused ? failureOf(refused) : {}
     await save()
   }
 
@@ -200,12 +205,12 @@ export function createNotifier(parts: NotifierParts): Notifier {
       missed: state?.missed ?? 0,
       lastSent,
       failures,
-      ...failure,
+      ...(failures > 0 ? failure : partly),
     }),
   }
 }
 
-function failureOf(error: unknown): Pick<NotifyReport, 'code' | 'lastError' | 'remedy'> {
+function failureOf(error: unknown): Said {
   const lastError = (error as Error).message
   if (!(error instanceof Unreachable)) return { lastError }
   return { code: error.code, lastError, ...(error.remedy !== undefined && { remedy: error.remedy }) }

@@ -82,7 +82,7 @@ export function notifyChecks(file: Readonly<Record<string, unknown>>): Found[] {
       return [
         {
           path: ['notify', at, 'on', 'rules', n],
-          text: `the events of rule "${String(name)}" are of class "${String(yielded)}"`,
+          text: `the events of rule "${String(name)}" are of class "${String(yielded)}", which on.classes leaves out`,
         },
       ]
     })

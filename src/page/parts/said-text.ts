@@ -39,6 +39,8 @@ const SENTENCES: readonly (readonly [code: string, RegExp])[] = [
   ['webhook-redirect', /^\S+:\d+ answers 3\d\d\b/],
   ['webhook-busy', /^\S+:\d+ answers (?:429|5\d\d)\b/],
   ['webhook-refused', /^\S+:\d+ answers \d\d\d\b/],
+  ['mail-recipient', /^\S+:\d+: the server does not take mail for/],
+  ['mail-denied', /^\S+:\d+: Invalid login/],
   ['link-closed', /^\S+(?:, \S+)* (?:is|are) down$/],
   ['no-way', /^no link carries it/],
   ['window-opens', /^its window opens /],

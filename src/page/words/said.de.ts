@@ -158,6 +158,11 @@ export const saidDe = {
   'said.webhook-refused': 'Der Webhook lehnt die Meldung ab.',
   'saidRemedy.webhook-refused': 'Die Adresse prüfen, und ob das Gegenüber JSON nimmt, wie das Handbuch es zeigt.',
 
+  'said.mail-denied': 'Der Mailserver lehnt Benutzer oder Passwort ab.',
+  'saidRemedy.mail-denied': 'Benutzer und Geheimnis des Melders mit dem Server vergleichen.',
+  'said.mail-recipient': 'Der Mailserver nimmt manche Adressen nicht an.',
+  'saidRemedy.mail-recipient': 'Diese Adressen prüfen; die anderen haben die Nachricht.',
+
   'said.update-unreachable': 'Der Update-Server antwortet nicht.',
   'saidRemedy.update-unreachable': 'Adresse, Weg und Firewall prüfen; es wird von selbst wieder gefragt.',
   'said.update-certificate': 'Dem Zertifikat des Update-Servers vertraut dieses Gerät nicht.',
