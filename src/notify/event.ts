@@ -4,17 +4,23 @@ import type { QueryRow } from '../core/agent-api.ts'
 import type { FollowStep } from '../core/follow.ts'
 import type { NotifiedEvent, NotifyOn } from '../core/notify.ts'
 import type { Value } from '../core/reading.ts'
+import type { QueryPart } from '../core/query.ts'
 import { rowAt } from '../core/query.ts'
 import { RULE_TAGS } from '../core/rule.ts'
 
-export function eventsOf({ stream: { device, epoch }, from, parts = [] }: FollowStep): NotifiedEvent[] {
-  const rows = parts.flatMap((part) =>
-    part.form === 'raw' ? Array.from({ length: part.count }, (_, i) => i).map((i) => rowAt(part, i)) : [],
-  )
+/** One after another: a block may hold many. */
+export function* eventsOf({ stream: { device, epoch }, from, parts = [] }: FollowStep): Generator<NotifiedEvent> {
+  for (const [part, row] of inOrder(parts, from)) yield eventOf(rowAt(part, row), device, epoch)
+}
+
+/** Parts hold series by series what a stream has number by number. */
+function inOrder(parts: readonly QueryPart[], from: number): [part: QueryPart, row: number][] {
+  const raw = parts.filter((it) => it.form === 'raw')
+  const rows = raw.flatMap((part) => [...part.sequence].map((sequence, row) => ({ part, sequence, row })))
   return rows
     .filter((it) => it.sequence >= from)
     .toSorted((a, b) => a.sequence - b.sequence)
-    .map((row) => eventOf(row, device, epoch))
+    .map(({ part, row }) => [part, row])
 }
 
 function eventOf(row: QueryRow, device: string, epoch: string): NotifiedEvent {
