@@ -64,6 +64,8 @@ export interface HeldEvents {
 
 /** What a notifier has on disk, as one. */
 export interface NotifySaved {
+  /** What its numbers are of: one that reads something else begins anew. */
+  readonly reads: string
   /** It has told, or counted below, all events before these. */
   readonly numbers: FollowNumbers
   readonly sent: number
@@ -88,6 +90,8 @@ export interface NotifyLog {
 
 /** Where a notifier reads, its own tags and classes alone. */
 export interface NotifyEvents {
+  /** In one word what is read: its tags and classes. */
+  readonly reads: string
   /** From now on, or behind numbers that were saved: rejects with BadInput where they are of another log. */
   begin(numbers: FollowNumbers | 'now'): Promise<FollowNumbers>
   read(numbers: FollowNumbers): Promise<FollowTaken>

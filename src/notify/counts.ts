@@ -5,7 +5,8 @@ export const HOUR_US = 3_600_000_000
 /** Beyond it the ones that were told longest ago are forgotten: those are told again sooner than `repeatAfter` says. */
 const TOLD_MAX = 256
 
-export const newlyBegun = (numbers: NotifySaved['numbers']): NotifySaved => ({
+export const newlyBegun = (reads: string, numbers: NotifySaved['numbers']): NotifySaved => ({
+  reads,
   numbers,
   sent: 0,
   heldBack: 0,

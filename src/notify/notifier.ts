@@ -54,6 +54,8 @@ export function createNotifier(parts: NotifierParts): Notifier {
   let isSaved = true
   let lastSent: number | null = null
   let failures = 0
+  /** The next failure is one of what had been well. */
+  let isGettingOn = (): void => {}
   let failure: Said = {}
   /** What the last message that was taken was refused by. */
   let partly: Said = {}
@@ -76,7 +78,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
 
   async function begin(): Promise<NotifySaved> {
     const found = await log.saved(name)
-    if (found) {
+    if (found?.reads === events.reads) {
       try {
         return { ...found, numbers: await events.begin(found.numbers) }
       } catch (error) {
@@ -84,10 +86,12 @@ export function createNotifier(parts: NotifierParts): Notifier {
         logger.warn({ notifier: name }, `${error.problems[0]?.text ?? error.message}: it begins with what comes from now on`)
       }
     }
-    const begun = { ...(found ?? newlyBegun({})), numbers: await events.begin('now') }
+    const begun = newlyBegun(events.reads, await events.begin('now'))
+    // What was counted is still to be told, and the hour is the same.
+    const after = found ? { ...found, reads: begun.reads, numbers: begun.numbers } : begun
     // From here on the log keeps what is not told.
-    await log.save(name, begun)
-    return begun
+    isSaved = await log.save(name, after)
+    return after
   }
 
   /** Numbers behind what was told are saved with it: the next start does not tell it again. */
@@ -97,6 +101,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
     const { from, count } = hourAt(hour, now())
     change({ ...after, sent: sent + 1, hour: { from, count: count + 1 } })
     lastSent = now()
+    isGettingOn()
     recover()
     partly = refused ? failureOf(refused) : {}
     await save()
@@ -173,6 +178,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
   return {
     async run(well, signal) {
       try {
+        isGettingOn = well
         state ??= await begin()
         while (!signal.aborted) {
           const isNews = await step(signal)

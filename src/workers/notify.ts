@@ -24,8 +24,9 @@ export interface NotifyWorkerData {
 }
 
 const BACKOFF = { firstMs: 1_000, minMs: 2_000, maxMs: 300_000 }
-/** Commits may be far closer. */
-const PACE_MS = 200
+/** Each looks again after so long at the soonest, more seldom where there are many: commits may be far closer, and the keeper is others' too. */
+const PACE_MS_MIN = 200
+const PACE_EACH_MS = 100
 
 const data = workerData as NotifyWorkerData
 const port = parentPort as MessagePort
@@ -34,6 +35,7 @@ const clock = systemClock(data.cell)
 const logger = threadLogger(main, {})
 const streams = streamServer(main)
 const stop = new AbortController()
+const paceMs = Math.max(PACE_MS_MIN, PACE_EACH_MS * data.notifiers.length)
 
 interface Running {
   readonly notifier: Notifier
@@ -80,6 +82,7 @@ async function start({ reads, ...settings }: NotifyWorkerData['notifiers'][numbe
 function eventsOf(settings: NotifySettings, classes: readonly string[]) {
   const tag = notifyTags(settings.on)
   return {
+    reads: JSON.stringify([tag.toSorted(), classes.toSorted()]),
     async begin(numbers: FollowNumbers | 'now') {
       const from = numbers === 'now' ? { at: numbers } : { numbers }
       return (await main.call<FollowBegun>('begin', [from])).numbers
@@ -99,7 +102,7 @@ function newsOf(name: string) {
     const over = new AbortController()
     await Promise.race([asked, sleep(msMax, AbortSignal.any([signal, over.signal]))])
     over.abort()
-    await sleep(Math.min(PACE_MS, msMax), signal)
+    await sleep(paceMs, signal)
   }
 }
 

@@ -89,6 +89,7 @@ function notifierOf(more: Partial<NotifySettings> = {}) {
     site: 'hall',
     log: { saved: async (name) => log.writer.notify.saved(name), save: async (name, it) => log.writer.notify.save(name, it) },
     events: {
+      reads: JSON.stringify(read),
       async begin(numbers) {
         log.writer.followed()
         return log.keeper.follow.begin(numbers === 'now' ? { at: 'now' } : { numbers }).numbers
@@ -203,6 +204,20 @@ test('beyond its limit events are counted, over a restart too, and told in one m
   expect(told().slice(3)).toEqual([12, ['event', 0, undefined]])
   expect(receiver.got[3]?.message.title).toBe('hall box-1: 12 weitere Ereignisse, zurückgehalten durch die Grenze')
   expect(it.report()).toMatchObject({ sent: 5, heldBack: 12 })
+})
+
+test('one that is to read something else begins with what comes from then on', async () => {
+  await notifierOf().once()
+  receiver.answer(503)
+  raise(3)
+  await notifierOf().once()
+  receiver.answer(200)
+  receiver.got.length = 0
+  const it = notifierOf({ on: { rules: ['hot'] } })
+  await it.once()
+  raise(1)
+  await it.once()
+  expect(told()).toEqual([['event', 0, undefined]])
 })
 
 test('the same is told again after its time, with how often it came; another tag is not the same', async () => {
