@@ -113,6 +113,23 @@ test('events are told, with the token; what is beyond a limit is counted; kills 
   expect(status.issues.map((it) => it.code)).toEqual(['notifier-insecure', 'notifier-insecure'])
 })
 
+test('a notifier that is sent elsewhere goes on behind what it told; one that is gone is told of no more', async () => {
+  const text = settings().replace('/all', '/elsewhere')
+  writeFileSync(join(dir, 'next.yaml'), text)
+  const apply = async () => holdfast(site, ['settings', 'apply', join(dir, 'next.yaml'), '--data', site.data])
+  expect(await apply()).toMatchObject({ code: 0 })
+  const [value] = bring(1)
+  await until('it is told there', () => toldTo('/elsewhere').length > 0)
+  expect(toldTo('/elsewhere').map(valueOf)).toEqual([value])
+  writeFileSync(join(dir, 'next.yaml'), settings().replace(/^ {2}- \{ name: few.*\n/m, ''))
+  expect(await apply()).toMatchObject({ code: 0 })
+  const status = await until('one is left', async () => {
+    const found = await agent?.status()
+    return found?.notify?.length === 1 && found.notify[0]?.state === 'up' ? found : undefined
+  })
+  expect(status.notify).toMatchObject([{ name: 'all', sent: 27, missed: 0 }])
+})
+
 test('a test says step by step what holds, and sends a message that says what it is', async () => {
   const { code, out } = await holdfast(site, ['notify', 'test', 'all', '--data', site.data, '--json'])
   expect(JSON.parse(out)).toMatchObject({ ok: true, steps: [{ step: 'DNS' }, { step: 'TCP' }, { step: 'POST' }] })
