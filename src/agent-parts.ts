@@ -14,6 +14,7 @@ import type { AgentApi } from './core/agent-api.ts'
 import type { ClockState } from './core/clock.ts'
 import { BadInput, Unreachable } from './core/errors.ts'
 import type { EventsOffer, LogEvents } from './core/events.ts'
+import { notifyClasses } from './core/notify.ts'
 import type { SettingsApi } from './core/operator.ts'
 import type { Settings } from './core/settings.ts'
 import { feedsOf } from './core/settings.ts'
@@ -35,6 +36,8 @@ import type { CheckedSettings } from './settings/read.ts'
 import type { OpenLog } from './workers/open-log.ts'
 import { boxesHost } from './workers/boxes-host.ts'
 import { openLog } from './workers/open-log.ts'
+import type { NotifyHost } from './workers/notify-host.ts'
+import { notifyHost } from './workers/notify-host.ts'
 import type { RulesHost } from './workers/rules-host.ts'
 import { rulesHost } from './workers/rules-host.ts'
 import { ruleTestHost } from './workers/rule-test-host.ts'
@@ -82,6 +85,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   let delivery = openDelivery(now.settings, log, clock, dir, logger)
   let boxes = openBoxes(now.settings)
   let rules = openRules(now.settings)
+  let notify = openNotify(now.settings)
   let rates = ratesOf(now.settings, log)
   /** Without a log nothing can be asked. */
   let isClosed = false
@@ -102,6 +106,14 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     return rulesHost({ rules: settings.rules, cell: clock.cell }, log.rules, logger)
   }
 
+  /** They wait for nobody either. */
+  function openNotify(settings: Settings): NotifyHost | undefined {
+    if (settings.notify.length === 0) return undefined
+    const { id: device, site } = settings.device
+    const notifiers = settings.notify.map((it) => ({ ...it, reads: notifyClasses(it.on, settings.rules) }))
+    return notifyHost({ notifiers, device, site, cell: clock.cell }, log.follow, log.notify, logger)
+  }
+
   function ratesOf(settings: Settings, of: OpenLog) {
     const made = classRates(settings, clock.monotonic)
     // A log that is closed at once has none.
@@ -115,7 +127,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   /** What is under way ends; whatever hangs is cut off in time. */
   async function stop(): Promise<void> {
     await Promise.race([
-      Promise.allSettled([intake.stop(), delivery.end(), boxes?.close(), rules?.stop()]),
+      Promise.allSettled([intake.stop(), delivery.end(), boxes?.close(), rules?.stop(), notify?.stop()]),
       sleep(ENDS_MS_MAX, undefined, { ref: false }),
     ])
   }
@@ -136,6 +148,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     delivery = openDelivery(next.settings, log, clock, dir, logger)
     boxes = openBoxes(next.settings)
     rules = openRules(next.settings)
+    notify = openNotify(next.settings)
     rates = ratesOf(next.settings, log)
     isClosed = false
   }
@@ -149,6 +162,11 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   async function rerule(next: Checked): Promise<void> {
     await rules?.stop()
     rules = openRules(next.settings)
+  }
+
+  async function renotify(next: Checked): Promise<void> {
+    await notify?.stop()
+    notify = openNotify(next.settings)
   }
 
   const openedLog = (): OpenLog => {
@@ -177,12 +195,17 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
 
   const api: AgentParts['api'] = {
     async status() {
-      const [figures, machine, ofRules] = await Promise.all([openedLog().figures(), host(), rules?.report()])
+      const [figures, machine, ofRules, ofNotify] = await Promise.all([
+        openedLog().figures(),
+        host(),
+        rules?.report(),
+        notify?.report(),
+      ])
       for (const it of delivery.uplinks) it.tally.add(it.report.readings - it.tally.total, clock.now())
       const standingIssues = [...now.issues, ...around.issues(), ...(boxes?.issues() ?? [])]
       const { uplinks, turn } = delivery
       const parts = { settings: now.settings, version, startedAt, standingIssues, sources: intake.sources(), uplinks, turn }
-      const optional = { boxes: boxes?.reports(), open: openPorts(), rules: ofRules }
+      const optional = { boxes: boxes?.reports(), open: openPorts(), rules: ofRules, notify: ofNotify }
       return statusOf({ ...parts, ...optional }, figures, machine, clock.status(), clock.now())
     },
     testSource: (name, signal) => sourceNamed(name).test(name, signal),
@@ -195,6 +218,9 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     scan: scanHost(() => now.settings.sources, logger),
     uplinks: async () => delivery.views(),
     testUplink: (name, signal) => delivery.test(name, signal) ?? noneNamed(name, 'uplink', now.settings.uplinks),
+    testNotifier: (name, signal) =>
+      (now.settings.notify.some((it) => it.name === name) && notify?.test(name, signal)) ||
+      noneNamed(name, 'notifier', now.settings.notify),
     live: live.watch,
     forecast: async (offlineMs, whatIf) => {
       const parts = await forecastParts(now.settings, openedLog(), rates)
@@ -223,6 +249,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
       const isOtherBoxes = !isDeepStrictEqual(now.settings.boxes, next.settings.boxes)
       const isElsewhere = !isDeepStrictEqual(deliveryOf(now.settings), deliveryOf(next.settings))
       const hasOtherRules = !isDeepStrictEqual(now.settings.rules, next.settings.rules)
+      const tellsOthers = !isDeepStrictEqual(notifyOf(now.settings), notifyOf(next.settings))
       now = next
       if (isElsewhere) await redeliver(next)
       if (isOtherBoxes) {
@@ -230,6 +257,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
         boxes = openBoxes(next.settings)
       }
       if (hasOtherRules) await rerule(next)
+      if (tellsOthers) await renotify(next)
       await intake.change(next.settings.sources)
     },
     async close() {
@@ -261,8 +289,11 @@ function eventsFor({ list, from, events }: EventsOffer, isTrusted: boolean): Log
 /** What of the settings the uplinks run by; that they are there, and what they must have, the log knows too. */
 const deliveryOf = ({ device, uplinks, failoverAfterMs }: Settings) => ({ device, uplinks, failoverAfterMs })
 
+/** What of the settings the notifiers run by. */
+const notifyOf = ({ device, notify }: Settings) => ({ device, notify })
+
 /** What of the settings the log runs by. */
-function writerOptions(dir: string, { device, log, classes, delivery, uplinks, rules }: Settings) {
+function writerOptions(dir: string, { device, log, classes, delivery, uplinks, rules, notify }: Settings) {
   return {
     dir,
     device: device.id,
@@ -275,6 +306,7 @@ function writerOptions(dir: string, { device, log, classes, delivery, uplinks, r
     // What holds nothing back is none of the log's uplinks.
     uplinks: uplinks.map((it) => it.name).filter((it) => !feedsOf(uplinks).has(it)),
     rules: rules.length > 0,
+    notifiers: notify.map((it) => ({ name: it.name, classes: notifyClasses(it.on, rules) })),
     raising: rules.flatMap((it) =>
       it.yields.raise ? [{ rule: it.name, reads: it.reads, beforeMs: it.yields.raise.beforeMs }] : [],
     ),
@@ -285,14 +317,15 @@ function writerOptions(dir: string, { device, log, classes, delivery, uplinks, r
 export function restartsOf(now: Settings, next: Settings): string[] {
   if (!isDeepStrictEqual(writerOptions('', now), writerOptions('', next))) return ['agent']
   const changed = (
-    kind: 'sources' | 'uplinks' | 'rules',
+    kind: 'sources' | 'uplinks' | 'rules' | 'notify',
     before: readonly { name: string }[],
     after: readonly { name: string }[],
   ) => after.filter((it) => !before.some((one) => isDeepStrictEqual(one, it))).map((it) => `${kind}[${it.name}]`)
   const uplinks = isDeepStrictEqual(deliveryOf(now), deliveryOf(next)) ? [] : next.uplinks.map((it) => `uplinks[${it.name}]`)
   const boxes = isDeepStrictEqual(now.boxes, next.boxes) ? [] : ['boxes']
   const rules = changed('rules', now.rules, next.rules)
-  return [...uplinks, ...boxes, ...changed('sources', now.sources, next.sources), ...rules]
+  const notify = changed('notify', now.notify, next.notify)
+  return [...uplinks, ...boxes, ...changed('sources', now.sources, next.sources), ...rules, ...notify]
 }
 
 function notServed({ classes, delivery }: Settings, uplink: string): string[] {

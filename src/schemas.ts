@@ -1,5 +1,6 @@
 // What the settings know of protocols and of kinds of uplinks. zod alone: no protocol library is loaded.
 import { spaceOf } from './log/space.ts'
+import { notifySchemas } from './notify/settings.ts'
 import { expressionProblem } from './rules/expression.ts'
 import type { SettingsSchemas } from './settings/schema.ts'
 import { protocols } from './sources/index.ts'
@@ -17,5 +18,6 @@ export const settingsSchemas: SettingsSchemas = {
     mqtt: { inOrder: 'without-lanes', isFeed: true, guarantee: 'at-least-once' },
   },
   expressionProblem,
+  notifyKinds: notifySchemas,
   readingBytesMax: (bytesMax) => spaceOf(bytesMax).segmentsBytesMax,
 }

@@ -28,6 +28,7 @@ import { networkConfirm } from './network-confirm.ts'
 import { networkRevert } from './network-revert.ts'
 import { networkSet } from './network-set.ts'
 import { networkShow } from './network-show.ts'
+import { notifyTest } from './notify-test.ts'
 import type { Operation } from './operation.ts'
 import { panel } from './panel.ts'
 import { plant } from './plant.ts'
@@ -92,6 +93,7 @@ export const COMMANDS: readonly Command[] = [
   logDays,
   uplinks,
   uplinksTest,
+  notifyTest,
   verify,
   unpack,
   exportCommand,

@@ -1,6 +1,7 @@
 // Figures for Prometheus, as its text format has them: one page, made anew each time it is asked for.
 import type { UplinkView } from '../core/links.ts'
 import type { SourceState } from '../core/source.ts'
+import type { NotifyReport } from '../core/notify.ts'
 import type { Status, UplinkState } from '../core/status.ts'
 import type { Command } from './command.ts'
 import { DONE } from './command.ts'
@@ -33,7 +34,13 @@ export const metrics: Command = {
 
 /** Served as `text/plain; version=0.0.4; charset=utf-8`. */
 export function metricsText(status: Status, uplinks: readonly UplinkView[]): string {
-  const families = [...boxFamilies(status), ...logFamilies(status), ...sourceFamilies(status), ...uplinkFamilies(status, uplinks)]
+  const families = [
+    ...boxFamilies(status),
+    ...logFamilies(status),
+    ...sourceFamilies(status),
+    ...uplinkFamilies(status, uplinks),
+    ...notifyFamilies(status),
+  ]
   return `${families.flatMap(familyLines).join('\n')}\n`
 }
 
@@ -151,6 +158,32 @@ function sourceFamilies({ sources }: Status): Family[] {
       'source_last_reading_timestamp_seconds',
       'When the last one came.',
       sources.map((it) => [labelsOf(it), it.lastReading === null ? null : it.lastReading / 1e6]),
+    ),
+  ]
+}
+
+function notifyFamilies({ notify = [] }: Status): Family[] {
+  const of = (value: (it: NotifyReport) => number | null): Sample[] => notify.map((it) => [{ notifier: it.name }, value(it)])
+  return [
+    gauge(
+      'notifier_up',
+      'Zero: its last message was not taken.',
+      of((it) => (it.state === 'up' ? 1 : 0)),
+    ),
+    counter(
+      'notifier_messages_total',
+      'Taken by the far end, over the life of the log.',
+      of((it) => it.sent),
+    ),
+    counter(
+      'notifier_held_back_total',
+      'Events that were not told one by one.',
+      of((it) => it.heldBack),
+    ),
+    gauge(
+      'notifier_failures',
+      'Tries in a row that failed.',
+      of((it) => it.failures),
     ),
   ]
 }

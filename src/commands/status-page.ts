@@ -1,6 +1,7 @@
 // The agent's status as a page of at most 80 columns, and as one line for a log.
 import type { ClassReport, ClassStatus, Issue, SourceReport, Status, UplinkReport } from '../core/status.ts'
 import { formatBytes, formatDuration } from '../core/units.ts'
+import { notifyTable } from './status-notify.ts'
 import { ruleTable } from './status-rules.ts'
 import type { Paint } from './text.ts'
 import { ago, printable, rate, remedyLines, shortCount, table, wrap } from './text.ts'
@@ -51,6 +52,7 @@ export function statusPage(status: Status, now: number, paint: Paint, width: num
     ...uplinkTable(status.uplinks, width),
     '',
     ...(status.rules ? [...ruleTable(status.rules, now), ''] : []),
+    ...(status.notify ? [...notifyTable(status.notify, now), ''] : []),
     ...issueLines(status.issues, paint, width),
   ]
 }

@@ -1,4 +1,4 @@
-// `sources test` and `uplinks test`: each step as it is made, and what to do about the one that fails.
+// `sources test`, `uplinks test` and `notify test`: each step as it is made, and what to do about the one that fails.
 import type { TestStep } from '../core/source.ts'
 import type { CommandContext } from './command.ts'
 import { DONE, FAILED } from './command.ts'

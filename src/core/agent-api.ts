@@ -112,6 +112,8 @@ export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi {
   /** Asks one host after the other; a step for each. */
   scan(request: ScanRequest, signal: AbortSignal): AsyncIterable<ScanStep>
   testUplink(name: string, signal: AbortSignal): AsyncIterable<TestStep>
+  /** A message that says that it is a test. */
+  testNotifier(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   query(request: QueryRequest, signal: AbortSignal): AsyncIterable<QueryRow>
   /** When a rule would have fired over what the log holds; a step for each piece of it. */
   testRule(request: RuleTestRequest, signal: AbortSignal): AsyncIterable<RuleTestStep>
@@ -136,6 +138,7 @@ export const ROLES = {
   takeEvents: 'operate',
   scan: 'operate',
   testUplink: 'operate',
+  testNotifier: 'operate',
   logCheck: 'view',
   logInspect: 'view',
   logExport: 'view',

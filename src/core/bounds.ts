@@ -92,6 +92,8 @@ export const RULE_EVENTS_BYTES_MAX = 400_000
 export const RULE_TAGS_MAX = 10_000
 /** The rules' state on disk, compressed. */
 export const RULE_STATE_BYTES_MAX = 500_000
+/** Notifiers of one box. */
+export const NOTIFIERS_MAX = 20
 /** TCP ports that the settings may open on a port of the box, the lowest of them, and how many. */
 export const OPEN_PORT_MIN = 1_024
 export const OPEN_PORTS_MAX = 8

@@ -4,6 +4,7 @@
 import type { BoxesSettings } from './boxes.ts'
 import type { ReportRule } from './report-rule.ts'
 import type { LadderStep } from './retention.ts'
+import type { NotifySettings } from './notify.ts'
 import type { RuleSettings } from './rule.ts'
 
 export interface Settings {
@@ -13,6 +14,7 @@ export interface Settings {
   readonly classes: readonly ClassSettings[]
   readonly sources: readonly SourceSettings[]
   readonly rules: readonly RuleSettings[]
+  readonly notify: readonly NotifySettings[]
   readonly uplinks: readonly UplinkSettings[]
   /** After which the next uplink takes over a class with `any-uplink`. */
   readonly failoverAfterMs: number

@@ -3,6 +3,7 @@ import type { Wait } from './admission.ts'
 import type { BoxReport } from './boxes.ts'
 import type { OpenPort } from './host.ts'
 import type { ClockTrust } from './clock.ts'
+import type { NotifyReport } from './notify.ts'
 import type { RulesReport } from './rule.ts'
 import type { DeliveryRule } from './settings.ts'
 import type { SourceStatus } from './source.ts'
@@ -25,6 +26,8 @@ export interface Status {
   readonly open?: readonly OpenPort[]
   /** Absent: the settings have no rules. */
   readonly rules?: RulesReport
+  /** Absent: nobody is told of events. */
+  readonly notify?: readonly NotifyReport[]
   readonly issues: readonly Issue[]
 }
 

@@ -45,6 +45,7 @@ export function connectBox(box: Box): AgentApi {
     certificates: async () => (await one<{ protocols: readonly ProtocolCertificate[] }>('certificate show')).protocols,
     scan: (input, signal) => many('sources scan', input, signal),
     testUplink: (name, signal) => many('uplinks test', { name }, signal),
+    testNotifier: (name, signal) => many('notify test', { name }, signal),
     query: (input, signal) => many('query', input, signal),
     testRule: (input, signal) => many('rules test', input, signal),
     follow: (input, signal) => many('follow', input, signal),

@@ -41,6 +41,7 @@ export function connectAgent(dir: string): AgentApi {
     takeEvents: (offer) => ask<EventsTaken>(dir, 'takeEvents', offer),
     scan: (input, signal) => stream<ScanStep>(dir, 'scan', input, signal),
     testUplink: (name, signal) => stream<TestStep>(dir, 'testUplink', { name }, signal),
+    testNotifier: (name, signal) => stream<TestStep>(dir, 'testNotifier', { name }, signal),
     query: (input, signal) => stream<QueryRow>(dir, 'query', input, signal),
     testRule: (input, signal) => stream<RuleTestStep>(dir, 'testRule', input, signal),
     follow: (input, signal) => stream<FollowRow>(dir, 'follow', input, signal),

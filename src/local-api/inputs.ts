@@ -144,6 +144,7 @@ export const INPUTS = {
   takeEvents,
   scan,
   testUplink: named,
+  testNotifier: named,
   query,
   testRule,
   follow,

@@ -198,6 +198,8 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return many(api.scan(input as Parameters<AgentApi['scan']>[0], signal), response, signal)
     case 'testUplink':
       return many(api.testUplink(name, signal), response, signal)
+    case 'testNotifier':
+      return many(api.testNotifier(name, signal), response, signal)
     case 'query':
       return many(api.query(input as Parameters<AgentApi['query']>[0], signal), response, signal)
     case 'follow':

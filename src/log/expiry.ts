@@ -1,9 +1,9 @@
-// History: what is delivered and kept, for queries and until rules have read it, goes when its time is over.
+// History: what is delivered and kept, for queries and until rules and notifiers have read it, goes when its time is over.
 import type { Accounts } from './accounts.ts'
 import type { BlockRow, Catalogue } from './catalogue.ts'
 import type { Journal } from './journal.ts'
 import type { Periods } from './periods.ts'
-import type { Streams } from './streams.ts'
+import type { StreamRow, Streams } from './streams.ts'
 
 export interface ExpiryParts {
   readonly db: Journal
@@ -12,8 +12,8 @@ export interface ExpiryParts {
   readonly catalogue: Catalogue
   readonly periods: Periods
   readonly keepDeliveredMs: number
-  /** Rules have read a stream up to there; undefined: there are none. */
-  readonly readTo: ((stream: string) => number) | undefined
+  /** All who read the log have read a stream up to there; undefined: there are none. */
+  readonly readTo: ((stream: StreamRow) => number) | undefined
   /** Milliseconds. */
   readonly monotonic: () => number
 }
@@ -49,7 +49,7 @@ export function createExpiry({
       const isOld = (it: Pick<BlockRow, 'period' | 'received_to'>) =>
         keepDeliveredMs === 0 || (periods.ageUs(it.period, it.received_to, at) ?? 0) > keepDeliveredMs * 1000
       const last = rows.findLastIndex(isOld)
-      const read = stream.form === 'raw' && readTo ? readTo(stream.key) : Infinity
+      const read = stream.form === 'raw' && readTo ? readTo(stream) : Infinity
       for (const row of rows.slice(0, last + 1)) {
         if (row.first + row.count > read) break
         catalogue.remove(row)

@@ -22,7 +22,7 @@
 //
 // What must hold: all that one group commit changes (blocks, sequences, ledger, accounts, positions) is one transaction with one flush, and an
 // acknowledged commit survives a power cut on storage that honours flush. Whoever opens the journal has synchronous=FULL: better-sqlite3 drops to
-// NORMAL at the first write after each open, so it is set, and asserted after that write. The log's writer then flushes by itself (`ownFlush`).
+// NORMAL at the first write after each open, so it is set, and asserted after that write. The log's writer then flushes by itself (`ownCommits`).
 import { closeSync, fdatasyncSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -96,21 +96,35 @@ export function openJournal(dir: string, bytesMax: number, layout: Layout = PRES
   return db
 }
 
-export interface OwnFlush {
-  /** All that was committed is on the medium. A failure is final. */
+export interface Commits {
+  begin(): void
+  /** What was begun is on the medium, all or nothing. A failure is final. */
+  commit(): void
+  /** … and what was changed by single statements. */
   flush(): void
   close(): void
 }
 
 /**
- * From now on a commit is durable only after `flush`. What SQLite does at each commit with FULL is, as the library was built, an fsync: that writes
+ * From now on this is what makes a change durable. What SQLite does at each commit with FULL is, as the library was built, an fsync: that writes
  * the file's times too, on ext4 a transaction of the file system's own journal, which is more than the commit itself. fdatasync of the write-ahead
  * log, whose space is used over and over, writes the commit alone. With NORMAL SQLite still flushes whatever the order of log and file depends on.
  */
-export function ownFlush(db: Journal): OwnFlush {
+export function ownCommits(db: Journal): Commits {
   db.pragma('synchronous = NORMAL')
   const wal = openSync(`${db.name}-wal`, 'r+')
-  return { flush: () => fdatasyncSync(wal), close: () => closeSync(wal) }
+  const begin = db.prepare('BEGIN IMMEDIATE')
+  const end = db.prepare('COMMIT')
+  const flush = () => fdatasyncSync(wal)
+  return {
+    begin: () => void begin.run(),
+    commit() {
+      end.run()
+      flush()
+    },
+    flush,
+    close: () => closeSync(wal),
+  }
 }
 
 /** Throws BadInput for a journal of another version. */

@@ -35,8 +35,8 @@ import type { WriterOptions } from './writer.ts'
 
 export type RebuildOptions = Pick<WriterOptions, 'device' | 'uplinks' | 'delivery' | 'keepDeliveredMs'>
 
-/** The present epoch and what belongs to it, and what rules had read of numbers that may be others now (rules.ts): not taken over. */
-const META_LEFT_OUT = /^(?:format|opened|epoch|boot-id|clean-stop|rules:.*)$/
+/** The present epoch and what belongs to it, and what rules and notifiers had read of numbers that may be others now (rules.ts, notifiers.ts): not taken over. */
+const META_LEFT_OUT = /^(?:format|opened|epoch|boot-id|clean-stop|rules:.*|notify:.*)$/
 /** `meta` is taken over in part; of segments the files say which there are. */
 const COPIED = GUARDED.filter((it) => it !== 'meta' && it !== 'segment')
 /** Of a stream that nothing is written to any more. */

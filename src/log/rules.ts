@@ -12,7 +12,7 @@ import type { Raised, Raising, RuleMark, RulePositions, RuleStart } from '../cor
 import type { Journal } from './journal.ts'
 import { writeMeta } from './journal.ts'
 import { joinRaised, RAISED, RAISING } from './raised.ts'
-import type { Streams } from './streams.ts'
+import type { StreamRow, Streams } from './streams.ts'
 
 const POSITIONS = 'rules:positions'
 const STATE = 'rules:state'
@@ -63,6 +63,15 @@ export function openRules(db: Journal, { rules = false, raising = [] }: RuleOpti
       writeMeta(db, RAISED, JSON.stringify(raised))
     },
   }
+}
+
+/** As far as all have read a stream; undefined: nobody does. */
+export function readByAll(
+  rules: Rules | undefined,
+  others: ((stream: StreamRow) => number) | undefined,
+): ((stream: StreamRow) => number) | undefined {
+  if (!rules && !others) return undefined
+  return (it) => Math.min(rules ? rules.readTo(it.key) : Infinity, others ? others(it) : Infinity)
 }
 
 /** All but the state. */

@@ -34,7 +34,7 @@ import { createOthers } from './others.ts'
 import { loadCatalogue } from './catalogue.ts'
 import type { Ready } from './choose.ts'
 import { choose, freshRow, readyBlock } from './choose.ts'
-import { giveBackPages, openJournal, ownFlush, presentEpoch, writeMeta } from './journal.ts'
+import { giveBackPages, openJournal, ownCommits, presentEpoch, writeMeta } from './journal.ts'
 import { loadLedger } from './ledger.ts'
 import { loadPeriods } from './periods.ts'
 import { loadPositions } from './positions.ts'
@@ -44,14 +44,15 @@ import { createPressure } from './pressure.ts'
 import { loadMarks } from './recover-marks.ts'
 import { tidySegments } from './recover.ts'
 import { segmentPath, unlinkSegment } from './segment.ts'
-import { openRules, type RuleOptions, type RuleWriter, ruleWriter } from './rules.ts'
+import { type NotifierOptions, type Notifiers, openNotifiers } from './notifiers.ts'
+import { openRules, readByAll, type RuleOptions, type RuleWriter, ruleWriter } from './rules.ts'
 import { loadSeries } from './series.ts'
 import { makeBallast, spaceOf } from './space.ts'
 import { loadStreams } from './streams.ts'
 import { createUnnamed } from './unnamed.ts'
 import type { WriterWorld } from './writer-world.ts'
 
-export interface WriterOptions extends RuleOptions {
+export interface WriterOptions extends RuleOptions, NotifierOptions {
   /** DIR/log. */
   readonly dir: string
   readonly device: string
@@ -70,6 +71,7 @@ export interface Writer {
   hurry(): void
   forget(origin: number): void
   readonly rules: RuleWriter
+  readonly notify: Notifiers
   /** On disk before a follower begins. */
   followed(): void
   /** Says which of `ranges` hold nothing (any more). */
@@ -122,7 +124,9 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   writeMeta(db, 'options', JSON.stringify(options))
   const books = { db, streams, accounts, catalogue, ledger }
   const rules = openRules(db, options)
-  const keepDelivered = options.keepDeliveredMs > 0 || options.rules === true
+  const notifiers = openNotifiers(db, options)
+  const readTo = readByAll(options.rules ? rules : undefined, notifiers.readTo)
+  const keepDelivered = options.keepDeliveredMs > 0 || readTo !== undefined
   const positions = loadPositions({ ...options, ...books, events, keepDelivered })
   const changes = createChanges({ ...books, positions })
   let isTrusted = world.clock().trusted
@@ -132,7 +136,6 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const series = loadSeries(db, options.device, world)
   const periods = loadPeriods(db, world.clock())
   db.transaction(() => periods.save())()
-  const readTo = options.rules ? rules.readTo : undefined
   const expire = createExpiry({ ...options, ...books, periods, readTo, monotonic: world.monotonic })
   const given = createGiven(positions, streams, () => commitForUplink())
   const marks = loadMarks({ ...options, ...books, kindOf: series.kindOf, given: given.of, room: pressure.journalRoom })
@@ -155,9 +158,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   let lastCommitMs = 0
   let commits = 0
   const commitMs: number[] = []
-  const wal = ownFlush(db)
-  const begin = db.prepare('BEGIN IMMEDIATE')
-  const end = db.prepare('COMMIT')
+  const disk = ownCommits(db)
 
   // --- in ---------------------------------------------------------------------------------------------------------
 
@@ -287,11 +288,10 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   /** One transaction with its flush. A failure is final: the process must end. */
   function attempt(what: () => void): boolean {
     try {
-      begin.run()
+      disk.begin()
       what()
       catalogue.settle()
-      end.run()
-      wal.flush()
+      disk.commit()
     } catch (error) {
       fail(error)
       return false
@@ -397,6 +397,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     },
     forget: intake.forget,
     rules: ruleWriter({ rules, streams, pressure, classes, intake, makeRoomIn, append, change }),
+    notify: notifiers.writer({ pressure, change }),
     followed: followMarker(db, change, mustWrite),
     offer(uplink, ranges, endOffsets) {
       mustWrite()
@@ -467,10 +468,10 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       if (!dead) {
         db.pragma('wal_checkpoint(TRUNCATE)')
         writeMeta(db, 'clean-stop', '1')
-        wal.flush()
+        disk.flush()
       }
       dead = true
-      wal.close()
+      disk.close()
       db.close()
     },
   }
@@ -487,7 +488,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       throw new Unreachable('log-full', 'readings wait for room, and need other numbers first')
     const epoch = world.randomEpoch()
     writeMeta(db, 'epoch', epoch)
-    wal.flush()
+    disk.flush()
     streams.beginEpoch(epoch)
     if (beyond.length === 0) return
     change(() => {

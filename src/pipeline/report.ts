@@ -2,6 +2,7 @@
 import type { Wait } from '../core/admission.ts'
 import type { BoxReport } from '../core/boxes.ts'
 import type { OpenPort } from '../core/host.ts'
+import type { NotifyReport } from '../core/notify.ts'
 import type { RulesReport } from '../core/rule.ts'
 import type { Settings } from '../core/settings.ts'
 import type { Source } from '../core/source.ts'
@@ -20,6 +21,7 @@ import type { Feed } from './feed.ts'
 import type { Turn } from './failover.ts'
 import type { ForwardReport } from './forward-report.ts'
 import { LINK_REMEDY } from './links/metering.ts'
+import { notifyIssues } from './notify-issues.ts'
 import { openIssues } from './open-issues.ts'
 import { ruleIssues } from './rule-issues.ts'
 import type { Tally } from './tally.ts'
@@ -48,6 +50,8 @@ export interface Parts {
   }[]
   /** Undefined: there are none. */
   readonly rules?: RulesReport | undefined
+  /** Undefined: nobody is told. */
+  readonly notify?: readonly NotifyReport[] | undefined
   /** Whose turn it is with a class; undefined: it does not go by turns. */
   readonly turn: (className: string) => Turn | undefined
   /** Other boxes that have this one as their uplink; absent: none may. */
@@ -92,6 +96,7 @@ export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: St
     ...parts.uplinks.flatMap(feedIssues),
     ...logIssues(log),
     ...ruleIssues(parts.rules),
+    ...notifyIssues(parts.notify),
     ...openIssues(parts.settings.boxes, parts.open),
   ]
   return {
@@ -109,6 +114,7 @@ export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: St
     ...(parts.boxes && { boxes: parts.boxes }),
     ...(parts.open && parts.open.length > 0 && { open: parts.open }),
     ...(parts.rules && { rules: parts.rules }),
+    ...(parts.notify && { notify: parts.notify }),
     issues,
   }
 }

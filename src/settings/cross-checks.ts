@@ -8,6 +8,7 @@ import { linkChecks } from './link-checks.ts'
 import { nearest } from './nearest.ts'
 import { BOXES_MAX, LOG_BYTES_MIN } from '../core/bounds.ts'
 import { parseDurationMs } from '../core/units.ts'
+import { notifyChecks } from './notify.ts'
 import { expressionChecks } from './rules.ts'
 import type { SettingsSchemas } from './schema.ts'
 import type { SecretStore } from './secrets.ts'
@@ -37,6 +38,9 @@ export function crossChecks(
     ...twice('source', namesIn(file, 'sources')),
     ...twice('uplink', namesIn(file, 'uplinks')),
     ...twice('rule', namesIn(file, 'rules')),
+    ...twice('notifier', namesIn(file, 'notify')),
+    ...unknownRules(file),
+    ...notifyChecks(file),
     ...tagsTwice(file),
     ...unknownClasses(file),
     ...unknownUplinks(file),
@@ -97,7 +101,12 @@ function classNames(file: Readonly<Record<string, unknown>>): string[] {
 
 function unknownClasses(file: Readonly<Record<string, unknown>>): Found[] {
   const known = classNames(file)
-  const used: Named = [...underKey(file, 'class'), ...classesOfUplinks(file), ...classesOfRules(file)]
+  const used: Named = [
+    ...underKey(file, 'class'),
+    ...classesOfUplinks(file),
+    ...classesOfRules(file),
+    ...ofNotifiers(file, 'classes'),
+  ]
   const unknown = used
     .filter(({ name }) => !known.includes(name))
     .map(({ name, path }) => ({ path, text: notThere('class', name, known) }))
@@ -119,6 +128,17 @@ function classesOfUplinks(file: Readonly<Record<string, unknown>>): Named {
 
 function classesOfRules(file: Readonly<Record<string, unknown>>): Named {
   return [...texts(listOf(file.rules), ['rules'])].filter(({ path }) => path[3] === 'class' || path[3] === 'classes')
+}
+
+function ofNotifiers(file: Readonly<Record<string, unknown>>, key: 'classes' | 'rules'): Named {
+  return [...texts(listOf(file.notify), ['notify'])].filter(({ path }) => path[2] === 'on' && path[3] === key)
+}
+
+function unknownRules(file: Readonly<Record<string, unknown>>): Found[] {
+  const known = namesIn(file, 'rules').map((it) => it.name)
+  return ofNotifiers(file, 'rules')
+    .filter(({ name }) => !known.includes(name))
+    .map(({ name, path }) => ({ path, text: notThere('rule', name, known) }))
 }
 
 function notThere(what: string, name: string, known: readonly string[]): string {

@@ -178,6 +178,7 @@ function toSettings(file: SettingsFile, deviceId: string): Settings {
     })),
     sources: file.sources,
     rules: file.rules,
+    notify: file.notify,
     uplinks: file.uplinks,
     failoverAfterMs: file.failoverAfter,
     delivery: Object.fromEntries(file.classes.map((it) => [it.name, (file.delivery[it.name] ?? 'all-uplinks') as DeliveryRule])),
@@ -204,8 +205,8 @@ function ladderStep({ offlineFor, filledTo, keep }: NonNullable<SettingsFile['cl
 
 /** Links that do without encryption or authentication, with the reason that the file gives. */
 function insecureLinks(tree: Tree): Issue[] {
-  const file = tree.value as { sources?: unknown[]; uplinks?: unknown[] }
-  const of = (kind: 'source' | 'uplink', entries: readonly unknown[] = []): Issue[] =>
+  const file = tree.value as { sources?: unknown[]; uplinks?: unknown[]; notify?: unknown[] }
+  const of = (kind: 'source' | 'uplink' | 'notifier', entries: readonly unknown[] = []): Issue[] =>
     entries.flatMap((entry) => {
       const { name } = entry as { name: string }
       return reasons(entry).map((reason) => ({
@@ -215,7 +216,7 @@ function insecureLinks(tree: Tree): Issue[] {
         remedy: `switch on encryption and authentication and take out "insecure"`,
       }))
     })
-  return [...of('source', file.sources), ...of('uplink', file.uplinks)]
+  return [...of('source', file.sources), ...of('uplink', file.uplinks), ...of('notifier', file.notify)]
 }
 
 /** Uplinks that were told to do with less than exactly once. */

@@ -7,6 +7,8 @@ import { BYTES_ALLOWED, DURATION_ALLOWED, PERCENT_ALLOWED, parseBytes, parseDura
 import { parseTimes } from '../core/times.ts'
 import { isZone } from '../core/zone.ts'
 import { explain } from './explain.ts'
+import type { NotifyKinds } from './notify.ts'
+import { notifySchema } from './notify.ts'
 import { NAME_ALLOWED, NAME_PATTERN } from './names.ts'
 import { openPorts } from './open-ports.ts'
 import { reportRules } from './report.ts'
@@ -22,6 +24,8 @@ export interface SettingsSchemas {
   /** Of a log.bytesMax, what readings may take: the rest is the log's own. */
   readonly readingBytesMax: (bytesMax: number) => number
   readonly expressionProblem: ExpressionProblem
+  /** By kind of notifier: the schema of what stands under its key. */
+  readonly notifyKinds: NotifyKinds
 }
 
 /** A kind that has one form of records, and an order of its own. */
@@ -333,6 +337,7 @@ export function settingsSchema(schemas: SettingsSchemas) {
     sources: z.array(source(schemas.protocols)).default([]),
     uplinks: z.array(uplink(schemas)).default([]),
     rules: rulesSchema(ruleEntry),
+    notify: notifySchema(schemas.notifyKinds, { name, duration }),
     failoverAfter: duration(0, DAY_MS, 'at most 1d').prefault('10s'),
     delivery: z.record(name, rule).default({}),
     boxes: boxes.optional(),

@@ -10,6 +10,7 @@ import type { ClockState } from '../core/clock.ts'
 import type { LogEvents } from '../core/events.ts'
 import type { FollowBegun, FollowTaken } from '../core/follow.ts'
 import type { LogReader, LogWriter, Resumed, Taken } from '../core/log.ts'
+import type { NotifyLog } from '../core/notify.ts'
 import type { Change } from '../log/change.ts'
 import type { KeeperOptions } from '../log/keeper.ts'
 import type { DamagedPlace } from '../log/lanes.ts'
@@ -42,6 +43,8 @@ export interface OpenLog {
   readonly rules: RuleLog
   /** For local consumers. */
   readonly follow: FollowedLog
+  /** Where notifiers keep how far they are. */
+  readonly notify: NotifyLog
   /** Says which number of the list is wanted next. */
   takeEvents(offer: LogEvents): Promise<number>
   /** A page of what the log holds of some tags. */
@@ -224,6 +227,10 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
         return taken
       },
       more,
+    },
+    notify: {
+      saved: (name) => writer.call('savedOfNotifier', [name]),
+      save: (name, saved) => writer.call('saveNotifier', [name, saved]),
     },
     figures: () => writer.call('figures', []),
     seal: () => work.all(),

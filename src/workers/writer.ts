@@ -79,6 +79,8 @@ serve(port, {
   appendEvents: writer.rules.append,
   beginRules: writer.rules.begin,
   saveRules: writer.rules.save,
+  savedOfNotifier: writer.notify.saved,
+  saveNotifier: writer.notify.save,
   followed: writer.followed,
   publish: writer.publish,
   damaged: writer.damaged,

@@ -52,6 +52,8 @@ test('what it says is what the status says', () => {
   expect(value('source_state', { source: 'line-1' }).reduce((a, b) => a + b)).toBe(1)
   expect(value('uplink_lag_readings', { uplink: 'cloud' })).toEqual([2_345])
   expect(value('issues', { severity: 'warning' })).toEqual([1])
+  expect(value('notifier_messages_total', { notifier: 'shift' })).toEqual([17])
+  expect(value('notifier_up', { notifier: 'shift' })).toEqual([0])
   expect(value('temperature_celsius')).toEqual([48.4])
 })
 

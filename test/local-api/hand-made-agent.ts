@@ -108,6 +108,20 @@ export function statusNow(changes: Partial<Status> = {}): Status {
         transactions: 812,
       },
     ],
+    notify: [
+      {
+        name: 'shift',
+        kind: 'webhook',
+        state: 'waiting',
+        sent: 17,
+        heldBack: 312,
+        missed: 0,
+        lastSent: 1_795_000_000_000_000,
+        failures: 1,
+        code: 'webhook-busy',
+        lastError: 'andon.plant-1.example:443 answers 503',
+      },
+    ],
     issues: [
       {
         code: 'source-down',
@@ -393,6 +407,7 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
     uplinks: () => Promise.resolve(VIEWS),
     testSource: stepsOf,
     testUplink: stepsOf,
+    testNotifier: stepsOf,
     browseSource: entriesOf,
     trustSource: certificatesOf,
     certificates: () => Promise.resolve([]),

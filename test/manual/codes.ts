@@ -46,7 +46,7 @@ export function codesIn(path: string, text: string): string[] {
   const unions = [...text.matchAll(UNIONS)].flatMap((it) =>
     [...(it[1] ?? '').matchAll(/'([a-z-]+)'/g)].map((word) => word[1] as string),
   )
-  const insecure = text.includes(INSECURE) ? ['source-insecure', 'uplink-insecure'] : []
+  const insecure = text.includes(INSECURE) ? ['source-insecure', 'uplink-insecure', 'notifier-insecure'] : []
   return [...plain, ...numbered, ...unions, ...insecure].filter((it) => !OTHERS.has(it))
 }
 

@@ -34,12 +34,18 @@ windows:
   - { at: always, classes: [alarm] }
 `
 
+const NOTIFY = `
+name: shift
+on: { tags: ["alarms/*"], classes: [alarm] }
+webhook: { url: "https://127.0.0.1:9/hook" }
+`
+
 export async function startBox(): Promise<Box> {
   const scene = await openScene({
     settings: (plant) => {
       const { sources } = parse(plant) as { sources: readonly unknown[] }
       const rest = { version: 1, device: { id: 'hf-page', site: 'hall-1' }, log: { bytesMax: '500MB' } }
-      return `# of the hall\n${stringify({ ...rest, classes: parse(CLASSES), sources, uplinks: [parse(UPLINK)] })}`
+      return `# of the hall\n${stringify({ ...rest, classes: parse(CLASSES), sources, uplinks: [parse(UPLINK)], notify: [parse(NOTIFY)] })}`
     },
   })
   const { context, page } = await logIn(scene, { viewport: { width: 1440, height: 900 } })

@@ -10,6 +10,7 @@ const ROOT = join(import.meta.dirname, '../..')
 const FILES = [
   'src/pipeline/report.ts',
   'src/pipeline/rule-issues.ts',
+  'src/pipeline/notify-issues.ts',
   'src/pipeline/open-issues.ts',
   'src/agent-settings.ts',
   'src/settings/read.ts',
@@ -18,7 +19,7 @@ const FILES = [
 const CODES = FILES.flatMap((file) => {
   const text = readFileSync(join(ROOT, file), 'utf8')
   return [...text.matchAll(/code: (?:'([a-z-]+)'|`\$\{kind\}(-[a-z]+)`),\s+severity/g)].flatMap(([, code, ending]) =>
-    code === undefined ? [`source${ending}`, `uplink${ending}`] : [code],
+    code === undefined ? [`source${ending}`, `uplink${ending}`, `notifier${ending}`] : [code],
   )
 })
 const german = de as Readonly<Record<string, string>>

@@ -55,11 +55,9 @@ export const DISK_FAULTS: readonly Fault[] = [
   },
   {
     id: 'commit-unflushed',
-    file: 'src/log/writer.ts',
-    find: `      end.run()
-      wal.flush()
-`,
-    replace: '      end.run()\n',
+    file: 'src/log/journal.ts',
+    find: '      flush()\n',
+    replace: '',
     why: 'acknowledged commits are not flushed',
     caughtBy: ['S3 x 25', 'S2 x 150'],
   },

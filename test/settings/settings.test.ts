@@ -101,6 +101,7 @@ describe('defaults', () => {
     expect(settings).toEqual({
       device: { id: 'hf-1', site: '' },
       failoverAfterMs: 10_000,
+      notify: [],
       log: { bytesMax: 1e9, commitEveryMs: 250, commitEveryMinMs: 5, commitBytes: 64_000, keepDeliveredMs: 0 },
       classes: [{ name: 'default', floorBytes: 0, commitEveryMs: 250, whenFull: 'reduce', ladder: [] }],
       sources: [],

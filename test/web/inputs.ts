@@ -9,6 +9,7 @@ const INPUTS: Readonly<Record<string, object>> = {
   'sources scan': { address: '10.0.0.1' },
   'sources trust': { name: 'line-1' },
   'uplinks test': { name: 'cloud' },
+  'notify test': { name: 'cloud' },
   query: { tag: 'a', from: 0, to: 1, limit: 5 },
   'rules test': { name: 'press-hot', from: 0, to: 1, limit: 10 },
   forecast: { offlineMs: 3_600_000 },

@@ -92,6 +92,20 @@ const rules = z.object({
   lastError: text.nullable(),
 })
 
+const notify = z.object({
+  name: text,
+  kind: text,
+  state: z.enum(['starting', 'up', 'waiting']),
+  sent: count,
+  heldBack: count,
+  missed: count,
+  lastSent: micros.nullable(),
+  failures: count,
+  code: maybe(text),
+  lastError: maybe(text),
+  remedy: maybe(text),
+})
+
 const issue = z.object({ code: text, severity: z.enum(['info', 'warning', 'problem']), text, remedy: text })
 
 export const status = shapeOf<Status>()(
@@ -127,6 +141,7 @@ export const status = shapeOf<Status>()(
     boxes: maybe(z.array(boxReport)),
     open: maybe(z.array(z.object({ interface: text, zone: z.enum(['plant', 'uplink', 'service']), port: count }))),
     rules: maybe(rules),
+    notify: maybe(z.array(notify)),
     issues: z.array(issue),
   }),
 )

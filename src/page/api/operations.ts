@@ -93,6 +93,7 @@ export interface Rows {
   'sources trust': Call<TrustSourceRequest, Certificate>
   'sources scan': Call<ScanRequest, ScanStep>
   'uplinks test': Call<Named, TestStep>
+  'notify test': Call<Named, TestStep>
   query: Call<QueryRequest, QueryRow>
   live: Call<LiveRequest, LiveValue>
   'log ledger': Call<LedgerRequest, LedgerLine>

@@ -30,6 +30,10 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   'rules-missed': /^(?<count>\d+) readings went before the rules/,
   'rule-error': /^rule (?<name>.+?): its expression had no result (?<count>\d+) times, the last time: (?<detail>.*)$/s,
   'rule-window-full': /^rule (?<name>.+?): (?<count>\d+) readings or events found no room/,
+  'notify-failing': /^Notifier (?<name>.+?) cannot tell anybody: (?<detail>.*)$/s,
+  'notify-partly': /^Notifier (?<name>.+?) does not reach all: (?<detail>.*)$/s,
+  'notify-missed': /^Notifier (?<name>.+?): (?<count>\d+) readings/,
+  'notifier-insecure': /^notifier (?<name>.+?) is not protected: (?<detail>.*)$/s,
   'settings-pending': /^the settings of (?<name>.+?) are taken back in (?<seconds>\d+) s$/,
 }
 

@@ -83,6 +83,17 @@ export const moreEn = {
   'per.day': 'day',
   'per.week': 'week',
   'per.month': 'month',
+  // Notifiers
+  notifiers: 'Who is told of events',
+  'notify.try': 'Try it out',
+  'notify.tried': 'Test of notifier {name}',
+  'notify.sent': 'Messages sent',
+  'notify.heldBack': 'Events held back',
+  'notify.missed': 'Readings missed',
+  'notify.lastSent': 'Last message, ago',
+  'notifyState.up': 'Up',
+  'notifyState.starting': 'Starting',
+  'notifyState.waiting': 'Waiting',
   // Uplinks
   'uplinks.about': 'Where readings go, what is sent now and what waits, and why.',
   'uplinks.add': 'Add an uplink',

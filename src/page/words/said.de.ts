@@ -152,6 +152,20 @@ export const saidDe = {
   'said.rate-used': 'Die erlaubte Rate ist ausgeschöpft.',
   'said.to-others': 'Die Zustellung gibt sie anderen Uplinks.',
 
+  'said.webhook-denied': 'Der Webhook lässt uns nicht ein.',
+  'saidRemedy.webhook-denied': 'Das Geheimnis (token) mit dem Gegenüber vergleichen.',
+  'said.webhook-redirect': 'Der Webhook leitet weiter; dem folgt das Gerät nicht.',
+  'saidRemedy.webhook-redirect': 'Die Adresse eintragen, zu der er leitet.',
+  'said.webhook-busy': 'Der Webhook kann die Meldung jetzt nicht annehmen.',
+  'saidRemedy.webhook-busy': 'Das Gegenüber und sein Log ansehen; es wird wieder versucht.',
+  'said.webhook-refused': 'Der Webhook lehnt die Meldung ab.',
+  'saidRemedy.webhook-refused': 'Die Adresse prüfen, und ob das Gegenüber JSON nimmt, wie das Handbuch es zeigt.',
+
+  'said.mail-denied': 'Der Mailserver lehnt Benutzer oder Passwort ab.',
+  'saidRemedy.mail-denied': 'Benutzer und Geheimnis des Melders mit dem Server vergleichen.',
+  'said.mail-recipient': 'Der Mailserver nimmt manche Adressen nicht an.',
+  'saidRemedy.mail-recipient': 'Diese Adressen prüfen; die anderen haben die Nachricht.',
+
   'said.update-unreachable': 'Der Update-Server antwortet nicht.',
   'saidRemedy.update-unreachable': 'Adresse, Weg und Firewall prüfen; es wird von selbst wieder gefragt.',
   'said.update-certificate': 'Dem Zertifikat des Update-Servers vertraut dieses Gerät nicht.',

@@ -20,6 +20,7 @@ import { Said, SaidLine } from '../../parts/said.tsx'
 import { t } from '../../words/index.ts'
 import { ClassesNow, Links, Windows } from './ways.tsx'
 import { UplinkForm } from './form.tsx'
+import { Notifiers } from './notifiers.tsx'
 
 const EVERY_MS = 3_000
 export function Uplinks() {
@@ -46,6 +47,7 @@ export function Uplinks() {
           edit={() => setEdited(it.name)}
         />
       ))}
+      <Notifiers reports={status.value?.notify ?? []} />
       {edited !== undefined && <UplinkForm name={edited === '' ? undefined : edited} onClose={() => setEdited(undefined)} />}
     </>
   )

@@ -1,0 +1,252 @@
+// A notifier over a real log and a real receiver, with a clock by hand: what it tells, what it counts, and what the log keeps for it.
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
+import type { FollowRead } from '../../src/core/follow.ts'
+import type { NotifySettings } from '../../src/core/notify.ts'
+import { notifyTags } from '../../src/core/notify.ts'
+import { ruleTag } from '../../src/core/rule.ts'
+import { createNotifier } from '../../src/notify/notifier.ts'
+import { openWebhook } from '../../src/notify/webhook.ts'
+import type { OpenedLog } from '../log/helpers.ts'
+import { classNamed, NEXT, openTestLog, tempDir } from '../log/helpers.ts'
+import type { Receiver } from './receiver.ts'
+import { startReceiver } from './receiver.ts'
+
+const HOUR_MS = 3_600_000
+const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+const CLASSES = [classNamed('alarm', { commitEveryMs: 50 }), classNamed('process', { commitEveryMs: 50 })]
+
+let temp: ReturnType<typeof tempDir>
+let receiver: Receiver
+let log: OpenedLog
+let builder: BatchBuilder
+let transaction = 0
+
+beforeEach(async () => {
+  temp = tempDir()
+  receiver = await startReceiver()
+  open()
+})
+afterEach(async () => {
+  log.close()
+  temp.remove()
+  await receiver.close()
+})
+
+function open(): void {
+  log = openTestLog(temp.dir, { classes: CLASSES, notifiers: [{ name: 'shift', classes: ['alarm'] }] })
+  builder = new BatchBuilder(newOrigin(0))
+  const { delivered, inDoubt } = log.writer.restart('kafka', transaction === 0 ? 'none' : { transaction, delivered: new Map() })
+  log.keeper.restart('kafka', delivered, inDoubt)
+}
+
+const event = (n: number, tag: string) =>
+  JSON.stringify({ rule: 'hot', device: 'box-1', tag, time: 0, value: n, quality: 'good' })
+
+/** Events of a rule about a tag, and a reading of another class beside each. */
+function raise(count: number, tag = 'press/temperature'): void {
+  const series = builder.series({ tag: ruleTag('hot'), class: 'alarm', kind: 'string' })
+  const other = builder.series({ tag: 'press/temperature', class: 'process', kind: 'double' })
+  for (let n = 0; n < count; n++) {
+    builder.addString(series, log.clock.now(), event(n, tag))
+    builder.add(other, log.clock.now(), n)
+  }
+  log.append(builder.take(log.clock.now()))
+  log.clock.tick(400)
+}
+
+/** An uplink has all of it, and what nobody keeps is gone. */
+function deliver(): void {
+  const ranges = (['live', 'backlog'] as const).flatMap((lane) => log.keeper.next({ ...NEXT, lane }).ranges)
+  log.writer.offer('kafka', ranges, {})
+  log.writer.commit('kafka', ranges, ++transaction, [])
+  log.clock.tick(2_000)
+}
+
+/** Numbers of a class that an uplink has had and the log has no more. */
+function goneOf(name: string): number {
+  const { steps } = log.keeper.follow.read({ numbers: {}, class: name, form: ['raw'] })
+  return steps.reduce((sum, it) => sum + (it.gap?.action === 'delivered' ? it.gap.count : 0), 0)
+}
+
+function notifierOf(more: Partial<NotifySettings> = {}) {
+  const settings: NotifySettings = {
+    name: 'shift',
+    on: {},
+    kind: 'webhook',
+    settings: undefined,
+    perHourMax: 100,
+    repeatAfterMs: 0,
+    staleAfterMs: HOUR_MS,
+    language: 'en',
+    ...more,
+  }
+  const read = { tag: notifyTags(settings.on), class: ['alarm'], form: ['raw'] } satisfies Omit<FollowRead, 'numbers'>
+  const over = { current: new AbortController() }
+  const notifier = createNotifier({
+    settings,
+    device: 'box-1',
+    site: 'hall',
+    log: { saved: async (name) => log.writer.notify.saved(name), save: async (name, it) => log.writer.notify.save(name, it) },
+    events: {
+      reads: JSON.stringify(read),
+      async begin(numbers) {
+        log.writer.followed()
+        return log.keeper.follow.begin(numbers === 'now' ? { at: 'now' } : { numbers }).numbers
+      },
+      read: async (numbers) => log.keeper.follow.read({ ...read, numbers }),
+    },
+    target: openWebhook({ url: `http://127.0.0.1:${receiver.port}/x`, insecure: 'a test' }),
+    now: () => log.clock.now(),
+    // All is read: enough for this time.
+    news: async () => over.current.abort(),
+    logger: SILENT,
+  })
+  return {
+    report: notifier.report,
+    /** Until all is read, or a message is not taken. */
+    async once(): Promise<Error | undefined> {
+      over.current = new AbortController()
+      return notifier
+        .run(() => {}, over.current.signal)
+        .then(
+          () => undefined,
+          (error: Error) => error,
+        )
+    },
+  }
+}
+
+const told = () =>
+  receiver.got.map(({ message: { kind, event: it, held, repeats } }) => held?.count ?? [kind, it?.said?.['value'], repeats])
+
+test('each event once, in its order; a new one begins with what comes; a restart goes on behind what was told', async () => {
+  raise(3)
+  const first = notifierOf()
+  await first.once()
+  expect(told()).toEqual([])
+  raise(3)
+  await first.once()
+  expect(told()).toEqual([0, 1, 2].map((n) => ['event', n, undefined]))
+  const [{ message, headers }] = receiver.got as [(typeof receiver.got)[number]]
+  expect(message).toMatchObject({
+    notifier: 'shift',
+    device: 'box-1',
+    site: 'hall',
+    title: 'hall box-1: hot: press/temperature 0',
+    event: { rule: 'hot', class: 'alarm', tag: 'rules/hot', quality: 'good' },
+  })
+  expect(message.id).toMatch(/^box-1:[0-9a-f]{32}:alarm:raw:3$/)
+  expect(headers['idempotency-key']).toBe(message.id)
+  raise(1)
+  log.close()
+  open()
+  await notifierOf().once()
+  expect(told()).toHaveLength(4)
+  expect(receiver.got.at(-1)?.message.id).toMatch(/:6$/)
+})
+
+test('what an uplink has stays in the log until it was told, and goes then; other classes are not kept', async () => {
+  const it = notifierOf()
+  await it.once()
+  receiver.answer(503)
+  raise(2)
+  expect(await it.once()).toMatchObject({ code: 'webhook-busy' })
+  deliver()
+  raise(1)
+  expect([goneOf('process'), goneOf('alarm')]).toEqual([2, 0])
+  log.close()
+  open()
+  receiver.answer(200)
+  receiver.got.length = 0
+  const again = notifierOf()
+  await again.once()
+  expect(told()).toEqual([0, 1, 0].map((n) => ['event', n, undefined]))
+  deliver()
+  raise(1)
+  expect([goneOf('process'), goneOf('alarm')]).toEqual([3, 3])
+  expect(again.report()).toMatchObject({ missed: 0 })
+})
+
+test('what is old when it can be told comes as one message, and what is fresh after it', async () => {
+  const it = notifierOf({ staleAfterMs: 10 * 60_000 })
+  await it.once()
+  receiver.answer(500)
+  raise(200)
+  expect(await it.once()).toMatchObject({ code: 'webhook-busy' })
+  expect(it.report()).toMatchObject({ state: 'waiting', failures: 1, sent: 0, code: 'webhook-busy' })
+  log.clock.tick(3 * HOUR_MS)
+  raise(2)
+  receiver.answer(200)
+  receiver.got.length = 0
+  expect(await it.once()).toBeUndefined()
+  expect(told()).toEqual([200, ['event', 0, undefined], ['event', 1, undefined]])
+  expect(receiver.got[0]?.message.title).toBe('hall box-1: 200 events that could not be told in time')
+  expect(it.report()).toMatchObject({ state: 'up', failures: 0, sent: 3, heldBack: 200, missed: 0 })
+})
+
+test('beyond its limit events are counted, over a restart too, and told in one message when the hour is over', async () => {
+  await notifierOf({ perHourMax: 3 }).once()
+  raise(10)
+  await notifierOf({ perHourMax: 3 }).once()
+  expect(told()).toHaveLength(3)
+  log.clock.tick(20_000)
+  log.close()
+  open()
+  // A clock by hand begins anew with the log: the hour is that of the first message.
+  raise(5)
+  const it = notifierOf({ perHourMax: 3, language: 'de' })
+  await it.once()
+  expect(told()).toHaveLength(3)
+  log.clock.tick(HOUR_MS)
+  raise(1)
+  await it.once()
+  expect(told().slice(3)).toEqual([12, ['event', 0, undefined]])
+  expect(receiver.got[3]?.message.title).toBe('hall box-1: 12 weitere Ereignisse, zurückgehalten durch die Grenze')
+  expect(it.report()).toMatchObject({ sent: 5, heldBack: 12 })
+})
+
+test('one that is to read something else begins with what comes from then on', async () => {
+  await notifierOf().once()
+  receiver.answer(503)
+  raise(3)
+  await notifierOf().once()
+  receiver.answer(200)
+  receiver.got.length = 0
+  const it = notifierOf({ on: { rules: ['hot'] } })
+  await it.once()
+  raise(1)
+  await it.once()
+  expect(told()).toEqual([['event', 0, undefined]])
+})
+
+test('the same is told again after its time, with how often it came; another tag is not the same', async () => {
+  const it = notifierOf({ repeatAfterMs: 10 * 60_000 })
+  await it.once()
+  raise(5)
+  raise(2, 'press/pressure')
+  await it.once()
+  log.clock.tick(11 * 60_000)
+  raise(1)
+  await it.once()
+  expect(told()).toEqual([
+    ['event', 0, undefined],
+    ['event', 0, undefined],
+    ['event', 0, 4],
+  ])
+  expect(receiver.got[2]?.message.text).toContain('It came 4 more times since it was told last.')
+})
+
+test('redirects are not followed, what is refused says what to do', async () => {
+  const it = notifierOf()
+  await it.once()
+  raise(1)
+  receiver.answer(307, { location: `http://127.0.0.1:${receiver.port}/elsewhere` })
+  expect(await it.once()).toMatchObject({ code: 'webhook-redirect' })
+  receiver.answer(401, {}, 'no such token'.padEnd(5_000, '.'))
+  expect(await it.once()).toMatchObject({ code: 'webhook-denied', message: expect.stringContaining('no such token') as string })
+  receiver.answer(404)
+  expect(await it.once()).toMatchObject({ code: 'webhook-refused' })
+  expect(new Set(receiver.got.map(({ path }) => path))).toEqual(new Set(['/x']))
+  expect(new Set(receiver.got.map(({ message }) => message.id)).size).toBe(1)
+})
