@@ -106,21 +106,21 @@ export function knownTopics(cluster: Cluster, monotonic: () => number) {
     return topic
   }
 
-  /** By `topic/partition`; those of `names` and all that were written to, as far as they exist. */
+  /**
+   * By `topic/partition`; those of `names` and all that were written to, as far as they exist. All are asked at once, here and below: by satellite one
+   * after the other takes longer than a call may.
+   */
   async function ends(names: readonly string[]): Promise<EndOffsets> {
-    const found: Record<string, string> = {}
-    for (const name of new Set([...names, ...known.keys()])) {
-      if (isMissing(await askOne(name))) continue
-      for (const [partition, end] of await cluster.ends(name)) found[`${name}/${partition}`] = end
+    const endsOf = async (name: string) => {
+      const found = isMissing(await askOne(name)) ? [] : [...(await cluster.ends(name))]
+      return found.map(([partition, end]): [string, string] => [`${name}/${partition}`, end])
     }
-    return found
+    return Object.fromEntries((await Promise.all([...new Set([...names, ...known.keys()])].map(endsOf))).flat())
   }
 
   return {
     async ask(names: Iterable<string>): Promise<ReadonlyMap<string, Topic | MissingTopic>> {
-      const found = new Map<string, Topic | MissingTopic>()
-      for (const name of names) found.set(name, await askOne(name))
-      return found
+      return new Map(await Promise.all([...new Set(names)].map(async (name) => [name, await askOne(name)] as const)))
     },
     forget(name: string): void {
       known.delete(name)
