@@ -60,7 +60,7 @@ async function journal(service: (typeof LOG_SERVICES)[number], signal: AbortSign
 }
 
 /** An entry of the journal; ours have JSON for their text, with their own level. */
-export function lineOf(entry: string): ServiceLine | undefined {
+function lineOf(entry: string): ServiceLine | undefined {
   const { __REALTIME_TIMESTAMP: at, MESSAGE: message, PRIORITY: priority } = parsed(entry)
   if (typeof at !== 'string') return undefined
   const text = textOf(message).slice(0, TEXT_CHARS_MAX)

@@ -18,9 +18,10 @@ const PLACES: readonly (readonly [path: string, seen: string])[] = [
   ['/sources/line-1/browse', '.tree li'],
   ['/sources/new', '.choose button'],
   ['/tags', '.grid tbody tr'],
-  // Neither the helper of root nor the updater runs here: both pages say so, and what can be seen is there.
+  // Neither the helper of root nor the updater runs here: these pages say so, and what can be seen is there.
   ['/network', '.notice ~ .ports .table'],
   ['/update', '.notice a[href$="code=updater-unreachable"]'],
+  ['/fleet', '.notice a[href$="code=updater-unreachable"]'],
   ['/security', '.fingerprint'],
   ['/setup', '.setup-steps'],
 ]

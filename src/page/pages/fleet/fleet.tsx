@@ -107,7 +107,7 @@ function Server({ said, now, again }: NowProps & { readonly said: FleetDraft }) 
       )}
       <p class="quiet">{t('fleet.waits')}</p>
       {now && may('technician') && <Button onPress={ask}>{t('update.askNow')}</Button>}
-      {error !== undefined && <ErrorView error={error} />}
+      {error !== undefined && server?.lastError == null && <ErrorView error={error} />}
     </Card>
   )
 }
