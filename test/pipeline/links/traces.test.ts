@@ -29,7 +29,7 @@ test('ship: six days by satellite for alarms alone, six hours in the harbour for
     classes: { alarm: 30, process: 600 },
     uplink,
     isUp: (link, hour) => (link === 'eth1' ? hour >= 6 * 24 : hour % 24 < 23),
-    bytesPerSecond: { eth1: 1_000_000, wwan0: 30_000 },
+    bytesPerSecond: { eth1: 2_500_000, wwan0: 30_000 },
     killEveryHours: 25,
   })
   expect(outcome.left).toEqual({ alarm: 0, process: 0 })
@@ -117,4 +117,36 @@ test('train: gaps of minutes all day, one link after the other', { timeout: 300_
   expect(bytesPerSecondMax).toBeGreaterThan(0)
   expect(sum(outcome.carried['wwan0'])).toBeLessThan(bytesPerSecondMax * 1.1 * 12 * 3_600)
   console.log(`train: alarms within ${latest(outcome, 'alarm') * 60} min, opened ${outcome.opened}`)
+})
+
+test('factory: live within a second also while the backlog of an outage drains', { timeout: 300_000 }, async () => {
+  const settings = situation('smart-factory')
+  const uplink = uplinkOf(settings, 'cloud')
+  const AWAY_HOURS = 10 / 60
+  const HOURS = AWAY_HOURS + 3 / 60
+  const outcome = await simulate({
+    start: '2026-06-01T00:00Z',
+    hours: HOURS,
+    // Some hundreds a second, on a line of 20 Mbit/s.
+    classes: { alarm: 3_600, process: 2_400_000 },
+    uplink,
+    isUp: (_, hour) => hour >= AWAY_HOURS,
+    bytesPerSecond: { eth1: 2_500_000 },
+    speed: 1,
+  })
+  const SECOND = 1 / 3_600
+  const isBacklog = ({ read }: { read: number }) => read < AWAY_HOURS
+  // It has found the way: from then on.
+  const [first] = outcome.sent.map((it) => it.at).toSorted((a, b) => a - b)
+  const backlog = outcome.sent.filter(isBacklog)
+  const drainedAt = backlog.reduce((last, it) => Math.max(last, it.at), 0)
+  expect(backlog.filter((it) => it.at > (first ?? 0) + 10 * SECOND).length).toBeGreaterThan(10_000)
+  const isMeanwhile = (read: number) => read > (first ?? 0) + SECOND && read < drainedAt
+  // What a commit takes to the disk comes before it.
+  const slowestCommit = Math.max(...settings.classes.map((it) => it.commitEveryMs)) / 3_600_000
+  for (const name of ['alarm', 'process']) expect(latest(outcome, name, isMeanwhile) + slowestCommit).toBeLessThan(SECOND)
+  expect(outcome.twice).toBe(0)
+  console.log(
+    `factory: live within ${latest(outcome, 'process', isMeanwhile) * 3_600} s, the backlog away after ${(drainedAt - (first ?? 0)) * 3_600} s, left ${JSON.stringify(outcome.left)}`,
+  )
 })
