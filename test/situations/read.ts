@@ -1,7 +1,7 @@
 // The settings of a situation, as a box reads them: secrets are made up, values are the box's own.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ClassSettings, Settings, UplinkSettings } from '../../src/core/settings.ts'
+import type { Settings, UplinkSettings } from '../../src/core/settings.ts'
 import { settingsSchemas } from '../../src/schemas.ts'
 import { parseSettings, readValues } from '../../src/settings/read.ts'
 import { secretVariable } from '../../src/settings/secrets.ts'
@@ -45,15 +45,7 @@ export function situation(name: string, file = 'box.yaml'): Settings {
 }
 
 export function uplinkOf({ uplinks }: Settings, name: string): UplinkSettings {
-  return named(uplinks, name)
-}
-
-export function classOf({ classes }: Settings, name: string): ClassSettings {
-  return named(classes, name)
-}
-
-function named<T extends { readonly name: string }>(list: readonly T[], name: string): T {
-  const found = list.find((it) => it.name === name)
-  if (!found) throw new Error(`there is no ${name} in these settings`)
+  const found = uplinks.find((it) => it.name === name)
+  if (!found) throw new Error(`there is no uplink ${name} in these settings`)
   return found
 }
