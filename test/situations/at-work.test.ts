@@ -1,4 +1,4 @@
-// Situations on the real agent, real brokers on site, and a cluster whose cable is pulled until the end: a store's tills, a drone, a train.
+// Situations on the real agent, real brokers on site, and a cluster whose link is away until the end: a store's tills, a drone, a train.
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,9 +1,11 @@
-// What stands around a box in these tests: a broker that wants TLS and a password, and a cluster behind mutual TLS at a cable that is pulled until a test
-// plugs it in.
+// What stands around a box in these tests: a broker that wants TLS and a password, and a cluster behind mutual TLS on a link that swallows everything
+// until a test says that it is there.
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import { recordsOf } from '../faults/kafka/model-rig.ts'
@@ -12,7 +14,6 @@ import { TOPICS } from '../kafka/broker.ts'
 import { startModel } from '../kafka-model/server.ts'
 import type { Site } from '../route/agent.ts'
 import { siteIn } from '../route/agent.ts'
-import { openCable } from '../run/proxy.ts'
 import type { Certificates } from '../sources/mqtt/certificates.ts'
 import type { Mosquitto } from '../sources/mqtt/mosquitto.ts'
 import { freePort, startMosquitto } from '../sources/mqtt/mosquitto.ts'
@@ -49,38 +50,54 @@ export async function secureBroker(
 
 export interface Cluster {
   readonly address: string
+  /** The link is there: from now on, and for those who wait. */
   plug(): void
-  pull(): void
   /** What a read_committed reader sees. */
   readings(): Record[]
   close(): Promise<void>
 }
 
 export async function cluster({ ca, server: { cert, key } }: Certificates): Promise<Cluster> {
-  const port = await freePort()
-  const topics = Object.fromEntries(Object.values(TOPICS).map((it) => [it, 1]))
-  const model = await startModel({ topics, advertisedHost: 'localhost', advertisedPort: () => port })
-  const door = tls.createServer({ ca, cert, key, requestCert: true, rejectUnauthorized: true }, (near) => {
-    const far = connect(model.port, '127.0.0.1')
-    near.on('error', () => far.destroy())
-    near.on('close', () => far.destroy())
-    far.on('error', () => near.destroy())
-    far.on('close', () => near.destroy())
-    near.pipe(far).pipe(near)
+  const waiting: Socket[] = []
+  let isPlugged = false
+  const link = createServer((near) => {
+    near.on('error', () => {})
+    if (isPlugged) joined(near, portOf(door))
+    else waiting.push(near)
   })
-  await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve))
-  const cable = await openCable(port, (door.address() as AddressInfo).port)
-  cable.cut()
+  const topics = Object.fromEntries(Object.values(TOPICS).map((it) => [it, 1]))
+  const model = await startModel({ topics, advertisedHost: 'localhost', advertisedPort: () => portOf(link) })
+  const door = tls.createServer({ ca, cert, key, requestCert: true, rejectUnauthorized: true }, (near) =>
+    joined(near, model.port),
+  )
+  await Promise.all([link, door].map((it) => once(it.listen(0, '127.0.0.1'), 'listening')))
   return {
-    address: `localhost:${port}`,
-    plug: () => cable.restore(),
-    pull: () => cable.cut(),
+    address: `localhost:${portOf(link)}`,
+    plug() {
+      isPlugged = true
+      for (const it of waiting.splice(0)) joined(it, portOf(door))
+    },
     readings: () => model.state.committed(TOPICS.telemetry, 0).flatMap(recordsOf),
     async close() {
-      await cable.close()
-      await new Promise((resolve) => door.close(resolve))
+      for (const it of waiting) it.destroy()
       await model.close()
+      await Promise.all([link, door].map((it) => new Promise((resolve) => it.close(resolve))))
     },
+  }
+}
+
+const portOf = (server: Server) => (server.address() as AddressInfo).port
+
+/** Both ways, and the end of one is the end of the other. */
+function joined(near: Duplex, port: number): void {
+  const far = connect(port, '127.0.0.1')
+  for (const [one, other] of [
+    [near, far],
+    [far, near],
+  ] as const) {
+    one.on('error', () => other.destroy())
+    one.on('close', () => other.destroy())
+    one.pipe(other)
   }
 }
 
