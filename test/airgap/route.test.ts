@@ -63,7 +63,7 @@ test('oil field: averages leave by hand and the receipt makes them delivered, ra
   timeout: 180_000,
 }, async () => {
   const AVERAGES = 2_000
-  const RAW = 10_000
+  const RAW = 3_000
   const box = await yard.box('hf-island', OIL_FIELD)
   const agent = await box.start()
   await box.produce(AVERAGES)
