@@ -23,6 +23,9 @@ const QUIET_SECONDS = 0.2
 const QUIET_AFTER_MS = 2_000
 /** A transaction carries for at least so many times what it costs when it is empty. */
 const OVERHEADS_MIN = 2
+/** By turns, so that the two tell what a reading takes from what the way takes (link-rate.ts). */
+const SHORT = 0.75
+const LONG = 1.25
 
 export interface Pair {
   readonly live: Taken
@@ -72,8 +75,9 @@ export function taker({ uplink, log, clock, admission, lanes, anyOf, link, rowsM
 
 /** Readings of the backlog that go with `live` readings of the live lane. */
 export function backlogRoom(live: number, isLively: boolean, liveShare: number, link: LinkRate): number {
-  const { perSecond, overheadSeconds, readingsMax } = link
-  const seconds = Math.max(isLively ? BEAT_SECONDS : QUIET_SECONDS, overheadSeconds * OVERHEADS_MIN)
+  const { perSecond, overheadSeconds, readingsMax, isShort } = link
+  const turn = isShort === undefined ? 1 : isShort ? SHORT : LONG
+  const seconds = turn * Math.max(isLively ? BEAT_SECONDS : QUIET_SECONDS, overheadSeconds * OVERHEADS_MIN)
   const size = Math.min(readingsMax, Math.max(READINGS_MIN, perSecond * seconds))
   return Math.floor(Math.max(size - live, size * (1 - liveShare)))
 }

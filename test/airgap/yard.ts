@@ -26,9 +26,15 @@ export interface Yard {
   readonly dir: string
   readonly broker: Broker
   readonly keys: NewKeys
-  /** A box without its agent. `settings`: more lines of its settings. */
-  box(device: string, settings?: string): Promise<Box>
+  /** A box without its agent. `settings`: more lines of its settings, or what makes all of them. */
+  box(device: string, settings?: string | WholeSettings): Promise<Box>
   down(): Promise<void>
+}
+
+/** Settings of a whole: addresses and keys are the yard's, `topic` is the one that the box reads lists from. */
+export interface WholeSettings {
+  readonly topic: string
+  text(yard: { readonly mqtt: string; readonly kafka: string; readonly keys: NewKeys }): string
 }
 
 export interface Box {
@@ -38,8 +44,8 @@ export interface Box {
   readonly cable: Cable
   agent: Agent | undefined
   start(): Promise<Agent>
-  /** Publishes so many readings, which no compression makes small, and waits until the log has accepted them. */
-  produce(count: number): Promise<void>
+  /** Publishes so many readings, which no compression makes small, and waits until the log has accepted them. `under`: another topic. */
+  produce(count: number, under?: string): Promise<void>
   sums(): Promise<Sums>
   /** `export DIR …` of the command line, with the agent or without. */
   export(args?: readonly string[]): Promise<Answer>
@@ -82,10 +88,26 @@ export async function openYard(portFrom: number): Promise<Yard> {
   }
 }
 
+function ownSettings(device: string, more: string): WholeSettings {
+  return {
+    topic: `${device}/{n}`,
+    text: ({ mqtt: address, kafka, keys }) => `version: 1
+device: { id: ${device}, site: yard }
+classes: [{ name: process }]
+sources:
+  - { name: hall, protocol: mqtt, url: "mqtt://${address}", insecure: loopback, subscribe: [
+      { topic: "${device}/{n}", tag: "count/{n}", items: all, class: process }] }
+uplinks:
+  - { name: cloud, kafka: { brokers: ["${kafka}"], insecure: loopback } }
+export: { to: [${keys.to}], receipts: "${keys.receipts}", uplink: cloud }
+${more}`,
+  }
+}
+
 interface BoxParts {
   readonly dir: string
   readonly device: string
-  readonly settings: string
+  readonly settings: string | WholeSettings
   readonly broker: Broker
   readonly mosquitto: Mosquitto
   readonly publisher: mqtt.MqttClient
@@ -98,19 +120,9 @@ async function openBox({ dir, device, settings, broker, mosquitto, publisher, ke
   const port = await freePort()
   const cable = await openCable(port, Number(broker.bootstrap.split(':')[1]))
   cable.cut()
-  const site = siteIn(
-    dir,
-    `version: 1
-device: { id: ${device}, site: yard }
-classes: [{ name: process }]
-sources:
-  - { name: hall, protocol: mqtt, url: "mqtt://127.0.0.1:${mosquitto.port}", insecure: loopback, subscribe: [
-      { topic: "${device}/{n}", tag: "count/{n}", items: all, class: process }] }
-uplinks:
-  - { name: cloud, kafka: { brokers: ["127.0.0.1:${port}"], insecure: loopback } }
-export: { to: [${keys.to}], receipts: "${keys.receipts}", uplink: cloud }
-${settings}`,
-  )
+  const addresses = { mqtt: `127.0.0.1:${mosquitto.port}`, kafka: `127.0.0.1:${port}`, keys }
+  const { topic, text } = typeof settings === 'string' ? ownSettings(device, settings) : settings
+  const site = siteIn(dir, text(addresses))
   let produced = 0
   const inData = ['--data', site.data]
   const box: Box = {
@@ -124,14 +136,14 @@ ${settings}`,
       await until('the source is up', async () => (await box.agent?.status())?.sources[0]?.state === 'up')
       return box.agent
     },
-    async produce(count) {
+    async produce(count, under = topic) {
       const before = (await box.sums()).accepted
       for (let left = count; left > 0; ) {
         const messages: Promise<unknown>[] = []
         for (let n = 0; n < MESSAGES_AT_A_TIME && left > 0; n++) {
           const items = Math.min(left, ITEMS_A_MESSAGE)
           const all = Array.from({ length: items }, () => ({ value: Math.sin(produced++) * 1e6 }))
-          messages.push(publisher.publishAsync(`${device}/${n}`, JSON.stringify({ all }), { qos: 1 }))
+          messages.push(publisher.publishAsync(under.replace('{n}', String(n)), JSON.stringify({ all }), { qos: 1 }))
           left -= items
         }
         await Promise.all(messages)

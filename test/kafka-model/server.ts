@@ -15,6 +15,8 @@ export interface ModelOptions {
   readonly markersMs?: () => number
   /** Where clients are told to find it, when that is a proxy before it. */
   readonly advertisedPort?: () => number
+  /** The name of it in that proxy's certificate; absent: 127.0.0.1. */
+  readonly advertisedHost?: string
   /** An error to answer this call with, before it is done; undefined: it is done. */
   readonly refuse?: (api: Api, clientId: string) => number | undefined
 }
@@ -56,6 +58,7 @@ interface Call {
   /** When set, each error of the answer is this one, and nothing is done. */
   readonly refused: number | undefined
   readonly state: State
+  readonly host: string
   readonly port: number
 }
 
@@ -116,7 +119,8 @@ function answerTo(frame: Buffer, state: State, port: number, options: ModelOptio
   }
   const input = reader(frame.subarray(10 + Math.max(0, frame.readInt16BE(8))), isFlexible)
   input.end()
-  const call: Call = { version, in: input, out, refused: options.refuse?.(api, clientId), state, port }
+  const { advertisedHost: host = '127.0.0.1' } = options
+  const call: Call = { version, in: input, out, refused: options.refuse?.(api, clientId), state, host, port }
   const handle = HANDLERS[api]
   if (!handle) return undefined
   handle(call)
@@ -150,10 +154,10 @@ function apiVersions(out: Writer, version: number, state: State, error = 0): Wri
 const HANDLERS: Readonly<Partial<Record<Api, (call: Call) => void>>> = {
   ApiVersions: ({ out, version, state }) => void apiVersions(out, version, state),
 
-  Metadata({ in: it, out, version, state, port }) {
+  Metadata({ in: it, out, version, state, host, port }) {
     const names = it.array(() => it.text() ?? '')
     if (version >= 3) out.int32(0)
-    out.array([1], (id) => out.int32(id).text('127.0.0.1').int32(port).text(null))
+    out.array([1], (id) => out.int32(id).text(host).int32(port).text(null))
     if (version >= 2) out.text('model')
     out.int32(1)
     out.array(names.length > 0 ? names : Object.keys(state.topics()), (name) => {
@@ -170,12 +174,12 @@ const HANDLERS: Readonly<Partial<Record<Api, (call: Call) => void>>> = {
     })
   },
 
-  FindCoordinator({ in: it, out, version, refused, port }) {
+  FindCoordinator({ in: it, out, version, refused, host, port }) {
     it.text()
     if (version >= 1) out.int32(0)
     out.int16(refused ?? 0)
     if (version >= 1) out.text(null)
-    out.int32(1).text('127.0.0.1').int32(port)
+    out.int32(1).text(host).int32(port)
   },
 
   InitProducerId({ in: it, out, refused, state }) {

@@ -41,6 +41,36 @@ describe('what the link carries', () => {
     expect(readings / seconds / perSecond).toBeGreaterThan(0.6)
   })
 
+  test.each([
+    ['line', 7_700, 0.05],
+    ['mobile', 3_000, 0.3],
+    ['satellite', 300, 1.6],
+  ])(
+    '%s: however long a backlog drains, transactions do not grow; a link that became longer or shorter is noticed',
+    (_, perSecond, overhead) => {
+      let it = UNKNOWN_LINK
+      const run = (count: number, way: number) => {
+        let sent = 0
+        let took = 0
+        for (let i = 0; i < count; i++) {
+          const readings = backlogRoom(0, true, 0.3, it)
+          // What others do on the link comes and goes.
+          const seconds = (way + readings / perSecond) * (1 + 0.2 * Math.sin(i * 1.7))
+          it = carried(it, readings, seconds)
+          sent += readings
+          took += seconds
+        }
+        return { secondsEach: took / count, share: sent / took / perSecond }
+      }
+      for (const way of [overhead, overhead * 8, overhead]) {
+        run(200, way)
+        const { secondsEach, share } = run(1_000, way)
+        expect(secondsEach).toBeLessThan(way * 4 + 1_000 / perSecond)
+        expect(share).toBeGreaterThan(0.5)
+      }
+    },
+  )
+
   test('what fails is halved until it arrives, and grows again', () => {
     let it = link(100_000)
     for (let i = 0; i < 12; i++) it = failed(it, it.readingsMax)

@@ -16,6 +16,8 @@ export interface Site {
   readonly dir: string
   readonly settings: string
   readonly data: string
+  /** A file of the box's own values. */
+  readonly values?: string | undefined
   /** Secrets and trust, on top of our own environment. */
   readonly env: Readonly<Record<string, string>>
 }
@@ -49,8 +51,8 @@ export async function startAgent(site: Site): Promise<Agent> {
   return { ...child, isRunning: child.isRunning, status }
 }
 
-export function agentArgs({ settings, data }: Site): string[] {
-  return ['agent', '--settings', settings, '--data', data]
+export function agentArgs({ settings, data, values }: Site): string[] {
+  return ['agent', '--settings', settings, '--data', data, ...(values === undefined ? [] : ['--values', values])]
 }
 
 export async function holdfast(site: Site, args: readonly string[]): Promise<Answer> {

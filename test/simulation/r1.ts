@@ -1,4 +1,4 @@
-// R1: a wind turbine that is offline for a month, in simulated time: a log that fills, gives up by its ladders, is stopped and killed now
+// R1: the wind turbine of test/situations, offline for a month, in simulated time: a log that fills, gives up by its ladders, is stopped and killed now
 // and then, foretells on its first day what will be left, and is sent when the link is back.
 import assert from 'node:assert/strict'
 import { mkdtempSync } from 'node:fs'
@@ -7,9 +7,10 @@ import { spaceOf } from '../../src/log/space.ts'
 import type { ClassSettings } from '../../src/core/settings.ts'
 import { forecastRequest } from '../../src/pipeline/forecast-request.ts'
 import { forecast } from '../../src/retention/forecast.ts'
-import type { Forecast } from '../../src/core/retention.ts'
-import { books, bytesOnDisk, checkBooks, classNamed } from '../log/helpers.ts'
+import type { Forecast, LadderStep } from '../../src/core/retention.ts'
+import { books, bytesOnDisk, checkBooks } from '../log/helpers.ts'
 import type { Campaign, Round } from '../prove/campaign.ts'
+import { situation } from '../situations/read.ts'
 import { drain } from './drain.ts'
 import type { Held } from './holds.ts'
 import { held } from './holds.ts'
@@ -18,6 +19,9 @@ import { lives } from './life.ts'
 import type { Turbine, TurbineSize } from './turbine.ts'
 import { readingsBefore, turbine } from './turbine.ts'
 
+/** What is proven is what a box is set to. */
+const TURBINE = situation('wind-turbine')
+
 interface Size extends TurbineSize {
   readonly name: string
   readonly days: number
@@ -25,8 +29,8 @@ interface Size extends TurbineSize {
   /** Seconds between two batches, and between two looks of the keeper. */
   readonly batch: number
   readonly work: number
-  /** 0 to 1, of bytesMax: where the process data gets one minute's aggregates, and where debug data ends. */
-  readonly fills: readonly [number, number]
+  /** 0 to 1, of bytesMax: where the process data gets one minute's aggregates, and where debug data ends. Absent: as the settings have it. */
+  readonly fills?: Readonly<Record<'process' | 'debug', number>>
   /** Every so many process tags are compared reading by reading. */
   readonly compared: number
   readonly endings: number
@@ -44,7 +48,7 @@ const SMALL: Size = {
   batch: 25,
   work: 100,
   // So much of it as of a month's log where this fills: on day 18.
-  fills: [0.18, 0.1],
+  fills: { process: 0.18, debug: 0.1 },
   compared: 1,
   endings: 12,
   transactions: Infinity,
@@ -56,7 +60,7 @@ const TIGHT: Size = {
   processTags: 16,
   debugTags: 1,
   isNoise: true,
-  fills: [1, 1],
+  fills: { process: 1, debug: 1 },
 }
 /** All tags for half a day, the log in about the same proportion: blocks have three fifths of it. */
 const ALL_TAGS: Size = {
@@ -68,7 +72,7 @@ const ALL_TAGS: Size = {
   bytesMax: 50_000_000,
   batch: 10,
   work: 30,
-  fills: [0.5, 0.35],
+  fills: { process: 0.5, debug: 0.35 },
   compared: 20,
   endings: 10,
   transactions: Infinity,
@@ -79,10 +83,9 @@ const FULL: Size = {
   processTags: 1000,
   debugTags: 100,
   isNoise: false,
-  bytesMax: 2_000_000_000,
+  bytesMax: TURBINE.log.bytesMax,
   batch: 10,
   work: 60,
-  fills: [0.8, 0.5],
   compared: 50,
   endings: 20,
   transactions: 200,
@@ -103,25 +106,18 @@ const FORETOLD_BYTES_LEAST = 0.001
 /** Refused readings come by chance: of a class of few nobody knows the share after a day. */
 const FORETOLD_LOST_LEAST = 0.2
 
+/** The turbine's classes: a shorter month has shorter steps, a smaller log a smaller floor. */
 function classesOf({ days, bytesMax, fills }: Size): ClassSettings[] {
-  const day = (86_400_000 * days) / MONTH_DAYS
-  return [
-    classNamed('alarm', { floorBytes: bytesMax / 20, commitEveryMs: 100 }),
-    classNamed('sale', { whenFull: 'wait' }),
-    classNamed('process', {
-      ladder: [
-        { offlineForMs: 7 * day, keep: { windowMs: 10_000 } },
-        { offlineForMs: 30 * day, keep: { windowMs: 300_000 } },
-        { filledTo: fills[0], keep: { windowMs: 60_000 } },
-      ],
-    }),
-    classNamed('debug', {
-      ladder: [
-        { offlineForMs: day, keep: 'nothing' },
-        { filledTo: fills[1], keep: 'nothing' },
-      ],
-    }),
-  ]
+  const step = (name: string, { offlineForMs, filledTo, keep }: LadderStep): LadderStep => ({
+    ...(offlineForMs !== undefined && { offlineForMs: (offlineForMs * days) / MONTH_DAYS }),
+    ...(filledTo !== undefined && { filledTo: fills?.[name as keyof typeof fills] ?? filledTo }),
+    keep,
+  })
+  return TURBINE.classes.map((it) => ({
+    ...it,
+    floorBytes: (it.floorBytes * bytesMax) / TURBINE.log.bytesMax,
+    ladder: it.ladder.map((one) => step(it.name, one)),
+  }))
 }
 
 function checkHour(log: Lives, bytesMax: number): void {
@@ -188,7 +184,7 @@ function endure({ size, log, round }: Outage): Told {
   return foretold as Told
 }
 
-/** Alarms and sales whole; of everything else each reading raw, in an aggregate, or named. */
+/** Alarms and the meter whole; of everything else each reading raw, in an aggregate, or named. */
 function checkHeld({ size, source, log }: Outage): Map<string, Held> {
   const figures = log.writer().figures()
   checkBooks(log.dir(), figures)
@@ -208,7 +204,7 @@ function checkHeld({ size, source, log }: Outage): Map<string, Held> {
     const lost = Object.values(given).reduce((sum, it) => sum + it, 0)
     if (tags.every(isCompared)) assert.equal(is.missing, lost, `${name}: given up`)
     assert.ok(unreadable > 0, `${name}: none refused`)
-    if (name === 'alarm' || name === 'sale') assert.equal(is.raw + unreadable, account.accepted, `${name}: not whole`)
+    if (name === 'alarm' || name === 'meter') assert.equal(is.raw + unreadable, account.accepted, `${name}: not whole`)
   }
   return found
 }

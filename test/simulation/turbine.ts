@@ -32,8 +32,8 @@ export interface TurbineSize {
 const REFUSED_ONE_IN = 100
 const ALARM_TAGS = 12
 const ALARM_EVERY = 180
-const SALE_TAGS = 3
-const SALE_EVERY = 600
+const METER_TAGS = 3
+const METER_EVERY = 600
 /** Readings over which a slow value goes from one level to the next. */
 const SLOW = 600
 
@@ -68,7 +68,7 @@ export function turbine(seed: number, { processTags, debugTags, isNoise }: Turbi
     ALARM_EVERY,
     (tag, n) => `A${chance(seed, tag, n) % 400} ${n % 2 ? 'gone' : 'come'} at ${chance(seed, tag + 1, n) % 9973}`,
   )
-  add('sale', SALE_TAGS, 'long', SALE_EVERY, (tag, n) => n * 40 + (chance(seed, tag, n) % 40))
+  add('meter', METER_TAGS, 'long', METER_EVERY, (tag, n) => n * 40 + (chance(seed, tag, n) % 40))
   add('process', processTags, 'double', 1, (tag, n) => (isNoise ? Math.sin(chance(seed, tag, n)) : processValue(seed, tag, n)))
   add('debug', debugTags, 'double', 1, (tag, n) => (chance(seed, tag, n) % 5000) / 10)
   return { seed, tags, byName: new Map([...tags.values()].flat().map((it) => [it.name, it])) }

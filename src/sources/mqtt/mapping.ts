@@ -141,7 +141,8 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
       return 1
     }
     const isObject = typeof item === 'object' && item !== null
-    const value = mapping.value ? mapping.value(item) : isObject ? (item as { value?: unknown }).value : item
+    const found = mapping.value ? mapping.value(item) : isObject ? (item as { value?: unknown }).value : item
+    const value = mapping.settings.type === 'string' ? asText(mapping, found, item, message) : found
     let time = message.now
     let quality: number = mapping.quality ? qualityOf(mapping.quality(item)) : GOOD
     if (mapping.time) {
@@ -172,6 +173,12 @@ export function compileMappings(subscriptions: readonly MqttSubscription[], buil
     if (typeof fitting === 'bigint') builder.addLong(numberOf(slot, mapping, 'long'), time, fitting, quality, status)
     else builder.add(numberOf(slot, mapping, kind), time, Number(fitting), quality, status)
     return 0
+  }
+
+  /** An event that has fields of its own is kept as the JSON that it is; where it is all of the payload, as it was written. */
+  function asText({ items, transform }: Mapping, value: unknown, item: unknown, message: Message): unknown {
+    if (typeof value !== 'object' || value === null) return value
+    return value === item && !items && !transform ? message.text : JSON.stringify(value)
   }
 
   function addText(slot: Slot, mapping: Mapping, value: string, time: Micros, quality: number, status: number): number {

@@ -68,7 +68,7 @@ export async function openModelRig(options: Partial<ModelOptions> = {}): Promise
   }
 }
 
-function recordsOf({ first, count, producer, isTransactional, bytes }: Batch): Record[] {
+export function recordsOf({ first, count, producer, isTransactional, bytes }: Batch): Record[] {
   const records: Record[] = []
   const codec = bytes.readInt16BE(21) & 7
   const body = { records: bytes.subarray(HEADER_BYTES), end: first + count, control: false, transactional: isTransactional }

@@ -1,59 +1,48 @@
-// Links as they are in life, in simulated time: budgets are never exceeded, alarms within their bound, everything delivered.
+// Links as they are in life, in simulated time, by the settings of situations: budgets are never exceeded, alarms within their bound, everything delivered.
 import { expect, test } from 'vitest'
-import type { UplinkSettings } from '../../../src/core/settings.ts'
+import type { LinkSettings, UplinkSettings } from '../../../src/core/settings.ts'
+import { situation, uplinkOf } from '../../situations/read.ts'
 import type { Outcome } from './world.ts'
 import { simulate } from './world.ts'
 
-const UPLINK = {
-  name: 'cloud',
-  kind: 'kafka',
-  settings: {},
-  liveShare: 0.3,
-  backlog: 'oldest-first',
-  records: 'readings',
-  encoding: { format: 'json' },
-} as const
-const uplink = (more: Partial<UplinkSettings>): UplinkSettings => ({ ...UPLINK, ...more })
+function linkOf({ links = [] }: UplinkSettings, name: string): LinkSettings {
+  const link = links.find((it) => it.interface === name)
+  if (!link) throw new Error(`no link ${name}`)
+  return link
+}
 
 /** Hours from reading to commit. */
 function latest(outcome: Outcome, className: string, among: (read: number) => boolean = () => true): number {
   const waits = outcome.sent.filter((it) => it.class === className && among(it.read)).map((it) => it.at - it.read)
-  return Math.max(...waits)
+  return waits.reduce((most, it) => Math.max(most, it), 0)
 }
 const by = ({ sent }: Outcome, className: string) => new Set(sent.filter((it) => it.class === className).map((it) => it.link))
 const sum = (days: readonly number[] = []) => days.reduce((total, it) => total + it, 0)
 
 test('ship: six days by satellite for alarms alone, six hours in the harbour for everything', { timeout: 300_000 }, async () => {
-  const SATELLITE_BYTES = 30_000_000
+  const uplink = uplinkOf(situation('cruise-ship'), 'shore')
+  const { budget } = linkOf(uplink, 'wwan0')
+  const bytesMax = budget?.bytes ?? 0
   const outcome = await simulate({
     start: '2026-06-01T00:00Z',
     hours: 6 * 24 + 6,
     classes: { alarm: 30, process: 600 },
-    uplink: uplink({
-      links: [
-        { interface: 'eth1', classes: 'all' },
-        {
-          interface: 'wwan0',
-          classes: ['alarm'],
-          bytesPerSecondMax: 20_000,
-          budget: { bytes: SATELLITE_BYTES, per: 'month', zone: 'UTC' },
-        },
-      ],
-    }),
+    uplink,
     isUp: (link, hour) => (link === 'eth1' ? hour >= 6 * 24 : hour % 24 < 23),
-    bytesPerSecond: { eth1: 1_000_000, wwan0: 30_000 },
+    bytesPerSecond: { eth1: 2_500_000, wwan0: 30_000 },
     killEveryHours: 25,
   })
   expect(outcome.left).toEqual({ alarm: 0, process: 0 })
   expect(outcome.twice).toBe(0)
   expect([...by(outcome, 'process')]).toEqual(['eth1'])
   expect([...by(outcome, 'alarm')].sort()).toEqual(['eth1', 'wwan0'])
-  expect(sum(outcome.carried['wwan0'])).toBeLessThanOrEqual(SATELLITE_BYTES)
+  expect(budget?.per).toBe('month')
+  expect(sum(outcome.carried['wwan0'])).toBeLessThanOrEqual(bytesMax)
   // The satellite is away for an hour a day: alarms of other hours are there within some minutes.
   expect(latest(outcome, 'alarm', (read) => read % 24 < 22.9)).toBeLessThan(0.1)
   expect(latest(outcome, 'alarm')).toBeLessThan(1.1)
   console.log(
-    `ship: ${sum(outcome.carried['wwan0']) / 1e6} of ${SATELLITE_BYTES / 1e6} MB, alarms within ${latest(outcome, 'alarm', (read) => read % 24 < 22.9) * 60} min, opened ${outcome.opened}`,
+    `ship: ${sum(outcome.carried['wwan0']) / 1e6} of ${bytesMax / 1e6} MB, alarms within ${latest(outcome, 'alarm', (read) => read % 24 < 22.9) * 60} min, opened ${outcome.opened}`,
   )
 })
 
@@ -61,13 +50,13 @@ test('ship with a budget that is too small: it is used up and not exceeded, and 
   timeout: 300_000,
 }, async () => {
   const DAY_BYTES = 1_000_000
+  const uplink = uplinkOf(situation('cruise-ship'), 'shore')
+  const { bytesPerSecondMax: _, ...satellite } = linkOf(uplink, 'wwan0')
   const outcome = await simulate({
     start: '2026-06-01T00:00Z',
     hours: 2 * 24,
     classes: { alarm: 300, process: 500 },
-    uplink: uplink({
-      links: [{ interface: 'wwan0', classes: ['alarm'], budget: { bytes: DAY_BYTES, per: 'day', zone: 'UTC' } }],
-    }),
+    uplink: { ...uplink, links: [{ ...satellite, budget: { bytes: DAY_BYTES, per: 'day', zone: 'UTC' } }] },
     isUp: () => true,
     bytesPerSecond: { wwan0: 30_000 },
     killEveryHours: 5,
@@ -87,13 +76,7 @@ test('store: bad days with alarms alone, good nights with the backlog', { timeou
     // Over the night on which the clocks go forward.
     hours: 3 * 24,
     classes: { alarm: 20, process: 600 },
-    uplink: uplink({
-      links: [{ interface: 'wlan0', classes: 'all' }],
-      windows: [
-        { at: '22:00-06:00', zone: 'Europe/Berlin', classes: 'all' },
-        { at: 'always', zone: 'UTC', classes: ['alarm'] },
-      ],
-    }),
+    uplink: uplinkOf(situation('retail-store'), 'head-office'),
     // By day it is away for ten minutes of each fifteen.
     isUp: (_, hour) => (hour % 24 > 15 ? true : (hour * 60) % 15 < 5),
     bytesPerSecond: { wlan0: 50_000 },
@@ -113,16 +96,13 @@ test('store: bad days with alarms alone, good nights with the backlog', { timeou
 })
 
 test('train: gaps of minutes all day, one link after the other', { timeout: 300_000 }, async () => {
+  const uplink = uplinkOf(situation('train'), 'cloud')
+  const { bytesPerSecondMax = 0 } = linkOf(uplink, 'wwan0')
   const outcome = await simulate({
     start: '2026-06-01T00:00Z',
     hours: 12,
     classes: { alarm: 60, process: 1_000 },
-    uplink: uplink({
-      links: [
-        { interface: 'wlan0', classes: 'all' },
-        { interface: 'wwan0', classes: 'all', bytesPerSecondMax: 5_000 },
-      ],
-    }),
+    uplink,
     // Wi-Fi in stations, mobile between them but for tunnels.
     isUp: (link, hour) => ((hour * 60) % 30 < 4 ? link === 'wlan0' : link === 'wwan0' && (hour * 60) % 11 > 3),
     bytesPerSecond: { wlan0: 200_000, wwan0: 20_000 },
@@ -134,6 +114,39 @@ test('train: gaps of minutes all day, one link after the other', { timeout: 300_
   expect([...by(outcome, 'process')].sort()).toEqual(['wlan0', 'wwan0'])
   expect(latest(outcome, 'alarm')).toBeLessThan(0.2)
   // The rate of the mobile link holds over the day.
-  expect(sum(outcome.carried['wwan0'])).toBeLessThan(5_000 * 1.1 * 12 * 3_600)
+  expect(bytesPerSecondMax).toBeGreaterThan(0)
+  expect(sum(outcome.carried['wwan0'])).toBeLessThan(bytesPerSecondMax * 1.1 * 12 * 3_600)
   console.log(`train: alarms within ${latest(outcome, 'alarm') * 60} min, opened ${outcome.opened}`)
+})
+
+test('factory: live within a second also while the backlog of an outage drains', { timeout: 300_000 }, async () => {
+  const settings = situation('smart-factory')
+  const uplink = uplinkOf(settings, 'cloud')
+  const AWAY_HOURS = 10 / 60
+  const HOURS = AWAY_HOURS + 3 / 60
+  const outcome = await simulate({
+    start: '2026-06-01T00:00Z',
+    hours: HOURS,
+    // Some hundreds a second, on a line of 20 Mbit/s.
+    classes: { alarm: 3_600, process: 2_400_000 },
+    uplink,
+    isUp: (_, hour) => hour >= AWAY_HOURS,
+    bytesPerSecond: { eth1: 2_500_000 },
+    speed: 1,
+  })
+  const SECOND = 1 / 3_600
+  const isBacklog = ({ read }: { read: number }) => read < AWAY_HOURS
+  // It has found the way: from then on.
+  const [first] = outcome.sent.map((it) => it.at).toSorted((a, b) => a - b)
+  const backlog = outcome.sent.filter(isBacklog)
+  const drainedAt = backlog.reduce((last, it) => Math.max(last, it.at), 0)
+  expect(backlog.filter((it) => it.at > (first ?? 0) + 10 * SECOND).length).toBeGreaterThan(10_000)
+  const isMeanwhile = (read: number) => read > (first ?? 0) + SECOND && read < drainedAt
+  // What a commit takes to the disk comes before it.
+  const slowestCommit = Math.max(...settings.classes.map((it) => it.commitEveryMs)) / 3_600_000
+  for (const name of ['alarm', 'process']) expect(latest(outcome, name, isMeanwhile) + slowestCommit).toBeLessThan(SECOND)
+  expect(outcome.twice).toBe(0)
+  console.log(
+    `factory: live within ${latest(outcome, 'process', isMeanwhile) * 3_600} s, the backlog away after ${(drainedAt - (first ?? 0)) * 3_600} s, left ${JSON.stringify(outcome.left)}`,
+  )
 })

@@ -1,5 +1,5 @@
 // A box in simulated time: links that come and go, far ends that count what reaches them, a log and a destination in memory. What forwards,
-// admits and keeps account is the real thing. One millisecond of the (fake) timers is SPEED milliseconds of the box's time.
+// admits and keeps account is the real thing. One millisecond of the (fake) timers is `speed` milliseconds of the box's time.
 import { vi } from 'vitest'
 import { difference, withInterval } from '../../../src/core/intervals.ts'
 import type { Intervals } from '../../../src/core/intervals.ts'
@@ -35,6 +35,8 @@ export interface Trace {
   readonly bytesPerSecond: Readonly<Record<string, number>>
   /** The process is killed and started again every so many hours. */
   readonly killEveryHours?: number
+  /** Where seconds matter: 1. */
+  readonly speed?: number
 }
 
 export interface Sent {
@@ -68,8 +70,9 @@ export async function simulate(trace: Trace): Promise<Outcome> {
 async function run(trace: Trace): Promise<Outcome> {
   const start = Date.parse(trace.start) * 1000
   let fakeMs = 0
-  const hour = () => (fakeMs * SPEED) / 3_600_000
-  const clock = { now: () => start + fakeMs * SPEED * 1000, monotonic: () => fakeMs * SPEED }
+  const { speed = SPEED } = trace
+  const hour = () => (fakeMs * speed) / 3_600_000
+  const clock = { now: () => start + fakeMs * speed * 1000, monotonic: () => fakeMs * speed }
   const log = memoryLog(Object.keys(trace.classes), hour)
   const far = farEnds(trace, log, hour)
   const disk = new Map<string, SavedAccount>()
@@ -101,6 +104,7 @@ async function run(trace: Trace): Promise<Outcome> {
         open: far.open,
         carried: async () => far.carriedBySockets() - before,
         log: log.reader,
+        lanes: { liveShare: trace.uplink.liveShare, backlog: trace.uplink.backlog },
         clock,
         random: () => 0.5,
         failed() {},
@@ -228,7 +232,7 @@ function farEnds(trace: Trace, log: MemoryLog, hour: () => number) {
 
   /** Bytes pass at the link's speed while it is up; else the caller waits until it is told to stop. */
   async function pass(link: string, bytes: number, signal: AbortSignal): Promise<void> {
-    const perTick = ((trace.bytesPerSecond[link] as number) * TICK_MS * SPEED) / 1000
+    const perTick = ((trace.bytesPerSecond[link] as number) * TICK_MS * (trace.speed ?? SPEED)) / 1000
     for (let gone = 0; gone < bytes; ) {
       if (signal.aborted) throw new Error('aborted')
       if (trace.isUp(link, hour())) {

@@ -104,6 +104,14 @@ describe('values', () => {
     [{ type: 'long' }, { value: '123' }, 'long', 123n],
     [{ type: 'bool' }, { value: 0 }, 'bool', 0],
     [{ type: 'string' }, { value: 'ü€😀' }, 'string', 'ü€😀'],
+    [
+      { type: 'string', value: '$' },
+      '{ "sale": 1.50, "n": 9007199254740993 }',
+      'string',
+      '{ "sale": 1.50, "n": 9007199254740993 }',
+    ],
+    [{ type: 'string', value: 'sale' }, { sale: { lines: [1, 'ü'] } }, 'string', '{"lines":[1,"ü"]}'],
+    [{ type: 'string', value: '$', items: 'all' }, { all: [{ a: 1 }] }, 'string', '{"a":1}'],
   ])('%j of %j', (entry, payload, kind, value) => {
     expect(first(entry)(payload)).toMatchObject({ kind, value, quality: 0 })
   })

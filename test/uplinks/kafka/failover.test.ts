@@ -1,4 +1,4 @@
-// Two real clusters on one log; the first is killed under load and comes back.
+// Two real clusters on one log, as the situation of two regions is set; the first is killed under load and comes back.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,21 +11,24 @@ import { BatchBuilder, newOrigin } from '../../../src/core/batch.ts'
 import { createFailover } from '../../../src/pipeline/failover.ts'
 import { newReport } from '../../../src/pipeline/forward-report.ts'
 import { forward } from '../../../src/pipeline/forward.ts'
+import type { LaneSettings } from '../../../src/pipeline/forward-take.ts'
 import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
 import { openLog } from '../../../src/workers/open-log.ts'
 import type { Broker } from '../../kafka/broker.ts'
 import { createTopics, startBroker, TOPICS } from '../../kafka/broker.ts'
+import { situation } from '../../situations/read.ts'
 import { NEVER, openFor, settled } from './cluster.ts'
 import { CLOCK, contextOf } from './slices.ts'
 import { headersOf } from '../../kafka/headers.ts'
 
-const DEVICE = 'box-two'
-const FAILOVER_AFTER_MS = 10_000
+const SETTINGS = situation('two-regions')
+const DEVICE = SETTINGS.device.id
+const UPLINKS = SETTINGS.uplinks.map((it) => it.name) as [string, string]
+const [FIRST, SECOND] = UPLINKS
 const DOWN_MS = 20_000
 const EVERY_MS = 100
 const READINGS_EACH = 20
-const CLASSES = ['alarms', 'process'] as const
-const DELIVERY = { alarms: 'all-uplinks', process: 'any-uplink' } as const
+const CLASSES = ['alarm', 'process'] as const
 
 let first: Broker
 let second: Broker
@@ -44,13 +47,13 @@ function openBox(dir: string) {
     {
       dir,
       device: DEVICE,
-      bytesMax: 64_000_000,
-      commitBytes: 200_000,
-      commitEveryMinMs: 0,
-      keepDeliveredMs: 0,
-      classes: CLASSES.map((name) => ({ name, floorBytes: 0, commitEveryMs: 50, whenFull: 'reduce', ladder: [] })),
-      delivery: DELIVERY,
-      uplinks: ['first', 'second'],
+      bytesMax: SETTINGS.log.bytesMax,
+      commitBytes: SETTINGS.log.commitBytes,
+      commitEveryMinMs: SETTINGS.log.commitEveryMinMs,
+      keepDeliveredMs: SETTINGS.log.keepDeliveredMs,
+      classes: SETTINGS.classes,
+      delivery: SETTINGS.delivery,
+      uplinks: UPLINKS,
     },
     (error) => {
       throw error
@@ -61,10 +64,10 @@ function openBox(dir: string) {
 /** A tenth of the readings are alarms. Says how many there were. */
 function load(append: (batch: ReturnType<BatchBuilder['take']>) => Promise<void>) {
   const builder = new BatchBuilder(newOrigin(0))
-  const [alarms, process] = CLASSES.map((name) => builder.series({ tag: `hall-1/${name}`, class: name, kind: 'double' }))
+  const [alarm, process] = CLASSES.map((name) => builder.series({ tag: `hall-1/${name}`, class: name, kind: 'double' }))
   let given = 0
   const timer = setInterval(() => {
-    for (let i = 0; i < READINGS_EACH; i++) builder.add((i % 10 === 0 ? alarms : process) as number, CLOCK.now(), given++)
+    for (let i = 0; i < READINGS_EACH; i++) builder.add((i % 10 === 0 ? alarm : process) as number, CLOCK.now(), given++)
     void append(builder.take(CLOCK.now()))
   }, EVERY_MS)
   return () => (clearInterval(timer), given)
@@ -95,21 +98,26 @@ test('killed under load: alarms lose nothing, the other class is taken over in t
   const log = await openBox(dir)
   const admission = { now: () => ({ except: [], bytesMax: Infinity, route: undefined }) }
   const uplinks = [first, second].map((broker, n) => {
-    const name = n === 0 ? 'first' : 'second'
+    const name = n === 0 ? FIRST : SECOND
     const open = () => openFor(broker.bootstrap, DEVICE, {}, name)
     return { name, open, admission, report: newReport() }
   })
-  const failover = createFailover({ uplinks, delivery: DELIVERY, failoverAfterMs: FAILOVER_AFTER_MS, clock: CLOCK })
+  const failover = createFailover({
+    uplinks,
+    delivery: SETTINGS.delivery,
+    failoverAfterMs: SETTINGS.failoverAfterMs,
+    clock: CLOCK,
+  })
   const stop = new AbortController()
   const ends = uplinks.map(({ name, open, report }) =>
     forward(
       {
         uplink: name,
         admission: failover.admission(name),
-        anyOf: { classes: failover.classes, uplinks: ['first', 'second'] },
+        anyOf: { classes: failover.classes, uplinks: UPLINKS },
         open,
         log: log.reader,
-        lanes: { liveShare: 0.3, backlog: 'oldest-first' },
+        lanes: SETTINGS.uplinks[0] as LaneSettings,
         clock: CLOCK,
         random: Math.random,
         failed() {},
@@ -127,11 +135,11 @@ test('killed under load: alarms lose nothing, the other class is taken over in t
   })
   await later(3_000)
   // Where both were slow to begin, the second may have had it already.
-  await vi.waitFor(() => expect(turn()).toMatchObject({ holder: 'first' }), { timeout: 120_000, interval: 100 })
+  await vi.waitFor(() => expect(turn()).toMatchObject({ holder: FIRST }), { timeout: 120_000, interval: 100 })
 
   await first.kill()
   const killed = CLOCK.monotonic()
-  await vi.waitFor(() => expect(turn()).toMatchObject({ holder: 'second', lastSwitch: { ms: expect.any(Number) } }), {
+  await vi.waitFor(() => expect(turn()).toMatchObject({ holder: SECOND, lastSwitch: { ms: expect.any(Number) } }), {
     timeout: 60_000,
     interval: 50,
   })
@@ -140,7 +148,7 @@ test('killed under load: alarms lose nothing, the other class is taken over in t
   // All that is not delivered to both counts as stored: nothing of it is given up.
   expect((await log.figures()).classes.map((it) => it.lost)).toEqual([{}, {}])
   await first.start()
-  await vi.waitFor(() => expect(turn()?.holder).toBe('first'), { timeout: 180_000, interval: 100 })
+  await vi.waitFor(() => expect(turn()?.holder).toBe(FIRST), { timeout: 180_000, interval: 100 })
   await later(3_000)
   const given = end()
   const left = async () => (await log.figures()).classes.map((it) => it.stored)
@@ -158,10 +166,10 @@ test('killed under load: alarms lose nothing, the other class is taken over in t
   const marked = new Set(ids.flatMap((of) => of.filter((it) => it.marked).map((it) => it.id)))
   const together = await verifyTopics({ brokers: [first.bootstrap], and: [{ brokers: [second.bootstrap] }], device: DEVICE })
   for (const it of [...reports, together]) expect(it.ok, JSON.stringify(it.streams)).toBe(true)
-  expect([of(0, 'alarms').size, of(1, 'alarms').size]).toEqual([given / 10, given / 10])
+  expect([of(0, 'alarm').size, of(1, 'alarm').size]).toEqual([given / 10, given / 10])
   expect(new Set([...of(0, 'process'), ...of(1, 'process')]).size).toBe((given * 9) / 10)
   expect(both.filter((it) => !marked.has(it))).toEqual([])
-  expect(over.ms).toBeLessThan(2 * FAILOVER_AFTER_MS)
+  expect(over.ms).toBeLessThan(2 * SETTINGS.failoverAfterMs)
   expect(of(1, 'process').size).toBeGreaterThan(0)
-  expect(turn()?.lastSwitch).toMatchObject({ from: 'second', to: 'first' })
+  expect(turn()?.lastSwitch).toMatchObject({ from: SECOND, to: FIRST })
 })
