@@ -18,8 +18,8 @@ export const LOCAL_FAULTS: readonly Fault[] = [
   {
     id: 'damage-wakes-its-readers',
     file: 'src/log/writer.ts',
-    find: '      // Whoever could not read it is woken only where it is another now: else it would look again, and again.\n      if (done) ',
-    replace: '      if (done || row) ',
+    find: 'if (change(() => changes.apply(damageOf(key, row), world.now()))) world',
+    replace: 'change(() => changes.apply(damageOf(key, row), world.now()))\n      world',
     why: 'who could not read a block is woken at once to read it again, though nothing has changed',
     caughtBy: ['test/log/follow.test.ts > a damaged block'],
   },
