@@ -175,6 +175,7 @@ describe('security', () => {
     await page.getByRole('table', { name: 'What was done' }).getByText('tom').first().waitFor()
     expect(await lookedAt(page, 'security')).toEqual([])
     await page.getByRole('button', { name: 'Revoke scada' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke', exact: true }).click()
     await page.getByText('There are no tokens.').waitFor()
     await page.getByText('uplink cloud is not protected').first().waitFor()
     expect(page.faults).toEqual([])
