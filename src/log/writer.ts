@@ -101,7 +101,7 @@ export interface Writer {
 
 const FSYNCS_REMEMBERED = 100
 /** On slow flash commits keep a distance of so many times the last fsync. */
-const FSYNC_DISTANCE = 4
+const FSYNC_DISTANCE = 2
 /** Lines of the ledger that get their places in one transaction. */
 const PUBLISHED_ROWS_MAX = 1000
 /** Appends that wait for room are tried again so often. */

@@ -18,6 +18,8 @@ import { subscriber } from '../uplinks/mqtt/harness.ts'
 import { boxOf, cluster, PLANT, secureBroker } from './stage.ts'
 
 const AT_ONCE = 50
+/** Status of what a broker says it has sent before. */
+const AGAIN = 1
 
 let dir: string
 let certificates: Certificates
@@ -131,10 +133,18 @@ test('till: a day without link and a log full of sales: no PUBACK for more of th
   expect(acknowledged).toBeLessThanOrEqual(classIn(await agent.status(), 'sale')?.accepted ?? 0)
 
   headOffice.plug()
-  await until('all sales are accepted', async () => classIn(await agent.status(), 'sale')?.accepted === SALES, 120_000)
+  await until('all sales are accepted', async () => (classIn(await agent.status(), 'sale')?.accepted ?? 0) >= SALES, 120_000)
   const empty = await drained(agent)
-  expect(classIn(empty, 'sale')).toMatchObject({ accepted: SALES, delivered: SALES, stored: 0, aggregated: 0, lost: {} })
-  const records = headOffice.readings().filter((it) => it.value['class'] === 'sale')
+  const all = headOffice.readings().filter((it) => it.value['class'] === 'sale')
+  expect(classIn(empty, 'sale')).toMatchObject({
+    accepted: all.length,
+    delivered: all.length,
+    stored: 0,
+    aggregated: 0,
+    lost: {},
+  })
+  // Where a busy machine let the broker's connection break, it has sent again what had no PUBACK yet: those are marked.
+  const records = all.filter((it) => it.value['status_code'] !== AGAIN)
   for (const { value } of records) expect(value).toMatchObject({ device: 'hf-till', site: 'here', quality: 'good' })
   // To the letter.
   const texts = records.map((it) => String(it.value['value_string']))
