@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { parseDocument } from 'yaml'
+import { isMap, parseDocument } from 'yaml'
 import type { AgentApi } from '../core/agent-api.ts'
 import { Unreachable } from '../core/errors.ts'
 import type { HostApi } from '../core/host.ts'
@@ -59,6 +59,8 @@ export async function timeServersIntoSettings(agent: AgentApi, wanted: readonly 
 /** Comments and all else stay. */
 export function withTimeServers(text: string, servers: readonly string[]): string {
   const document = parseDocument(text)
+  // `time:` with nothing behind it is no map yet.
+  if (!isMap(document.get('time'))) document.set('time', document.createNode({}))
   document.setIn(['time', 'servers'], document.createNode(servers, { flow: true }))
   return document.toString({ lineWidth: 0 })
 }

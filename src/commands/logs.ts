@@ -8,11 +8,14 @@ import { LINE_LEVELS, LOG_SERVICES } from '../core/operator.ts'
 import { cleaner } from './diagnostics/clean.ts'
 import { operation } from './operation.ts'
 import { shapeOf } from './shapes/shape.ts'
+import { nowMicros } from './times.ts'
 
 /** So many are looked through for those that are asked for. */
 const LINES_LOOKED_AT = 5_000
 const OUTPUT_BYTES_MAX = 32_000_000
 const TEXT_CHARS_MAX = 4_000
+const BORDER = '\n\u001e\n'
+const NOT_LOOKED_FOR = 'the agent was not there to take the texts of the store of secrets out of these lines'
 /** syslog's numbers. */
 const [ERROR, WARNING, INFO] = [3, 4, 6]
 
@@ -35,21 +38,45 @@ export const logsOperation = operation({
   many: true,
   async *run({ service, level, text, limit }, { agent, signal }) {
     const [least, words] = [LINE_LEVELS.indexOf(level), text.toLowerCase()]
-    const { clean } = cleaner(agent, [])
+    const { clean, whyNot } = cleaner(agent, [])
+    const entries = (await journal(service, signal)).split('\n').filter((it) => it !== '')
+    const lines = entries.flatMap((it) => lineOf(it) ?? []).filter((it) => LINE_LEVELS.indexOf(it.level) <= least)
+    // Clean before they are looked through: whoever searches must not find out a secret letter by letter.
+    const told = await cleanAll(
+      lines.flatMap((it) => [it.text, it.detail]),
+      clean,
+    )
+    const why = whyNot()
+    if (why !== undefined) yield { at: nowMicros(), level: 'warning', text: `${NOT_LOOKED_FOR}: ${why}`, detail: '' }
     let left = limit
-    for (const entry of (await journal(service, signal)).split('\n')) {
-      const it = entry === '' ? undefined : lineOf(entry)
-      if (!it || LINE_LEVELS.indexOf(it.level) > least) continue
-      if (!`${it.text} ${it.detail}`.toLowerCase().includes(words)) continue
-      yield { ...it, text: await clean(it.text), detail: await clean(it.detail) }
+    for (const [n, it] of lines.entries()) {
+      const [said = '', detail = ''] = told.slice(2 * n, 2 * n + 2)
+      if (!`${said} ${detail}`.toLowerCase().includes(words)) continue
+      yield { ...it, text: said.slice(0, TEXT_CHARS_MAX), detail: detail.slice(0, TEXT_CHARS_MAX) }
       if (--left === 0) return
     }
   },
 })
 
+/** At once, for the agent is asked; one by one where something that was taken out reached over a border. */
+async function cleanAll(texts: readonly string[], clean: (text: string) => Promise<string>): Promise<readonly string[]> {
+  const cleaned = (await clean(texts.join(BORDER))).split(BORDER)
+  return cleaned.length === texts.length ? cleaned : Promise.all(texts.map(clean))
+}
+
 async function journal(service: (typeof LOG_SERVICES)[number], signal: AbortSignal): Promise<string> {
   const unit = service === 'kernel' ? ['-k'] : ['-u', `holdfast-${service}`]
-  const args = ['--no-pager', '--quiet', '-o', 'json', '--output-fields=MESSAGE,PRIORITY', '-r', '-n', String(LINES_LOOKED_AT)]
+  const args = [
+    '--no-pager',
+    '--quiet',
+    '--all',
+    '-o',
+    'json',
+    '--output-fields=MESSAGE,PRIORITY',
+    '-r',
+    '-n',
+    String(LINES_LOOKED_AT),
+  ]
   const found = await promisify(execFile)('journalctl', [...args, ...unit], { maxBuffer: OUTPUT_BYTES_MAX, signal }).catch(
     (cause: unknown) => {
       const remedy = 'look where this system keeps the log of its services'
@@ -63,7 +90,7 @@ async function journal(service: (typeof LOG_SERVICES)[number], signal: AbortSign
 function lineOf(entry: string): ServiceLine | undefined {
   const { __REALTIME_TIMESTAMP: at, MESSAGE: message, PRIORITY: priority } = parsed(entry)
   if (typeof at !== 'string') return undefined
-  const text = textOf(message).slice(0, TEXT_CHARS_MAX)
+  const text = textOf(message)
   const { msg, level, time: _time, name: _name, ...more } = text.startsWith('{') ? parsed(text) : {}
   const own = LINE_LEVELS.find((it) => it === (level === 'warn' ? 'warning' : level === 'fatal' ? 'error' : level))
   return {

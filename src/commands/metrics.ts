@@ -167,7 +167,7 @@ function notifyFamilies({ notify = [] }: Status): Family[] {
   return [
     gauge(
       'notifier_up',
-      'Zero: its last message was not taken.',
+      'Zero: it is starting, or its last message was not taken.',
       of((it) => (it.state === 'up' ? 1 : 0)),
     ),
     counter(

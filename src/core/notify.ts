@@ -1,7 +1,8 @@
 // Notifications on site: who is told of which events, and what that needs of the log.
 //
 // A notifier reads the log as a local consumer does, from a position of its own that the log keeps for it (`NotifyLog.save`): so an event is durable
-// before anybody is told, and what was not told yet outlives a kill. Each event is told at least once, or counted in a message that sums up.
+// before anybody is told, and what was not told yet outlives a kill. Each event is told at least once, or counted in a message that sums up; repeats with the
+// next of their kind, if one comes.
 import type { Unreachable } from './errors.ts'
 import type { FollowNumbers, FollowTaken } from './follow.ts'
 import type { Quality } from './reading.ts'
@@ -45,8 +46,9 @@ export function notifyTags({ rules, tags = [] }: NotifyOn): readonly string[] {
 
 /** Classes that it must read. */
 export function notifyClasses({ classes, rules }: NotifyOn, all: readonly Pick<RuleSettings, 'name' | 'yields'>[]): string[] {
-  if (classes) return [...classes]
-  return [...new Set(all.filter((it) => rules?.includes(it.name) ?? true).map((it) => it.yields.class))]
+  // Sorted: another order of the same is no change.
+  if (classes) return classes.toSorted()
+  return [...new Set(all.filter((it) => rules?.includes(it.name) ?? true).map((it) => it.yields.class))].toSorted()
 }
 
 /** Which streams stay in the log until a notifier has read them. */

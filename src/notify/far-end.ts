@@ -45,10 +45,16 @@ const REMEDIES: Readonly<Record<string, string>> = {
 /** `where`: host and port, no more of an address: the rest may be secret. */
 export function unreachable(error: unknown, where: string): Unreachable {
   if (error instanceof Unreachable) return error
-  const { code = '', message } = error as NodeJS.ErrnoException
+  const { code = '' } = error as NodeJS.ErrnoException
+  const message = messageOf(error as Error & { readonly errors?: readonly Error[] }) || code
   const named = /\bE[A-Z_]{4,}\b/.exec(message)?.[0] ?? ''
   const found = CODES[code] ?? CODES[named] ?? byText(`${code} ${message}`)
   return new Unreachable(found, `${where}: ${message}`, { cause: error, remedy: REMEDIES[found] as string })
+}
+
+/** Of a name with several addresses Node says what each of them said, and nothing itself. */
+function messageOf({ message, errors }: Error & { readonly errors?: readonly Error[] }): string {
+  return message || (errors ?? []).map((it) => it.message).join('; ')
 }
 
 function byText(text: string): string {
@@ -71,13 +77,21 @@ export async function runStep(
 ): Promise<TestStep> {
   const stop = AbortSignal.any([signal, AbortSignal.timeout(TEST_STEP_MS_MAX)])
   try {
-    return { step, ...(await work(stop)) }
+    return { step, ...(await Promise.race([work(stop), ended(stop)])) }
   } catch (error) {
     if (signal.aborted) return { step, ok: false, detail: 'broken off' }
     const late = Object.assign(new Error(`no answer within ${TEST_STEP_MS_MAX / 1000} s`), { code: 'ETIMEDOUT' })
     const { message, remedy } = unreachable(stop.aborted ? late : error, where)
     return { step, ok: false, detail: message, ...(remedy !== undefined && { remedy }) }
   }
+}
+
+/** Rejects when it aborts: the question for a name cannot be broken off. */
+function ended(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason as Error)
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+  })
 }
 
 /** Name, port and certificate of the far end; ends with the first that fails. */

@@ -10,6 +10,7 @@ import { MAIL_PORTS } from './mail-settings.ts'
 
 const CONNECT_MS_MAX = 10_000
 const SILENT_MS_MAX = 20_000
+const TAKEN_MS_MAX = 120_000
 
 export function openMail(settings: MailSettings, { device }: NotifyContext): NotifyTarget {
   const { host, tls, ca } = settings
@@ -41,9 +42,11 @@ export function openMail(settings: MailSettings, { device }: NotifyContext): Not
       messageId: messageIdOf(id, settings.from),
       headers: { 'auto-submitted': 'auto-generated', 'x-holdfast-id': id },
     })
-    const { rejected } = await orAborted(sent, signal).catch((error: unknown) => {
-      throw ofMail(error, where)
-    })
+    const { rejected } = await orAborted(sent, AbortSignal.any([signal, AbortSignal.timeout(TAKEN_MS_MAX)])).catch(
+      (error: unknown) => {
+        throw ofMail(error, where)
+      },
+    )
     const names = (rejected ?? []).map(String)
     return names.length === 0 ? undefined : recipientsRefused(where, names)
   }

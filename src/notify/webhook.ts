@@ -8,6 +8,7 @@ import { reachSteps, runStep, unreachable } from './far-end.ts'
 import type { WebhookSettings } from './webhook-settings.ts'
 
 const SILENT_MS_MAX = 15_000
+const ANSWER_MS_MAX = 60_000
 const ANSWER_BYTES_SHOWN = 2_000
 const SHOWN_CHARS_MAX = 200
 
@@ -58,7 +59,8 @@ function post(
     const sent = send(url, {
       method: 'POST',
       agent: false,
-      signal,
+      // Each byte of an answer that drips begins the silence anew.
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS_MAX)]),
       headers: {
         'content-type': 'application/json; charset=utf-8',
         'content-length': body.length,

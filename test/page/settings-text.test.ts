@@ -10,6 +10,7 @@ import { PROTOCOLS } from '../../src/page/pages/sources/form-spec.ts'
 import type { UplinkDraft } from '../../src/page/pages/uplinks/draft.ts'
 import { uplinkDraft, withUplink } from '../../src/page/pages/uplinks/draft.ts'
 import { gridRows } from '../../src/page/pages/tags/grid-rows.ts'
+import { withTimeServers } from '../../src/commands/clock-servers.ts'
 import { classNames, entriesOf, entryOf, putEntry, putValues, removeEntry } from '../../src/page/settings-text/entries.ts'
 import type { PortText } from '../../src/page/settings-text/ports.ts'
 import { portTexts } from '../../src/page/settings-text/ports.ts'
@@ -59,6 +60,9 @@ describe('an entry', () => {
     expect(classNames('version: 1\n')).toEqual(['default'])
     expect(classNames(TEXT)).toEqual(['alarm', 'process'])
     expect(putValues('version: 1\n', [[['device', 'site'], 'works 7']])).toBe('version: 1\ndevice:\n  site: works 7\n')
+    // A key with nothing behind it.
+    expect(putValues('update:\n', [[['update', 'server'], 'https://a']])).toBe('update:\n  server: https://a\n')
+    expect(withTimeServers('time:\n', ['10.0.0.1'])).toBe('time:\n  servers: [ 10.0.0.1 ]\n')
   })
 })
 

@@ -118,12 +118,13 @@ test('till: a day without link and a log full of sales: no PUBACK for more of th
   )
   const full = await until('everything else goes on', async () => {
     const now = await agent.status()
-    return classIn(now, 'climate')?.accepted === CLIMATE && classIn(now, 'alarm')?.accepted === ALARMS && now
+    const accepted = (name: string) => classIn(now, name)?.accepted ?? 0
+    return accepted('climate') >= CLIMATE && accepted('alarm') >= ALARMS && now
   })
   const taken = classIn(full, 'sale')?.accepted ?? 0
   expect(taken).toBeLessThan(SALES)
   expect(classIn(full, 'sale')).toMatchObject({ stored: taken, delivered: 0, aggregated: 0, lost: {} })
-  expect(classIn(full, 'alarm')).toMatchObject({ stored: ALARMS, lost: {} })
+  expect(classIn(full, 'alarm')).toMatchObject({ stored: classIn(full, 'alarm')?.accepted, lost: {} })
   expect(full.log.bytes).toBeLessThanOrEqual(BYTES_MAX)
   const { unacknowledged, unreadable } = full.sources[0]?.details ?? {}
   expect([Number(unacknowledged) > 0, unreadable]).toEqual([true, 0])
@@ -133,22 +134,24 @@ test('till: a day without link and a log full of sales: no PUBACK for more of th
   expect(acknowledged).toBeLessThanOrEqual(classIn(await agent.status(), 'sale')?.accepted ?? 0)
 
   headOffice.plug()
-  await until('all sales are accepted', async () => (classIn(await agent.status(), 'sale')?.accepted ?? 0) >= SALES, 120_000)
+  const sales = () => headOffice.readings().filter((it) => it.value['class'] === 'sale')
+  const textOf = ({ value }: { value: Readonly<Record<string, unknown>> }) => String(value['value_string'])
+  await until('all sales are there', () => new Set(sales().map(textOf)).size >= SALES, 120_000)
   const empty = await drained(agent)
-  const all = headOffice.readings().filter((it) => it.value['class'] === 'sale')
+  const records = sales()
   expect(classIn(empty, 'sale')).toMatchObject({
-    accepted: all.length,
-    delivered: all.length,
+    accepted: records.length,
+    delivered: records.length,
     stored: 0,
     aggregated: 0,
     lost: {},
   })
-  // Where a busy machine let the broker's connection break, it has sent again what had no PUBACK yet: those are marked.
-  const records = all.filter((it) => it.value['status_code'] !== AGAIN)
   for (const { value } of records) expect(value).toMatchObject({ device: 'hf-till', site: 'here', quality: 'good' })
+  // Where a busy machine let the broker's connection break, it has sent again what had no PUBACK yet, and that is marked: all others are there once.
+  const unmarked = records.filter((it) => it.value['status_code'] !== AGAIN).map(textOf)
+  expect(new Set(unmarked).size).toBe(unmarked.length)
   // To the letter.
-  const texts = records.map((it) => String(it.value['value_string']))
-  expect(texts.toSorted()).toEqual(sold.toSorted())
+  expect([...new Set(records.map(textOf))].toSorted()).toEqual(sold.toSorted())
 })
 
 test('drone: what says nothing new is left out before the log and counted; it stays within its memory, lands, and what is left says the rest', {

@@ -23,10 +23,14 @@ export function cleaner(agent: Pick<AgentApi, 'withoutSecrets'>, others: readonl
   }
   return {
     async clean(text) {
-      const asked = await byAgent(text).catch((error: Error) => {
-        failure ??= error.message
-        return text
-      })
+      // Once is enough: it may hang, and there is much to clean.
+      const asked =
+        failure !== undefined
+          ? text
+          : await byAgent(text).catch((error: Error) => {
+              failure = error.message
+              return text
+            })
       return withoutSecretLooking(withoutKnown(asked))
     },
     whyNot: () => (known === undefined ? failure : undefined),

@@ -49,8 +49,14 @@ export function removeEntry(text: string, key: ListKey, name: string): string {
 export function putValues(text: string, values: readonly (readonly [path: readonly string[], value: unknown])[]): string {
   const doc = parse(text)
   for (const [path, value] of values) {
-    if (value === undefined) doc.deleteIn(path)
-    else doc.setIn(path, typeof value === 'object' ? doc.createNode(value) : value)
+    if (value === undefined) {
+      doc.deleteIn(path)
+      continue
+    }
+    // A key with nothing behind it is no map yet.
+    const [top = ''] = path
+    if (path.length > 1 && !isMap(doc.get(top))) doc.set(top, doc.createNode({}))
+    doc.setIn(path, typeof value === 'object' ? doc.createNode(value) : value)
   }
   return print(doc)
 }

@@ -172,25 +172,15 @@ function Insecure({ draft, change }: Pick<OwnProps, 'draft' | 'change'>) {
 function Tls({ draft, change, newKey, setNewKey }: OwnProps) {
   return (
     <>
-      <AreaField
-        label={t('uplinks.ca')}
-        hint={t('uplinks.caHint')}
-        value={draft.ca}
-        onInput={(ca) => change({ ca: ca.trim() })}
-      />
+      <AreaField label={t('uplinks.ca')} hint={t('uplinks.caHint')} value={draft.ca} onInput={(ca) => change({ ca })} />
       <TextField
         label={t('uplinks.serverName')}
         hint={t('uplinks.serverNameHint')}
         value={draft.serverName}
         onInput={(it) => change({ serverName: it.trim() })}
       />
-      <AreaField
-        label={t('uplinks.cert')}
-        hint={t('uplinks.certHint')}
-        value={draft.cert}
-        onInput={(cert) => change({ cert: cert.trim() })}
-      />
-      {draft.cert !== '' && (
+      <AreaField label={t('uplinks.cert')} hint={t('uplinks.certHint')} value={draft.cert} onInput={(cert) => change({ cert })} />
+      {draft.cert.trim() !== '' && (
         <AreaField
           label={t('uplinks.key')}
           hint={t(draft.key === '' ? 'uplinks.keyHint' : 'uplinks.keyStays', { name: draft.key })}
