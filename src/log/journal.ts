@@ -165,8 +165,11 @@ export function giveBackPages(db: Journal, walBytesMax: number, fail: (error: un
     const used = pagesUsed(db)
     if (db.pragma('auto_vacuum', { simple: true }) === 0 || free <= Math.max(FREE_PAGES_KEPT, used)) return
     if (used * pageBytes(db) > walBytesMax) return
+    // These are commits too. No more than one may be without its flush: what a power cut leaves of several looks like damage, not like an end.
+    db.pragma('synchronous = FULL')
     vacuum(db)
     db.pragma('auto_vacuum = INCREMENTAL')
+    db.pragma('synchronous = NORMAL')
   } catch (error) {
     fail(error)
   }
