@@ -32,6 +32,7 @@ import { createLive } from './pipeline/live.ts'
 import { query } from './pipeline/query.ts'
 import { serves, statusOf } from './pipeline/report.ts'
 import { forecast } from './retention/forecast.ts'
+import { windowsOf } from './retention/ladder.ts'
 import type { CheckedSettings } from './settings/read.ts'
 import type { OpenLog } from './workers/open-log.ts'
 import { boxesHost } from './workers/boxes-host.ts'
@@ -223,8 +224,11 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
       noneNamed(name, 'notifier', now.settings.notify),
     live: live.watch,
     forecast: async (offlineMs, whatIf) => {
-      const parts = await forecastParts(now.settings, openedLog(), rates)
-      return forecast(forecastRequest(withWhatIf(parts, whatIf), offlineMs))
+      const parts = withWhatIf(await forecastParts(now.settings, openedLog(), rates), whatIf)
+      const tried = await openedLog().tryAggregates(
+        parts.classes.map(({ name, ladder }) => ({ name, windowsMs: windowsOf(ladder) })),
+      )
+      return forecast(forecastRequest({ ...parts, tried }, offlineMs))
     },
     query: (request, signal) => query(request, (page) => openedLog().query(page), signal),
     testRule: ruleTestHost({ rules: () => now.settings.rules, page: (request) => openedLog().query(request) }),

@@ -49,6 +49,20 @@ export interface ClassRetention {
   readonly offlineForMs: number
   /** Somebody takes its readings at present: then fill alone reduces nothing that comes in. */
   readonly delivering: boolean
+  /** Of what it has now, where that was tried; else it is worked out of what its bands take. */
+  readonly aggregateBytes?: readonly AggregateBytes[]
+}
+
+/** What one aggregate of a window takes on disk. */
+export interface AggregateBytes {
+  readonly windowMs: number
+  readonly bytes: number
+}
+
+/** A class, and the windows that its ladder has. */
+export interface TriedWindows {
+  readonly name: string
+  readonly windowsMs: readonly number[]
 }
 
 export interface PlanRequest {

@@ -30,6 +30,8 @@ import { createSealing } from './sealing.ts'
 import { createSegmentWriter } from './segment-writer.ts'
 import { spaceOf } from './space.ts'
 import { openStored } from './stored.ts'
+import type { TryAggregates } from './tried.ts'
+import { createTryAggregates } from './tried.ts'
 
 export interface KeeperOptions {
   /** DIR/log. */
@@ -51,6 +53,7 @@ export interface Keeper extends Pick<Lanes, 'next' | 'restart' | 'forget'> {
   applied(done: boolean): void
   /** For the forecast. */
   bands(): readonly Band[]
+  tryAggregates: TryAggregates
   /** For people who look after the log. */
   readonly check: Check
   close(): void
@@ -64,7 +67,8 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
   const followReader = createFollowReader(db, stored)
   const segments = createSegmentWriter(db, dir, device, stored, spaceOf(bytesMax).segmentBytesMax)
   const raised = createRaisedReader(db, stored.timeOf)
-  const reducer = createReducer({ db, stored, segments, raised, seenOf: (stream) => seenOf(stream) })
+  const tryAggregates = createTryAggregates(stored)
+  const reducer = createReducer({ db, stored, segments, raised, tryAggregates, seenOf: (stream) => seenOf(stream) })
   const { numberedTo } = followReader
   const sealing = createSealing({ db, stored, segments, reducer, raised, numberedTo, seenOf: (stream) => seenOf(stream) })
   const scan = createScan(db, stored, { monotonic: () => performance.now() })
@@ -124,6 +128,7 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
       segments.settle(done)
     },
     bands: reducer.bands,
+    tryAggregates,
     check: createCheck(db, dir, stored),
     close: () => db.close(),
   }

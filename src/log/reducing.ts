@@ -8,6 +8,7 @@ import { overlaps } from '../core/intervals.ts'
 import type { LogSeries } from '../core/log.ts'
 import type { Band, PlanStep } from '../core/retention.ts'
 import type { ValueKind } from '../core/reading.ts'
+import { windowsOf } from '../retention/ladder.ts'
 import { plan } from '../retention/plan.ts'
 import { coarsen, reduceReadings } from '../retention/reduce.ts'
 import type { BlockRow, SealedBlock } from './catalogue.ts'
@@ -19,6 +20,7 @@ import type { LogState } from './pressure.ts'
 import type { RaisedBlock, RaisedReader } from './raised.ts'
 import type { SegmentWriter } from './segment-writer.ts'
 import type { Stored, StoredStream } from './stored.ts'
+import type { TryAggregates } from './tried.ts'
 
 /** What is reduced: the change but for its result. */
 export interface ReducePlace extends Pick<ReduceChange, 'stream' | 'rows' | 'from' | 'to' | 'refused'> {
@@ -48,6 +50,7 @@ export interface ReducingParts {
   readonly stored: Stored
   readonly segments: SegmentWriter
   readonly raised: RaisedReader
+  readonly tryAggregates: TryAggregates
   /** What any uplink has or may have, and what may be under way now. */
   readonly seenOf: (stream: string) => { readonly seen: Intervals; readonly underWay: Intervals }
 }
@@ -55,8 +58,9 @@ export interface ReducingParts {
 /** One step of the keeper: reduced at about ten million a second. */
 const STEP_READINGS_MAX = 1_500_000
 const DROP_ROWS_MAX = 2_000
-const ROWS_A_BLOCK = 16_384
-const LEVEL = 3
+/** Aggregates in a block, and how hard zstd tries. */
+export const AGGREGATES_A_BLOCK = 16_384
+export const AGGREGATES_LEVEL = 3
 /** More sequences than a stream ever has: makes one order of stream and sequence. */
 const AGE_OF_STREAM = 2 ** 42
 
@@ -82,7 +86,7 @@ interface BandRow {
   readonly received_to: number
 }
 
-export function createReducer({ db, stored, segments, raised, seenOf }: ReducingParts): Reducer {
+export function createReducer({ db, stored, segments, raised, tryAggregates, seenOf }: ReducingParts): Reducer {
   const sql = {
     bands: db.prepare(
       'SELECT segment, stream, min(first) AS first, max(first + count) AS "end", sum(count) AS rows, sum(pending) AS pending, sum(readings) AS readings, sum(bytes) AS bytes, max(series) AS series, max(window_ms) AS window_ms, min(received_from) AS received_from, max(received_to) AS received_to FROM block WHERE segment IS NOT NULL GROUP BY segment, stream',
@@ -93,7 +97,7 @@ export function createReducer({ db, stored, segments, raised, seenOf }: Reducing
     times: db.prepare('SELECT time_from, time_to, period FROM block WHERE segment = ? AND stream = ?'),
   }
   const kindOf = (id: number) => stored.describe(id)?.kind as ValueKind
-  const encode = createAggregateEncoder(LEVEL)
+  const encode = createAggregateEncoder(AGGREGATES_LEVEL)
   let job: Job | undefined
 
   function bandRows(): { row: BandRow; stream: StoredStream }[] {
@@ -158,7 +162,9 @@ export function createReducer({ db, stored, segments, raised, seenOf }: Reducing
 
   function choose(state: LogState): Job | undefined {
     const { bands, rows } = allBands()
-    const step = plan({ bands, classes: state.classes, bytesToFree: state.bytesToFree }).steps[0]
+    const tried = tryAggregates(state.classes.map(({ name, ladder }) => ({ name, windowsMs: windowsOf(ladder) })))
+    const classes = state.classes.map((it) => ({ ...it, aggregateBytes: tried[it.name] ?? [] }))
+    const step = plan({ bands, classes, bytesToFree: state.bytesToFree }).steps[0]
     const row = step && rows[step.band]
     if (!row || !step) return undefined
     return { segment: row.segment, stream: row.stream, isRaised: bands[step.band]?.raised ?? false, step }
@@ -262,7 +268,7 @@ export function createReducer({ db, stored, segments, raised, seenOf }: Reducing
     const receivedFrom = Math.min(...rows.map((it) => it.received_from))
     const receivedTo = Math.max(...rows.map((it) => it.received_to))
     let next = target?.next ?? 0
-    const parts = splitAggregates(columns, ROWS_A_BLOCK).map((part) => {
+    const parts = splitAggregates(columns, AGGREGATES_A_BLOCK).map((part) => {
       const first = next
       next += part.count
       const encoded = encode(part, { stream: target?.id ?? 0, first, receivedFrom, receivedTo }, kindOf)
@@ -272,8 +278,7 @@ export function createReducer({ db, stored, segments, raised, seenOf }: Reducing
     const ids = new Set(columns.series)
     const series = [...ids].map((id) => stored.describe(id)).filter((it): it is LogSeries => it !== undefined)
     const { into, offsets } = segments.append(
-      of.class,
-      'aggregate',
+      { class: of.class, form: 'aggregate', windowMs: columns.windowUs / 1000 },
       parts.map((it) => it.block),
       series,
       at,

@@ -200,8 +200,7 @@ export function createSealing({ db, stored, segments, reducer, raised, seenOf, n
     const ids = new Set(merged.flatMap((it) => [...it.seriesIds]))
     const series = [...ids].map((id) => stored.describe(id)).filter((it): it is LogSeries => it !== undefined)
     const { into, offsets } = segments.append(
-      run.stream.class,
-      'raw',
+      { class: run.stream.class, form: 'raw', windowMs: 0 },
       merged.map((it) => it.block),
       series,
       at,

@@ -15,9 +15,17 @@ export interface Appended {
 
 export interface SegmentWriter {
   /** On disk when it returns. Throws what the system says; then nothing counts. */
-  append(className: string, form: SegmentForm, blocks: readonly Uint8Array[], series: readonly LogSeries[], at: number): Appended
+  append(to: SegmentKind, blocks: readonly Uint8Array[], series: readonly LogSeries[], at: number): Appended
   /** The writer has recorded the last append, or refused it. */
   settle(recorded: boolean): void
+}
+
+/** Aggregates of one window alone share a file: it gives room only when all of it has gone, and what is finer goes on down the ladder first. */
+export interface SegmentKind {
+  readonly class: string
+  readonly form: SegmentForm
+  /** 0: raw. */
+  readonly windowMs: number
 }
 
 interface Pending {
@@ -38,7 +46,9 @@ export function createSegmentWriter(
   segmentBytesMax: number,
 ): SegmentWriter {
   const sql = {
-    last: db.prepare('SELECT id, class, form, "end" FROM segment WHERE class = ? AND form = ? ORDER BY id DESC LIMIT 1'),
+    last: db.prepare(
+      'SELECT id, class, form, "end" FROM segment WHERE class = @class AND form = @form AND (SELECT window_ms FROM block WHERE segment = segment.id LIMIT 1) = @windowMs ORDER BY id DESC LIMIT 1',
+    ),
     nextId: db.prepare("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'segment'), 0) + 1").pluck(),
     account: db.prepare('SELECT class, accepted, delivered, aggregated, lost FROM account WHERE class = ?'),
     epoch: db.prepare("SELECT value FROM meta WHERE key = 'epoch'").pluck(),
@@ -51,10 +61,10 @@ export function createSegmentWriter(
   const lastLosses = new Map<string, number>()
   let pending: Pending | undefined
 
-  function segmentFor(className: string, form: SegmentForm): SegmentRow {
-    const last = sql.last.get(className, form) as SegmentRow | undefined
+  function segmentFor(kind: SegmentKind): SegmentRow {
+    const last = sql.last.get(kind) as SegmentRow | undefined
     if (last && last.end < segmentBytesMax) return last
-    return { id: sql.nextId.get() as number, class: className, form, end: 0 }
+    return { id: sql.nextId.get() as number, class: kind.class, form: kind.form, end: 0 }
   }
 
   function notesOf({ id, class: name, form }: SegmentRow, series: readonly LogSeries[], at: number): [Notes, number] {
@@ -101,14 +111,14 @@ export function createSegmentWriter(
   }
 
   return {
-    append(className, form, blocks, series, at) {
+    append(to, blocks, series, at) {
       for (;;) {
-        const segment = segmentFor(className, form)
+        const segment = segmentFor(to)
         try {
           return appendOnce(segment, blocks, series, at)
         } catch (error) {
           // The last of its blocks was delivered between our look at the row and the opening of the file: on to the next one.
-          if (!(error instanceof ShortSegment) || segmentFor(className, form).id === segment.id) throw error
+          if (!(error instanceof ShortSegment) || segmentFor(to).id === segment.id) throw error
         }
       }
     },

@@ -1,5 +1,5 @@
 // What the forecast is made from: the log as it is, and today's rates.
-import type { Band, ClassRetention, ClassWhatIf, ForecastRequest } from '../core/retention.ts'
+import type { AggregateBytes, Band, ClassRetention, ClassWhatIf, ForecastRequest } from '../core/retention.ts'
 import type { ClassStatus } from '../core/status.ts'
 
 export interface ForecastParts {
@@ -12,6 +12,8 @@ export interface ForecastParts {
   readonly bands: readonly Band[]
   /** By class: readings accepted a second. */
   readonly rates: ReadonlyMap<string, number>
+  /** By class: what its aggregates would take. */
+  readonly tried?: Readonly<Record<string, readonly AggregateBytes[]>>
   readonly bytesWrittenPerDay: number
   readonly flashEnduranceBytes: number | null
 }
@@ -40,6 +42,7 @@ export function forecastRequest(parts: ForecastParts, offlineMs: number): Foreca
         bytesPerReading: bytesPerReading(own, stored),
         series: Math.max(1, ...own.map((band) => band.series)),
         refusedShare: refusedShare(stored),
+        aggregateBytes: parts.tried?.[it.name] ?? [],
       }
     }),
     offlineMs,

@@ -23,11 +23,15 @@ export function coarsenessOf(keep: Keep): number {
   return keep === 'nothing' ? Number.POSITIVE_INFINITY : keep.windowMs
 }
 
+/** Windows of its aggregates, finest first. */
+export function windowsOf(ladder: readonly LadderStep[]): readonly number[] {
+  const windows = ladder.flatMap(({ keep }) => (typeof keep === 'string' ? [] : [keep.windowMs]))
+  return [...new Set(windows)].toSorted((a, b) => a - b)
+}
+
 /** What a class's readings can become, finest first; the last is always 'nothing'. */
 export function stepsByCoarseness(ladder: readonly LadderStep[]): readonly Reduced[] {
-  const windows = ladder.flatMap(({ keep }) => (typeof keep === 'string' ? [] : [keep.windowMs]))
-  const sorted = [...new Set(windows)].toSorted((a, b) => a - b)
-  return [...sorted.map((windowMs) => ({ windowMs })), 'nothing']
+  return [...windowsOf(ladder).map((windowMs) => ({ windowMs })), 'nothing']
 }
 
 /**

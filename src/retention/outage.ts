@@ -2,6 +2,7 @@
 // A stride ends where something changes: a step of a ladder, the log full, a class that has to wait.
 import type { Band, ForecastRequest, InForce, LadderStep, PlanStep } from '../core/retention.ts'
 import { inForce } from './ladder.ts'
+import type { BytesOfWindow } from './plan.ts'
 import { aggregateBytesOf, FREED_SHARE_MIN, plan, rowsReduced } from './plan.ts'
 import { waitRoomBytes } from './room.ts'
 
@@ -20,7 +21,7 @@ const BAND_SHARE_MAX = 0.02
 
 export interface ClassWorld {
   readonly cls: ForecastInput
-  readonly aggregateBytes: number
+  readonly aggregateBytes: BytesOfWindow
   /** Readings not delivered when the outage began. */
   readonly heldAtBegin: number
   /** Readings since then. */
@@ -62,7 +63,7 @@ export function beginOutage(request: ForecastRequest): World {
     request,
     classes: request.classes.map((cls) => ({
       cls,
-      aggregateBytes: aggregateBytesOf(bandsOf(cls.name), cls.bytesPerReading),
+      aggregateBytes: aggregateBytesOf(bandsOf(cls.name), cls.aggregateBytes, cls.bytesPerReading),
       heldAtBegin: held(bandsOf(cls.name)),
       accepted: 0,
       filled: new Set(),
@@ -125,7 +126,7 @@ function flowOf({ request, atMs }: World, of: ClassWorld, undelivered: number): 
   const raw: Flow = { of, keep: 'raw', readings, kept, rows: kept, bytes: kept * cls.bytesPerReading }
   if (keep === 'raw') return raw
   const rows = Math.min(kept, cls.series / keep.windowMs)
-  const bytes = rows * of.aggregateBytes
+  const bytes = rows * of.aggregateBytes(keep.windowMs)
   // As the log does it.
   return bytes > raw.bytes * (1 - FREED_SHARE_MIN) ? raw : { of, keep, readings, kept, rows, bytes }
 }

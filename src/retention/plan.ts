@@ -8,7 +8,7 @@
 //
 // A band under way to an uplink is passed over. A class that waits when it is full gives up nothing that is not delivered.
 // A band that would go down several steps goes at once to the last of them.
-import type { Band, ClassRetention, Plan, PlanRequest, PlanStep } from '../core/retention.ts'
+import type { AggregateBytes, Band, ClassRetention, Plan, PlanRequest, PlanStep } from '../core/retention.ts'
 import type { Reduced } from './ladder.ts'
 import { coarsenessOf, stepsByCoarseness } from './ladder.ts'
 
@@ -39,7 +39,7 @@ interface Held {
 interface Giving {
   readonly steps: readonly Reduced[]
   readonly floorBytes: number
-  readonly aggregateBytes: number
+  readonly aggregateBytes: BytesOfWindow
   /** Oldest first; what may be given up. */
   readonly held: readonly Held[]
   /** Of all that is not delivered. */
@@ -79,8 +79,20 @@ export function plan({ bands, classes, bytesToFree }: PlanRequest): Plan {
   return { steps: [...steps.values()], freesBytes, enough: freesBytes >= bytesToFree }
 }
 
-/** What one aggregate of a class takes, by those that it has, else by what its readings take. */
-export function aggregateBytesOf(bands: readonly Band[], bytesPerReading = bytesPerRow(bands, 'raw')): number {
+/** What one aggregate of a class takes, by window. */
+export type BytesOfWindow = (windowMs: number) => number
+
+/** As it was tried; else by the aggregates that it has, else by what its readings take. */
+export function aggregateBytesOf(
+  bands: readonly Band[],
+  tried?: readonly AggregateBytes[],
+  bytesPerReading?: number,
+): BytesOfWindow {
+  const supposed = supposedBytes(bands, bytesPerReading)
+  return (windowMs) => tried?.find((it) => it.windowMs === windowMs)?.bytes ?? supposed
+}
+
+function supposedBytes(bands: readonly Band[], bytesPerReading = bytesPerRow(bands, 'raw')): number {
   const measured = bytesPerRow(bands, 'aggregate')
   if (measured !== undefined) return measured
   if (bytesPerReading === undefined) return AGGREGATE_BYTES
@@ -100,12 +112,12 @@ export function rowsReduced({ rows, series, receivedFrom, receivedTo }: Band, wi
   return Math.min(rows, series * windows)
 }
 
-function givingOf({ ladder, floorBytes }: ClassRetention, bands: readonly Band[]): Giving {
+function givingOf({ ladder, floorBytes, aggregateBytes }: ClassRetention, bands: readonly Band[]): Giving {
   const undelivered = bands.filter((it) => !it.delivered)
   return {
     steps: stepsByCoarseness(ladder),
     floorBytes,
-    aggregateBytes: aggregateBytesOf(bands),
+    aggregateBytes: aggregateBytesOf(bands, aggregateBytes),
     held: undelivered
       .filter((it) => !it.pinned && it.bytes > 0)
       .map((band) => ({ band, coarseness: band.form === 'raw' ? 0 : band.windowMs, bytes: band.bytes })),
@@ -143,12 +155,12 @@ function walkDown(choosing: Choosing, giving: Giving, floorBytes: number): void 
 }
 
 /** What the band takes one step down; undefined where that step is none for it. */
-function bytesReduced({ band, coarseness, bytes }: Held, keep: Reduced, aggregateBytes: number): number | undefined {
+function bytesReduced({ band, coarseness, bytes }: Held, keep: Reduced, aggregateBytes: BytesOfWindow): number | undefined {
   if (coarseness >= coarsenessOf(keep)) return undefined
   if (keep === 'nothing') return 0
   // Only windows that were laid down by other settings do not fit into each other.
   if (band.form === 'aggregate' && keep.windowMs % band.windowMs !== 0) return undefined
-  const reduced = Math.ceil(rowsReduced(band, keep.windowMs) * aggregateBytes)
+  const reduced = Math.ceil(rowsReduced(band, keep.windowMs) * aggregateBytes(keep.windowMs))
   return bytes - reduced >= FREED_SHARE_MIN * bytes ? reduced : undefined
 }
 

@@ -20,6 +20,7 @@ serve(parentPort as MessagePort, {
   work: keeper.work,
   applied: keeper.applied,
   bands: keeper.bands,
+  tryAggregates: keeper.tryAggregates,
   checkFiles: keeper.check.files,
   checkJournal: keeper.check.journal,
   checkSegment: keeper.check.segment,

@@ -5,7 +5,7 @@ import { transferables } from '../core/batch.ts'
 import type { GivenOut, GivingLog, Received, ReceivingLog } from '../core/airgap.ts'
 import { givenBy } from '../log/given.ts'
 import type { BoxLog } from '../core/boxes.ts'
-import type { Band } from '../core/retention.ts'
+import type { Band, TriedWindows } from '../core/retention.ts'
 import type { ClockState } from '../core/clock.ts'
 import type { LogEvents } from '../core/events.ts'
 import type { FollowBegun, FollowTaken } from '../core/follow.ts'
@@ -13,6 +13,7 @@ import type { LogReader, LogWriter, Resumed, Taken } from '../core/log.ts'
 import type { NotifyLog } from '../core/notify.ts'
 import type { Change } from '../log/change.ts'
 import type { KeeperOptions } from '../log/keeper.ts'
+import type { TryAggregates } from '../log/tried.ts'
 import type { DamagedPlace } from '../log/lanes.ts'
 import type { LogState } from '../log/pressure.ts'
 import type { PageRequest, QueryPage } from '../core/query.ts'
@@ -37,6 +38,8 @@ export interface OpenLog {
   /** What retention works from. */
   state(): Promise<LogState>
   bands(): Promise<readonly Band[]>
+  /** By class: what aggregates of what it has now would take. */
+  tryAggregates(classes: readonly TriedWindows[]): Promise<ReturnType<TryAggregates>>
   /** The clock stepped, or became trusted. */
   clockStepped(state: ClockState): void
   /** For rules: where they read and write. */
@@ -236,6 +239,7 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
     seal: () => work.all(),
     state: () => writer.call('state', []),
     bands: () => reading.call('bands', []),
+    tryAggregates: (classes) => reading.call('tryAggregates', [classes]),
     clockStepped(state) {
       appends.flush()
       writer.tell('clockStepped', [state])

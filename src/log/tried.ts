@@ -1,0 +1,95 @@
+// What aggregates of a class would take: some of what it sealed last is reduced in memory, and nothing is kept. The plan and the forecast go
+// by it alike: without it the one would know too little, and the other guess until a step of a ladder has been in force for a while.
+import { createAggregateEncoder, splitAggregates } from '../columns/aggregates/index.ts'
+import { DamagedBlock, decodeBlock } from '../columns/index.ts'
+import type { AggregateColumns, ReadingColumns } from '../core/aggregate.ts'
+import type { ValueKind } from '../core/reading.ts'
+import type { AggregateBytes, TriedWindows } from '../core/retention.ts'
+import { reduceReadings } from '../retention/reduce.ts'
+import type { BlockRow } from './catalogue.ts'
+import { AGGREGATES_A_BLOCK, AGGREGATES_LEVEL } from './reducing.ts'
+import type { Stored } from './stored.ts'
+
+/** As many as are sealed at once of 1,000 tags at 1 Hz: reduced in a tenth of a second. */
+const READINGS_MAX = 600_000
+const BLOCKS_MAX = 500
+/** Fewer tell nothing: what each block has once weighs more than they do. */
+const READINGS_MIN = 10_000
+const ROWS_MIN = 200
+
+/** What a class says is much the same for so long. */
+const RECENT_US = 6 * 3_600_000_000
+
+interface Known {
+  /** Of the newest that was tried, µs. */
+  readonly receivedTo: number
+  /** Undefined: nothing can be said. */
+  readonly byWindow: Map<number, number | undefined>
+}
+
+export type TryAggregates = (classes: readonly TriedWindows[]) => Readonly<Record<string, readonly AggregateBytes[]>>
+
+/** By class, for each of the windows what one aggregate takes; a window of which nothing can be said is left out. */
+export function createTryAggregates(stored: Stored): TryAggregates {
+  const encode = createAggregateEncoder(AGGREGATES_LEVEL)
+  const kindOf = (id: number) => stored.describe(id)?.kind as ValueKind
+  const known = new Map<string, Known>()
+
+  /** Newest last. */
+  function sample(name: string): readonly BlockRow[] {
+    const taken: BlockRow[] = []
+    let readings = 0
+    for (const stream of stored.streams().toReversed()) {
+      if (stream.class !== name || stream.form !== 'raw') continue
+      for (const row of stored.overlappingDown(stream.id, 0, stream.next, BLOCKS_MAX)) {
+        if (row.segment === null) continue
+        if (readings >= READINGS_MAX) return taken.toReversed()
+        taken.push(row)
+        readings += row.count
+      }
+    }
+    return readings < READINGS_MIN ? [] : taken.toReversed()
+  }
+
+  function read(row: BlockRow): ReadingColumns[] {
+    try {
+      const block = stored.read(row)
+      return block ? [decodeBlock(block)] : []
+    } catch (error) {
+      // The scan finds it, and says so.
+      if (error instanceof DamagedBlock) return []
+      throw error
+    }
+  }
+
+  function bytesOf(columns: AggregateColumns): number {
+    const times = { receivedFrom: 0, receivedTo: 0 }
+    const blocks = splitAggregates(columns, AGGREGATES_A_BLOCK).map((it) => encode(it, { stream: 0, first: 0, ...times }, kindOf))
+    return blocks.reduce((sum, it) => sum + it.block.length, 0)
+  }
+
+  function tryWindow(blocks: readonly ReadingColumns[], windowMs: number): number | undefined {
+    const columns = reduceReadings(blocks, windowMs * 1000, kindOf)
+    return columns.count < ROWS_MIN ? undefined : bytesOf(columns) / columns.count
+  }
+
+  /** Whoever looks at a what-if asks again and again, and the plan for each band: what is known of data hardly older is not worked out anew. */
+  function ofClass({ name, windowsMs }: TriedWindows): AggregateBytes[] {
+    if (windowsMs.length === 0) return []
+    const rows = sample(name)
+    const receivedTo = rows.at(-1)?.received_to ?? 0
+    const before = known.get(name)
+    const isRecent = before !== undefined && Math.abs(receivedTo - before.receivedTo) < RECENT_US
+    const of = isRecent ? before : { receivedTo, byWindow: new Map<number, number | undefined>() }
+    known.set(name, of)
+    const missing = windowsMs.filter((it) => !of.byWindow.has(it))
+    const blocks = missing.length > 0 ? rows.flatMap(read) : []
+    for (const it of missing) of.byWindow.set(it, tryWindow(blocks, it))
+    return windowsMs.flatMap((windowMs) => {
+      const bytes = of.byWindow.get(windowMs)
+      return bytes === undefined ? [] : [{ windowMs, bytes }]
+    })
+  }
+
+  return (classes) => Object.fromEntries(classes.map((it) => [it.name, ofClass(it)]))
+}
