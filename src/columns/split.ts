@@ -1,7 +1,6 @@
 // A block's columns in parts by sequence, where they are too much for one block.
 import type { ValueKind } from '../core/reading.ts'
 import type { Columns } from './decode.ts'
-import { sequenceAt } from './decode.ts'
 
 export interface Bounds {
   readonly readingsMax: number
@@ -26,42 +25,61 @@ export function cut(columns: Columns, from: number, to: number, kindOf: Bounds['
 
 /** The readings whose sequence − first is in [from, to), in block order. */
 function part(columns: Columns, from: number, to: number, { kindOf }: Pick<Bounds, 'kindOf'>): Columns {
-  const first = columns.first + from
-  const places: number[] = []
-  const ids: number[] = []
-  const starts: number[] = []
-  for (let run = 0; run < columns.runs.length; run++) {
-    const before = places.length
-    for (let i = columns.runs.starts[run] as number; i < (columns.runs.starts[run + 1] as number); i++) {
-      const rank = sequenceAt(columns, i) - columns.first
-      if (rank >= from && rank < to) places.push(i)
-    }
-    if (places.length === before) continue
-    ids.push(columns.runs.ids[run] as number)
-    starts.push(before)
-  }
-  const runs = { length: ids.length, ids: Uint32Array.from(ids), starts: Uint32Array.from([...starts, places.length]) }
-  const value = pick(columns.value, places)
+  const count = to - from
+  const { places, runs } = placesOf(columns, from, to)
+  const value = pickSlots(columns.value, places)
   const { sequence, received, quality, status } = columns
   return {
     ...columns,
-    first,
-    count: to - from,
+    first: columns.first + from,
+    count,
     runs,
-    time: Float64Array.from(places, (it) => columns.time[it] as number),
+    time: pick(columns.time, places, new Float64Array(count)),
     value,
-    quality: quality && Uint8Array.from(places, (it) => quality[it] as number),
-    status: status && Uint32Array.from(places, (it) => status[it] as number),
-    received: { ...received, batch: received.batch && Uint32Array.from(places, (it) => received.batch?.[it] as number) },
+    quality: quality && pick(quality, places, new Uint8Array(count)),
+    status: status && pick(status, places, new Uint32Array(count)),
+    received: { ...received, batch: received.batch && pick(received.batch, places, new Uint32Array(count)) },
     bytes: compact(columns.bytes, value, runs, kindOf),
-    ...(sequence && { sequence: Float64Array.from(places, (it) => sequence[it] as number) }),
+    ...(sequence && { sequence: pick(sequence, places, new Float64Array(count)) }),
   }
 }
 
-/** As int64: a copy as doubles may change the bits of what is not a double. */
-function pick(value: Float64Array<ArrayBuffer>, places: readonly number[]): Float64Array<ArrayBuffer> {
-  const slots = new BigInt64Array(value.buffer, value.byteOffset, value.length)
-  return new Float64Array(BigInt64Array.from(places, (it) => slots[it] as bigint).buffer)
+/** Where they stand in the block, and the runs that they make. */
+function placesOf({ runs, first, sequence }: Columns, from: number, to: number): { places: Uint32Array; runs: Columns['runs'] } {
+  const places = new Uint32Array(to - from)
+  const ids = new Uint32Array(runs.length)
+  const starts = new Uint32Array(runs.length + 1)
+  let length = 0
+  let found = 0
+  for (let run = 0; run < runs.length; run++) {
+    const before = found
+    for (let i = runs.starts[run] as number; i < (runs.starts[run + 1] as number); i++) {
+      const rank = sequence ? (sequence[i] as number) - first : i
+      if (rank >= from && rank < to) places[found++] = i
+    }
+    if (found === before) continue
+    ids[length] = runs.ids[run] as number
+    starts[length++] = before
+  }
+  starts[length] = found
+  return { places, runs: { length, ids: ids.slice(0, length), starts: starts.slice(0, length + 1) } }
+}
+
+function pick<T extends Float64Array | Uint32Array | Uint8Array>(column: T, places: Uint32Array, to: T): T {
+  for (let i = 0; i < places.length; i++) to[i] = column[places[i] as number] as number
+  return to
+}
+
+/** As words: a copy as doubles may change the bits of what is not a double. */
+function pickSlots(value: Float64Array<ArrayBuffer>, places: Uint32Array): Float64Array<ArrayBuffer> {
+  const words = new Int32Array(value.buffer, value.byteOffset, value.length * 2)
+  const to = new Int32Array(places.length * 2)
+  for (let i = 0; i < places.length; i++) {
+    const at = (places[i] as number) * 2
+    to[i * 2] = words[at] as number
+    to[i * 2 + 1] = words[at + 1] as number
+  }
+  return new Float64Array(to.buffer)
 }
 
 /** The bytes that strings of these runs use, each content once; `value` then points into them. */

@@ -98,6 +98,8 @@ export interface NextRequest {
   /** At most so many bytes of blocks and so many readings, but always one whole block when there is one. */
   readonly bytesMax: number
   readonly readingsMax: number
+  /** Of a block no more readings than that go whole, alone where they are more than `readingsMax`. Absent: any block is cut where it has to be. */
+  readonly wholeMax?: number
   /** Where the backlog lane begins; absent: 'oldest-first'. Gap records always go oldest first. */
   readonly backlog?: 'oldest-first' | 'newest-first'
   /** Each stream in the order of its numbers: live goes on where the uplink's last number ends. */

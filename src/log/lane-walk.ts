@@ -1,5 +1,5 @@
 // A lane's way through the blocks of one stream, up or down.
-import { DamagedBlock, decodeBlock } from '../columns/index.ts'
+import { DamagedBlock, decodeColumns } from '../columns/index.ts'
 import { decodeAggregates } from '../columns/aggregates/index.ts'
 import type { Interval, Intervals } from '../core/intervals.ts'
 import { difference } from '../core/intervals.ts'
@@ -105,7 +105,7 @@ export function createWalk(stored: Stored) {
     if (last?.id === id) return last
     const block = stored.read({ id, ...place })
     if (!block) return undefined
-    const series = row.form === 'aggregate' ? new Set(decodeAggregates(block).series) : decodeBlock(block).seriesIds
+    const series = row.form === 'aggregate' ? new Set(decodeAggregates(block).series) : decodeColumns(block).runs.ids
     return (last = { id, block, series: [...series] })
   }
 
@@ -124,13 +124,15 @@ export interface Room {
   isFull(): boolean
 }
 
-export function createRoom({ readingsMax, bytesMax }: NextRequest): Room {
+export function createRoom({ readingsMax, bytesMax, wholeMax = 0 }: NextRequest): Room {
   let rows = 0
   let bytes = 0
   let full = false
   return {
     take(count, bytesEach) {
-      const fits = full ? 0 : Math.min(count, readingsMax - rows, Math.floor((bytesMax - bytes) / bytesEach))
+      const left = full ? 0 : Math.min(count, readingsMax - rows, Math.floor((bytesMax - bytes) / bytesEach))
+      const isWhole = left < count && count <= wholeMax && count * bytesEach <= bytesMax
+      const fits = !isWhole ? left : rows === 0 ? count : 0
       const taken = Math.max(fits, rows === 0 ? Math.min(1, count) : 0)
       rows += taken
       bytes += taken * bytesEach

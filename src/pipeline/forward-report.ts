@@ -116,11 +116,11 @@ export function count(report: ForwardReport, live: number, backlog: number): voi
 }
 
 /** A transaction was committed. */
-export function note(report: ForwardReport, { live, backlog }: Pair, seconds: number): void {
+export function note(report: ForwardReport, { live, backlog }: Pair, seconds: number, readingsMax?: number): void {
   const fromLive = readingsOf(live)
   const fromBacklog = readingsOf(backlog)
   count(report, fromLive, fromBacklog)
   report.transactions++
   for (const name of report.sending) report.blockedSince.delete(name)
-  report.link = carried(report.link, fromLive + fromBacklog, seconds)
+  report.link = carried(report.link, fromLive + fromBacklog, seconds, readingsMax)
 }

@@ -13,7 +13,7 @@ import type { StreamRange } from '../core/stream.ts'
 import { streamKey } from '../core/stream.ts'
 import type { Admission, Admitted } from '../core/admission.ts'
 import type { LinkRate } from './link-rate.ts'
-import { READINGS_MAX } from './link-rate.ts'
+import { BLOCK_READINGS_MAX, READINGS_MAX } from './link-rate.ts'
 
 const READINGS_MIN = 1_000
 const TAKE_BYTES_MAX = 4_000_000
@@ -26,13 +26,15 @@ const OVERHEADS_MIN = 2
 /** By turns, so that the two tell what a reading takes from what the way takes (link-rate.ts). */
 const SHORT = 0.75
 const LONG = 1.25
+/** Of blocks: one that is cut costs some times the work of one that goes as it is. A transaction may become longer by so much for it. */
+const WHOLE_TIMES = 4
 
 export interface Pair {
   readonly live: Taken
   readonly backlog: Taken
 }
 
-export type LaneSettings = Pick<UplinkSettings, 'liveShare' | 'backlog' | 'isInOrder'>
+export type LaneSettings = Pick<UplinkSettings, 'liveShare' | 'backlog' | 'isInOrder'> & Partial<Pick<UplinkSettings, 'records'>>
 
 export interface TakeParts {
   readonly uplink: string
@@ -47,6 +49,9 @@ export interface TakeParts {
   rowsMax(bytes: number): number
 }
 
+/** The largest transaction that is dared. */
+export const readingsMaxOf = ({ records }: LaneSettings) => (records === 'blocks' ? BLOCK_READINGS_MAX : READINGS_MAX)
+
 /** Takes in turn; `except` are classes that wait for the destination. */
 export function taker({ uplink, log, clock, admission, lanes, anyOf, link, rowsMax }: TakeParts) {
   let liveAt = -Infinity
@@ -55,7 +60,7 @@ export function taker({ uplink, log, clock, admission, lanes, anyOf, link, rowsM
     const except = [...admitted.except, ...blocked]
     const most = admitted.bytesMax === Infinity ? Infinity : rowsMax(admitted.bytesMax)
     const rate = { ...link(), readingsMax: Math.min(link().readingsMax, most) }
-    const bytesMax = TAKE_BYTES_MAX * (link().readingsMax / READINGS_MAX)
+    const bytesMax = TAKE_BYTES_MAX * Math.min(1, link().readingsMax / READINGS_MAX)
     const request = {
       uplink,
       except,
@@ -69,7 +74,8 @@ export function taker({ uplink, log, clock, admission, lanes, anyOf, link, rowsM
     if (has > 0) liveAt = clock.monotonic()
     const readingsMax = Math.min(most - has, backlogRoom(has, clock.monotonic() - liveAt < QUIET_AFTER_MS, lanes.liveShare, rate))
     if (readingsMax <= 0) return { live, backlog: NOTHING }
-    return { live, backlog: await log.next({ ...request, lane: 'backlog', readingsMax }) }
+    const wholeMax = lanes.records === 'blocks' ? Math.min(most - has, rate.readingsMax, readingsMax * WHOLE_TIMES) : 0
+    return { live, backlog: await log.next({ ...request, lane: 'backlog', readingsMax, wholeMax }) }
   }
 }
 

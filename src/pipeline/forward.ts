@@ -21,7 +21,7 @@ import { keepArrived } from './forward-part.ts'
 import type { BlockedClasses, ForwardReport } from './forward-report.ts'
 import { block, blockedNow, fenced, hasRival, isWell, note, tries } from './forward-report.ts'
 import type { LaneSettings, Pair } from './forward-take.ts'
-import { isShutOut, readingsOf, rowsOf, taker, without } from './forward-take.ts'
+import { isShutOut, readingsMaxOf, readingsOf, rowsOf, taker, without } from './forward-take.ts'
 import type { Backoff, Loop } from './keep-running.ts'
 import { keepRunning, sleep } from './keep-running.ts'
 import { failed } from './link-rate.ts'
@@ -280,7 +280,7 @@ async function run(
       } finally {
         await spending.end()
       }
-      note(report, pair, (clock.monotonic() - started) / 1000)
+      note(report, pair, (clock.monotonic() - started) / 1000, readingsMaxOf(lanes))
       checkpoints.sent(reason !== undefined, empty)
       well()
       isWell(report, clock)

@@ -24,6 +24,8 @@ interface Seen {
 }
 
 export const READINGS_MAX = 80_000
+/** Where they go as they stand in the log: a reading takes a few bytes and hardly any work. */
+export const BLOCK_READINGS_MAX = 400_000
 const READINGS_AT_FIRST = 2_000
 const READINGS_LEAST = 100
 /** A small transaction says little of what the link can carry. */
@@ -39,9 +41,9 @@ const SECONDS_MIN = 0.001
 
 export const UNKNOWN_LINK: LinkRate = { perSecond: 0, overheadSeconds: 0, readingsMax: READINGS_AT_FIRST }
 
-export function carried(link: LinkRate, readings: number, seconds: number): LinkRate {
+export function carried(link: LinkRate, readings: number, seconds: number, most = READINGS_MAX): LinkRate {
   const least = link.overheadSeconds === 0 ? seconds : Math.min(seconds, link.overheadSeconds * FORGETTING)
-  const readingsMax = Math.min(READINGS_MAX, Math.max(link.readingsMax, readings * 2))
+  const readingsMax = Math.min(most, Math.max(link.readingsMax, readings * 2))
   if (readings < TELLING_READINGS_MIN) return { ...link, overheadSeconds: least, readingsMax }
   const seen = withOne(link.seen, readings, seconds)
   const overheadSeconds = Math.min(seconds, emptyOf(seen) ?? least)

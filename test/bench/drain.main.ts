@@ -37,6 +37,7 @@ async function drained(dir: string, readings: number): Promise<object> {
       log: log.reader,
       clock: systemClock(),
       random: Math.random,
+      lanes: { liveShare: 0.3, backlog: 'oldest-first', records },
       failed: (error) => void process.stderr.write(`${String(error)}\n`),
     },
     report,

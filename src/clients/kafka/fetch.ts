@@ -1,7 +1,7 @@
 // Reads partitions from one offset to another as a read_committed reader, without a consumer group: it needs Read on the topics and leaves nothing
 // behind. kafkajs' consumer makes ten objects for each record and never shows the control records at a partition's end; here the offset behind
 // whatever was fetched says how far we are.
-import Cluster from 'kafkajs/src/cluster/index.js'
+import type Cluster from 'kafkajs/src/cluster/index.js'
 import type { Node } from 'kafkajs/src/cluster/index.js'
 import fetchRequest from 'kafkajs/src/protocol/requests/fetch/v11/request.js'
 import { setTimeout } from 'node:timers/promises'
@@ -11,6 +11,7 @@ import { committedBatches, readFetchResponse } from './batches.ts'
 import type { KafkaClient } from './client.ts'
 import { withDeadline } from './access.ts'
 import { explain } from './explain.ts'
+import { clusterParts } from './parts.ts'
 
 export interface PartitionSpan {
   readonly topic: string
@@ -68,14 +69,7 @@ export interface PartitionReader {
 }
 
 export async function partitionReader(client: KafkaClient, signal: AbortSignal): Promise<PartitionReader> {
-  const cluster = new Cluster({
-    ...client.config,
-    logger: client.kafka.logger(),
-    metadataMaxAge: 60_000,
-    allowAutoTopicCreation: false,
-    // For the ends that it tells. What a read_committed reader sees ends at the oldest open transaction: less than what is acknowledged.
-    isolationLevel: READ_UNCOMMITTED,
-  })
+  const cluster = clusterParts(client)
   await withDeadline('connect', FETCH_MS_MAX, signal, cluster.connect())
   return {
     async about() {

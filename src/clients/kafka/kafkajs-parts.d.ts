@@ -1,4 +1,4 @@
-// Parts of kafkajs 2.2.4 without types, as far as fetch.ts and kafkajs-plain.ts use them.
+// Parts of kafkajs 2.2.4 without types, as far as parts.ts, fetch.ts and the uplink use them.
 declare module 'kafkajs/src/cluster/index.js' {
   export interface Connections {
     send(call: {

@@ -13,9 +13,10 @@ export interface Cluster {
   brokers(): Promise<readonly string[]>
   /** What the cluster calls itself; undefined where it does not say. */
   id(): Promise<string | undefined>
-  topic(name: string): Promise<Topic | MissingTopic>
-  /** The offset after the last record of each partition, committed or not. */
-  ends(topic: string): Promise<ReadonlyMap<number, string>>
+  /** All are asked for in one call, here and below: by satellite one after the other takes longer than a call may. */
+  topics(names: readonly string[]): Promise<ReadonlyMap<string, Topic | MissingTopic>>
+  /** The offset after the last record of each partition, committed or not, by `topic/partition`. Of topics that were found. */
+  ends(topics: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** What a group has stored for partition 0 of a topic. After `fence`: what was committed last. For so long at most it is asked for again while a transaction is open. */
   stored(group: string, topic: string, msMax?: number): Promise<Stored | undefined>
   /** Aborts what predecessors left open and shuts them out; with `ours`, ends what the cluster left half done. What was committed can be read from then on. */

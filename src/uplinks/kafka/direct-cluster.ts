@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { asUnreachable, withDeadline } from '../../clients/kafka/access.ts'
 import type { Brokers } from '../../clients/kafka/direct/brokers.ts'
 import { brokersOf } from '../../clients/kafka/direct/brokers.ts'
-import { describeTopic, listEnds, offsetFetch } from '../../clients/kafka/direct/calls.ts'
+import { describeTopics, listEnds, offsetFetch } from '../../clients/kafka/direct/calls.ts'
 import type { KafkaError } from '../../clients/kafka/direct/errors.ts'
 import { isKafkaError, kafkaError } from '../../clients/kafka/direct/errors.ts'
 import type { Cluster, ClusterOptions, ClusterSettings, Stored } from './cluster.ts'
@@ -35,23 +35,27 @@ function clusterOn(brokers: Brokers, transactionalId: string | undefined): Clust
   /** Of topics that were asked for; where a leader has moved, the broker says so, and all begins anew. */
   const leaders = new Map<string, readonly number[]>()
 
-  async function topic(name: string): Promise<Topic | MissingTopic> {
-    const found = (await brokers.metadata([name])).topics.find((it) => it.name === name)
-    if (!found || found.error !== 0) return missingOrThrow(name, kafkaError(found?.error ?? 3, name))
-    leaders.set(name, found.leaders)
-    return { name, partitions: found.leaders.length, ...limitsOf(await configOf(brokers, name)) }
+  async function topics(names: readonly string[]): Promise<ReadonlyMap<string, Topic | MissingTopic>> {
+    const found = new Map((await brokers.metadata(names)).topics.map((it) => [it.name, it]))
+    const there = names.filter((name) => found.get(name)?.error === 0)
+    const configs = there.length > 0 ? await configsOf(brokers, there) : new Map()
+    const topicOf = (name: string): Topic | MissingTopic => {
+      const it = found.get(name)
+      if (it?.error !== 0) return missingOrThrow(name, kafkaError(it?.error ?? 3, name))
+      leaders.set(name, it.leaders)
+      return { name, partitions: it.leaders.length, ...limitsOf(configs.get(name) ?? new Map()) }
+    }
+    return new Map(names.map((name) => [name, topicOf(name)]))
   }
 
-  async function ends(name: string): Promise<ReadonlyMap<number, string>> {
-    const byLeader = Map.groupBy((leaders.get(name) ?? []).entries(), ([, leader]) => leader)
-    const answers = [...byLeader].map(async ([leader, partitions]) => {
-      const call = listEnds(
-        name,
-        partitions.map(([partition]) => partition),
-      )
-      return [...(await (await brokers.node(leader)).send(call))]
+  async function ends(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const all = names.flatMap((topic) => (leaders.get(topic) ?? []).map((leader, partition) => ({ topic, partition, leader })))
+    const answers = [...Map.groupBy(all, (it) => it.leader)].map(async ([leader, own]) => {
+      const byTopic = Map.groupBy(own, (it) => it.topic)
+      const partitions = new Map([...byTopic].map(([topic, some]) => [topic, some.map((it) => it.partition)]))
+      return [...(await (await brokers.node(leader)).send(listEnds(partitions)))]
     })
-    return new Map((await Promise.all(answers)).flat().map(([partition, end]) => [partition, String(end)]))
+    return new Map((await Promise.all(answers)).flat().map(([place, end]) => [place, String(end)]))
   }
 
   const sender = recordSender(brokers, (name, partition) => leaders.get(name)?.[partition] ?? -1)
@@ -61,7 +65,7 @@ function clusterOn(brokers: Brokers, transactionalId: string | undefined): Clust
       return (await brokers.metadata([])).brokers.map((it) => `${it.host}:${it.port}`)
     },
     id: async () => (await brokers.metadata([])).cluster,
-    topic,
+    topics,
     ends,
     stored: (group, name, msMax = BEGIN_MS_MAX) => storedOffset(brokers, group, name, msMax),
     ...work,
@@ -76,15 +80,11 @@ function missingOrThrow(name: string, error: KafkaError): MissingTopic {
   return missing
 }
 
-/** Empty when we may not ask: the defaults hold. */
-async function configOf(brokers: Brokers, name: string): Promise<ReadonlyMap<string, number>> {
-  try {
-    const found = await (await brokers.any()).send(describeTopic(name, CONFIG_NAMES))
-    return new Map([...found].map(([key, value]) => [key, Number(value)]))
-  } catch (error) {
-    if (error instanceof Error && error.name === 'KafkaError') return new Map()
-    throw error
-  }
+/** Without those that we may not ask for: there the defaults hold. */
+async function configsOf(brokers: Brokers, names: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> {
+  const found = await (await brokers.any()).send(describeTopics(names, CONFIG_NAMES))
+  const numbers = (config: ReadonlyMap<string, string | null>) => new Map([...config].map(([key, it]) => [key, Number(it)]))
+  return new Map([...found].map(([name, config]) => [name, numbers(config)]))
 }
 
 async function storedOffset(brokers: Brokers, group: string, topic: string, msMax: number): Promise<Stored | undefined> {

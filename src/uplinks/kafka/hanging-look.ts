@@ -97,9 +97,10 @@ async function lookAt(
   try {
     let asked = partitions
     if (where === 'open') {
-      const ends = await broker.send(listEnds(topic, partitions))
-      const stable = await broker.send(listEnds(topic, partitions, true))
-      asked = partitions.filter((it) => (stable.get(it) ?? -1n) < (ends.get(it) ?? 0n))
+      const wanted = new Map([[topic, partitions]])
+      const ends = await broker.send(listEnds(wanted))
+      const stable = await broker.send(listEnds(wanted, true))
+      asked = partitions.filter((it) => (stable.get(`${topic}/${it}`) ?? -1n) < (ends.get(`${topic}/${it}`) ?? 0n))
     }
     if (asked.length === 0) return { places: [], unseen: [] }
     const known = await broker.send(describeProducers(topic, asked))

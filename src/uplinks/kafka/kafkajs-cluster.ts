@@ -2,11 +2,13 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
 import kafkajs from 'kafkajs'
+import type Parts from 'kafkajs/src/cluster/index.js'
 import { asUnreachable, withDeadline } from '../../clients/kafka/access.ts'
 import { brokersOf } from '../../clients/kafka/direct/brokers.ts'
 import type { KafkaClient } from '../../clients/kafka/client.ts'
 import { kafkaClient } from '../../clients/kafka/client.ts'
 import { explain } from '../../clients/kafka/explain.ts'
+import { clusterParts } from '../../clients/kafka/parts.ts'
 import type { Cluster, ClusterOptions, ClusterSettings, Stored } from './cluster.ts'
 import { BEGIN_MS_MAX, OPEN_MS_MAX } from './deadlines.ts'
 import { recordSender } from './direct-sender.ts'
@@ -56,14 +58,16 @@ async function endHanging(settings: ClusterSettings, options: ClusterOptions, ou
 }
 
 function clusterOn(client: KafkaClient, admin: Admin, work: Pick<Cluster, 'fence' | 'commit' | 'close'>): Cluster {
+  let parts: Promise<Parts> | undefined
   return {
     async brokers() {
       return (await admin.describeCluster()).brokers.map((it) => `${it.host}:${it.port}`)
     },
     id: async () => (await admin.describeCluster()).clusterId,
-    topic: (name) => askTopic(admin, name),
-    async ends(topic) {
-      return new Map((await admin.fetchTopicOffsets(topic)).map((it) => [it.partition, it.high]))
+    topics: (names) => askTopics(admin, names),
+    async ends(topics) {
+      parts ??= connectedParts(client)
+      return endsOf(await parts, topics)
     },
     stored: (group, topic) => storedOffset(admin, group, topic),
     fence: work.fence,
@@ -75,30 +79,68 @@ function clusterOn(client: KafkaClient, admin: Admin, work: Pick<Cluster, 'fence
   }
 }
 
-/** The topic's partitions and limits, or why it cannot be used. Rejects when the cluster cannot be asked. */
-export async function askTopic(admin: Admin, name: string): Promise<Topic | MissingTopic> {
+async function connectedParts(client: KafkaClient): Promise<Parts> {
+  const parts = clusterParts(client)
+  await parts.connect()
+  return parts
+}
+
+/** The admin client asks for the ends of one topic at a time, and for their beginnings too. */
+async function endsOf(parts: Parts, topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  await parts.addMultipleTargetTopics(topics)
+  const wanted = topics.map((topic) => {
+    const partitions = parts.findTopicPartitionMetadata(topic).map((it) => ({ partition: it.partitionId }))
+    return { topic, partitions, fromBeginning: false }
+  })
+  const found = await parts.fetchTopicsOffset(wanted)
+  return new Map(
+    found.flatMap(({ topic, partitions }) => partitions.map((it) => [`${topic}/${it.partition}`, it.offset] as const)),
+  )
+}
+
+/**
+ * The topics' partitions and limits, or why they cannot be used. Rejects when the cluster cannot be asked. Of several of which one cannot be used the
+ * library only says that: then each is asked for.
+ */
+export async function askTopics(admin: Admin, names: readonly string[]): Promise<ReadonlyMap<string, Topic | MissingTopic>> {
   try {
-    const { topics } = await admin.fetchTopicMetadata({ topics: [name] })
-    return { name, partitions: topics[0]?.partitions.length ?? 0, ...limitsOf(await configOf(admin, name)) }
+    const [{ topics }, configs] = await Promise.all([admin.fetchTopicMetadata({ topics: [...names] }), configsOf(admin, names)])
+    return new Map(
+      topics.map(({ name, partitions }) => [
+        name,
+        { name, partitions: partitions.length, ...limitsOf(configs.get(name) ?? new Map()) },
+      ]),
+    )
   } catch (error) {
+    const [name = ''] = names
     const missing = missingTopic(name, error)
     if (!missing) throw error
-    return missing
+    return names.length === 1 ? new Map([[name, missing]]) : oneByOne(names, (it) => askTopics(admin, [it]))
   }
 }
 
-/** Empty when we may not ask: the defaults hold. */
-async function configOf(admin: Admin, name: string): Promise<ReadonlyMap<string, number>> {
+/** Without those that we may not ask for: there the defaults hold. */
+async function configsOf(admin: Admin, names: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> {
+  const type = kafkajs.ConfigResourceTypes.TOPIC
   try {
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
-      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name, configNames: CONFIG_NAMES }],
+      resources: names.map((name) => ({ type, name, configNames: CONFIG_NAMES })),
     })
-    return new Map((resources[0]?.configEntries ?? []).map((it) => [it.configName, Number(it.configValue)]))
+    return new Map(
+      resources.map((it) => [it.resourceName, new Map(it.configEntries.map((one) => [one.configName, Number(one.configValue)]))]),
+    )
   } catch (error) {
     if (explain(error).protocol === undefined) throw error
-    return new Map()
+    return names.length === 1 ? new Map() : oneByOne(names, (it) => configsOf(admin, [it]))
   }
+}
+
+async function oneByOne<T>(
+  names: readonly string[],
+  ask: (name: string) => Promise<ReadonlyMap<string, T>>,
+): Promise<ReadonlyMap<string, T>> {
+  return new Map((await Promise.all(names.map(ask))).flatMap((it) => [...it]))
 }
 
 /** Waits while the group's coordinator moves or reads its past. */

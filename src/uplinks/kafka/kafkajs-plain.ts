@@ -2,10 +2,11 @@
 // repeating a send by itself, and then with other numbers.
 import type { Producer } from 'kafkajs'
 import kafkajs from 'kafkajs'
-import Parts from 'kafkajs/src/cluster/index.js'
+import type Parts from 'kafkajs/src/cluster/index.js'
 import { asUnreachable, withDeadline } from '../../clients/kafka/access.ts'
 import type { KafkaClient } from '../../clients/kafka/client.ts'
 import { explain } from '../../clients/kafka/explain.ts'
+import { clusterParts } from '../../clients/kafka/parts.ts'
 import { messagesOf } from '../../clients/kafka/records.ts'
 import type { Cluster, Offsets } from './cluster.ts'
 import { REFUSALS } from './cluster.ts'
@@ -25,12 +26,7 @@ export function kafkajsPlain(client: KafkaClient): Pick<Cluster, 'fence' | 'comm
       allowAutoTopicCreation: false,
       createPartitioner: () => () => 0,
     })
-    const parts = new Parts({
-      ...client.config,
-      logger: client.kafka.logger(),
-      metadataMaxAge: 60_000,
-      allowAutoTopicCreation: false,
-    })
+    const parts = clusterParts(client)
     await Promise.all([producer.connect(), parts.connect()])
     return (held = { producer, parts })
   }

@@ -8,10 +8,10 @@ import type { RecordWriter } from '../../clients/kafka/records.ts'
 import { BATCH_OVERHEAD_BYTES, messagesOf, recordWriter } from '../../clients/kafka/records.ts'
 import type { QueryRow } from '../../core/agent-api.ts'
 import type { Logger } from '../../core/source.ts'
-import { askTopic } from './kafkajs-cluster.ts'
+import { askTopics } from './kafkajs-cluster.ts'
 import { replayRecords } from './replay-record.ts'
 import type { Topic } from './topics.ts'
-import { isMissing, timestampOf, unreachableTopic } from './topics.ts'
+import { isMissing, onlyTopic, timestampOf, unreachableTopic } from './topics.ts'
 
 export interface ReplayOptions extends KafkaAccess {
   readonly topic: string
@@ -33,7 +33,8 @@ export async function replayTo(options: ReplayOptions): Promise<number> {
   try {
     const admin = client.kafka.admin()
     await withDeadline('connect', CALL_MS_MAX, signal, admin.connect())
-    const topic = await withDeadline('ask for the topic', CALL_MS_MAX, signal, askTopic(admin, options.topic))
+    const asked = await withDeadline('ask for the topic', CALL_MS_MAX, signal, askTopics(admin, [options.topic]))
+    const topic = onlyTopic(asked)
     if (isMissing(topic)) throw unreachableTopic(topic)
     const producer = client.kafka.producer({
       maxInFlightRequests: 1,

@@ -13,7 +13,7 @@ import { topicSchemas } from './avro/topic-schemas.ts'
 import type { Cluster } from './cluster.ts'
 import { openCluster } from './cluster.ts'
 import type { KafkaSettings } from './settings.ts'
-import { isMissing } from './topics.ts'
+import { isMissing, onlyTopic } from './topics.ts'
 import { identityOf, topicsOf } from './uplink.ts'
 
 const DAY_MS = 86_400_000
@@ -106,7 +106,7 @@ async function* schemaSteps(settings: KafkaSettings, context: UplinkContext, sig
 async function topicSteps(cluster: Cluster, name: string, signal: AbortSignal): Promise<TestStep[]> {
   let retention: number | undefined
   const exists = await step(`topic ${name}`, signal, async () => {
-    const topic = await cluster.topic(name)
+    const topic = onlyTopic(await cluster.topics([name]))
     if (isMissing(topic)) {
       const { code, text, remedy } = topic.problem
       throw new Unreachable(code, text, remedy ? { remedy } : {})

@@ -55,6 +55,11 @@ export function isMissing(topic: Topic | MissingTopic): topic is MissingTopic {
   return 'problem' in topic
 }
 
+/** Where one was asked for. */
+export function onlyTopic(found: ReadonlyMap<string, Topic | MissingTopic>): Topic | MissingTopic {
+  return found.values().next().value as Topic | MissingTopic
+}
+
 /** For whoever cannot go on without the topic. */
 export function unreachableTopic({ problem }: MissingTopic): Unreachable {
   const { code, text, remedy } = problem
@@ -98,30 +103,27 @@ export function limitsOf(config: ReadonlyMap<string, number>): Omit<Topic, 'name
 export function knownTopics(cluster: Cluster, monotonic: () => number) {
   const known = new Map<string, { topic: Topic | MissingTopic; at: number }>()
 
-  async function askOne(name: string): Promise<Topic | MissingTopic> {
+  function isKnown(name: string): boolean {
     const before = known.get(name)
-    if (before && (!isMissing(before.topic) || monotonic() - before.at < MISSING_ASK_MS)) return before.topic
-    const topic = await cluster.topic(name)
-    known.set(name, { topic, at: monotonic() })
-    return topic
+    return before !== undefined && (!isMissing(before.topic) || monotonic() - before.at < MISSING_ASK_MS)
   }
 
-  /**
-   * By `topic/partition`; those of `names` and all that were written to, as far as they exist. All are asked at once, here and below: by satellite one
-   * after the other takes longer than a call may.
-   */
-  async function ends(names: readonly string[]): Promise<EndOffsets> {
-    const endsOf = async (name: string) => {
-      const found = isMissing(await askOne(name)) ? [] : [...(await cluster.ends(name))]
-      return found.map(([partition, end]): [string, string] => [`${name}/${partition}`, end])
-    }
-    return Object.fromEntries((await Promise.all([...new Set([...names, ...known.keys()])].map(endsOf))).flat())
+  async function ask(names: Iterable<string>): Promise<ReadonlyMap<string, Topic | MissingTopic>> {
+    const all = [...new Set(names)]
+    const unknown = all.filter((it) => !isKnown(it))
+    const found = unknown.length > 0 ? await cluster.topics(unknown) : []
+    for (const [name, topic] of found) known.set(name, { topic, at: monotonic() })
+    return new Map(all.map((name) => [name, (known.get(name) as { topic: Topic | MissingTopic }).topic]))
+  }
+
+  /** By `topic/partition`; all that were asked for, as far as they exist. */
+  async function ends(): Promise<EndOffsets> {
+    const there = [...(await ask(known.keys()))].flatMap(([name, topic]) => (isMissing(topic) ? [] : [name]))
+    return there.length > 0 ? Object.fromEntries(await cluster.ends(there)) : {}
   }
 
   return {
-    async ask(names: Iterable<string>): Promise<ReadonlyMap<string, Topic | MissingTopic>> {
-      return new Map(await Promise.all([...new Set(names)].map(async (name) => [name, await askOne(name)] as const)))
-    },
+    ask,
     forget(name: string): void {
       known.delete(name)
     },
@@ -132,9 +134,9 @@ export function knownTopics(cluster: Cluster, monotonic: () => number) {
       known.set(name, { ...before, topic: { ...before.topic, batchBytesMax } })
       return true
     },
-    /** With `names` and all topics that were written to, as far as they exist. */
-    async describe(names: readonly string[]): Promise<Destination> {
-      const now = await ends(names)
+    /** With all topics that were asked for, as far as they exist. */
+    async describe(): Promise<Destination> {
+      const now = await ends()
       const partitions = [...known].flatMap(([name, { topic }]) => (isMissing(topic) ? [] : [[name, topic.partitions] as const]))
       return { cluster: await cluster.id(), topics: Object.fromEntries(partitions), ends: now }
     },

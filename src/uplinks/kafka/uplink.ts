@@ -9,7 +9,7 @@
 import { explain } from '../../clients/kafka/explain.ts'
 import { asUnreachable, withDeadline } from '../../clients/kafka/access.ts'
 import { Blocked, Unreachable } from '../../core/errors.ts'
-import type { Slice } from '../../core/log.ts'
+import type { EndOffsets, Slice } from '../../core/log.ts'
 import type { Form, Stream } from '../../core/stream.ts'
 import { streamKey, streamOf } from '../../core/stream.ts'
 import type { Position, Refusal } from '../../core/position.ts'
@@ -142,6 +142,15 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     throw new Blocked(first.code, first.text, where, { remedy: first.remedy })
   }
 
+  /** Of all topics that the records may go to; each call has its own time. */
+  const askAll = (signal: AbortSignal) =>
+    withDeadline('ask for the topics', CALL_MS_MAX, signal, topics.ask(topicsOf(settings, context).keys()))
+
+  async function endOffsets(signal: AbortSignal): Promise<EndOffsets> {
+    await askAll(signal)
+    return withDeadline('read the ends', CALL_MS_MAX, signal, topics.ends())
+  }
+
   async function sendAll(batch: UplinkBatch, position: Position, signal: AbortSignal): Promise<readonly Refusal[]> {
     const names = new Set([events, ...streamsOf(batch).map((it) => topicOf(it, settings, context))])
     const metadata = positionText(position.delivered)
@@ -150,14 +159,8 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
       const found = await withDeadline('ask for the topics', CALL_MS_MAX, signal, topics.ask(names))
       refuseMissing(found, batch, settings, context)
       await refuseUnknown(batch)
-      const destination =
-        batch.checkpoint &&
-        (await withDeadline(
-          'describe the cluster',
-          CALL_MS_MAX,
-          signal,
-          topics.describe([...topicsOf(settings, context).keys()]),
-        ))
+      if (batch.checkpoint) await askAll(signal)
+      const destination = batch.checkpoint && (await withDeadline('describe the cluster', CALL_MS_MAX, signal, topics.describe()))
       const packed = packAll(batch, position, found as ReadonlyMap<string, Topic>, destination)
       const outcome = await cluster.commit(packed, offsets, signal)
       if (outcome === 'committed') return packed.refusals
@@ -183,8 +186,7 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
   return {
     position: (signal, told = 0) => orSpend(() => readPosition(signal, told)),
     peek: (signal) => orSpend(() => peek(signal)),
-    endOffsets: (signal) =>
-      orSpend(() => withDeadline('read the ends', CALL_MS_MAX, signal, topics.ends([...topicsOf(settings, context).keys()]))),
+    endOffsets: (signal) => orSpend(() => endOffsets(signal)),
     readBack: (ranges, from, signal) => orSpend(() => readBack(settings, context, topicOfStream, ranges, from, signal)),
     send: (batch, position, signal) => orSpend(() => sendAll(batch, position, signal)),
     async close() {

@@ -6,7 +6,7 @@ import fc from '../../prove/fast-check.ts'
 import { afterEach, expect, test } from 'vitest'
 import { brokersOf } from '../../../src/clients/kafka/direct/brokers.ts'
 import type { Call } from '../../../src/clients/kafka/direct/calls.ts'
-import { describeTopic, listEnds, metadata, offsetCommit, offsetFetch } from '../../../src/clients/kafka/direct/calls.ts'
+import { describeTopics, listEnds, metadata, offsetCommit, offsetFetch } from '../../../src/clients/kafka/direct/calls.ts'
 import { crc32c } from '../../../src/clients/kafka/direct/crc32c.ts'
 import { batchHeader } from '../../../src/clients/kafka/direct/record-batch.ts'
 import * as ours from '../../../src/clients/kafka/direct/transaction-calls.ts'
@@ -134,8 +134,8 @@ test('any bytes as an answer are read as one, refused by Kafka, or out of range;
   const calls: Call<unknown>[] = [
     metadata(['t']),
     offsetFetch('g', 't'),
-    listEnds('t', [0]),
-    describeTopic('t', ['a']),
+    listEnds(new Map([['t', [0]]])),
+    describeTopics(['t'], ['a']),
     offsetCommit({ group: 'g', topic: 't', offset: '1', metadata: '' }),
     ours.produce({ transaction: null, id: 1n, epoch: 0 }, 11, 1, []),
     ours.endTxn({ transaction: 'a', id: 1n, epoch: 0 }, 5, 'commit'),

@@ -178,10 +178,15 @@ interface WayParts {
   readonly state: { isDead: boolean }
 }
 
-/** One direction of one connection: whatever is given to it goes in its order. */
+/**
+ * One direction of one connection: whatever is given to it goes in its order. Pieces leave one after the other, as quickly as the link carries them,
+ * and are on their way at the same time: a long way makes a link late, not slow.
+ */
 function way(parts: WayParts): (what: Buffer | 'end', api?: Api) => void {
   const { from, to, what, weather } = parts
   let chain: Promise<void> = Promise.resolve()
+  /** What is on its way: each piece after the one before it. */
+  let arriving: Promise<void> = Promise.resolve()
   let waiting = 0
   let isFrozen = false
   const passing = () => (what === 'request' ? weather().toBroker : weather().toBox)
@@ -195,21 +200,34 @@ function way(parts: WayParts): (what: Buffer | 'end', api?: Api) => void {
     return false
   }
 
-  async function deliver(bytes: Buffer): Promise<void> {
+  async function arrive(piece: Buffer, at: number): Promise<void> {
+    const ms = at - performance.now()
+    if (ms > 0) await sleep(ms)
+    if (!(await arrives()) || to.destroyed) return
+    weather().bytes += piece.length
+    to.write(piece)
+  }
+
+  /** Resolves when all of it is on its way. */
+  async function leave(bytes: Buffer): Promise<void> {
     const it = weather()
     for (let i = 0; i < bytes.length; i += PIECE_BYTES) {
       const piece = bytes.subarray(i, it.bytesPerS === Infinity ? undefined : i + PIECE_BYTES)
-      const ms = it.delayMs() + (it.bytesPerS === Infinity ? 0 : (piece.length / it.bytesPerS) * 1000)
-      if (ms > 0) await sleep(ms)
-      if (!(await arrives()) || to.destroyed) return
-      it.bytes += piece.length
-      to.write(piece)
+      if (it.bytesPerS !== Infinity) await sleep((piece.length / it.bytesPerS) * 1000)
+      const at = performance.now() + it.delayMs()
+      arriving = arriving.then(() => arrive(piece, at))
       if (it.bytesPerS === Infinity) return
     }
   }
 
+  async function deliver(bytes: Buffer): Promise<void> {
+    await leave(bytes)
+    await arriving
+  }
+
   async function pass(frame: Buffer, action: Action): Promise<void> {
     if (isFrozen) return
+    if (action === 'pass') return leave(frame)
     if (typeof action === 'object') await sleep(action.lateMs)
     if (action === 'freeze') isFrozen = true
     else if (action === 'cut') parts.reset()
@@ -228,6 +246,7 @@ function way(parts: WayParts): (what: Buffer | 'end', api?: Api) => void {
   }
 
   async function end(): Promise<void> {
+    await arriving
     if (isFrozen || !(await arrives())) return
     to.end()
     await sleep(CLOSE_MS)
@@ -245,8 +264,11 @@ function way(parts: WayParts): (what: Buffer | 'end', api?: Api) => void {
     chain = chain
       .then(() => pass(given, action))
       .then(() => {
-        waiting -= given.length
-        if (waiting <= QUEUE_BYTES_MAX) from.resume()
+        // As a window of TCP: what is on its way counts until it is there.
+        void arriving.then(() => {
+          waiting -= given.length
+          if (waiting <= QUEUE_BYTES_MAX) from.resume()
+        })
       })
   }
 }

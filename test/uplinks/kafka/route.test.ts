@@ -56,7 +56,7 @@ test.each(CLIENTS)('%s: what it says to have carried is what came at the far end
   const traffic = countTraffic()
   const options = { identity: `counted-${client}`, log: SILENT, localAddress: undefined, traffic }
   const cluster = await openCluster(settingsOf(`127.0.0.1:${PROXY_PORT}`, { client }), options)
-  await cluster.topic('holdfast.telemetry.v1')
+  await cluster.topics(['holdfast.telemetry.v1'])
   await cluster.fence(NEVER)
   const there = link.carried()
   const all = there.sent - before.sent + there.received - before.received

@@ -186,24 +186,24 @@ export function offsetFetch(group: string, topic: string, open: 'error' | 'befor
   })
 }
 
-/** The high watermark of partitions, by partition; `stable`: where the oldest open transaction begins, if that is before it. */
-export function listEnds(topic: string, partitions: readonly number[], stable = false): Call<ReadonlyMap<number, bigint>> {
+/** The high watermark of partitions, by `topic/partition`; `stable`: where the oldest open transaction begins, if that is before it. */
+export function listEnds(wanted: ReadonlyMap<string, readonly number[]>, stable = false): Call<ReadonlyMap<string, bigint>> {
   const body = encoder()
     .int32(-1)
     .int8(stable ? 1 : 0)
-  body.array([topic], (name) => {
-    body.text(name).array(partitions, (it) => body.int32(it).int64(-1n))
+  body.array([...wanted], ([topic, partitions]) => {
+    body.text(topic).array(partitions, (it) => body.int32(it).int64(-1n))
   })
   return call('ListOffsets', 2, 2, body, (answer) => {
     answer.int32()
-    const ends = new Map<number, bigint>()
+    const ends = new Map<string, bigint>()
     answer.array(() => {
-      answer.text()
+      const topic = answer.text()
       answer.array(() => {
-        const partition = answer.int32()
-        assertNone(answer.int16(), `end of ${topic}/${partition}`)
+        const place = `${topic}/${answer.int32()}`
+        assertNone(answer.int16(), `end of ${place}`)
         answer.int64()
-        ends.set(partition, answer.int64())
+        ends.set(place, answer.int64())
       })
     })
     return ends
@@ -257,27 +257,32 @@ export function describeProducers(topic: string, partitions: readonly number[]):
 
 const TOPIC_RESOURCE = 2
 
-/** Values of a topic's settings by name. */
-export function describeTopic(topic: string, names: readonly string[]): Call<ReadonlyMap<string, string | null>> {
+/** Values of topics' settings, by topic and name; without topics whose settings the broker does not tell. */
+export function describeTopics(
+  topics: readonly string[],
+  names: readonly string[],
+): Call<ReadonlyMap<string, ReadonlyMap<string, string | null>>> {
   const body = encoder()
   body
-    .array([topic], (name) => {
+    .array(topics, (topic) => {
       body
         .int8(TOPIC_RESOURCE)
-        .text(name)
+        .text(topic)
         .array(names, (it) => body.text(it))
     })
     .int8(0)
   return call('DescribeConfigs', 32, 1, body, (answer) => {
     answer.int32()
-    const found = new Map<string, string | null>()
+    const found = new Map<string, ReadonlyMap<string, string | null>>()
     answer.array(() => {
       const code = answer.int16()
-      assertNone(code, `settings of ${topic}`, answer.text())
-      answer.int8()
       answer.text()
+      answer.int8()
+      const topic = answer.text() ?? ''
+      const config = new Map<string, string | null>()
+      if (code === 0) found.set(topic, config)
       answer.array(() => {
-        found.set(answer.text() ?? '', answer.text())
+        config.set(answer.text() ?? '', answer.text())
         answer.int8()
         answer.int8()
         answer.int8()

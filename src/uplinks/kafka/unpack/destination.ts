@@ -10,7 +10,7 @@ import type { Packed } from '../pack.ts'
 import type { Cluster, RefusedTransaction } from '../cluster.ts'
 import { openCluster } from '../cluster.ts'
 import type { Topic } from '../topics.ts'
-import { isMissing, unreachableTopic } from '../topics.ts'
+import { isMissing, onlyTopic, unreachableTopic } from '../topics.ts'
 import type { Offsets } from './position.ts'
 import { decodeOffsets, encodeOffsets } from './position.ts'
 
@@ -50,7 +50,7 @@ export async function openDestination(
         return decodeOffsets(stored.metadata ?? '') ?? unreadable(identity)
       },
       async topic(name) {
-        const found = await withDeadline(`ask for ${name}`, CALL_MS_MAX, signal, opened.topic(name))
+        const found = onlyTopic(await withDeadline(`ask for ${name}`, CALL_MS_MAX, signal, opened.topics([name])))
         if (isMissing(found)) throw unreachableTopic(found)
         return found
       },
