@@ -47,8 +47,8 @@ export interface SettingsParts {
   now(): number
   /** Milliseconds since the boot: the same clock in every process of it. */
   monotonic(): number
-  /** As if `text` stood in the file; absent: what stands there. */
-  check(text?: string): Promise<CheckedApart>
+  /** As if `text` stood in the file; absent: what stands there. `ranBefore`: see `SettingsContext`. */
+  check(text?: string, ranBefore?: boolean): Promise<CheckedApart>
   /** Neither new settings nor those before can be run: the process must end, its next start finds those before. */
   stuck(error: Error): void
 }
@@ -140,7 +140,7 @@ export function settingsService(parts: SettingsParts): SettingsService {
     if (pending?.revision !== revision) return
     const text =
       (await history.text(pending.previous)) ?? refuse('settings', 'the text before the change is not in the history any more')
-    await putInForce(text, by, note)
+    await putInForce(text, await checkedAgain(text), by, note)
     await history.mark(revision, 'reverted')
     await settle(undefined)
   }
@@ -151,15 +151,23 @@ export function settingsService(parts: SettingsParts): SettingsService {
     arm()
   }
 
-  async function checked(text?: string): Promise<CheckedSettings> {
-    const { checked: found } = await parts.check(text)
+  async function checked(text: string, ranBefore = false): Promise<CheckedSettings> {
+    const { checked: found } = await parts.check(text, ranBefore)
     if ('error' in found) throw found.error
     return found.settings
   }
 
+  /** An update must not stop what ran: a text that was in force is checked for what cannot run at all. */
+  async function checkedAgain(text: string): Promise<CheckedSettings> {
+    const revision = revisionOf(text)
+    return checked(
+      text,
+      (await history.entries()).some((it) => it.revision === revision && it.outcome === undefined),
+    )
+  }
+
   /** The history, the file, then what runs. What cannot be run leaves everything as it was, and stands in the history as taken back. */
-  async function putInForce(text: string, by: string, note?: string): Promise<void> {
-    const next = await checked(text)
+  async function putInForce(text: string, next: CheckedSettings, by: string, note?: string): Promise<void> {
     const before = { text: await read(), running: running() }
     const revision = revisionOf(text)
     await record(text, by, note)
@@ -198,12 +206,12 @@ export function settingsService(parts: SettingsParts): SettingsService {
     if (pending) refuse('settings', WAITS, WAITS_REMEDY)
     const revision = revisionOf(text)
     if (revision === previous) return now()
-    await checked(text)
+    const next = await checked(text)
     if (!(await history.text(previous))) await record(old, 'file')
     if (confirmWithinMs !== undefined)
       await settle({ revision, previous, by, boot, deadlineMs: parts.monotonic() + confirmWithinMs })
     try {
-      await putInForce(text, by, note)
+      await putInForce(text, next, by, note)
     } catch (error) {
       await settle(undefined)
       throw error
@@ -232,7 +240,7 @@ export function settingsService(parts: SettingsParts): SettingsService {
       revision ?? (await history.entries()).findLast((it) => it.revision !== current && it.outcome === undefined)?.revision
     if (to === undefined) refuse('settings', 'there are no settings before these')
     const text = (await history.text(to)) ?? refuse(to, 'the history has no settings of this revision')
-    await putInForce(text, by, `back to ${to.slice(0, 8)}`)
+    await putInForce(text, await checkedAgain(text), by, `back to ${to.slice(0, 8)}`)
     await settle(undefined)
     return now()
   }
@@ -300,7 +308,7 @@ export function settingsService(parts: SettingsParts): SettingsService {
     const { revision, checked: before } = running()
     if (!before.secrets.some((it) => it.name === name)) return
     // Not what somebody has written into the file meanwhile.
-    const next = await checked(await history.text(revision))
+    const next = await checkedAgain((await history.text(revision)) ?? (await read()))
     await change(next)
     inForce = { revision, checked: next }
   }
@@ -313,8 +321,9 @@ export function settingsService(parts: SettingsParts): SettingsService {
         if (found.boot === boot && found.deadlineMs > parts.monotonic()) pending = found
         else await revertAtStart(found)
       } else if (found) await history.setPending(undefined)
-      inForce = { revision: revisionOf(await read()), checked: await checked() }
-      if (!(await history.text(inForce.revision))) await record(await read(), 'file')
+      const first = await read()
+      inForce = { revision: revisionOf(first), checked: await checkedAgain(first) }
+      if (!(await history.text(inForce.revision))) await record(first, 'file')
       return inForce.checked
     },
     serve(changeParts, restartsOf) {

@@ -117,7 +117,8 @@ async function settingsParts({ settings: file, dir, values, env }: AgentOptions,
     // CLOCK_MONOTONIC, which counts from the boot.
     monotonic: () => Number(process.hrtime.bigint() / 1_000_000n),
     stuck: endWith(logger, 'neither the new settings nor those before can be put in force'),
-    check: (text?: string) => checkSettingsApart({ ...request, ...(text === undefined ? {} : { text }) }),
+    check: (text?: string, ranBefore?: boolean) =>
+      checkSettingsApart({ ...request, ranBefore: ranBefore === true, ...(text === undefined ? {} : { text }) }),
   }
 }
 

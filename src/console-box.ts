@@ -62,6 +62,7 @@ async function settingsOf(
     schemas: settingsSchemas,
     secrets: await secrets[how](dir, env),
     deviceId: await deviceIdentity(dir),
+    ranBefore: true,
     ...(values !== undefined && { valuesFile: values }),
   })
   return checked.settings

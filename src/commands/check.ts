@@ -32,10 +32,10 @@ export const check: Command = {
   },
 }
 
-/** The settings of a file with the secrets of the data directory. */
+/** The settings of a file that the box runs by, with the secrets of the data directory. */
 export async function readChecked(context: CommandContext, file: string): Promise<CheckedSettings> {
   const { readSettings } = await import('../settings/read.ts')
-  return readSettings(file, await withSecrets(context))
+  return readSettings(file, { ...(await withSecrets(context)), ranBefore: true })
 }
 
 /** As the settings of a file would be, were this its text. */

@@ -1,8 +1,7 @@
 // Notifications on site: who is told of which events, and what that needs of the log.
 //
 // A notifier reads the log as a local consumer does, from a position of its own that the log keeps for it (`NotifyLog.save`): so an event is durable
-// before anybody is told, and what was not told yet outlives a kill. Each event is told at least once, or counted in a message that sums up; repeats with the
-// next of their kind, if one comes.
+// before anybody is told, and what was not told yet outlives a kill. Each event is told at least once, or counted in a message that sums up.
 import type { Unreachable } from './errors.ts'
 import type { FollowNumbers, FollowTaken } from './follow.ts'
 import type { Quality } from './reading.ts'
@@ -74,13 +73,25 @@ export interface NotifySaved {
   readonly heldBack: number
   /** Readings that went before it had read them. */
   readonly missed: number
+  /** When that was seen last. */
+  readonly missedAt?: number | undefined
   /** The hour that began with a message, and the messages in it. */
   readonly hour: { readonly from: number; readonly count: number }
   /** To be told in one message: too old, or beyond the limit. */
   readonly stale?: HeldEvents | undefined
   readonly limited?: HeldEvents | undefined
-  /** By what they are about: when it was told last, and how often it came since. */
-  readonly told: Readonly<Record<string, { readonly at: number; readonly count: number }>>
+  /** By what they are about. */
+  readonly told: Readonly<Record<string, Told>>
+}
+
+/** When something was told last, and how often it came since. */
+export interface Told {
+  readonly at: number
+  readonly count: number
+  /** What it was told to be, in a word; absent: it has no states. */
+  readonly state?: string | undefined
+  /** Of those that came since: the title of the last, and when they were received. */
+  readonly last?: { readonly title: string; readonly from: number; readonly to: number } | undefined
 }
 
 export interface NotifyLog {
@@ -119,7 +130,7 @@ export interface NotifiedEvent {
 export interface Notification {
   /** The same whenever the same is told again. */
   readonly id: string
-  readonly kind: 'event' | 'stale' | 'limited' | 'test'
+  readonly kind: 'event' | 'stale' | 'limited' | 'repeated' | 'test'
   readonly notifier: string
   readonly device: string
   readonly site: string
@@ -158,6 +169,8 @@ export interface NotifyReport {
   /** Events that were not told one by one: repeated, beyond the limit, or too old. */
   readonly heldBack: number
   readonly missed: number
+  /** When readings were found missing last, null: never. */
+  readonly lastMissed: number | null
   /** When a message was taken last, null: never since the agent runs. */
   readonly lastSent: number | null
   /** Tries in a row that failed. */

@@ -62,14 +62,27 @@ export function isWanted({ severityMin }: NotifyOn, { said }: NotifiedEvent): bo
 }
 
 const KEY_CHARS = 10
+const STATE_CHARS = 6
 
-/** What it is about: two of one key are the same, told again. */
+/** What it is about: two of one key, in the same state, are the same, told again. */
 export function keyOf({ device, tag, said = {} }: NotifiedEvent): string {
   const about = ['device', 'tag', 'SourceNode', 'ConditionName', 'EventType', 'Message'].map((it) => said[it] ?? null)
-  return createHash('sha256')
-    .update(JSON.stringify([device, tag, about]))
-    .digest('base64url')
-    .slice(0, KEY_CHARS)
+  return digestOf([device, tag, about]).slice(0, KEY_CHARS)
+}
+
+/** What it says to be the case: the states of an alarm, a text, yes or no, the value of a tag that is watched itself. What a rule has measured is none. */
+export function stateOf({ value, said }: NotifiedEvent): string | undefined {
+  const states = said && Object.entries(said).filter(([key, it]) => isState(key, it))
+  if (states?.length === 0) return undefined
+  return digestOf(states ?? value).slice(0, STATE_CHARS)
+}
+
+function isState(key: string, value: unknown): boolean {
+  return /State(\/Id)?$/.test(key) || (key === 'value' && (typeof value === 'string' || typeof value === 'boolean'))
+}
+
+function digestOf(what: unknown): string {
+  return createHash('sha256').update(JSON.stringify(what)).digest('base64url')
 }
 
 export const idOf = ({ device, epoch, class: name, sequence }: NotifiedEvent): string =>

@@ -11,10 +11,10 @@ import type {
   NotifySettings,
   NotifyTarget,
 } from '../core/notify.ts'
-import type { Logger } from '../core/source.ts'
-import { held, hourAt, HOUR_US, newlyBegun, remembered, repeatedIn } from './counts.ts'
-import { eventsOf, idOf, isWanted, keyOf } from './event.ts'
-import { eventWords, heldWords, testWords } from './words.ts'
+import type { Logger, TestStep } from '../core/source.ts'
+import { dueRepeats, held, hourAt, HOUR_US, newlyBegun, remembered, repeatedIn, repeatsDueAt, sumOf, toldNow } from './counts.ts'
+import { eventsOf, idOf, isWanted, keyOf, stateOf } from './event.ts'
+import { eventWords, gistOf, heldWords, testWords } from './words.ts'
 
 export interface NotifierParts {
   readonly settings: NotifySettings
@@ -22,7 +22,8 @@ export interface NotifierParts {
   readonly site: string
   readonly log: NotifyLog
   readonly events: NotifyEvents
-  readonly target: NotifyTarget
+  /** Called again until it resolves. */
+  readonly open: () => Promise<NotifyTarget>
   /** Microseconds. */
   readonly now: () => number
   /** Resolves with the next commit, after so many ms, or when the signal aborts. */
@@ -35,7 +36,8 @@ export interface Notifier {
   /** What it has read is on disk when it resolves, if there is room. */
   save(): Promise<void>
   report(): NotifyReport
-  testMessage(): Notification
+  test(signal: AbortSignal): AsyncIterable<TestStep>
+  close(): Promise<void>
 }
 
 type Said = Pick<NotifyReport, 'code' | 'lastError' | 'remedy'>
@@ -46,9 +48,10 @@ const QUIET_MS_MAX = 10_000
 const NO_LOSS: ReadonlySet<string> = new Set(['refused', 'overflowed'])
 
 export function createNotifier(parts: NotifierParts): Notifier {
-  const { settings, device, site, log, events, target, now, logger } = parts
+  const { settings, device, site, log, events, now, logger } = parts
   const { name, language, perHourMax, repeatAfterMs, staleAfterMs } = settings
   const place = { device, site }
+  let opened: NotifyTarget | undefined
   let state: NotifySaved | undefined
   let savedAt = now()
   let isSaved = true
@@ -76,6 +79,15 @@ export function createNotifier(parts: NotifierParts): Notifier {
     savedAt = now()
   }
 
+  async function target(): Promise<NotifyTarget> {
+    try {
+      return (opened ??= await parts.open())
+    } catch (cause) {
+      const text = `it cannot be opened: ${(cause as Error).message}`
+      throw new Unreachable('notify-not-opened', text, { cause, remedy: 'look at what stands in the settings for this notifier' })
+    }
+  }
+
   async function begin(): Promise<NotifySaved> {
     const found = await log.saved(name)
     if (found?.reads === events.reads) {
@@ -96,7 +108,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
 
   /** Numbers behind what was told are saved with it: the next start does not tell it again. */
   async function tell(message: Notification, after: Partial<NotifySaved>, signal: AbortSignal): Promise<void> {
-    const refused = await target.send(message, signal)
+    const refused = await (await target()).send(message, signal)
     const { sent, hour } = at()
     const { from, count } = hourAt(hour, now())
     change({ ...after, sent: sent + 1, hour: { from, count: count + 1 } })
@@ -125,6 +137,18 @@ export function createNotifier(parts: NotifierParts): Notifier {
     }
   }
 
+  /** What was repeated is told when its quiet time is over, and another begins. */
+  async function tellRepeated(signal: AbortSignal): Promise<void> {
+    const due = dueRepeats(at().told, now(), repeatAfterMs)
+    const sum = sumOf(due.map(([, it]) => it))
+    if (!sum || !mayTell()) return
+    const id = `${device}:${name}:repeated:${sum.from}:${sum.to}:${sum.count}`
+    const each = due.map(([, it]) => [it.count, it.last?.title ?? ''] as const)
+    const words = heldWords(language, place, 'repeated', sum, each)
+    const told = toldNow(at().told, due, now())
+    await tell({ id, kind: 'repeated', notifier: name, ...place, ...words, held: sum }, { told }, signal)
+  }
+
   function hold(kind: 'stale' | 'limited', { received }: NotifiedEvent): void {
     change({ [kind]: held(at()[kind], received), heldBack: at().heldBack + 1 })
   }
@@ -133,18 +157,19 @@ export function createNotifier(parts: NotifierParts): Notifier {
   async function take(event: NotifiedEvent, numbers: NotifySaved['numbers'], signal: AbortSignal): Promise<void> {
     const key = keyOf(event)
     const { told } = at()
+    const last = told[key]
+    const state = stateOf(event)
     if (now() - event.received > staleAfterMs * 1000) return hold('stale', event)
-    const again = repeatedIn(told, key, now(), repeatAfterMs)
-    if (again !== undefined) {
-      const entry = { at: (told[key] as NotifySaved['told'][string]).at, count: again }
-      return change({ told: { ...told, [key]: entry }, heldBack: at().heldBack + 1 })
-    }
+    const about = { state, title: gistOf(language, event), received: event.received }
+    const again = repeatedIn(last, about, now(), repeatAfterMs)
+    if (again) return change({ told: { ...told, [key]: again }, heldBack: at().heldBack + 1 })
     await tellHeld(signal)
     if (!mayTell()) return hold('limited', event)
-    const repeats = told[key]?.count ?? 0
+    const repeats = last?.count ?? 0
     const words = eventWords(language, place, event, repeats)
     const message = { id: idOf(event), kind: 'event' as const, notifier: name, ...place, ...words, event }
-    const after = { numbers, told: remembered(told, key, { at: now(), count: 0 }, repeatAfterMs) }
+    const { told: next, forgotten } = remembered(told, key, { at: now(), count: 0, state }, repeatAfterMs)
+    const after = { numbers, told: next, limited: sumOf(forgotten, at().limited) }
     await tell({ ...message, ...(repeats > 0 && { repeats }) }, after, signal)
   }
 
@@ -152,7 +177,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
   async function step(signal: AbortSignal): Promise<boolean> {
     const taken = await events.read(at().numbers)
     for (const it of taken.steps) {
-      if (it.gap && !NO_LOSS.has(it.gap.action)) change({ missed: at().missed + it.gap.count })
+      if (it.gap && !NO_LOSS.has(it.gap.action)) change({ missed: at().missed + it.gap.count, missedAt: now() })
       for (const event of eventsOf(it)) {
         if (signal.aborted) return false
         const numbers = { ...at().numbers, [it.name]: event.sequence + 1 }
@@ -164,6 +189,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
     if (taken.steps.length > 0) change({ numbers: taken.numbers })
     if (taken.isCaughtUp) {
       await tellHeld(signal)
+      await tellRepeated(signal)
       recover()
     }
     if (now() - savedAt > SAVE_EVERY_US || now() < savedAt) await save()
@@ -171,14 +197,19 @@ export function createNotifier(parts: NotifierParts): Notifier {
   }
 
   function quietMs(): number {
-    const { limited, stale, hour } = at()
-    return (limited ?? stale) ? Math.min(QUIET_MS_MAX, Math.max(0, (hour.from + HOUR_US - now()) / 1000)) : QUIET_MS_MAX
+    const { limited, stale, hour, told } = at()
+    const hourEnds = hour.from + HOUR_US
+    const repeats = Math.max(repeatsDueAt(told, repeatAfterMs), mayTell() ? 0 : hourEnds)
+    const next = (limited ?? stale) ? Math.min(hourEnds, repeats) : repeats
+    return Math.min(QUIET_MS_MAX, Math.max(0, (next - now()) / 1000))
   }
 
   return {
     async run(well, signal) {
       try {
         isGettingOn = well
+        // What cannot be opened is known before there is something to tell.
+        await target()
         state ??= await begin()
         while (!signal.aborted) {
           const isNews = await step(signal)
@@ -195,13 +226,11 @@ export function createNotifier(parts: NotifierParts): Notifier {
       }
     },
     save,
-    testMessage: () => ({
-      id: `${device}:${name}:test:${now()}`,
-      kind: 'test',
-      notifier: name,
-      ...place,
-      ...testWords(language, place),
-    }),
+    async *test(signal) {
+      const id = `${device}:${name}:test:${now()}`
+      yield* (await target()).test({ id, kind: 'test', notifier: name, ...place, ...testWords(language, place) }, signal)
+    },
+    close: async () => opened?.close(),
     report: () => ({
       name,
       kind: settings.kind,
@@ -209,6 +238,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
       sent: state?.sent ?? 0,
       heldBack: state?.heldBack ?? 0,
       missed: state?.missed ?? 0,
+      lastMissed: state?.missedAt ?? null,
       lastSent,
       failures,
       ...(failures > 0 ? failure : partly),

@@ -10,6 +10,7 @@ interface Sentences {
   readonly event: string
   readonly stale: (count: number) => string
   readonly limited: (count: number) => string
+  readonly repeated: (count: number) => string
   readonly between: (from: string, to: string) => string
   readonly repeats: (count: number) => string
   readonly test: string
@@ -22,6 +23,7 @@ const SENTENCES: Readonly<Record<NotifyLanguage, Sentences>> = {
     event: 'event',
     stale: (count) => (count === 1 ? '1 event that could not be told in time' : `${count} events that could not be told in time`),
     limited: (count) => (count === 1 ? '1 more event, held back by the limit' : `${count} more events, held back by the limit`),
+    repeated: (count) => (count === 1 ? '1 event came again' : `${count} events came again`),
     between: (from, to) => `Between ${from} and ${to}. The log has each of them.`,
     repeats: (count) => `It came ${count} more times since it was told last.`,
     test: 'test message',
@@ -46,6 +48,7 @@ const SENTENCES: Readonly<Record<NotifyLanguage, Sentences>> = {
       count === 1
         ? '1 weiteres Ereignis, zurückgehalten durch die Grenze'
         : `${count} weitere Ereignisse, zurückgehalten durch die Grenze`,
+    repeated: (count) => (count === 1 ? '1 Ereignis kam noch einmal' : `${count} Ereignisse kamen noch einmal`),
     between: (from, to) => `Zwischen ${from} und ${to}. Das Log hat jedes davon.`,
     repeats: (count) => `Seit der letzten Meldung kam es noch ${count}-mal.`,
     test: 'Probemeldung',
@@ -64,40 +67,62 @@ const SENTENCES: Readonly<Record<NotifyLanguage, Sentences>> = {
 
 const TITLE_CHARS_MAX = 200
 const VALUE_CHARS_MAX = 2_000
+/** Kinds of events that one message names. */
+const EACH_MAX = 20
 
 interface Place {
   readonly device: string
   readonly site: string
 }
 
-export function eventWords(language: NotifyLanguage, { device, site }: Place, event: NotifiedEvent, repeats: number): Words {
-  const { repeats: again, labels, event: word } = SENTENCES[language]
-  const { said = {} } = event
-  const about = String(said['tag'] ?? said['SourceName'] ?? event.tag)
-  const value = said['Message'] ?? said['value'] ?? event.value
+/** What of an event stands in a title. */
+export function gistOf(language: NotifyLanguage, event: NotifiedEvent): string {
+  const { about, value } = partsOf(event)
+  return `${event.rule ?? SENTENCES[language].event}: ${about} ${value}`
+}
+
+function partsOf({ said = {}, tag, value }: NotifiedEvent): { about: string; value: string } {
   const unit = said['unit'] === undefined ? '' : ` ${String(said['unit'])}`
-  const named = event.rule ?? word
+  return {
+    about: String(said['tag'] ?? said['SourceName'] ?? tag),
+    value: `${plainText(said['Message'] ?? said['value'] ?? value)}${unit}`,
+  }
+}
+
+export function eventWords(language: NotifyLanguage, { device, site }: Place, event: NotifiedEvent, repeats: number): Words {
+  const { repeats: again, labels } = SENTENCES[language]
+  const { about, value } = partsOf(event)
   const rows = [
     [labels.tag, about],
-    [labels.value, `${plainText(value)}${unit}`],
+    [labels.value, value],
     [labels.time, timeText(event.time)],
     [labels.class, event.class],
-    [labels.quality, String(said['quality'] ?? event.quality)],
+    [labels.quality, String(event.said?.['quality'] ?? event.quality)],
     [labels.device, event.device === device ? device : `${event.device} (${device})`],
     ...(site === '' ? [] : [[labels.site, site]]),
   ]
   return {
-    title: titleOf({ device, site }, `${named}: ${about} ${plainText(value)}${unit}`),
+    title: titleOf({ device, site }, gistOf(language, event)),
     text: [...rows.map(([label, it]) => `${label}: ${it}`), ...(repeats > 0 ? ['', again(repeats)] : [])].join('\n'),
   }
 }
 
-export function heldWords(language: NotifyLanguage, place: Place, kind: 'stale' | 'limited', held: HeldEvents): Words {
+/** `each`: how often what came. */
+export function heldWords(
+  language: NotifyLanguage,
+  place: Place,
+  kind: 'stale' | 'limited' | 'repeated',
+  held: HeldEvents,
+  each: readonly (readonly [count: number, title: string])[] = [],
+): Words {
   const sentences = SENTENCES[language]
   const count = sentences[kind](held.count)
+  const rows = each.slice(0, EACH_MAX).map(([times, title]) => `${times}× ${title}`)
+  const text = [`${count}.`, ...rows, ...(each.length > EACH_MAX ? ['…'] : [])]
+  const only = each.length === 1 ? `: ${each[0]?.[1] ?? ''}` : ''
   return {
-    title: titleOf(place, count),
-    text: `${count}.\n${sentences.between(timeText(held.from), timeText(held.to))}`,
+    title: titleOf(place, `${count}${only}`),
+    text: [...text, sentences.between(timeText(held.from), timeText(held.to))].join('\n'),
   }
 }
 

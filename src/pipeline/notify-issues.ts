@@ -5,8 +5,12 @@ import type { Issue } from '../core/status.ts'
 /** One try that failed is nothing to show. */
 const FAILURES_MIN = 3
 
-export function notifyIssues(reports: readonly NotifyReport[] | undefined): Issue[] {
-  return (reports ?? []).flatMap(({ name, failures, lastError, remedy, missed }) => {
+/** Nothing brings them back: a day is enough to have seen it. The count stays. */
+const MISSED_SHOWN_US = 86_400_000_000
+
+/** `now`: microseconds. */
+export function notifyIssues(reports: readonly NotifyReport[] | undefined, now: number): Issue[] {
+  return (reports ?? []).flatMap(({ name, failures, lastError, remedy, missed, lastMissed }) => {
     const failing: Issue = {
       code: 'notify-failing',
       severity: 'warning',
@@ -26,6 +30,7 @@ export function notifyIssues(reports: readonly NotifyReport[] | undefined): Issu
       remedy: 'The log had no room for what was delivered already: give it more, or mend what the notifier tells.',
     }
     const isPartly = failures === 0 && lastError !== undefined
-    return [...(failures >= FAILURES_MIN ? [failing] : []), ...(isPartly ? [partly] : []), ...(missed > 0 ? [lacking] : [])]
+    const isLacking = lastMissed !== null && now - lastMissed < MISSED_SHOWN_US
+    return [...(failures >= FAILURES_MIN ? [failing] : []), ...(isPartly ? [partly] : []), ...(isLacking ? [lacking] : [])]
   })
 }

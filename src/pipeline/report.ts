@@ -96,7 +96,7 @@ export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: St
     ...parts.uplinks.flatMap(feedIssues),
     ...logIssues(log),
     ...ruleIssues(parts.rules),
-    ...notifyIssues(parts.notify),
+    ...notifyIssues(parts.notify, now),
     ...openIssues(parts.settings.boxes, parts.open),
   ]
   return {

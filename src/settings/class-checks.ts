@@ -47,7 +47,11 @@ function floors(
   const last = classes.findLast((it) => it.floorBytes > 0)
   if (!last) return []
   const problem = (text: string) => [
-    { path: [...last.path, 'floor'], text: `the floors of all classes are ${Math.ceil(sum / 1e6)} MB; ${text}` },
+    {
+      path: [...last.path, 'floor'],
+      text: `the floors of all classes are ${Math.ceil(sum / 1e6)} MB; ${text}`,
+      runs: true as const,
+    },
   ]
   const wholeMb = (bytes: number) => `${Math.floor(bytes / 1e6)} MB`
   if (sum > FLOOR_SHARE_MAX * bytesMax) return problem(`allowed are 80 % of log.bytesMax: ${wholeMb(FLOOR_SHARE_MAX * bytesMax)}`)
@@ -108,7 +112,7 @@ function idleSteps(steps: readonly Step[]): Found[] {
       if (!before) return []
       const theirs = `${by} ${before.after.text} already keeps ${kept(before.keep)}`
       const text = `${by} ${after.text}, keep ${kept(keep)}: never takes effect, for ${theirs}; of the steps in force the coarsest holds`
-      return [{ path, text }]
+      return [{ path, text, runs: true }]
     })
   })
 }
@@ -125,6 +129,7 @@ function outOfReach(steps: readonly Step[], shareMax: number): Found[] {
           {
             path: [...path, 'filledTo'],
             text: `${after.text} is never reached: readings may take ${Math.floor(shareMax * 100)} % of this log.bytesMax, the rest is its own reserve`,
+            runs: true,
           },
         ]
       : [],

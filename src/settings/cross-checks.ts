@@ -180,7 +180,8 @@ function withoutEffect(file: Readonly<Record<string, unknown>>, traits: NonNulla
     const kind = Object.keys(traits).find((one) => mapOf(it)[one] !== undefined) ?? ''
     const own = traits[kind] && ['records', 'encoding', ...(traits[kind].inOrder === 'always' ? ['lanes'] : [])]
     const keys = (own ?? []).filter((key) => mapOf(it)[key] !== undefined)
-    return keys.map((key) => ({ path: ['uplinks', n, key], text: `has no effect on an uplink of kind ${kind}: leave it out` }))
+    const text = `has no effect on an uplink of kind ${kind}: leave it out`
+    return keys.map((key) => ({ path: ['uplinks', n, key], text, runs: true }))
   })
 }
 
@@ -192,7 +193,7 @@ function keptForFeeds(file: Readonly<Record<string, unknown>>, traits: NonNullab
   const feeds = kinds.filter((it) => traits[it]?.isFeed)
   if (ms === undefined || ms >= KEPT_FOR_FEEDS_MS_MIN || feeds.length === 0 || feeds.length === kinds.length) return []
   const text = `an uplink of kind ${feeds[0]} would miss what another one has first: must be at least 1m here; left out, it is 1h`
-  return [{ path: ['log', 'keepDelivered'], text }]
+  return [{ path: ['log', 'keepDelivered'], text, runs: true }]
 }
 
 /** Which boxes may come in: each once, and never this one. */
@@ -220,9 +221,8 @@ function openWithoutAddress(file: Readonly<Record<string, unknown>>): Found[] {
     const { open, address } = mapOf(it)
     if (listOf(open).length === 0 || address !== undefined) return []
     const text = 'has no effect on a port without an address: nothing opens there'
-    return [
-      { path: ['network', 'ports', n, 'open'], text, remedy: 'put address: dhcp, or an address as 10.20.1.5/24, beside it' },
-    ]
+    const remedy = 'put address: dhcp, or an address as 10.20.1.5/24, beside it'
+    return [{ path: ['network', 'ports', n, 'open'], text, remedy, runs: true }]
   })
 }
 

@@ -6,6 +6,7 @@ export interface Found {
   readonly at?: 'key' | 'value'
   readonly text: string
   readonly remedy?: string
+  readonly runs?: true
 }
 
 export function mapOf(value: unknown): Readonly<Record<string, unknown>> {

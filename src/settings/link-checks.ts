@@ -43,6 +43,7 @@ function order(links: readonly Link[]): Found[] {
         at: 'key' as const,
         text: `${name} carries ${more}, and ${before.interface} before it does not: a connection takes one link at a time, so while ${before.interface} is up nothing would carry that`,
         remedy: 'put the link that carries more first, or give the classes to an uplink of their own',
+        runs: true,
       },
     ]
   })

@@ -13,6 +13,7 @@ import type { NotInForce } from './not-in-force.ts'
 import { notInForce } from './not-in-force.ts'
 import type { SettingsFile, SettingsSchemas } from './schema.ts'
 import { PARSE, settingsSchema } from './schema.ts'
+import { outdated, secretUses, withoutWrongEntries } from './ran-before.ts'
 import type { SecretStore } from './secrets.ts'
 import type { Lookup, Path, Tree, TreeProblem } from './yaml-tree.ts'
 import { parseTree, pathText, TEXT_BYTES_MAX } from './yaml-tree.ts'
@@ -28,6 +29,8 @@ export interface SettingsContext {
   readonly deviceId: string
   /** The box's own values, for `{ var: NAME }`. */
   readonly values?: Readonly<Record<string, unknown>>
+  /** They ran under some version already: what can do without, or with, what is found now runs on, and an issue says so. */
+  readonly ranBefore?: boolean
 }
 
 export interface CheckedSettings {
@@ -63,7 +66,8 @@ export async function readSettings(file: string, context: FileContext): Promise<
 /** As if `text` were what stands in the file. */
 export async function checkText(text: string, file: string, context: FileContext): Promise<CheckedSettings> {
   const values = context.valuesFile === undefined ? {} : readValues(await readText(context.valuesFile), context.valuesFile)
-  return parseSettings(text, file, { ...context, values })
+  const parse = (of: string) => parseSettings(of, file, { ...context, values })
+  return context.ranBefore ? withoutWrongEntries(text, parse, (of) => treeOf(of, { ...context, values })) : parse(text)
 }
 
 async function readText(file: string): Promise<string> {
@@ -93,13 +97,7 @@ export function readValues(text: string, file: string): Readonly<Record<string, 
 
 /** Settings of a text that is at hand. Throws BadInput that names every problem; nothing else. */
 export function parseSettings(text: string, file: string, context: SettingsContext): CheckedSettings {
-  const values = context.values ?? {}
-  const lookup: Lookup = {
-    variable: (name) => (Object.hasOwn(values, name) ? values[name] : undefined),
-    variables: Object.keys(values),
-    secret: (name) => context.secrets.get(name),
-  }
-  const tree = parseTree(text, lookup)
+  const tree = treeOf(text, context)
   if (tree.problems.length > 0 && tree.value === undefined) refuse(file, tree.problems)
   if (typeof tree.value !== 'object' || tree.value === null || Array.isArray(tree.value)) {
     refuse(file, [at(tree, [], 'must be a map that begins with "version: 1"')])
@@ -110,15 +108,25 @@ export function parseSettings(text: string, file: string, context: SettingsConte
     ...schemaProblems(tree, parsed.error?.issues ?? []),
     ...crossChecks(tree, context.secrets, context.schemas),
   ]
-  refuse(file, problems, secretTexts(tree, context.secrets))
+  const secrets = secretTexts(tree, context.secrets)
+  refuse(file, context.ranBefore ? problems.filter((it) => !it.runs) : problems, secrets)
   const data = parsed.data as SettingsFile
   return {
     settings: toSettings(data, context.deviceId),
     notInForce: notInForce(tree),
-    issues: [...insecureLinks(tree), ...weakGuarantees(tree)],
+    issues: [...insecureLinks(tree), ...weakGuarantees(tree), ...problems.map((it) => outdated(problemOf(file, it, secrets)))],
     system: systemAsked(data),
-    secrets: [...tree.secrets].map(([path, { name }]) => ({ name, path })),
+    secrets: secretUses(tree),
   }
+}
+
+function treeOf(text: string, { values = {}, secrets }: Pick<SettingsContext, 'values' | 'secrets'>): Tree {
+  const lookup: Lookup = {
+    variable: (name) => (Object.hasOwn(values, name) ? values[name] : undefined),
+    variables: Object.keys(values),
+    secret: (name) => secrets.get(name),
+  }
+  return parseTree(text, lookup)
 }
 
 function at(tree: Tree, path: Path, text: string): TreeProblem {

@@ -16,6 +16,8 @@ export interface TreeProblem {
   readonly path: Path
   readonly text: string
   readonly remedy?: string
+  /** What runs copes with it: no reason to stop settings that ran before. */
+  readonly runs?: true
 }
 
 /** Where values that are not in the text come from; undefined when there is none of that name. */

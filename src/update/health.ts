@@ -1,7 +1,8 @@
 // Whether the version that runs may stay: when the data path is well, and not when a network is merely up.
 //
 //   log        it can be read, and what comes in is committed
-//   sources    each that gave readings before gives them again; one that nobody can reach from outside either is excused
+//   sources    each that gave readings before gives them again; one that nobody can reach from outside either is excused, one that these
+//              settings had and this version leaves out is not
 //   uplinks    each that took readings before has acknowledged some since, or has nothing to take; one that does not answer is excused
 //
 //   agent      it answers, unless it did not before: a box whose disk is lost can be updated too
@@ -35,6 +36,7 @@ export interface Health {
   readonly checks: readonly HealthCheck[]
 }
 
+const LEFT_OUT = 'settings-left-out'
 const LOOK_MS = 2_000
 const CONNECT_MS_MAX = 3_000
 
@@ -78,7 +80,7 @@ async function look(
     check.state === 'waiting' && mayExcuse ? excused(check, part, onBus ? parts : undefined, signal) : check
   return [
     await logCheck(parts, status, sources),
-    ...(await Promise.all(sources.map((it) => excuse(sourceCheck(it, status), it, true)))),
+    ...(await Promise.all(sources.map((it) => leftOut(it, status) ?? excuse(sourceCheck(it, status), it, true)))),
     ...(await Promise.all(uplinks.map((it) => excuse(uplinkCheck(it, status), it, false)))),
   ]
 }
@@ -102,6 +104,12 @@ async function logCheck(
     return { what, state: 'well', text: `${log.commits} commits, the last hundred in ${log.commitMs.p99.toFixed(0)} ms at most` }
   const text = before.some((it) => it.isAtWork) ? 'nothing has come yet' : 'it can be read; no source gives anything, as before'
   return { what, state: 'well', text }
+}
+
+/** Settings that ran under the version before and do not under this one: nothing excuses that. */
+function leftOut({ name }: SeenPart, { issues }: Status): HealthCheck | undefined {
+  const found = issues.find((it) => it.code === LEFT_OUT && it.text.startsWith(`source ${name} `))
+  return found && { what: `source ${name}`, state: 'waiting', text: found.text }
 }
 
 function sourceCheck({ name, isAtWork }: SeenPart, status: Status): HealthCheck {

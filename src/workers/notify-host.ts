@@ -114,6 +114,7 @@ const starting = (name: string, kind: string): NotifyReport => ({
   sent: 0,
   heldBack: 0,
   missed: 0,
+  lastMissed: null,
   lastSent: null,
   failures: 0,
 })

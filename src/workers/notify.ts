@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { FollowBegun, FollowNumbers, FollowRead, FollowTaken } from '../core/follow.ts'
-import type { NotifyReport, NotifySaved, NotifySettings, NotifyTarget } from '../core/notify.ts'
+import type { NotifyReport, NotifySaved, NotifySettings } from '../core/notify.ts'
 import { notifyTags } from '../core/notify.ts'
 import { notifyKinds } from '../notify/index.ts'
 import type { Notifier } from '../notify/notifier.ts'
@@ -39,18 +39,15 @@ const paceMs = Math.max(PACE_MS_MIN, PACE_EACH_MS * data.notifiers.length)
 
 interface Running {
   readonly notifier: Notifier
-  readonly target: NotifyTarget
   readonly ended: Promise<void>
 }
 
-const running: ReadonlyMap<string, Promise<Running>> = new Map(data.notifiers.map((it) => [it.name, start(it)]))
+const running: ReadonlyMap<string, Running> = new Map(data.notifiers.map((it) => [it.name, start(it)]))
 
-async function start({ reads, ...settings }: NotifyWorkerData['notifiers'][number]): Promise<Running> {
+/** One that cannot be opened is a failure of its own, and tried again like any other. */
+function start({ reads, ...settings }: NotifyWorkerData['notifiers'][number]): Running {
   const { name, kind } = settings
-  const open = await notifyKinds[kind]?.()
-  if (!open) throw new Error(`there is no notifier of kind ${kind}`)
   const { device, site } = data
-  const target = open(settings.settings as never, { name, device })
   const notifier = createNotifier({
     settings,
     device,
@@ -60,7 +57,11 @@ async function start({ reads, ...settings }: NotifyWorkerData['notifiers'][numbe
       save: (_, saved) => main.call<boolean>('save', [name, saved]),
     },
     events: eventsOf(settings, reads),
-    target,
+    async open() {
+      const openTarget = await notifyKinds[kind]?.()
+      if (!openTarget) throw new Error(`there is no notifier of kind ${kind}`)
+      return openTarget(settings.settings as never, { name, device })
+    },
     now: clock.now,
     news: newsOf(name),
     logger,
@@ -76,7 +77,7 @@ async function start({ reads, ...settings }: NotifyWorkerData['notifiers'][numbe
     },
   }
   const ended = keepRunning((well) => notifier.run(well, stop.signal), loop, stop.signal)
-  return { notifier, target, ended }
+  return { notifier, ended }
 }
 
 function eventsOf(settings: NotifySettings, classes: readonly string[]) {
@@ -107,23 +108,20 @@ function newsOf(name: string) {
 }
 
 async function* test(signal: AbortSignal, name: string) {
-  const it = await running.get(name)
-  if (it) yield* it.target.test(it.notifier.testMessage(), signal)
+  const it = running.get(name)
+  if (it) yield* it.notifier.test(signal)
 }
 
 serve(port, {
-  async report(): Promise<readonly NotifyReport[]> {
-    const all = await Promise.all(running.values())
-    return all.map((it) => it.notifier.report())
-  },
+  report: (): readonly NotifyReport[] => [...running.values()].map((it) => it.notifier.report()),
   test: streams.handler(async (signal, name: string) => test(signal, name)),
   cancel: streams.cancel,
   async stop() {
     stop.abort()
-    const all = await Promise.all(running.values())
+    const all = [...running.values()]
     await Promise.all(all.map((it) => it.ended))
     await Promise.all(all.map((it) => it.notifier.save()))
-    await Promise.all(all.map((it) => it.target.close()))
+    await Promise.all(all.map((it) => it.notifier.close()))
     port.close()
   },
 })

@@ -18,6 +18,8 @@ export interface SettingsRequest {
   readonly valuesFile?: string
   /** As if this stood in the file. */
   readonly text?: string
+  /** See `SettingsContext`. */
+  readonly ranBefore?: boolean
   /** Where secrets may be besides. */
   readonly env: Readonly<Record<string, string | undefined>>
 }

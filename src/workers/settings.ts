@@ -8,13 +8,19 @@ import { openSecrets } from '../settings/secrets.ts'
 import { packed } from './port.ts'
 import type { SettingsAnswer, SettingsRequest } from './read-settings.ts'
 
-const { file, dir, deviceId, valuesFile, text } = workerData as SettingsRequest
+const { file, dir, deviceId, valuesFile, text, ranBefore = false } = workerData as SettingsRequest
 
 async function read(): Promise<SettingsAnswer> {
   const changes = text === undefined ? [] : changesOf(await readFile(file, 'utf8').catch(() => ''), text)
   try {
     const secrets = await openSecrets(dir, process.env)
-    const context = { schemas: settingsSchemas, secrets, deviceId, ...(valuesFile === undefined ? {} : { valuesFile }) }
+    const context = {
+      schemas: settingsSchemas,
+      secrets,
+      deviceId,
+      ranBefore,
+      ...(valuesFile === undefined ? {} : { valuesFile }),
+    }
     return { changes, checked: await (text === undefined ? readSettings(file, context) : checkText(text, file, context)) }
   } catch (error) {
     return { changes, error: packed(error) }

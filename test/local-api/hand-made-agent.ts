@@ -116,6 +116,7 @@ export function statusNow(changes: Partial<Status> = {}): Status {
         sent: 17,
         heldBack: 312,
         missed: 0,
+        lastMissed: null,
         lastSent: 1_795_000_000_000_000,
         failures: 1,
         code: 'webhook-busy',

@@ -11,6 +11,12 @@ import type { OpenedLog } from '../log/helpers.ts'
 import { classNamed, NEXT, openTestLog, tempDir } from '../log/helpers.ts'
 import type { Receiver } from './receiver.ts'
 import { startReceiver } from './receiver.ts'
+import type { FollowedLog } from '../../src/log/follow.ts'
+import { sleep } from '../../src/pipeline/keep-running.ts'
+import { remembered, sumOf } from '../../src/notify/counts.ts'
+import { notifyIssues } from '../../src/pipeline/notify-issues.ts'
+import { notifyHost } from '../../src/workers/notify-host.ts'
+import { until } from '../route/until.ts'
 
 const HOUR_MS = 3_600_000
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
@@ -43,6 +49,15 @@ function open(): void {
 const event = (n: number, tag: string) =>
   JSON.stringify({ rule: 'hot', device: 'box-1', tag, time: 0, value: n, quality: 'good' })
 
+/** What an OPC UA alarm says of itself. */
+function alarm(isActive: boolean): void {
+  const series = builder.series({ tag: ruleTag('hot'), class: 'alarm', kind: 'string' })
+  const said = { SourceNode: 'press', ConditionName: 'overheated', 'ActiveState/Id': isActive, Time: log.clock.now() }
+  builder.addString(series, log.clock.now(), JSON.stringify(said))
+  log.append(builder.take(log.clock.now()))
+  log.clock.tick(400)
+}
+
 /** Events of a rule about a tag, and a reading of another class beside each. */
 function raise(count: number, tag = 'press/temperature'): void {
   const series = builder.series({ tag: ruleTag('hot'), class: 'alarm', kind: 'string' })
@@ -69,8 +84,10 @@ function goneOf(name: string): number {
   return steps.reduce((sum, it) => sum + (it.gap?.action === 'delivered' ? it.gap.count : 0), 0)
 }
 
-function notifierOf(more: Partial<NotifySettings> = {}) {
-  const settings: NotifySettings = {
+const openReceiver = async () => openWebhook({ url: `http://127.0.0.1:${receiver.port}/x`, insecure: 'a test' })
+
+function settingsOf(more: Partial<NotifySettings> = {}): NotifySettings {
+  return {
     name: 'shift',
     on: {},
     kind: 'webhook',
@@ -81,6 +98,10 @@ function notifierOf(more: Partial<NotifySettings> = {}) {
     language: 'en',
     ...more,
   }
+}
+
+function notifierOf(more: Partial<NotifySettings> = {}, openTarget = openReceiver) {
+  const settings = settingsOf(more)
   const read = { tag: notifyTags(settings.on), class: ['alarm'], form: ['raw'] } satisfies Omit<FollowRead, 'numbers'>
   const over = { current: new AbortController() }
   const notifier = createNotifier({
@@ -96,7 +117,7 @@ function notifierOf(more: Partial<NotifySettings> = {}) {
       },
       read: async (numbers) => log.keeper.follow.read({ ...read, numbers }),
     },
-    target: openWebhook({ url: `http://127.0.0.1:${receiver.port}/x`, insecure: 'a test' }),
+    open: openTarget,
     now: () => log.clock.now(),
     // All is read: enough for this time.
     news: async () => over.current.abort(),
@@ -104,6 +125,7 @@ function notifierOf(more: Partial<NotifySettings> = {}) {
   })
   return {
     report: notifier.report,
+    save: notifier.save,
     /** Until all is read, or a message is not taken. */
     async once(): Promise<Error | undefined> {
       over.current = new AbortController()
@@ -229,12 +251,136 @@ test('the same is told again after its time, with how often it came; another tag
   log.clock.tick(11 * 60_000)
   raise(1)
   await it.once()
-  expect(told()).toEqual([
-    ['event', 0, undefined],
-    ['event', 0, undefined],
-    ['event', 0, 4],
-  ])
+  expect(told()).toEqual([['event', 0, undefined], ['event', 0, undefined], ['event', 0, 4], 1])
   expect(receiver.got[2]?.message.text).toContain('It came 4 more times since it was told last.')
+})
+
+test('repeats are told when their quiet time is over though nothing more comes, over a restart too, all in one message; then it begins anew', async () => {
+  const quiet = { repeatAfterMs: 10 * 60_000 }
+  const first = notifierOf(quiet)
+  await first.once()
+  raise(5)
+  raise(3, 'press/pressure')
+  await first.once()
+  expect(told()).toHaveLength(2)
+  raise(1)
+  await first.once()
+  await first.save()
+  receiver.got.length = 0
+  log.clock.tick(11 * 60_000)
+  const it = notifierOf(quiet)
+  await it.once()
+  expect(told()).toEqual([7])
+  const [{ message }] = receiver.got as [(typeof receiver.got)[number]]
+  expect(message).toMatchObject({ kind: 'repeated', title: 'hall box-1: 7 events came again' })
+  expect(message.text).toContain('5× hot: press/temperature 0\n2× hot: press/pressure 2\n')
+  raise(1)
+  await it.once()
+  await it.once()
+  expect(told()).toEqual([7])
+  log.clock.tick(11 * 60_000)
+  await it.once()
+  expect(told()).toEqual([7, 1])
+  expect(receiver.got[1]?.message.title).toBe('hall box-1: 1 event came again: hot: press/temperature 0')
+  log.clock.tick(HOUR_MS)
+  await it.once()
+  expect(told()).toHaveLength(2)
+  expect(it.report()).toMatchObject({ sent: 4, heldBack: 8 })
+})
+
+test('repeats that are beyond the limit wait for its hour', async () => {
+  const it = notifierOf({ repeatAfterMs: 60_000, perHourMax: 1 })
+  await it.once()
+  raise(3)
+  await it.once()
+  log.clock.tick(2 * 60_000)
+  await it.once()
+  expect(told()).toEqual([['event', 0, undefined]])
+  log.clock.tick(HOUR_MS)
+  await it.once()
+  expect(told().slice(1)).toEqual([2])
+})
+
+test('an alarm that goes, and comes back, is told at once, however soon', async () => {
+  const it = notifierOf({ repeatAfterMs: HOUR_MS })
+  await it.once()
+  for (const isActive of [true, true, false, true, true]) alarm(isActive)
+  await it.once()
+  expect(receiver.got.map(({ message }) => [message.event?.said?.['ActiveState/Id'], message.repeats])).toEqual([
+    [true, undefined],
+    [false, 1],
+    [true, undefined],
+  ])
+})
+
+test('of more kinds than it can remember none goes untold: what it forgets is summed up with what is beyond the limit', () => {
+  const last = { title: 'hot', from: 5, to: 9 }
+  const told = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`kind ${n}`, { at: n, count: n % 2, last }]))
+  const { told: kept, forgotten } = remembered(told, 'new', { at: 300, count: 0 }, HOUR_MS)
+  expect(Object.keys(kept)).toHaveLength(256)
+  expect(kept).toHaveProperty('new')
+  expect(sumOf(forgotten, { count: 3, from: 7, to: 12 })).toEqual({ count: 3 + 22, from: 5, to: 12 })
+  // Told anew each time: nothing is remembered but what is still to be told.
+  expect(Object.keys(remembered({ a: { at: 0, count: 2 }, b: { at: 0, count: 0 } }, 'new', { at: 1, count: 0 }, 0).told)).toEqual(
+    ['a'],
+  )
+})
+
+test('one that cannot be opened says so before there is anything to tell, and is opened again', async () => {
+  let tries = 0
+  const it = notifierOf({}, async () => {
+    if (++tries < 3) throw new Error('no such authority')
+    return openReceiver()
+  })
+  expect(await it.once()).toMatchObject({ code: 'notify-not-opened' })
+  expect(await it.once()).toMatchObject({ message: 'it cannot be opened: no such authority' })
+  expect(it.report()).toMatchObject({ state: 'waiting', failures: 2, code: 'notify-not-opened' })
+  await it.once()
+  raise(1)
+  await it.once()
+  expect([tries, it.report().state, told().length]).toEqual([3, 'up', 1])
+})
+
+test('in their thread one that cannot be opened keeps no other from telling', async () => {
+  const url = `http://127.0.0.1:${receiver.port}/x`
+  const notifiers = [
+    { ...settingsOf({ name: 'pigeon', kind: 'pigeon' }), reads: ['alarm'] },
+    { ...settingsOf({ staleAfterMs: 1e12, settings: { url, insecure: 'a test' } }), reads: ['alarm'] },
+  ]
+  const follow: FollowedLog = {
+    begin: async (from) => {
+      log.writer.followed()
+      return log.keeper.follow.begin(from)
+    },
+    read: async (request) => log.keeper.follow.read(request),
+    more: (_, signal) => sleep(50, signal),
+  }
+  const kept = { saved: async (name: string) => log.writer.notify.saved(name), save: async () => true }
+  const host = notifyHost({ notifiers, device: 'box-1', site: 'hall' }, follow, kept, SILENT)
+  try {
+    const reports = await until('both have begun', async () => {
+      const now = await host.report()
+      return now.every((it) => it.state !== 'starting') ? now : undefined
+    })
+    expect(reports.map((it) => [it.name, it.state, it.code])).toEqual([
+      ['pigeon', 'waiting', 'notify-not-opened'],
+      ['shift', 'up', undefined],
+    ])
+    raise(1)
+    await until('it is told', () => receiver.got.length > 0, 30_000)
+    expect(told()).toEqual([['event', 0, undefined]])
+  } finally {
+    await host.stop()
+  }
+})
+
+test('readings that went before it had read them are an issue for a day', () => {
+  const at = Date.UTC(2026, 2, 1) * 1000
+  const report = { ...notifierOf().report(), missed: 7 }
+  const codes = (lastMissed: number | null, now: number) => notifyIssues([{ ...report, lastMissed }], now).map((it) => it.code)
+  expect(codes(at, at + 23 * 3_600e6)).toEqual(['notify-missed'])
+  expect(codes(at, at + 25 * 3_600e6)).toEqual([])
+  expect(codes(null, at)).toEqual([])
 })
 
 test('redirects are not followed, what is refused says what to do', async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { BadInput } from '../../src/core/errors.ts'
+import { freeName } from '../../src/page/parts/own-secret.ts'
 import { draftOf, entryFrom } from '../../src/page/pages/sources/draft.ts'
 import { draftOf as networkDraft, hasOwnValue } from '../../src/page/pages/network/views.ts'
 import { draftsOf } from '../../src/page/pages/retention/draft.ts'
@@ -247,4 +248,17 @@ test('both languages fill in the same places', () => {
   ] as readonly (readonly [Record<string, string>, Record<string, string>])[]
   for (const [english, german] of pairs)
     for (const [key, text] of Object.entries(english)) expect([key, places(german[key] ?? '')]).toEqual([key, places(text)])
+})
+
+test('a secret that a form stores is never one of another entry; its own stays its own', () => {
+  const secrets = [
+    { name: 'press-3', usedBy: ['sources[1].password'] },
+    { name: 'press-3-key', usedBy: ['uplinks[0].kafka.tls.key', 'sources[1].tls.key'] },
+    { name: 'press-3-key-2', usedBy: ['sources[11].tls.key'] },
+    { name: 'left', usedBy: [] },
+  ]
+  expect(freeName('press-3', secrets, 'sources[1]')).toBe('press-3')
+  expect(freeName('press-3', secrets, 'sources[-1]')).toBe('press-3-2')
+  expect(freeName('press-3-key', secrets, 'sources[1]')).toBe('press-3-key-3')
+  expect(freeName('left', secrets, 'sources[-1]')).toBe('left')
 })

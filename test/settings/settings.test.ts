@@ -11,7 +11,7 @@ import { settingsSchemas } from '../../src/schemas.ts'
 import { deviceIdentity } from '../../src/settings/identity.ts'
 import { settingsJsonSchema } from '../../src/settings/json-schema.ts'
 import type { CheckedSettings, SettingsContext } from '../../src/settings/read.ts'
-import { parseSettings, readSettings, readValues } from '../../src/settings/read.ts'
+import { checkText, parseSettings, readSettings, readValues } from '../../src/settings/read.ts'
 import { openSecrets } from '../../src/settings/secrets.ts'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
@@ -289,6 +289,62 @@ describe('the JSON Schema', () => {
     for (const key of ['modbus-tcp', 'modbus-rtu', 'opcua', 'mqtt', 'register', 'endpoint', 'subscribe'])
       expect(text).toContain(`"${key}"`)
     expect(text).not.toContain('sourceHead')
+  })
+})
+
+describe('that ran under a version before', () => {
+  const again = async (text: string, secrets: SettingsContext['secrets'] = { get: () => 'canary' }) =>
+    checkText(text, 's.yaml', { schemas: settingsSchemas, secrets, deviceId: 'hf-1', ranBefore: true })
+  const gist = ({ settings, issues }: CheckedSettings) => ({
+    sources: settings.sources.map((it) => it.name),
+    notify: settings.notify.map((it) => it.name),
+    issues: issues.map((it) => `${it.code} ${it.severity}: ${it.text}`),
+  })
+  const PORTS = 'network: { ports: [{ interface: eth1, zone: plant, open: [8460] }] }\n'
+
+  test('run with what has no effect, and say so', async () => {
+    expect(problemsOf(`version: 1\n${PORTS}`)).toHaveLength(1)
+    const found = await again(`version: 1\nlog: { bytesMax: 32MB }\nclasses: [{ name: a, floor: 30MB }]\n${PORTS}`)
+    expect(gist(found).issues).toEqual([
+      'settings-outdated warning: network.ports[0].open: has no effect on a port without an address: nothing opens there',
+      'settings-outdated warning: classes[0].floor: the floors of all classes are 30 MB; allowed are 80 % of log.bytesMax: 25 MB',
+    ])
+    expect(found.settings.classes[0]?.floorBytes).toBe(30e6)
+  })
+
+  const file = (name: string, more = '') =>
+    `  - { name: ${name}, protocol: files, path: /in, format: csv, time: time, ${more} tags: [{ tag: ${name}/t, column: v, class: default }] }\n`
+  const LIST = `version: 1\nsources:\n${file('a')}${file('b', 'colour: red,')}${file('c', 'every: { secret: pace },')}${file('d')}`
+
+  test('run without sources, rules and notifiers that are wrong now, and without who asks for those', async () => {
+    const rules = 'rules: [{ name: hot, reads: { classes: [default] }, when: ">>", yields: { class: default } }]\n'
+    const notify = 'notify: [{ name: shift, on: { rules: [hot] }, webhook: { url: "https://x.example/" } }]\n'
+    const found = await again(
+      `${LIST}${rules}${notify}network: { ports: [{ interface: eth1, zone: plant }, { interface: eth2, zone: field }] }\n`,
+    )
+    expect(gist(found)).toMatchObject({ sources: ['a', 'd'], notify: [] })
+    expect(found.system.ports).toEqual([])
+    const left = found.issues.map((it) => /^(\w+ \w+) is left out.*: (\S+): /.exec(it.text)?.slice(1).join(' ')).toSorted()
+    expect(left).toEqual([
+      'notifier shift notify[0]',
+      'port eth2 network.ports[1].zone',
+      'rule hot rules[0].when',
+      'source b sources[1].colour',
+      'source c sources[2].every',
+    ])
+    expect(found.settings.rules).toEqual([])
+    // Both are those of the whole text: the secret is needed as soon as the source is right again.
+    expect(found.secrets).toEqual([{ name: 'pace', path: 'sources[2].every' }])
+    expect(found.notInForce.map((it) => it.line)).toEqual([9])
+    expect(JSON.stringify(found.issues)).not.toContain('canary')
+  })
+
+  test('are refused as a whole where that does not help: each problem of the text is named', async () => {
+    const uplinks = 'uplinks: [{ name: cloud, kafka: { brokers: [] } }]\n'
+    const said = /sources\[1\]\.colour.*sources\[2\]\.every.*uplinks\[0\]\.kafka\.brokers/s
+    await expect(again(`${LIST}${uplinks}`)).rejects.toThrow(said)
+    const anchored = `version: 1\nsources:\n${file('a', 'colour: &c red,')}rules: *c\n`
+    await expect(again(anchored)).rejects.toThrow(/colour/)
   })
 })
 

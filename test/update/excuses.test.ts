@@ -39,3 +39,21 @@ test('an agent that does not answer is held against a version that found it well
   // It is waited for first.
   expect(await look(AGENT_AWAY, { ...TIMES, graceMs: 1_000 })).toMatchObject({ isWell: false })
 })
+
+test('a source that these settings have and this version leaves out is held against it, whether it could be reached or not', async () => {
+  const status = await handMadeAgent().status()
+  const text = 'source bus-1 is left out, for this version does not take its settings: sources[0].unit: must be at least 1'
+  const parts = (of: string): HealthParts => ({
+    status: async () => ({
+      ...status,
+      sources: [],
+      issues: [{ code: 'settings-left-out', severity: 'problem', text: of, remedy: '' }],
+    }),
+    readLog: async () => undefined,
+    answersOnBus: async () => false,
+  })
+  const look = (of: string) => health(parts(of), BEFORE, TIMES, () => undefined, new AbortController().signal)
+  expect(await look(text)).toMatchObject({ isWell: false })
+  expect((await look(text)).checks).toContainEqual({ what: 'source bus-1', state: 'waiting', text })
+  expect(await look(text.replace('bus-1', 'bus-10'))).toMatchObject({ isWell: true })
+})

@@ -99,6 +99,7 @@ const notify = z.object({
   sent: count,
   heldBack: count,
   missed: count,
+  lastMissed: micros.nullable(),
   lastSent: micros.nullable(),
   failures: count,
   code: maybe(text),

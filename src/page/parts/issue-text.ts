@@ -34,6 +34,8 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   'notify-partly': /^Notifier (?<name>.+?) does not reach all: (?<detail>.*)$/s,
   'notify-missed': /^Notifier (?<name>.+?): (?<count>\d+) readings/,
   'notifier-insecure': /^notifier (?<name>.+?) is not protected: (?<detail>.*)$/s,
+  'settings-left-out':
+    /^(?:source|rule|notifier|port) (?<name>.+?) is left out, for this version does not take its settings: (?<detail>.*)$/s,
   'settings-pending': /^the settings of (?<name>.+?) are taken back in (?<seconds>\d+) s$/,
 }
 

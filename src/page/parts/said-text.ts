@@ -35,6 +35,7 @@ const SENTENCES: readonly (readonly [code: string, RegExp])[] = [
   ['fenced', /^another holder of this identity/],
   ['refused', /^\S+:\d+: connect ECONNREFUSED/],
   ['dns', /^\S+:\d+: getaddrinfo /],
+  ['notify-not-opened', /^it cannot be opened: /],
   ['webhook-denied', /^\S+:\d+ answers 40[13]\b/],
   ['webhook-redirect', /^\S+:\d+ answers 3\d\d\b/],
   ['webhook-busy', /^\S+:\d+ answers (?:429|5\d\d)\b/],

@@ -19,6 +19,8 @@ export const issuesDe = {
   'issue.notify-missed': 'Einem Melder fehlen Messwerte',
   'issue.notifier-insecure': 'Ein Melder ist nicht geschützt',
   'issue.settings-pending': 'Eine Änderung der Einstellungen wartet auf Bestätigung',
+  'issue.settings-outdated': 'Die Einstellungen passen nicht ganz zu dieser Version',
+  'issue.settings-left-out': 'Ein Teil der Einstellungen läuft nicht',
   'issue.rules-failed': 'Die Regeln laufen nicht, wie sie sollen',
   'issue.rules-missed': 'Den Regeln fehlen Messwerte',
   'issue.rule-error': 'Eine Regel hat kein Ergebnis',
@@ -48,6 +50,7 @@ export const issuesDe = {
   'issueText.notify-missed': 'Melder {name}: {count} Messwerte seiner Klassen gingen, bevor er sie gelesen hatte.',
   'issueText.notifier-insecure': 'Melder {name} ist nicht geschützt: {detail}',
   'issueText.settings-pending': 'Die Einstellungen von {name} gehen in {seconds} s zurück.',
+  'issueText.settings-left-out': '{name} läuft nicht: Diese Version nimmt die Einstellungen dafür nicht an: {detail}',
   'issueText.rules-failed': 'Die Regeln laufen nicht, wie sie sollen: {detail}',
   'issueText.rules-missed': '{count} Messwerte gingen, bevor die Regeln sie gelesen hatten: Sie fehlen in Fenstern.',
   'issueText.rule-error': 'Regel {name}: Der Ausdruck hatte {count}-mal kein Ergebnis, zuletzt: {detail}',
@@ -82,5 +85,8 @@ export const issuesDe = {
   'issueRemedy.rule-error':
     'Nachsehen, von welchem Typ die Werte ihrer Tags sind, und den Ausdruck ändern oder die Tags, die sie liest.',
   'issueRemedy.rule-window-full': 'Der Regel ein kürzeres Fenster oder weniger Tags geben, oder die Tags seltener melden lassen.',
+  'issueRemedy.settings-outdated':
+    'Mit der nächsten Änderung der Einstellungen in Ordnung bringen; vorher wird keine andere angenommen.',
+  'issueRemedy.settings-left-out': 'In den Einstellungen in Ordnung bringen; vorher wird keine andere Änderung angenommen.',
   'issueRemedy.settings-pending': 'Oben behalten oder zurücknehmen.',
 }

@@ -152,6 +152,8 @@ export const saidDe = {
   'said.rate-used': 'Die erlaubte Rate ist ausgeschöpft.',
   'said.to-others': 'Die Zustellung gibt sie anderen Uplinks.',
 
+  'said.notify-not-opened': 'Der Melder lässt sich mit diesen Einstellungen nicht öffnen.',
+  'saidRemedy.notify-not-opened': 'Seinen Eintrag unter notify prüfen.',
   'said.webhook-denied': 'Der Webhook lässt uns nicht ein.',
   'saidRemedy.webhook-denied': 'Das Geheimnis (token) mit dem Gegenüber vergleichen.',
   'said.webhook-redirect': 'Der Webhook leitet weiter; dem folgt das Gerät nicht.',

@@ -2,6 +2,7 @@
 import { useLocation } from 'preact-iso'
 import { useState } from 'preact/hooks'
 import { call } from '../../api/client.ts'
+import { ownSecrets } from '../../parts/own-secret.ts'
 import { useAttempt } from '../../parts/attempt.ts'
 import { AreaField } from '../../parts/area-field.tsx'
 import { Button } from '../../parts/button.tsx'
@@ -43,7 +44,7 @@ export function SourceForm({ spec, entry, name, classes, onCancel, onApplied }: 
   const submit = () =>
     attempt(async () => {
       const given = draft.name.trim()
-      const made = entryFrom(draft, spec, entry, await storeSecrets(draft, spec))
+      const made = entryFrom(draft, spec, entry, await storeSecrets(draft, spec, name))
       const applied = () => (onApplied ? onApplied(given) : route(pathOf(given)))
       const title = t(isNew ? 'sources.addTitle' : 'sources.editTitle', { name: given })
       const it = await prepare({ title, edit: (text) => putEntry(text, 'sources', name, made), applied })
@@ -138,14 +139,15 @@ function renamed(draft: Draft, name: string): Draft {
 }
 
 /** Into the box's store, apart from the settings, under the source's name; the settings name them. */
-async function storeSecrets(draft: Draft, { fields }: ProtocolSpec): Promise<Record<string, string>> {
+async function storeSecrets(draft: Draft, { fields }: ProtocolSpec, before: string | undefined): Promise<Record<string, string>> {
   const names: Record<string, string> = {}
-  for (const field of fields) {
-    const text = draft.secrets[field.key] ?? ''
-    if (text === '' || isOut(field, draft)) continue
-    const secret = field.kind === 'secret-pem' ? `${draft.name.trim()}-key` : draft.name.trim()
-    await call('secrets set', { name: secret, text })
-    names[field.key] = secret
+  const typed = fields.filter((it) => (draft.secrets[it.key] ?? '') !== '' && !isOut(it, draft))
+  if (typed.length === 0) return names
+  const ownName = await ownSecrets('sources', before)
+  for (const { key, kind } of typed) {
+    const secret = ownName(kind === 'secret-pem' ? `${draft.name.trim()}-key` : draft.name.trim())
+    await call('secrets set', { name: secret, text: draft.secrets[key] ?? '' })
+    names[key] = secret
   }
   return names
 }

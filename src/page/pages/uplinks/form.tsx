@@ -4,6 +4,7 @@ import { call } from '../../api/client.ts'
 import { ActionDialog } from '../../parts/action-dialog.tsx'
 import { AreaField } from '../../parts/area-field.tsx'
 import { CheckField, SelectField, TextField } from '../../parts/field.tsx'
+import { ownSecrets } from '../../parts/own-secret.ts'
 import { Problems } from '../../parts/proposal.tsx'
 import { ErrorView, Waiting } from '../../parts/states.tsx'
 import { prepare, show } from '../../state/proposal.ts'
@@ -33,7 +34,7 @@ export function UplinkForm({ name, onClose }: Props) {
     if (!draft) return
     // The settings name them: without they would be refused.
     if (password !== '') await call('secrets set', { name: draft.secret, text: password })
-    const keyName = newKey === '' ? draft.key : draft.key || `${draft.name}-key`
+    const keyName = newKey === '' ? draft.key : draft.key || (await ownSecrets('uplinks', name))(`${draft.name}-key`)
     if (newKey !== '') await call('secrets set', { name: keyName, text: newKey })
     const made = await prepare({
       title: t('uplinks.change', { name: draft.name }),

@@ -1,0 +1,96 @@
+// Settings that ran under an earlier version, and that this one would refuse. A start must not stop the data path for what the data path can do
+// with, or without:
+//
+//   a problem that `runs`  ─► they run with it: settings-outdated
+//   one inside a source, rule, notifier, port of the box  ─► they run without that entry: settings-left-out (a version on trial is not kept without a source)
+//   anything else  ─► refused, as new settings are
+//
+// Only what was in force before is read so: new settings are refused for each of these.
+import { parseDocument } from 'yaml'
+import { BadInput } from '../core/errors.ts'
+import type { Issue } from '../core/status.ts'
+import { notInForce } from './not-in-force.ts'
+import type { CheckedSettings, SecretUse, SettingsProblem } from './read.ts'
+import type { Tree } from './yaml-tree.ts'
+
+const KINDS: Readonly<Record<string, string>> = { sources: 'source', rules: 'rule', notify: 'notifier', ports: 'port' }
+const ENTRY = /^((?:network\.)?(sources|rules|notify|ports))\[(\d+)\]/
+const REMEDY = 'put it right in the settings; until then no other change of them is taken'
+
+/** What is left out may be asked for by others: a notifier by its rule. */
+const ROUNDS_MAX = 3
+
+export function outdated({ path, text, remedy = REMEDY }: SettingsProblem): Issue {
+  return { code: 'settings-outdated', severity: 'warning', text: `${path}: ${text}`, remedy }
+}
+
+export function secretUses({ secrets }: Tree): SecretUse[] {
+  return [...secrets].map(([path, { name }]) => ({ name, path }))
+}
+
+/** As `parse` takes them, without entries that are wrong now. Throws what `parse` throws of the whole text where that does not help. */
+export function withoutWrongEntries(
+  text: string,
+  parse: (text: string) => CheckedSettings,
+  treeOf: (text: string) => Tree,
+): CheckedSettings {
+  try {
+    return parse(text)
+  } catch (error) {
+    const found = error instanceof BadInput ? withLess(text, error.problems, parse) : undefined
+    if (!found) throw error
+    // Of the text as it stands: a secret of what is left out is still needed, and lines are those of the file.
+    const tree = treeOf(text)
+    return { ...found, secrets: secretUses(tree), notInForce: notInForce(tree) }
+  }
+}
+
+function withLess(
+  text: string,
+  problems: BadInput['problems'],
+  parse: (text: string) => CheckedSettings,
+  round = 1,
+): CheckedSettings | undefined {
+  const less = leaveOut(text, problems)
+  if (!less || round > ROUNDS_MAX) return undefined
+  try {
+    const found = parse(less.text)
+    return { ...found, issues: [...found.issues, ...less.issues] }
+  } catch (error) {
+    const found = error instanceof BadInput ? withLess(less.text, error.problems, parse, round + 1) : undefined
+    return found && { ...found, issues: [...found.issues, ...less.issues] }
+  }
+}
+
+/** Undefined where a problem stands elsewhere, or what is left cannot stand without it (an alias of what went). */
+function leaveOut(text: string, problems: BadInput['problems']): { text: string; issues: Issue[] } | undefined {
+  const wrong = new Map<string, SettingsProblem>()
+  for (const it of problems as readonly Partial<SettingsProblem>[]) {
+    const entry = ENTRY.exec(it.path ?? '')?.[0]
+    if (entry === undefined) return undefined
+    if (!wrong.has(entry)) wrong.set(entry, it as SettingsProblem)
+  }
+  const document = parseDocument(text)
+  const entries = [...wrong].map(([entry, problem]) => {
+    const [, path = '', kind = '', at = ''] = ENTRY.exec(entry) ?? []
+    const place = [...path.split('.'), Number(at)]
+    const name = document.getIn([...place, kind === 'ports' ? 'interface' : 'name']) ?? entry
+    return { place, issue: issueOf(KINDS[kind] ?? kind, name, problem) }
+  })
+  try {
+    // From the end: what stands before keeps its place.
+    for (const { place } of entries.toReversed()) document.deleteIn(place)
+    return { text: String(document), issues: entries.map((it) => it.issue) }
+  } catch {
+    return undefined
+  }
+}
+
+function issueOf(kind: string, name: unknown, { path, text }: SettingsProblem): Issue {
+  return {
+    code: 'settings-left-out',
+    severity: 'problem',
+    text: `${kind} ${String(name)} is left out, for this version does not take its settings: ${path}: ${text}`,
+    remedy: REMEDY,
+  }
+}
