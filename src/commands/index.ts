@@ -12,6 +12,7 @@ import { console } from './console.ts'
 import { diagnostics } from './diagnostics.ts'
 import { exportKey } from './export-key.ts'
 import { exportCommand } from './export.ts'
+import { factoryReset, factoryShowOperation } from './factory-reset.ts'
 import { follow } from './follow.ts'
 import { forecast } from './forecast.ts'
 import { host } from './host.ts'
@@ -113,6 +114,7 @@ export const COMMANDS: readonly Command[] = [
   certificateReplace,
   certificateRequestCommand,
   restart,
+  factoryReset,
   probeCommand,
   metrics,
   diagnostics,
@@ -141,6 +143,7 @@ export const COMMANDS: readonly Command[] = [
 export const OPERATIONS: readonly Operation[] = [
   ...COMMANDS.flatMap((it) => it.operation ?? []),
   settingsTextOperation,
+  factoryShowOperation,
   updateTakeOperation,
 ]
 

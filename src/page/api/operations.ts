@@ -47,6 +47,8 @@ export interface Answers {
   'network apply': Call<{ readonly ports?: readonly NetworkPort[]; readonly confirmWithinMs: number }, NetworkNow>
   'network confirm': Call<Nothing, NetworkNow>
   'network revert': Call<Nothing, NetworkNow>
+  'factory show': Call<Nothing, { readonly isOffered: boolean }>
+  'factory reset': Call<Named & { readonly keepReadings: boolean }, Nothing>
   'settings show': Call<Nothing, SettingsNow>
   'settings check': Call<{ readonly text: string }, SettingsCheck>
   'settings apply': Call<

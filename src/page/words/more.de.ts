@@ -460,6 +460,24 @@ export const moreDe: MoreWords = {
   'backup.restoreText': 'Wählen Sie eine Datei; Sie sehen den Unterschied, bevor etwas übernommen wird.',
   'backup.choose': 'Datei wählen',
   'backup.restoreOf': '{name} wiederherstellen',
+  factory: 'Werkseinstellungen',
+  'factory.text': 'Das Gerät, wie es kam: für den, der es als Nächster hat.',
+  'factory.missing':
+    'Gehört zum Abbild von Holdfast: auf einem eigenen System löschen Sie das Datenverzeichnis, während nichts läuft.',
+  'factory.begin': 'Gerät zurücksetzen …',
+  'factory.underWay': 'Das Gerät startet neu und löscht zuerst, was es war. Diese Seite endet hier.',
+  'factory.do': 'Löschen und neu starten',
+  'factory.goes':
+    'Gelöscht werden: Einstellungen, Tags, Geheimnisse, Benutzer, Tokens, Zertifikate, Adressen, die Listen der Handlungen und der Meldungen.',
+  'factory.stays':
+    'Es bleiben: die laufende Version und die kleinste, die installiert werden darf. Messwerte in Kafka bleiben unberührt.',
+  'factory.after':
+    'Danach gehört das Gerät niemandem. Seine Konsole zeigt einen neuen Claim-Code: der auf dem Etikett gilt nicht mehr. Die Adressen sind die des ersten Zustands, das Zertifikat ist ein anderes. Gelöscht heißt nicht überschrieben: wer die Platte ausbaut, findet vielleicht Reste.',
+  'factory.readings': 'Messwerte auf der Platte',
+  'factory.readings.all': 'löschen, übergeben oder nicht',
+  'factory.readings.readings': 'behalten, unter dem Namen, den das Gerät hat',
+  'factory.name': 'Tippen Sie den Namen dieses Geräts: {name}',
+  'factory.otherName': 'Das ist ein anderer Name.',
   'backup.tooLarge': 'Eine Einstellungsdatei hat höchstens 8 MB.',
   'about.manualText': 'Auf dem Gerät, auf Englisch; Startseite und häufigste Codes auch auf Deutsch.',
   'about.openManual': 'Handbuch öffnen',

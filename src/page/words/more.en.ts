@@ -463,6 +463,23 @@ export const moreEn = {
   'backup.restoreText': 'Choose a file; you see the difference before anything is applied.',
   'backup.choose': 'Choose a file',
   'backup.restoreOf': 'Restore {name}',
+  factory: 'Factory reset',
+  'factory.text': 'The box as it came, for whoever has it next.',
+  'factory.missing': 'Comes with the image of Holdfast: on a system of your own, delete the data directory while nothing runs.',
+  'factory.begin': 'Reset this box …',
+  'factory.underWay': 'The box starts again, and erases what it was first. This page ends here.',
+  'factory.do': 'Erase and restart',
+  'factory.goes':
+    'Erased: settings, tags, secrets, users, tokens, certificates, addresses, the lists of what was done and of issues.',
+  'factory.stays':
+    'What stays: the version that runs, and the least one that may be installed. Readings in Kafka are not touched.',
+  'factory.after':
+    'Afterwards the box is nobody’s. Its console shows a new claim code: the one on the label is over. Addresses are those of the first state, and the certificate is another. Deleted is not written over: whoever takes the disk out may find remains.',
+  'factory.readings': 'Readings on the disk',
+  'factory.readings.all': 'erase them, delivered or not',
+  'factory.readings.readings': 'keep them, under the name that the box has',
+  'factory.name': 'Type the name of this box: {name}',
+  'factory.otherName': 'That is another name.',
   'backup.tooLarge': 'A settings file has at most 8 MB.',
   // About
   'about.manualText': 'On the box, in English; the start page and the most frequent codes in German too.',
