@@ -47,7 +47,7 @@ import { scanHost } from './workers/scan-host.ts'
 export type Checked = Pick<CheckedSettings, 'settings' | 'issues'>
 
 export interface AgentParts {
-  readonly api: Omit<AgentApi, keyof SettingsApi>
+  readonly api: Omit<AgentApi, keyof SettingsApi | 'issues'>
   clockStepped(state: ClockState): void
   /** Interfaces, windows and budgets as they are now. */
   look(): void

@@ -7,6 +7,8 @@
 // SIGTERM: sources stop, the open group commit is written, the uplinks are left to their next start; all within 5 s.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { IssueWatch } from './agent-issues.ts'
+import { watchIssues } from './agent-issues.ts'
 import type { AgentParts } from './agent-parts.ts'
 import { openParts, restartsOf } from './agent-parts.ts'
 import { settingsService } from './agent-settings.ts'
@@ -51,9 +53,13 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   for (const it of checked.notInForce) logger.warn({ path: it.path, line: it.line }, `not in force yet: ${it.text}`)
   const lock = takeLock(join(options.dir, 'log'), 'the agent')
   let parts: AgentParts | undefined
+  let issues: IssueWatch | undefined
   const clock = openClock(
     machineClock(options.dir, (error) => logger.warn({}, `the time cannot be saved: ${error.message}`)),
-    (step) => parts?.clockStepped(step),
+    (step) => {
+      parts?.clockStepped(step)
+      issues?.clockStepped()
+    },
   )
   const { dir, version } = options
   const running = await openParts(checked, {
@@ -65,6 +71,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     issues: settings.issues,
   })
   parts = running
+  const seen = await watchIssues({ dir, clock, logger, status: running.api.status })
+  issues = seen
   let inForce = checked.settings
   const settingsApi = settings.serve(
     async (next) => {
@@ -79,7 +87,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     running.look()
   }, CLOCK_EVERY_MS)
   const foretelling = setInterval(() => void running.foretell().catch(() => {}), ETA_EVERY_MS)
-  const api = await serveLocalApi(options.dir, { ...running.api, ...settingsApi }, logger)
+  const api = await serveLocalApi(options.dir, { ...running.api, ...settingsApi, issues: async () => seen.list() }, logger)
   logger.info({ device: checked.settings.device.id, dir: options.dir }, 'the agent is up')
   const watchdog = startWatchdog(
     options.env,
@@ -97,6 +105,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   settings.close()
   clock.save()
   const late = setTimeout(() => process.exit(EXIT_STOPPED_LATE), STOP_MS_MAX)
+  await seen.close()
   const closed = await running.close()
   await api.close()
   lock.release()

@@ -44,6 +44,7 @@ export async function runHost({ dir, places }: HostRequest, signal: AbortSignal)
         stick: places.stick ?? '/run/holdfast/stick',
         stickDevice: places.stickDevice,
         settings,
+        reset: places.reset ?? '/state/reset',
       },
       checkSettings: (text) => checkSettings(text, settings, dir),
       agentRuns: () => agentRuns(dir),

@@ -97,7 +97,7 @@ export interface HostRequest {
   readonly places: Readonly<Partial<Record<HostPlace, string>>>
 }
 
-export type HostPlace = 'network' | 'time' | 'stick' | 'stickDevice' | 'settings' | 'state'
+export type HostPlace = 'network' | 'time' | 'stick' | 'stickDevice' | 'settings' | 'state' | 'reset'
 
 export interface UpdaterRequest {
   readonly dir: string

@@ -7,6 +7,7 @@ const PLACES: Readonly<Record<string, HostPlace>> = {
   'stick-device': 'stickDevice',
   settings: 'settings',
   'state-dir': 'state',
+  'reset-file': 'reset',
 }
 
 export const host: Command = {
@@ -21,6 +22,7 @@ export const host: Command = {
     'stick-device': { value: 'DEVICE', summary: 'taken for the stick; the USB device that is plugged in where it is missing' },
     settings: { value: 'FILE', summary: "the agent's settings, DIR/settings.yaml where it is missing" },
     'state-dir': { value: 'DIR', summary: 'changes that wait for their confirmation, DIR/host where it is missing' },
+    'reset-file': { value: 'FILE', summary: 'laid for a start that erases the box, /state/reset where it is missing' },
   },
   run({ options, dir, parts, signal }) {
     const named = Object.entries(PLACES).flatMap(([option, place]) => {

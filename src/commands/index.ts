@@ -12,10 +12,12 @@ import { console } from './console.ts'
 import { diagnostics } from './diagnostics.ts'
 import { exportKey } from './export-key.ts'
 import { exportCommand } from './export.ts'
+import { factoryReset, factoryShowOperation } from './factory-reset.ts'
 import { follow } from './follow.ts'
 import { forecast } from './forecast.ts'
 import { host } from './host.ts'
 import { importCommand } from './import.ts'
+import { issues } from './issues.ts'
 import { live } from './live.ts'
 import { logCheck } from './log-check.ts'
 import { logDays } from './log-days.ts'
@@ -32,7 +34,7 @@ import { notifyTest } from './notify-test.ts'
 import type { Operation } from './operation.ts'
 import { panel } from './panel.ts'
 import { plant } from './plant.ts'
-import { logsOperation } from './logs.ts'
+import { logs } from './logs.ts'
 import { probeCommand } from './probe.ts'
 import { query } from './query.ts'
 import { replay } from './replay.ts'
@@ -73,6 +75,7 @@ export const COMMANDS: readonly Command[] = [
   check,
   schema,
   status,
+  issues,
   sources,
   sourcesTest,
   sourcesBrowse,
@@ -91,6 +94,7 @@ export const COMMANDS: readonly Command[] = [
   logExport,
   logLedger,
   logDays,
+  logs,
   uplinks,
   uplinksTest,
   notifyTest,
@@ -110,6 +114,7 @@ export const COMMANDS: readonly Command[] = [
   certificateReplace,
   certificateRequestCommand,
   restart,
+  factoryReset,
   probeCommand,
   metrics,
   diagnostics,
@@ -138,7 +143,7 @@ export const COMMANDS: readonly Command[] = [
 export const OPERATIONS: readonly Operation[] = [
   ...COMMANDS.flatMap((it) => it.operation ?? []),
   settingsTextOperation,
-  logsOperation,
+  factoryShowOperation,
   updateTakeOperation,
 ]
 

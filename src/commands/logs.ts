@@ -2,16 +2,22 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { z } from 'zod'
-import { Unreachable } from '../core/errors.ts'
-import type { ServiceLine } from '../core/operator.ts'
+import { BadInput, Unreachable } from '../core/errors.ts'
+import type { AgentApi } from '../core/agent-api.ts'
+import type { LinesRequest, ServiceLine } from '../core/operator.ts'
 import { LINE_LEVELS, LOG_SERVICES } from '../core/operator.ts'
+import type { Command, CommandContext } from './command.ts'
+import { DONE } from './command.ts'
 import { cleaner } from './diagnostics/clean.ts'
 import { operation } from './operation.ts'
 import { shapeOf } from './shapes/shape.ts'
-import { nowMicros } from './times.ts'
+import { document, lines as print, printable } from './text.ts'
+import { formatTime, nowMicros } from './times.ts'
 
 /** So many are looked through for those that are asked for. */
 const LINES_LOOKED_AT = 5_000
+const LIMIT_ALLOWED = `must be a whole number from 1 to ${LINES_LOOKED_AT}`
+const LEVEL_WIDTH = 'warning'.length
 const OUTPUT_BYTES_MAX = 32_000_000
 const TEXT_CHARS_MAX = 4_000
 const BORDER = '\n\u001e\n'
@@ -23,40 +29,90 @@ const line = shapeOf<ServiceLine>()(
   z.object({ at: z.number(), level: z.enum(LINE_LEVELS), text: z.string(), detail: z.string() }),
 )
 
+const input = z.strictObject({
+  service: z.enum(LOG_SERVICES, { error: `must be one of ${LOG_SERVICES.join(', ')}` }).default('agent'),
+  /** And what is worse. */
+  level: z.enum(LINE_LEVELS, { error: `must be one of ${LINE_LEVELS.join(', ')}` }).default('debug'),
+  text: z.string().max(200).default(''),
+  limit: z
+    .int({ error: LIMIT_ALLOWED })
+    .min(1, { error: LIMIT_ALLOWED })
+    .max(LINES_LOOKED_AT, { error: LIMIT_ALLOWED })
+    .default(200),
+})
+
 export const logsOperation = operation({
   name: 'logs',
   access: 'technician',
   summary: 'what a service of the box wrote of itself: the youngest line first, secrets removed',
-  input: z.strictObject({
-    service: z.enum(LOG_SERVICES).default('agent'),
-    /** And what is worse. */
-    level: z.enum(LINE_LEVELS).default('debug'),
-    text: z.string().max(200).default(''),
-    limit: z.int().min(1).max(LINES_LOOKED_AT).default(200),
-  }),
+  input,
   output: line,
   many: true,
-  async *run({ service, level, text, limit }, { agent, signal }) {
-    const [least, words] = [LINE_LEVELS.indexOf(level), text.toLowerCase()]
-    const { clean, whyNot } = cleaner(agent, [])
-    const entries = (await journal(service, signal)).split('\n').filter((it) => it !== '')
-    const lines = entries.flatMap((it) => lineOf(it) ?? []).filter((it) => LINE_LEVELS.indexOf(it.level) <= least)
-    // Clean before they are looked through: whoever searches must not find out a secret letter by letter.
-    const told = await cleanAll(
-      lines.flatMap((it) => [it.text, it.detail]),
-      clean,
-    )
-    const why = whyNot()
-    if (why !== undefined) yield { at: nowMicros(), level: 'warning', text: `${NOT_LOOKED_FOR}: ${why}`, detail: '' }
-    let left = limit
-    for (const [n, it] of lines.entries()) {
-      const [said = '', detail = ''] = told.slice(2 * n, 2 * n + 2)
-      if (!`${said} ${detail}`.toLowerCase().includes(words)) continue
-      yield { ...it, text: said.slice(0, TEXT_CHARS_MAX), detail: detail.slice(0, TEXT_CHARS_MAX) }
-      if (--left === 0) return
-    }
-  },
+  run: (asked, { agent, signal }) => linesOf(asked, agent, signal),
 })
+
+export const logs: Command = {
+  name: 'logs',
+  role: 'local',
+  summary: logsOperation.summary,
+  arguments: ['[SERVICE]'],
+  options: {
+    level: { value: 'LEVEL', summary: `and what is worse: ${LINE_LEVELS.join(', ')}; all where it is missing` },
+    text: { value: 'WORDS', summary: 'lines with these words only, in whatever case' },
+    limit: { value: 'N', summary: 'at most so many lines, 200 where it is missing' },
+  },
+  operation: logsOperation,
+  async run(context) {
+    const found: ServiceLine[] = []
+    for await (const it of linesOf(askedBy(context), context.agent, context.signal)) found.push(it)
+    if (context.json) await document(context, found)
+    else await print(context.out, found.length > 0 ? found.map(lineText) : ['no such lines'])
+    return DONE
+  },
+}
+
+function askedBy({ args, options }: CommandContext): LinesRequest {
+  const [service] = args
+  const { level, text, limit } = options
+  const read = input.safeParse({
+    ...(service !== undefined && { service }),
+    ...(level !== undefined && { level }),
+    ...(text !== undefined && { text }),
+    ...(limit !== undefined && { limit: Number(limit) }),
+  })
+  if (read.success) return read.data
+  const whereOf = (path: string) => (path === 'service' ? 'SERVICE' : `--${path}`)
+  throw new BadInput(read.error.issues.map((it) => ({ where: whereOf(String(it.path[0])), text: it.message })))
+}
+
+function lineText({ at, level, text, detail }: ServiceLine): string {
+  return printable(`${formatTime(at).slice(0, 19)}Z  ${level.padEnd(LEVEL_WIDTH)}  ${text}${detail && `  ${detail}`}`)
+}
+
+async function* linesOf(
+  { service, level, text, limit }: LinesRequest,
+  agent: AgentApi,
+  signal: AbortSignal,
+): AsyncIterable<ServiceLine> {
+  const [least, words] = [LINE_LEVELS.indexOf(level), text.toLowerCase()]
+  const { clean, whyNot } = cleaner(agent, [])
+  const entries = (await journal(service, signal)).split('\n').filter((it) => it !== '')
+  const lines = entries.flatMap((it) => lineOf(it) ?? []).filter((it) => LINE_LEVELS.indexOf(it.level) <= least)
+  // Clean before they are looked through: whoever searches must not find out a secret letter by letter.
+  const told = await cleanAll(
+    lines.flatMap((it) => [it.text, it.detail]),
+    clean,
+  )
+  const why = whyNot()
+  if (why !== undefined) yield { at: nowMicros(), level: 'warning', text: `${NOT_LOOKED_FOR}: ${why}`, detail: '' }
+  let left = limit
+  for (const [n, it] of lines.entries()) {
+    const [said = '', detail = ''] = told.slice(2 * n, 2 * n + 2)
+    if (!`${said} ${detail}`.toLowerCase().includes(words)) continue
+    yield { ...it, text: said.slice(0, TEXT_CHARS_MAX), detail: detail.slice(0, TEXT_CHARS_MAX) }
+    if (--left === 0) return
+  }
+}
 
 /** At once, for the agent is asked; one by one where something that was taken out reached over a border. */
 async function cleanAll(texts: readonly string[], clean: (text: string) => Promise<string>): Promise<readonly string[]> {

@@ -12,7 +12,7 @@ import type { ClassWhatIf, Forecast } from './retention.ts'
 import type { RuleTestRequest, RuleTestStep } from './rule-test.ts'
 import type { ScanRequest, ScanStep } from './scan.ts'
 import type { BrowseEntry, BrowseRequest, Certificate, TestStep, TrustRequest } from './source.ts'
-import type { Status } from './status.ts'
+import type { SeenIssue, Status } from './status.ts'
 
 export interface QueryRequest {
   /** A tag, or several; in each `*` stands for any characters, `/` too. */
@@ -100,6 +100,8 @@ export interface TrustSourceRequest extends TrustRequest {
 
 export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi {
   status(): Promise<Status>
+  /** Those that are there, then those that are over: the youngest first. */
+  issues(): Promise<readonly SeenIssue[]>
   uplinks(): Promise<readonly UplinkView[]>
   testSource(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   browseSource(request: BrowseSourceRequest, signal: AbortSignal): AsyncIterable<BrowseEntry>
@@ -126,6 +128,7 @@ export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi {
 /** view.sock or operate.sock: which of the two sockets offers a call. */
 export const ROLES = {
   status: 'view',
+  issues: 'view',
   uplinks: 'view',
   query: 'view',
   testRule: 'view',

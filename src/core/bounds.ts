@@ -106,3 +106,6 @@ export const RULE_TEXT_CHARS_MAX = 16_384
 export const RULE_TEST_EVENTS_MAX = 10_000
 /** How long a test goes on. */
 export const RULE_TEST_MS_MAX = 600_000
+/** Issues that are over and still known, and characters of one's text. */
+export const ISSUES_KEPT_MAX = 500
+export const ISSUE_CHARS_MAX = 500

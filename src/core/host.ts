@@ -94,6 +94,8 @@ export interface HostApi {
   stickUnmount(): Promise<void>
   /** Checked as a whole first; only while no agent runs. */
   settingsWrite(text: string, by: string): Promise<void>
+  /** The box starts again as it came, and erases what it was first. `keep`: the readings stay, and the name that they are under; null: nothing does. */
+  factoryReset(keep: string | null): Promise<void>
 }
 
 export type HostVerb = Exclude<keyof HostApi, 'verbs'>

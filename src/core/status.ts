@@ -130,4 +130,15 @@ export interface Issue {
   readonly severity: 'info' | 'warning' | 'problem'
   readonly text: string
   readonly remedy: string
+  /** Name of the source, uplink, class … that it is of: with the code it says which issue this is, whatever its text counts. */
+  readonly of?: string
+}
+
+/** An issue with the time that it was there. */
+export interface SeenIssue extends Issue {
+  readonly begun: number
+  /** Null: it is there now. */
+  readonly ended: number | null
+  /** More than one: it went and came again, each time within a minute. */
+  readonly times: number
 }

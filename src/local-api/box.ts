@@ -38,6 +38,7 @@ export function connectBox(box: Box): AgentApi {
   }
   return {
     status: () => one('status'),
+    issues: () => one('issues'),
     uplinks: () => one('uplinks'),
     testSource: (name, signal) => many('sources test', { name }, signal),
     browseSource: (input, signal) => many('sources browse', input, signal),

@@ -11,7 +11,7 @@ import type { CheckStep, ExportPart, LogInspection } from '../core/log-files.ts'
 import type { Forecast } from '../core/retention.ts'
 import type { UplinkView } from '../core/links.ts'
 import type { LedgerLine, LiveValue, LogDay, SecretEntry, SettingsCheck, SettingsEntry, SettingsNow } from '../core/operator.ts'
-import type { Status } from '../core/status.ts'
+import type { SeenIssue, Status } from '../core/status.ts'
 import type { RuleTestStep } from '../core/rule-test.ts'
 import type { ScanStep } from '../core/scan.ts'
 import type { BrowseEntry, Certificate, TestStep } from '../core/source.ts'
@@ -33,6 +33,7 @@ const AGENT_UNREACHABLE = 'agent-unreachable'
 export function connectAgent(dir: string): AgentApi {
   return {
     status: () => ask<Status>(dir, 'status', {}),
+    issues: () => ask<readonly SeenIssue[]>(dir, 'issues', {}),
     uplinks: () => ask<readonly UplinkView[]>(dir, 'uplinks', {}),
     testSource: (name, signal) => stream<TestStep>(dir, 'testSource', { name }, signal),
     browseSource: (input, signal) => stream<BrowseEntry>(dir, 'browseSource', input, signal),

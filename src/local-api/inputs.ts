@@ -136,6 +136,7 @@ const secretName = z.string().min(1).max(63)
 
 export const INPUTS = {
   status: z.strictObject({}),
+  issues: z.strictObject({}),
   uplinks: z.strictObject({}),
   testSource: named,
   browseSource,

@@ -182,6 +182,8 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
   switch (call) {
     case 'status':
       return one(api.status(), response)
+    case 'issues':
+      return one(api.issues(), response)
     case 'uplinks':
       return one(api.uplinks(), response)
     case 'testSource':

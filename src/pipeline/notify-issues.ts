@@ -16,18 +16,21 @@ export function notifyIssues(reports: readonly NotifyReport[] | undefined, now: 
       severity: 'warning',
       text: `Notifier ${name} cannot tell anybody: ${lastError ?? 'no reason known'}`,
       remedy: remedy ?? `holdfast notify test ${name}`,
+      of: name,
     }
     const partly: Issue = {
       code: 'notify-partly',
       severity: 'warning',
       text: `Notifier ${name} does not reach all: ${lastError}`,
       remedy: remedy ?? `holdfast notify test ${name}`,
+      of: name,
     }
     const lacking: Issue = {
       code: 'notify-missed',
       severity: 'warning',
       text: `Notifier ${name}: ${missed} readings of its classes went before it had read them`,
       remedy: 'The log had no room for what was delivered already: give it more, or mend what the notifier tells.',
+      of: name,
     }
     const isPartly = failures === 0 && lastError !== undefined
     const isLacking = lastMissed !== null && now - lastMissed < MISSED_SHOWN_US

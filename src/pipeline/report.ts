@@ -181,6 +181,7 @@ function sourceIssues(it: SourceReport): Issue[] {
       severity: 'warning',
       text: `Source ${it.name} is down: ${it.lastError ?? it.code ?? 'no reason known'}`,
       remedy: it.remedy ?? `holdfast sources test ${it.name}`,
+      of: it.name,
     },
   ]
 }
@@ -193,6 +194,7 @@ function uplinkIssues(it: UplinkReport, hasRival: boolean): Issue[] {
       severity: 'problem',
       text: `Uplink ${it.name}: ${by.classes.join(', ')} must wait: ${by.text}`,
       remedy,
+      of: it.name,
     }),
   )
   if (hasRival || it.state === 'fenced')
@@ -203,6 +205,7 @@ function uplinkIssues(it: UplinkReport, hasRival: boolean): Issue[] {
         severity: 'problem',
         text: `Uplink ${it.name}: another box uses our identity`,
         remedy: 'Find the box with the same device id; one of the two needs another.',
+        of: it.name,
       },
     ]
   if (it.wait) return [...blocked, ...waitIssues(it.name, it.wait)]
@@ -214,6 +217,7 @@ function uplinkIssues(it: UplinkReport, hasRival: boolean): Issue[] {
       severity: 'warning',
       text: `Uplink ${it.name} is waiting: ${it.lastError ?? 'not reached'}`,
       remedy,
+      of: it.name,
     },
   ]
 }
@@ -226,6 +230,7 @@ function feedIssues({ name, feed }: Parts['uplinks'][number]): Issue[] {
       severity: 'warning',
       text: `Uplink ${name}: ${feed.refused} readings of ${[...feed.refusedOf].join(', ')} were refused there for good, last ${feed.code}`,
       remedy: `holdfast uplinks test ${name}`,
+      of: name,
     },
   ]
 }
@@ -233,8 +238,9 @@ function feedIssues({ name, feed }: Parts['uplinks'][number]): Issue[] {
 /** A window that is closed is as it should be. */
 function waitIssues(uplink: string, { code, text }: Wait): Issue[] {
   if (code === 'budget')
-    return [{ code: 'budget-spent', severity: 'warning', text: `Uplink ${uplink}: ${text}`, remedy: LINK_REMEDY }]
-  if (code === 'link') return [{ code: 'link-down', severity: 'warning', text: `Uplink ${uplink}: ${text}`, remedy: LINK_REMEDY }]
+    return [{ code: 'budget-spent', severity: 'warning', text: `Uplink ${uplink}: ${text}`, remedy: LINK_REMEDY, of: uplink }]
+  if (code === 'link')
+    return [{ code: 'link-down', severity: 'warning', text: `Uplink ${uplink}: ${text}`, remedy: LINK_REMEDY, of: uplink }]
   return []
 }
 
@@ -268,6 +274,7 @@ function logIssues({ fill, parked, classes, waiting, diskShort, stuck }: LogPart
       severity: 'problem',
       text: `Class ${name} has all the space that it may have and gives nothing up: its sources wait`,
       remedy: 'Restore the uplink that takes it, or raise log.bytesMax; it goes on by itself once some of it is delivered.',
+      of: name,
     })
   if (parked > 0)
     issues.push({
@@ -283,6 +290,7 @@ function logIssues({ fill, parked, classes, waiting, diskShort, stuck }: LogPart
         severity: 'problem',
         text: `Class ${it.name}: ${it.lost['unaccounted']} readings are missing from the log`,
         remedy: 'The disk may be failing; send us the diagnostics.',
+        of: it.name,
       })
   return issues
 }

@@ -27,12 +27,14 @@ function issuesOf({ name, errors, lastError, overflowed }: RuleReport): Issue[] 
     severity: 'warning',
     text: `rule ${name}: its expression had no result ${errors} times, the last time: ${lastError}`,
     remedy: 'See what type the values of its tags have, and change the expression or the tags that it reads.',
+    of: name,
   }
   const full: Issue = {
     code: 'rule-window-full',
     severity: 'warning',
     text: `rule ${name}: ${overflowed} readings or events found no room`,
     remedy: 'Give the rule a shorter window or fewer tags, or let its tags report less often.',
+    of: name,
   }
   return [...(errors > 0 ? [wrong] : []), ...(overflowed > 0 ? [full] : [])]
 }

@@ -188,6 +188,7 @@ function issuesOf({ report: { device, code, lastError }, rolledBack }: State): I
             severity: 'problem',
             text: `This log was put back to an older copy: ${rolledBack} readings of box ${device} that it had acknowledged are gone, and named in the ledger`,
             remedy: 'Nothing brings them back. A copy of a disk is no backup of a box at work.',
+            of: device,
           },
         ]
       : []
@@ -199,6 +200,7 @@ function issuesOf({ report: { device, code, lastError }, rolledBack }: State): I
       severity: 'warning',
       text: `Box ${device} waits, what it sends is not taken: ${lastError}`,
       remedy: code === 'full' ? 'Restore the uplink of this box, or raise log.bytesMax.' : 'Look at the status of that box too.',
+      of: device,
     },
   ]
 }

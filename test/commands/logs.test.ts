@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { logsOperation } from '../../src/commands/logs.ts'
 import type { ServiceLine } from '../../src/core/operator.ts'
+import { handMadeAgent } from '../local-api/hand-made-agent.ts'
+import { runHere } from './surroundings.ts'
 
 const own = (level: string, msg: string, more: object = {}) =>
   JSON.stringify({ level, time: '2026-11-30T03:00:00.000Z', name: 'agent', ...more, msg })
@@ -91,4 +93,21 @@ test('a line of any length has its own level, and is shown in part', async () =>
 test('where nothing can be read, that is said', async () => {
   writeFileSync(join(dir, 'journalctl'), '#!/bin/sh\nexit 1\n')
   await expect(asked({ service: 'kernel' })).rejects.toMatchObject({ name: 'Unreachable', code: 'no-log' })
+})
+
+test('the command line takes the same filters, and says which there are', async () => {
+  const agent = () => handMadeAgent({ withoutSecrets })
+  const found = await runHere('logs --level warning --data /nowhere', {}, {}, agent)
+  expect(found.out).toBe(
+    '2026-11-30T00:53:20Z  warning  uplink cloud waits  {"code":"[removed]"}\n' +
+      '2026-11-30T00:53:19Z  error    holdfast-agent.service: Main process exited\n',
+  )
+  const kernel = await runHere('logs kernel --text uplink --limit 1 --json --data /nowhere', {}, {}, agent)
+  expect(JSON.parse(kernel.out)).toMatchObject([{ text: 'uplink cloud waits' }])
+  expect(readFileSync(join(dir, 'asked'), 'utf8')).toMatch(/ -k$/m)
+  const wrong = await runHere('logs nobody --level loud --limit many --data /nowhere', {}, {}, agent)
+  expect(wrong.status).toBe(2)
+  expect(wrong.err).toContain('SERVICE: must be one of agent, panel')
+  expect(wrong.err).toContain('--level: must be one of error, warning')
+  expect(wrong.err).toContain('--limit: must be a whole number from 1 to 5000')
 })

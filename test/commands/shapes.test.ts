@@ -8,6 +8,7 @@ import { openCertificates } from '../../src/access/certificate.ts'
 import { OPERATIONS } from '../../src/commands/index.ts'
 import { maybe, shapeOf } from '../../src/commands/shapes/shape.ts'
 import { authority } from '../access/authority.ts'
+import { handMadeHost } from '../machine/hand-made-host.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
 import { handMadeUpdater } from '../update/hand-made-updater.ts'
 import { inputFor } from '../web/inputs.ts'
@@ -50,6 +51,7 @@ test.each(AGENTS.map((it) => [it.name, it] as const))('%s answers what its schem
   if (operation.name === 'certificate replace') Object.assign(input as object, await (await authority('Plant root')).issue())
   const context = {
     agent: handMadeAgent(),
+    host: handMadeHost(),
     updater: handMadeUpdater(),
     certificates,
     signal: new AbortController().signal,

@@ -162,7 +162,7 @@ describe.skipIf(!can)("a technician's job", () => {
     expect(await item(line, 13, ['b'])).toContain('settings.yaml')
     expect(await item(line, 10)).toMatch(/diagnostics-\d{8}T\d{6}\.tar\.gz/)
     // What this system does not have is said.
-    expect(await item(line, 15)).toContain('not on this system: this version cannot')
+    expect(await item(line, 15)).toContain('not on this system: the helper offers no reset')
     for (const it of [11, 12]) expect(await item(line, it)).toContain('not on this system: no updater answers')
     // The admin has forgotten his password.
     line.enter('6')

@@ -8,7 +8,7 @@ import { hostsOf } from '../../src/core/scan.ts'
 import type { BrowseEntry, Certificate, Logger, TestStep } from '../../src/core/source.ts'
 import type { SettingsApi, SettingsNow, WatchApi } from '../../src/core/operator.ts'
 import type { ForecastRequest } from '../../src/core/retention.ts'
-import type { Status } from '../../src/core/status.ts'
+import type { SeenIssue, Status } from '../../src/core/status.ts'
 import { forecast } from '../../src/retention/forecast.ts'
 
 const DELIVERED = {
@@ -134,6 +134,26 @@ export function statusNow(changes: Partial<Status> = {}): Status {
     ...changes,
   }
 }
+
+const DOWN = { code: 'source-down', severity: 'warning', remedy: 'holdfast sources test press-3', of: 'press-3' } as const
+const SEEN: readonly SeenIssue[] = [
+  {
+    code: 'log-full',
+    severity: 'problem',
+    text: 'The log is 91 % full',
+    remedy: 'Restore the uplink.',
+    begun: 1_795_000_600_000_000,
+    ended: null,
+    times: 1,
+  },
+  {
+    ...DOWN,
+    text: 'Source press-3 is down: 10.20.1.60:502 does not answer\u001b[2J',
+    begun: 1_795_000_000_000_000,
+    ended: 1_795_000_180_000_000,
+    times: 3,
+  },
+]
 
 const STEPS: Readonly<Record<string, readonly TestStep[]>> = {
   'press-3': [
@@ -405,6 +425,7 @@ function operator(): SettingsApi & WatchApi {
 export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
   return {
     status: () => Promise.resolve(statusNow()),
+    issues: () => Promise.resolve(SEEN),
     uplinks: () => Promise.resolve(VIEWS),
     testSource: stepsOf,
     testUplink: stepsOf,

@@ -24,5 +24,6 @@ export function handMadeHost(): HostApi {
     stickMount: async () => ({ path: '/run/holdfast/stick', device: '/dev/sda1', bytesFree: 1e9 }),
     stickUnmount: async () => undefined,
     settingsWrite: async () => undefined,
+    factoryReset: async () => undefined,
   }
 }

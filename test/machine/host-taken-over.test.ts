@@ -50,6 +50,7 @@ describe.skipIf(!can)('a panel that was taken over', () => {
     expect(VERBS.map((it) => it.name).toSorted()).toEqual([
       'clockServers',
       'clockSet',
+      'factoryReset',
       'networkApply',
       'networkConfirm',
       'networkRevert',
@@ -79,6 +80,7 @@ describe.skipIf(!can)('a panel that was taken over', () => {
       networkShow: (it) => ({ it }),
       reboot: (it) => ({ it }),
       powerOff: (it) => ({ it }),
+      factoryReset: (keep) => ({ keep }),
       settingsWrite: (path) => ({ text: 'version: 1\n', by: 'x', path }),
     }
     expect(Object.keys(fields).toSorted()).toEqual(VERBS.map((it) => it.name).toSorted())

@@ -215,6 +215,31 @@ describe('the box itself', () => {
     await page.close()
   })
 
+  test('factory reset: what goes and what stays is said, the name is typed, and a helper that is not there is told', async () => {
+    const page = await openAt(box.context, box.url, '/backup')
+    const card = page.locator('.card').filter({ has: page.getByRole('heading', { name: 'Factory reset' }) })
+    // This system is no image of ours.
+    await card.getByText('Comes with the image of Holdfast').waitFor()
+    expect(await card.getByRole('button').count()).toBe(0)
+    await page.route('**/api/v1/factory/show', (route) => route.fulfill({ json: { isOffered: true } }))
+    await page.reload()
+    await card.getByRole('button', { name: 'Reset this box …' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('the one on the label is over').waitFor()
+    const erase = dialog.getByRole('button', { name: 'Erase and restart' })
+    expect(await erase.isDisabled()).toBe(true)
+    await dialog.getByLabel('Type the name of this box').fill('hf-pane')
+    await dialog.getByText('That is another name.').waitFor()
+    expect(await erase.isDisabled()).toBe(true)
+    await dialog.getByLabel('Type the name of this box').fill('hf-page')
+    await dialog.getByLabel('Readings on the disk').selectOption('readings')
+    expect(await lookedAt(page, 'factory-reset')).toEqual([])
+    const [request] = await Promise.all([page.waitForRequest('**/api/v1/factory/reset'), erase.click()])
+    expect(request.postDataJSON()).toEqual({ name: 'hf-page', keepReadings: true })
+    await dialog.getByText('host-unreachable').first().waitFor()
+    await page.close()
+  })
+
   test('about: identity, licences and the way to the manual', async () => {
     const page = await openAt(box.context, box.url, '/about')
     await page.getByText('hf-page').last().waitFor()

@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseDocument } from 'yaml'
+import type { SeenIssue } from '../../src/core/status.ts'
+import { connectAgent } from '../../src/local-api/client.ts'
+import { holdfast } from '../route/agent.ts'
 import { openAccess } from '../../src/access/index.ts'
 import { lookedAt } from './axe.ts'
 import type { Scene } from './scene.ts'
@@ -103,4 +107,26 @@ test('a password that was set anew at the console stands on every page until an 
   } finally {
     access.close()
   }
+})
+
+test('an issue that is over is known with its begin and its end, on the page and to the command line', async () => {
+  const { page, complaints, context } = await logIn(scene, { viewport: { width: 360, height: 740 } })
+  await page.locator('.card', { hasText: 'Issues' }).getByRole('link', { name: 'Earlier ones' }).click()
+  const seen = page.locator('.card').filter({ has: page.getByRole('heading', { name: 'Issues, now and before' }) })
+  const row = seen.locator('tbody tr').filter({ hasText: 'source line-1 is not protected' })
+  await row.getByText('is there now').waitFor()
+  const api = connectAgent(scene.site.data)
+  const { text, revision } = await api.settings()
+  const file = parseDocument(text)
+  const at = (file.toJS() as { sources: { name: string }[] }).sources.findIndex((it) => it.name === 'line-1')
+  file.deleteIn(['sources', at])
+  await api.settingsApply({ text: file.toString(), base: revision, by: 'test' })
+  await row.getByText('is there now').waitFor({ state: 'detached' })
+  expect(await row.locator('time').count()).toBe(2)
+  expect(await lookedAt(page, 'seen-issues')).toEqual([])
+  const told = await holdfast(scene.site, ['issues', '--ended', '--json', '--data', scene.site.data])
+  const ended = (JSON.parse(told.out) as SeenIssue[]).find((it) => it.text.startsWith('source line-1 '))
+  expect(ended?.ended).toBeGreaterThan(ended?.begun ?? Infinity)
+  expect(complaints).toEqual([])
+  await context.close()
 })

@@ -25,6 +25,7 @@ const INPUTS: Readonly<Record<string, object>> = {
   'clock set': { ms: 1_795_000_000_000 },
   'clock servers': { servers: ['ntp.example.com'] },
   restart: { name: 'panel' },
+  'factory reset': { name: 'hf-7f3a' },
   'update install': { from: { url: 'https://updates.example.com/2.0.0.raucb' } },
   'update take': { offset: 0, base64: 'AAAA' },
   logs: { service: 'agent', level: 'info', limit: 5 },

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { UplinkView } from '../../core/links.ts'
-import type { SourceReport, Status, UplinkReport } from '../../core/status.ts'
+import type { SeenIssue, SourceReport, Status, UplinkReport } from '../../core/status.ts'
 import { count, maybe, micros, shapeOf } from './shape.ts'
 
 const text = z.string()
@@ -107,7 +107,21 @@ const notify = z.object({
   remedy: maybe(text),
 })
 
-const issue = z.object({ code: text, severity: z.enum(['info', 'warning', 'problem']), text, remedy: text })
+const issue = z.object({
+  code: text,
+  severity: z.enum(['info', 'warning', 'problem']),
+  text,
+  remedy: text,
+  of: maybe(text),
+})
+
+export const seenIssue = shapeOf<SeenIssue>()(
+  issue.extend({
+    begun: micros,
+    ended: micros.nullable().describe('null: it is there now'),
+    times: count.describe('more than one: it went and came again, each time within a minute'),
+  }),
+)
 
 export const status = shapeOf<Status>()(
   z.object({

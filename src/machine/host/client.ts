@@ -32,6 +32,7 @@ export function connectHost(dir: string): HostApi {
     powerOff: () => ask<void>('powerOff', {}),
     stickMount: (write) => ask<Stick>('stickMount', { write }),
     stickUnmount: () => ask<void>('stickUnmount', {}),
+    factoryReset: (keep) => ask<void>('factoryReset', { keep }),
     settingsWrite: (text, by) => ask<void>('settingsWrite', { text, by }),
   }
 }

@@ -26,6 +26,8 @@ export interface HostPlaces {
   /** Taken for the stick whatever is plugged in: a box whose port is a fixed one. */
   readonly stickDevice?: string | undefined
   readonly settings: string
+  /** Where a start looks whether it is to erase the box first. */
+  readonly reset: string
 }
 
 /** Keeps the type of the input together with what runs. */

@@ -22,7 +22,7 @@ import type {
 import type { ClassWhatIf, Forecast } from '../../core/retention.ts'
 import type { ScanRequest, ScanStep } from '../../core/scan.ts'
 import type { BrowseEntry, Certificate, TestStep } from '../../core/source.ts'
-import type { Status } from '../../core/status.ts'
+import type { SeenIssue, Status } from '../../core/status.ts'
 import type { UpdateSource, UpdateStatus } from '../../core/update.ts'
 
 interface Call<In, Out> {
@@ -38,6 +38,7 @@ export type Nothing = Readonly<Record<string, never>>
 
 export interface Answers {
   status: Call<Nothing, Status>
+  issues: Call<Nothing, readonly SeenIssue[]>
   uplinks: Call<Nothing, readonly UplinkView[]>
   forecast: Call<{ readonly offlineMs: number; readonly whatIf?: readonly ClassWhatIf[] }, Forecast>
   'log days': Call<Nothing, readonly LogDay[]>
@@ -46,6 +47,8 @@ export interface Answers {
   'network apply': Call<{ readonly ports?: readonly NetworkPort[]; readonly confirmWithinMs: number }, NetworkNow>
   'network confirm': Call<Nothing, NetworkNow>
   'network revert': Call<Nothing, NetworkNow>
+  'factory show': Call<Nothing, { readonly isOffered: boolean }>
+  'factory reset': Call<Named & { readonly keepReadings: boolean }, Nothing>
   'settings show': Call<Nothing, SettingsNow>
   'settings check': Call<{ readonly text: string }, SettingsCheck>
   'settings apply': Call<

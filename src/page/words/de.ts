@@ -115,6 +115,7 @@ export const de: Words = {
   'overview.clockUnsure': 'Uhr nicht synchronisiert',
   'overview.runningFor': 'In Betrieb seit',
   issues: 'Meldungen',
+  'issues.before': 'Frühere',
   'issues.none': 'Nichts zu tun.',
   'severity.problem': 'Störung',
   'severity.warning': 'Achtung',

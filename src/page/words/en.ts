@@ -111,6 +111,7 @@ export const en = {
   'overview.clockUnsure': 'Clock not synchronised',
   'overview.runningFor': 'Running for',
   issues: 'Issues',
+  'issues.before': 'Earlier ones',
   'issues.none': 'Nothing to do.',
   'severity.problem': 'Problem',
   'severity.warning': 'Attention',

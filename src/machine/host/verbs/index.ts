@@ -2,6 +2,7 @@
 import type { Verb } from '../../verb.ts'
 import type { HostParts } from '../verb.ts'
 import { clockServers, clockSet } from './clock.ts'
+import { factoryReset } from './factory-reset.ts'
 import { networkApply, networkConfirm, networkRevert, networkShow } from './network.ts'
 import { powerOff, reboot, serviceRestart } from './power.ts'
 import { settingsWrite } from './settings-write.ts'
@@ -20,4 +21,5 @@ export const VERBS: readonly Verb<HostParts>[] = [
   stickMount,
   stickUnmount,
   settingsWrite,
+  factoryReset,
 ]

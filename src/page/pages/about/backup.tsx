@@ -1,4 +1,4 @@
-// The settings as one file, out and in again.
+// The settings as one file, out and in again; and the box as it came.
 import '../../more.css'
 import { useAttempt } from '../../parts/attempt.ts'
 import { Button } from '../../parts/button.tsx'
@@ -9,6 +9,7 @@ import { ErrorView } from '../../parts/states.tsx'
 import { propose } from '../../state/proposal.ts'
 import { may } from '../../state/session.ts'
 import { t } from '../../words/index.ts'
+import { FactoryReset } from './factory-reset.tsx'
 
 /** Of a settings file: more is none. */
 const FILE_BYTES_MAX = 8_000_000
@@ -21,6 +22,7 @@ export function Backup() {
         <Out />
         <In />
       </div>
+      <FactoryReset />
     </>
   )
 }

@@ -7,6 +7,7 @@ import { Button } from '../../parts/button.tsx'
 import { Card, PageHead } from '../../parts/card.tsx'
 import { Logs } from './logs.tsx'
 import { Probe } from './probe.tsx'
+import { SeenIssues } from './seen-issues.tsx'
 import { CopyButton } from '../../parts/copy.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { save } from '../../parts/save.ts'
@@ -24,6 +25,7 @@ export function Diagnostics() {
     <>
       <PageHead title={t('diagnostics')} text={t('diagnostics.about')} />
       <Resources />
+      <SeenIssues />
       {may('technician') && (
         <>
           <Probe />

@@ -21,7 +21,7 @@ const TONES: Readonly<Record<ServiceLine['level'], Tone>> = { error: 'problem', 
 
 export function Logs() {
   const [asked, setAsked] = useState(FIRST)
-  const { rows, error, isRunning, isAnswered, start } = useRows('logs')
+  const { rows, error, isRunning, isAnswered, start } = useRows('logs', true)
   const change = (it: Partial<LinesRequest>) => setAsked({ ...asked, ...it, limit: FIRST.limit })
   const more = () => {
     const wider = { ...asked, limit: Math.min(LIMIT_MAX, asked.limit * MORE) }
@@ -59,7 +59,7 @@ export function Logs() {
       </form>
       {isRunning && rows.length === 0 && <Waiting />}
       {error !== undefined && <ErrorView error={error} />}
-      {isAnswered && rows.length === 0 && <Empty title={t('diagnostics.noLines')} />}
+      {isAnswered && !isRunning && rows.length === 0 && <Empty title={t('diagnostics.noLines')} />}
       {rows.length > 0 && (
         <Table
           caption={t('diagnostics.logs')}

@@ -15,7 +15,7 @@ const ORDER: readonly Issue['severity'][] = ['problem', 'warning', 'info']
 export function Issues({ it }: { readonly it: Status }) {
   const issues = it.issues.toSorted((a, b) => ORDER.indexOf(a.severity) - ORDER.indexOf(b.severity))
   return (
-    <Card title={t('issues')}>
+    <Card title={t('issues')} actions={<a href="/diagnostics">{t('issues.before')}</a>}>
       {issues.length === 0 ? (
         <p class="quiet">{t('issues.none')}</p>
       ) : (

@@ -1,0 +1,55 @@
+import { z } from 'zod'
+import type { AgentApi } from '../core/agent-api.ts'
+import { BadInput } from '../core/errors.ts'
+import type { HostApi } from '../core/host.ts'
+import type { Command } from './command.ts'
+import { DONE } from './command.ts'
+import { operation } from './operation.ts'
+import { nothing } from './shapes/common.ts'
+import { lines } from './text.ts'
+
+/** Whether this system can; who may not do it sees what is missing too. */
+export const factoryShowOperation = operation({
+  name: 'factory show',
+  access: 'viewer',
+  summary: 'whether this box can be reset to how it came',
+  input: nothing,
+  output: z.object({ isOffered: z.boolean() }),
+  run: async (_, { host }) => ({ isOffered: (await host.verbs()).includes('factoryReset') }),
+})
+
+const reset = operation({
+  name: 'factory reset',
+  access: 'admin',
+  summary: 'the box starts again as it came: settings, secrets, users and readings are erased',
+  input: z.strictObject({
+    name: z.string().min(1).max(63).describe('of this box, so that it is the right one'),
+    keepReadings: z.boolean().default(false),
+  }),
+  output: z.object({}),
+  audited: ['keepReadings'],
+  async run({ name, keepReadings }, { agent, host }) {
+    await resetBox(agent, host, name, keepReadings)
+    return {}
+  },
+})
+
+export const factoryReset: Command = {
+  name: 'factory reset',
+  role: 'local',
+  summary: reset.summary,
+  arguments: ['NAME'],
+  options: { 'keep-readings': { summary: 'what the log holds stays, under the name that the box has' } },
+  operation: reset,
+  async run({ args, options, agent, parts, dir, out }) {
+    await resetBox(agent, await parts.connectHost(dir), args[0] ?? '', options['keep-readings'] === true)
+    await lines(out, ['the box starts again, and erases what it was first'])
+    return DONE
+  },
+}
+
+async function resetBox(agent: AgentApi, host: HostApi, name: string, keepReadings: boolean): Promise<void> {
+  const { device } = await agent.status()
+  if (name !== device) throw new BadInput([{ where: 'NAME', text: `this box is called ${device}: nothing was erased` }])
+  await host.factoryReset(keepReadings ? device : null)
+}

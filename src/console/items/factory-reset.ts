@@ -1,0 +1,34 @@
+import type { Item } from '../parts.ts'
+import { deviceName, nameTyped, yes } from '../questions.ts'
+
+/** Before it is asked for: what goes, what stays, what to have at hand afterwards. */
+const ABOUT = [
+  'Settings, secrets, users, certificates, addresses and lists of what was done are',
+  'erased. The version that runs stays, and the least one that may be installed.',
+  "Afterwards the box is nobody's: this console shows its new claim code (the one on",
+  'the label is over), and the page has a new certificate. Deleted, not written over:',
+  'whoever takes the disk out may find remains.',
+]
+
+export const factoryReset: Item = {
+  number: 15,
+  title: 'Factory reset',
+  missing: ({ verbs }) =>
+    verbs.includes('factoryReset')
+      ? undefined
+      : 'the helper offers no reset: it comes with the image of Holdfast; nothing was erased',
+  async run(session) {
+    const { terminal, parts, person } = session
+    if (person.role !== 'admin') {
+      await terminal.print(['Only an admin may: nothing was erased.'])
+      return
+    }
+    await terminal.print(ABOUT)
+    const keeps = await yes(terminal, 'Keep the readings on the disk, under the name of this box?')
+    if (!(await nameTyped(session, keeps ? 'erases all but the readings' : 'erases everything, readings too'))) return
+    parts.access.audit('factory reset', person.name, { keepReadings: String(keeps) })
+    const device = await deviceName(parts)
+    await terminal.during(() => parts.host.factoryReset(keeps ? device : null))
+    await terminal.print(['The box starts again, and erases what it was first.'])
+  },
+}

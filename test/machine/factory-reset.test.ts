@@ -1,0 +1,77 @@
+// Who asks for a factory reset must name the box; what root lays down then is one line, and none where the box does not start again.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { factoryReset as item } from '../../src/console/items/factory-reset.ts'
+import type { Session } from '../../src/console/parts.ts'
+import { Unreachable } from '../../src/core/errors.ts'
+import { VERBS } from '../../src/machine/host/verbs/index.ts'
+import { runHere } from '../commands/surroundings.ts'
+import { handMadeAgent } from '../local-api/hand-made-agent.ts'
+import { handMadeHost } from './hand-made-host.ts'
+
+test('root lays one line and starts the box anew; where that fails the line is gone', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'hf-reset-'))
+  onTestFinished(() => rmSync(dir, { recursive: true }))
+  const reset = join(dir, 'reset')
+  const verb = VERBS.find((it) => it.name === 'factoryReset')
+  const laid: string[] = []
+  const asked = (keep: unknown, fails = false) => {
+    const run = async (name: string, args: readonly string[]) => {
+      laid.push(`${name} ${args.join(' ')}: ${readFileSync(reset, 'utf8')}`)
+      if (fails) throw new Unreachable('program-failed', 'systemctl reboot: no')
+      return ''
+    }
+    const parts = { programs: { has: () => true, hasSystemd: true, run }, places: { reset } }
+    const input = verb?.input.parse({ keep })
+    return verb?.run(input as never, parts as never)
+  }
+  await asked(null)
+  await asked('hf-7f3a')
+  expect(laid).toEqual(['systemctl reboot: all\n', 'systemctl reboot: keep hf-7f3a\n'])
+  await expect(asked(null, true)).rejects.toThrow('systemctl reboot: no')
+  expect(existsSync(reset)).toBe(false)
+  for (const it of ['a b', 'a\nall', '../x', '', '-x', 7]) expect(() => verb?.input.parse({ keep: it })).toThrow()
+})
+
+test('the command line takes the name of the box and no other', async () => {
+  const told: unknown[] = []
+  const connectHost = async () => ({ ...handMadeHost(), factoryReset: async (keep: string | null) => void told.push(keep) })
+  const wrong = await runHere('factory reset hf-7f3b', { connectHost })
+  expect(wrong).toMatchObject({ status: 2, out: '' })
+  expect(wrong.err).toContain('this box is called hf-7f3a: nothing was erased')
+  expect(told).toEqual([])
+  expect((await runHere('factory reset hf-7f3a', { connectHost })).status).toBe(0)
+  expect((await runHere('factory reset hf-7f3a --keep-readings', { connectHost })).status).toBe(0)
+  expect(told).toEqual([null, 'hf-7f3a'])
+})
+
+/** What is printed, and what the helper is told, where somebody types these answers. */
+async function typed(role: string, answers: string[]) {
+  const [told, printed, audited]: [unknown[], string[], unknown[]] = [[], [], []]
+  const terminal = {
+    print: async (lines: readonly string[]) => void printed.push(...lines),
+    ask: async () => answers.shift() ?? '',
+    during: (work: (signal: AbortSignal) => Promise<unknown>) => work(new AbortController().signal),
+  }
+  const host = { ...handMadeHost(), factoryReset: async (keep: string | null) => void told.push(keep) }
+  const access = { audit: (...it: unknown[]) => void audited.push(it) }
+  const session = { terminal, parts: { agent: handMadeAgent(), host, access }, person: { name: 'anna', role }, verbs: [] }
+  await item.run(session as unknown as Session)
+  return { told, printed: printed.join('\n'), audited }
+}
+
+test('at the console an admin alone may, after what goes was said and the name was typed', async () => {
+  expect(await typed('technician', ['y', 'hf-7f3a'])).toMatchObject({ told: [], audited: [] })
+  const other = await typed('admin', ['n', 'hf-7f3b'])
+  expect(other).toMatchObject({ told: [], audited: [] })
+  expect(other.printed).toContain('nothing was done')
+  expect(await typed('admin', ['y', 'hf-7f3a'])).toMatchObject({
+    told: ['hf-7f3a'],
+    audited: [['factory reset', 'anna', { keepReadings: 'true' }]],
+  })
+  expect((await typed('admin', ['n', 'hf-7f3a'])).told).toEqual([null])
+  expect(item.missing?.({ verbs: [] } as unknown as Session)).toContain('nothing was erased')
+  expect(item.missing?.({ verbs: ['factoryReset'] } as unknown as Session)).toBe(undefined)
+})
