@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { BadInput } from '../../src/core/errors.ts'
-import { draftOf, entryFrom } from '../../src/page/pages/sources/draft.ts'
+import { draftOf, entryFrom } from '../../src/page/entry-form/draft.ts'
 import { draftOf as networkDraft, hasOwnValue } from '../../src/page/pages/network/views.ts'
 import { draftsOf } from '../../src/page/pages/retention/draft.ts'
 import { fleetDraft, withFleet } from '../../src/page/pages/fleet/draft.ts'
