@@ -1,11 +1,12 @@
 // What is kept and what goes out, in a real browser: retention, uplinks, the manual; diagnostics, the fleet.
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { parse } from 'yaml'
 import { startChild } from '../run/child.ts'
 import { cli } from '../run/holdfast.ts'
 import type { Box } from './box.ts'
 import { openAt, startBox } from './box.ts'
-import { lookedAt } from './axe.ts'
+import { graveFindings, lookedAt } from './axe.ts'
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
@@ -131,7 +132,7 @@ describe('uplinks', () => {
     await page.getByRole('button', { name: 'Try it out' }).click()
     await notifier.getByText('ECONNREFUSED').first().waitFor()
     expect(await lookedAt(page, 'notifiers')).toEqual([])
-    await page.getByRole('button', { name: 'Edit' }).click()
+    await page.getByRole('button', { name: 'Edit', exact: true }).first().click()
     await page.getByLabel('Share of the live lane').fill('40%')
     expect(await lookedAt(page, 'uplinks-form')).toEqual([])
     await page.getByRole('button', { name: 'Show the difference' }).click()
@@ -139,6 +140,69 @@ describe('uplinks', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Apply' }).click()
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     expect((await box.api.settings()).text).toContain('liveShare: 40%')
+    expect(page.faults).toEqual([])
+    await page.close()
+  })
+})
+
+describe('who is told of events', () => {
+  test('a notifier is added, changed and removed by its form, what is wrong stands beside its field, and addresses can be secrets', async () => {
+    const page = await openAt(box.context, box.url, '/uplinks')
+    const dialog = page.getByRole('dialog')
+    const settled = async () => {
+      await dialog.getByRole('button', { name: 'Apply' }).click()
+      await dialog.waitFor({ state: 'detached' })
+      return (parse((await box.api.settings()).text) as { notify: readonly unknown[] }).notify
+    }
+    await page.setViewportSize({ width: 360, height: 740 })
+    await page.getByRole('button', { name: 'Add a notifier' }).click()
+    await dialog.getByLabel('Name', { exact: true }).fill('night')
+    await dialog.getByLabel('Tells by').selectOption('mail')
+    await dialog.getByLabel('Mail server').fill('mail.plant-1.example')
+    await dialog.getByLabel('Recipients').fill('night@plant-1.example, shift@plant-1.example')
+    await dialog.getByLabel('Tags').fill('alarms/*')
+    await dialog.getByLabel('User').fill('hf-7f3a')
+    await dialog.getByLabel('Password').fill('a word of the mail server')
+    expect(await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')).toBe(0)
+    expect(await graveFindings(page)).toEqual([])
+    await page.getByRole('button', { name: 'Show the difference' }).click()
+    await dialog.getByText('must be an address of mail').waitFor()
+    await dialog.getByText('must be there beside tags').waitFor()
+    await dialog.getByLabel('Sender').fill('hf-7f3a@plant-1.example')
+    await dialog.getByLabel('alarm', { exact: true }).check()
+    await page.getByRole('button', { name: 'Show the difference' }).click()
+    expect((await settled()).at(-1)).toEqual({
+      name: 'night',
+      on: { tags: ['alarms/*'], classes: ['alarm'] },
+      mail: {
+        host: 'mail.plant-1.example',
+        user: 'hf-7f3a',
+        password: { secret: 'notify-night-password' },
+        from: 'hf-7f3a@plant-1.example',
+        to: ['night@plant-1.example', 'shift@plant-1.example'],
+      },
+    })
+    await page.getByRole('heading', { name: /night/ }).waitFor()
+
+    await page.getByRole('button', { name: 'Edit notifier shift' }).click()
+    await dialog.getByLabel('Keep the address as a secret').check()
+    await dialog.getByText('More options').click()
+    await dialog.getByLabel('The same is told again after').fill('1h')
+    await page.getByRole('button', { name: 'Show the difference' }).click()
+    expect((await settled())[0]).toEqual({
+      name: 'shift',
+      on: { tags: ['alarms/*'], classes: ['alarm'] },
+      webhook: { url: { secret: 'notify-shift-url' } },
+      repeatAfter: '1h',
+    })
+    await page.getByRole('button', { name: 'Try it out' }).first().click()
+    // It is the address that stood in the settings before.
+    await page.getByRole('region', { name: 'Test of notifier shift' }).getByText('ECONNREFUSED').first().waitFor()
+
+    await page.getByRole('button', { name: 'Edit notifier night' }).click()
+    await dialog.getByRole('button', { name: 'Remove', exact: true }).click()
+    expect(await settled()).toHaveLength(1)
+    await page.getByRole('heading', { name: /night/ }).waitFor({ state: 'detached' })
     expect(page.faults).toEqual([])
     await page.close()
   })

@@ -23,6 +23,7 @@ const PLACES: readonly (readonly [name: string, path: string, press?: string])[]
   ['log', '/log'],
   ['uplinks', '/uplinks'],
   ['uplink-edit', '/uplinks', 'Edit|Bearbeiten'],
+  ['notifier-new', '/uplinks', 'Add a notifier|Melder hinzufügen'],
   ['network', '/network'],
   ['update', '/update'],
   ['fleet', '/fleet'],

@@ -8,9 +8,9 @@ type Doc = Document.Parsed
 const parse = (text: string): Doc => parseDocument(text, { version: '1.2' })
 const print = (doc: Doc): string => doc.toString({ lineWidth: 0, flowCollectionPadding: true })
 
-export type ListKey = 'sources' | 'uplinks' | 'classes'
+export type ListKey = 'sources' | 'uplinks' | 'classes' | 'rules' | 'notify'
 
-/** What stands under `sources:`, `uplinks:` or `classes:`, in its order. */
+/** What stands under `sources:` or another list, in its order. */
 export function entriesOf(text: string, key: ListKey): readonly Entry[] {
   const list = parse(text).get(key)
   return isSeq(list) ? list.items.filter(isMap).map((it) => it.toJSON() as Entry) : []

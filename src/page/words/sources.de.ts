@@ -91,6 +91,8 @@ export const sourcesDe: SourcesWords = {
   'form.otherwise': 'leer: {value}',
   'form.secretHint': 'Kommt sofort in den Speicher der Geheimnisse; die Einstellungen nennen nur den Namen.',
   'form.secretStays': 'Gespeichert. Leer lassen, um es zu behalten; ein neues wird sofort gespeichert.',
+  'form.keptSecret': 'Die Adresse als Geheimnis aufbewahren',
+  'form.noneThere': 'Es gibt noch keine.',
   'form.endpoint': 'Endpunkt',
   'form.endpointHint': 'opc.tcp://HOST:4840, mit Pfad, wo der Server einen hat',
   'form.policy': 'Sicherheitsrichtlinie',

@@ -89,6 +89,8 @@ export const sourcesEn = {
   'form.otherwise': '{value} where empty',
   'form.secretHint': 'Goes into the store of secrets at once; the settings only name it.',
   'form.secretStays': 'Stored. Leave it empty to keep it; a new one is stored at once.',
+  'form.keptSecret': 'Keep the address as a secret',
+  'form.noneThere': 'There is none yet.',
   'form.endpoint': 'Endpoint',
   'form.endpointHint': 'opc.tcp://HOST:4840, with a path where the server has one',
   'form.policy': 'Security policy',

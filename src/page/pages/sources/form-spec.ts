@@ -1,47 +1,5 @@
 // What the form of each protocol asks for: keys as the settings have them. Everything else can be set in the text of the settings.
-import type { Entry } from '../../settings-text/entries.ts'
-import type { WordKey } from '../../words/index.ts'
-
-export interface FieldSpec {
-  /** As in the settings, a dot between levels: `security.policy`. */
-  readonly key: string
-  readonly label: WordKey
-  /** `list`: a comma between. `pem`: a certificate, or the name of the secret that has it. `secret-pem`: a private key. */
-  readonly kind: 'text' | 'number' | 'select' | 'class' | 'list' | 'pem' | 'secret' | 'secret-pem'
-  readonly choices?: readonly string[]
-  readonly hint?: WordKey
-  /** What holds where the field is empty. */
-  readonly otherwise?: string
-  /** Behind "More". */
-  readonly isMore?: boolean
-  /** Then it is not asked for, and goes out of the settings. */
-  readonly isOut?: (values: Values) => boolean
-}
-
-/** What the fields hold, by key. */
-export type Values = Readonly<Record<string, string>>
-
-export interface ColumnSpec {
-  readonly key: string
-  readonly label: WordKey
-  readonly kind: 'text' | 'number' | 'select' | 'class'
-  readonly choices?: readonly string[]
-  readonly example?: string
-}
-
-export interface ProtocolSpec {
-  readonly fields: readonly FieldSpec[]
-  /** Lines that say what is read. */
-  readonly lines?: {
-    readonly key: string
-    readonly columns: readonly ColumnSpec[]
-    /** Where a source is new; `name` is the source's. */
-    readonly first: (name: string) => Entry
-    /** Asked for when a source is added; afterwards the browser and the grid of tags do it better. */
-    readonly isOnlyFirst?: boolean
-    readonly hint: WordKey
-  }
-}
+import type { EntrySpec, FieldSpec, Values } from '../../entry-form/spec.ts'
 
 const every: FieldSpec = { key: 'every', label: 'form.every', kind: 'text', hint: 'form.everyHint' }
 const insecure: FieldSpec = { key: 'insecure', label: 'form.insecure', kind: 'text', hint: 'form.insecureHint' }
@@ -53,7 +11,7 @@ const blocks: readonly FieldSpec[] = [
 ]
 const REGISTER_TYPES = ['bool', 'int16', 'uint16', 'int32', 'uint32', 'int64', 'uint64', 'float32', 'float64', 'bcd16', 'bcd32']
 
-const registers: NonNullable<ProtocolSpec['lines']> = {
+const registers: NonNullable<EntrySpec['lines']> = {
   key: 'tags',
   isOnlyFirst: true,
   hint: 'form.registersHint',
@@ -96,7 +54,7 @@ const serial: readonly FieldSpec[] = [
   { key: 'stopBits', label: 'form.stopBits', kind: 'number', otherwise: '1', isMore: true },
 ]
 
-export const PROTOCOLS: Readonly<Record<string, ProtocolSpec>> = {
+export const PROTOCOLS: Readonly<Record<string, EntrySpec>> = {
   opcua: {
     fields: [
       { key: 'endpoint', label: 'form.endpoint', kind: 'text', hint: 'form.endpointHint' },

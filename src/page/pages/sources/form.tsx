@@ -1,29 +1,27 @@
 // The form of a source: fields of its protocol with what is wrong beside each, then the difference.
 import { useLocation } from 'preact-iso'
 import { useState } from 'preact/hooks'
-import { call } from '../../api/client.ts'
-import { ownSecrets } from '../../parts/own-secret.ts'
+import type { Draft } from '../../entry-form/draft.ts'
+import { draftOf, entryFrom, isOut, isSecret, isThere } from '../../entry-form/draft.ts'
+import { EntryField } from '../../entry-form/field.tsx'
+import { storeSecrets } from '../../entry-form/secrets.ts'
+import type { EntrySpec, FieldSpec } from '../../entry-form/spec.ts'
 import { useAttempt } from '../../parts/attempt.ts'
-import { AreaField } from '../../parts/area-field.tsx'
 import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
-import { SelectField, TextField } from '../../parts/field.tsx'
+import { TextField } from '../../parts/field.tsx'
 import { Problems } from '../../parts/proposal.tsx'
 import { ErrorView } from '../../parts/states.tsx'
 import type { Entry } from '../../settings-text/entries.ts'
 import { putEntry } from '../../settings-text/entries.ts'
 import { NO_PROBLEMS, otherProblems, problemAt, problemsOf } from '../../settings-text/problems.ts'
-import { isVar } from '../../settings-text/scalar.ts'
 import { prepare, show } from '../../state/proposal.ts'
 import { t } from '../../words/index.ts'
-import type { Draft } from './draft.ts'
-import { draftOf, entryFrom, isOut, isSecret, isThere } from './draft.ts'
-import type { FieldSpec, ProtocolSpec } from './form-spec.ts'
 import { LinesEditor } from './lines-editor.tsx'
 import { pathOf } from './paths.ts'
 
 interface Props {
-  readonly spec: ProtocolSpec
+  readonly spec: EntrySpec
   readonly entry: Entry
   /** Undefined: it is new. */
   readonly name?: string
@@ -39,12 +37,15 @@ export function SourceForm({ spec, entry, name, classes, onCancel, onApplied }: 
   const [draft, set] = useState<Draft>(() => withClass(draftOf(entry, spec, isNew), isNew ? spec.fields : [], classes))
   const [found, setFound] = useState(NO_PROBLEMS)
   const { error, attempt } = useAttempt()
-  const change = (key: string, value: string) => set((it) => ({ ...it, values: { ...it.values, [key]: value } }))
 
   const submit = () =>
     attempt(async () => {
       const given = draft.name.trim()
-      const made = entryFrom(draft, spec, entry, await storeSecrets(draft, spec, name))
+      // Under the source's name.
+      const secretNames = await storeSecrets(draft, spec, { list: 'sources', name }, ({ kind }) =>
+        kind === 'secret-pem' ? `${given}-key` : given,
+      )
+      const made = entryFrom(draft, spec, entry, secretNames)
       const applied = () => (onApplied ? onApplied(given) : route(pathOf(given)))
       const title = t(isNew ? 'sources.addTitle' : 'sources.editTitle', { name: given })
       const it = await prepare({ title, edit: (text) => putEntry(text, 'sources', name, made), applied })
@@ -57,16 +58,14 @@ export function SourceForm({ spec, entry, name, classes, onCancel, onApplied }: 
   const asked = spec.fields.filter((it) => !isOut(it, draft))
   const [main, more] = [asked.filter((it) => !it.isMore), asked.filter((it) => it.isMore)]
   const field = (it: FieldSpec) => (
-    <Field
+    <EntryField
       key={it.key}
       spec={it}
       draft={draft}
       error={problemOf(it.key)}
       isStored={isSecret(it) && isThere(entry, it)}
-      classes={classes}
-      onInput={(value) =>
-        isSecret(it) ? set({ ...draft, secrets: { ...draft.secrets, [it.key]: value } }) : change(it.key, value)
-      }
+      known={{ classes, rules: [] }}
+      onChange={(parts) => set({ ...draft, ...parts })}
     />
   )
   return (
@@ -119,7 +118,7 @@ export function SourceForm({ spec, entry, name, classes, onCancel, onApplied }: 
 }
 
 /** `fields`: of a source that is new. */
-function withClass(draft: Draft, fields: ProtocolSpec['fields'], classes: readonly string[]): Draft {
+function withClass(draft: Draft, fields: EntrySpec['fields'], classes: readonly string[]): Draft {
   const usual = classes.find((it) => it === 'process') ?? classes[0] ?? 'default'
   const own = fields.filter((it) => it.kind === 'class' && draft.values[it.key] === undefined).map((it) => [it.key, usual])
   return {
@@ -136,62 +135,4 @@ function renamed(draft: Draft, name: string): Draft {
     it['tag']?.startsWith(old) ? { ...it, tag: `${name || 'source'}/${it['tag'].slice(old.length)}` } : it,
   )
   return { ...draft, name, lines }
-}
-
-/** Into the box's store, apart from the settings, under the source's name; the settings name them. */
-async function storeSecrets(draft: Draft, { fields }: ProtocolSpec, before: string | undefined): Promise<Record<string, string>> {
-  const names: Record<string, string> = {}
-  const typed = fields.filter((it) => (draft.secrets[it.key] ?? '') !== '' && !isOut(it, draft))
-  if (typed.length === 0) return names
-  const ownName = await ownSecrets('sources', before)
-  for (const { key, kind } of typed) {
-    const secret = ownName(kind === 'secret-pem' ? `${draft.name.trim()}-key` : draft.name.trim())
-    await call('secrets set', { name: secret, text: draft.secrets[key] ?? '' })
-    names[key] = secret
-  }
-  return names
-}
-
-interface FieldProps {
-  readonly spec: FieldSpec
-  readonly draft: Draft
-  readonly error: string | undefined
-  readonly isStored: boolean
-  readonly classes: readonly string[]
-  readonly onInput: (value: string) => void
-}
-
-function Field({ spec, draft, error, isStored, classes, onInput }: FieldProps) {
-  const value = draft.values[spec.key] ?? ''
-  const hint = isVar(value) ? t('form.ownValue') : spec.hint && t(spec.hint)
-  const usual = spec.otherwise === undefined ? undefined : t('form.otherwise', { value: spec.otherwise })
-  if (spec.kind === 'select' || spec.kind === 'class') {
-    const known = spec.kind === 'class' ? ['', ...classes] : (spec.choices ?? [])
-    const listed = isVar(value) ? [value, ...known] : known
-    const choices = listed.map((it) => ({ value: it, text: it === '' ? (usual ?? '—') : it }))
-    return <SelectField label={t(spec.label)} value={value} choices={choices} hint={hint} error={error} onInput={onInput} />
-  }
-  if (spec.kind === 'pem') return <AreaField label={t(spec.label)} value={value} hint={hint} error={error} onInput={onInput} />
-  if (isSecret(spec)) {
-    const text = draft.secrets[spec.key] ?? ''
-    const about = t(isStored ? 'form.secretStays' : 'form.secretHint')
-    if (spec.kind === 'secret-pem')
-      return <AreaField label={t(spec.label)} value={text} hint={about} error={error} onInput={onInput} isSecret />
-    return (
-      <TextField
-        label={t(spec.label)}
-        type="password"
-        autocomplete="new-password"
-        value={text}
-        hint={about}
-        error={error}
-        onInput={onInput}
-      />
-    )
-  }
-  const numeric = spec.kind === 'number' ? ({ inputMode: 'numeric' } as const) : {}
-  const placeholder = usual === undefined ? {} : { placeholder: usual }
-  return (
-    <TextField label={t(spec.label)} value={value} hint={hint} error={error} onInput={onInput} {...numeric} {...placeholder} />
-  )
 }

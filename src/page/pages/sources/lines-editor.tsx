@@ -1,13 +1,13 @@
 // A few lines that say what is read: topics, registers, columns. Many are better pasted into the grid of tags.
+import type { Line } from '../../entry-form/draft.ts'
+import type { ColumnSpec, EntrySpec } from '../../entry-form/spec.ts'
 import { Card } from '../../parts/card.tsx'
 import { SelectField, TextField } from '../../parts/field.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { t } from '../../words/index.ts'
-import type { Line } from './draft.ts'
-import type { ColumnSpec, ProtocolSpec } from './form-spec.ts'
 
 interface Props {
-  readonly spec: NonNullable<ProtocolSpec['lines']>
+  readonly spec: NonNullable<EntrySpec['lines']>
   readonly lines: readonly Line[]
   readonly classes: readonly string[]
   /** Without a key: of the list itself. */

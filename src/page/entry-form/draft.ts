@@ -1,15 +1,14 @@
-// A source's entry as the form holds it: texts by key, turned back into what the settings have.
-import type { Entry } from '../../settings-text/entries.ts'
-import { isVar, listText, partsOf, pemText, pemValue, textOf, valueOf as scalarOf } from '../../settings-text/scalar.ts'
-import type { FieldSpec, ProtocolSpec } from './form-spec.ts'
+// An entry as the form holds it: texts by key, turned back into what the settings have.
+import type { Entry } from '../settings-text/entries.ts'
+import { isVar, listText, partsOf, pemText, pemValue, secretName, textOf, valueOf as scalarOf } from '../settings-text/scalar.ts'
+import type { EntrySpec, FieldSpec, Values } from './spec.ts'
 
 export type Line = Readonly<Record<string, string>>
 
 export interface Draft {
   readonly name: string
-  readonly protocol: string
   /** By key: `security.policy`. */
-  readonly values: Readonly<Record<string, string>>
+  readonly values: Values
   /** Passwords that were typed in; empty where the one that is stored stays. */
   readonly secrets: Readonly<Record<string, string>>
   readonly lines: readonly Line[]
@@ -18,27 +17,38 @@ export interface Draft {
 const at = (entry: Entry, key: string): unknown =>
   key.split('.').reduce<unknown>((it, part) => (it as Entry | undefined)?.[part], entry)
 
-export function draftOf(entry: Entry, spec: ProtocolSpec, isNew: boolean): Draft {
+export function draftOf(entry: Entry, spec: EntrySpec, isNew: boolean): Draft {
   const name = String(entry['name'] ?? '')
-  const texts = spec.fields.filter((it) => !isSecret(it)).map((it) => [it.key, fieldText(it, at(entry, it.key))] as const)
+  const texts = spec.fields
+    .filter((it) => !isSecret(it))
+    .flatMap((it) => {
+      const value = at(entry, it.key)
+      const kept = it.kind === 'address' && secretName(value) !== '' ? [[keptKey(it.key), 'true'] as const] : []
+      return [[it.key, fieldText(it, value)] as const, ...kept]
+    })
   const given = spec.lines && entry[spec.lines.key]
   const found = Array.isArray(given) ? (given as Entry[]) : []
   const lines = found.length === 0 && isNew && spec.lines ? [spec.lines.first(name || 'source')] : found
   return {
     name,
-    protocol: String(entry['protocol']),
     values: Object.fromEntries(texts.filter(([, text]) => text !== '')),
     secrets: {},
     lines: lines.map((line) => Object.fromEntries(Object.entries(line).map(([key, value]) => [key, textOf(value)]))),
   }
 }
 
-export const isSecret = ({ kind }: FieldSpec): boolean => kind === 'secret' || kind === 'secret-pem'
+/** Beside the value of an address: whether it is kept as a secret. */
+export const keptKey = (key: string): string => `${key}?`
+export function isSecret({ kind, key }: FieldSpec, values: Values = {}): boolean {
+  return kind === 'secret' || kind === 'secret-pem' || (kind === 'address' && values[keptKey(key)] === 'true')
+}
+export const secretOf = (entry: Entry, key: string): string => secretName(at(entry, key))
 export const isThere = (entry: Entry, { key }: FieldSpec): boolean => at(entry, key) !== undefined
 export const isOut = (field: FieldSpec, draft: Draft): boolean => field.isOut?.(draft.values) === true
 
 function fieldText({ kind }: FieldSpec, value: unknown): string {
-  if (kind === 'list') return listText(value)
+  if (kind === 'list' || kind === 'classes' || kind === 'rules') return listText(value)
+  if (kind === 'check') return value === true ? 'true' : ''
   return kind === 'pem' ? pemText(value) : textOf(value)
 }
 
@@ -50,8 +60,8 @@ function valueOf(text: string, isNumber: boolean): unknown {
 }
 
 /** The entry with what the form says; keys that the form does not know stay as `before` has them. */
-export function entryFrom(draft: Draft, spec: ProtocolSpec, before: Entry, secretNames: Readonly<Record<string, string>>): Entry {
-  const entry = structuredClone({ ...before, name: draft.name.trim(), protocol: draft.protocol }) as Record<string, unknown>
+export function entryFrom(draft: Draft, spec: EntrySpec, before: Entry, secretNames: Readonly<Record<string, string>>): Entry {
+  const entry = structuredClone({ ...before, name: draft.name.trim() }) as Record<string, unknown>
   for (const field of spec.fields) put(entry, field.key.split('.'), fieldValue(field, draft, before, secretNames))
   if (spec.lines && draft.lines.length > 0) entry[spec.lines.key] = linesFrom(draft, spec, before)
   return entry
@@ -61,12 +71,13 @@ function fieldValue(field: FieldSpec, draft: Draft, before: Entry, secretNames: 
   if (isOut(field, draft)) return undefined
   const { key, kind } = field
   const [was, text] = [at(before, key), draft.values[key] ?? '']
-  if (isSecret(field)) return secretNames[key] === undefined ? was : { secret: secretNames[key] }
+  if (isSecret(field, draft.values)) return secretNames[key] === undefined ? was : { secret: secretNames[key] }
   // As it stands, and what no field can show.
   if (fieldText(field, was) === text.trim() && was !== undefined) return was
   if (typeof was === 'object' && fieldText(field, was) === '' && text === '') return was
   if (kind === 'pem') return pemValue(text)
-  if (kind === 'list') return listValue(text)
+  if (kind === 'list' || kind === 'classes' || kind === 'rules') return listValue(text)
+  if (kind === 'check') return text === 'true' || undefined
   return numberLike(key, text, kind === 'number')
 }
 
@@ -78,9 +89,9 @@ function listValue(text: string): unknown {
 
 /** `version: 5` is a number in the settings, though it is chosen from a list. */
 const numberLike = (key: string, text: string, isNumber: boolean) =>
-  valueOf(text, isNumber || (key === 'version' && text === '5'))
+  valueOf(text, isNumber || (/(^|\.)version$/.test(key) && text === '5'))
 
-function linesFrom(draft: Draft, spec: ProtocolSpec, before: Entry): unknown {
+function linesFrom(draft: Draft, spec: EntrySpec, before: Entry): unknown {
   const columns = spec.lines?.columns ?? []
   const old = (before[spec.lines?.key ?? ''] as Entry[] | undefined) ?? []
   return draft.lines.map((line, index) => {
