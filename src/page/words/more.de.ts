@@ -1,4 +1,5 @@
 import type { MoreWords } from './index.ts'
+import { stepsDe } from './steps.de.ts'
 
 export const moreDe: MoreWords = {
   discard: 'Verwerfen',
@@ -490,4 +491,5 @@ export const moreDe: MoreWords = {
   'about.licences': 'Lizenzen',
   'about.licencesText': 'Holdfast steht unter Apache-2.0. Es baut auf diesen Paketen auf:',
   'about.showLicences': 'Pakete zeigen',
+  ...stepsDe,
 }
