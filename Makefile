@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fleet check format page bench bench-defaults flood demo-outage soak prove prove-short newcomer set-up clean images test-image
+.PHONY: help run test test-fleet check format page bench bench-defaults flood guesses demo-outage soak prove prove-short newcomer set-up clean images test-image
 
 # Programs are npm scripts, so that they run on the Node of node_modules, never on the machine's own.
 npm := npm run --silent
@@ -58,6 +58,10 @@ bench: ## Durable ingest, size, a week offline, memory, start, queries, wear: be
 flood: ## Junk and 500 slow connections at the panel, 60 s of each (FOR=60): ingest must hardly notice, beside an idle listener
 	@bash test/ground/setup.sh test
 	@$(npm) flood -- $(FOR)
+
+guesses: ## Ten thousand guesses at a password over HTTPS: at most twenty are looked at in ten minutes, and the owner comes in (GUESSES=10000)
+	@bash test/ground/setup.sh test
+	@HOLDFAST_GUESSES=$(or $(GUESSES),10000) $(npm) test -- test/web/guesses.test.ts
 
 bench-defaults: ## What default settings reach: MQTT at a window of 20, Modbus every 50 ms
 	@bash test/ground/setup.sh test

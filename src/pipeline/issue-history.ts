@@ -104,7 +104,7 @@ export function issueHistory(before: readonly IssueLine[], clock: Clock): IssueH
       return [
         ...lines.filter(isThere),
         ...lines.filter((it) => !isThere(it)).toSorted((a, b) => (b.ended ?? 0) - (a.ended ?? 0)),
-      ].map(({ n: _, ...it }) => it)
+      ].map(withoutNumber)
     },
     changes() {
       const changed = entries.filter((it) => it.isChanged)
@@ -116,6 +116,11 @@ export function issueHistory(before: readonly IssueLine[], clock: Clock): IssueH
       for (const it of entries) if ('ms' in it.begun || (it.ended && 'ms' in it.ended)) it.isChanged = true
     },
   }
+}
+
+function withoutNumber(line: IssueLine): SeenIssue {
+  const { n: _n, ...it } = line
+  return it
 }
 
 function entryOf({ n, begun, ended, times, ...issue }: IssueLine): Entry {

@@ -41,3 +41,14 @@ export async function lookedAt(page: Page, name: string): Promise<string[]> {
   await page.setViewportSize({ width: 1440, height: 900 })
   return found
 }
+
+const TARGETS =
+  'button, a.button, select, input:not([type=checkbox]):not([type=range]):not(.unseen), textarea, nav a, label.check'
+
+/** What a thumb would miss at this width: lower than 44 pixels. Links within a text are as high as their line. */
+export async function smallTargets(page: Page): Promise<string[]> {
+  return (await page.evaluate(`[...document.querySelectorAll(${JSON.stringify(TARGETS)})].flatMap((it) => {
+    const { width, height } = it.getBoundingClientRect()
+    return width === 0 || height >= 43.5 ? [] : [it.outerHTML.slice(0, 120) + ': ' + Math.round(height) + ' px']
+  })`)) as string[]
+}

@@ -2,12 +2,15 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import jsQR from 'jsqr'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Box } from './box.ts'
 import { openAt, startBox } from './box.ts'
 import { lookedAt } from './axe.ts'
 import { ADMIN, logIn } from './scene.ts'
 
+// A module of CommonJS in the clothes of the other kind.
+const { default: readPixels } = jsQR
 const SECRET = 'canary-71b2d9'
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
@@ -243,6 +246,10 @@ describe('the box itself', () => {
   test('about: identity, licences and the way to the manual', async () => {
     const page = await openAt(box.context, box.url, '/about')
     await page.getByText('hf-page').last().waitFor()
+    const code = page.getByRole('img', { name: new URL(box.url).origin })
+    expect(readCode(await code.getAttribute('viewBox'), await code.locator('path').getAttribute('d'))).toBe(
+      new URL(box.url).origin,
+    )
     await page.getByRole('button', { name: 'Show the packages' }).click()
     await page.getByText(/^fastify \d/).waitFor()
     expect(await lookedAt(page, 'about')).toEqual([])
@@ -252,3 +259,18 @@ describe('the box itself', () => {
     await page.close()
   })
 })
+
+/** What a camera reads in it. */
+function readCode(viewBox: string | null, path: string | null): string | undefined {
+  const modules = Number(viewBox?.split(' ')[2])
+  const size = modules * 4
+  const pixels = new Uint8ClampedArray(size * size * 4).fill(255)
+  for (const [, x, y] of (path ?? '').matchAll(/M(\d+) (\d+)h/g))
+    for (let row = 0; row < 4; row++) pixels.fill(0, ...spanOf(Number(x), Number(y), row, size))
+  for (let at = 3; at < pixels.length; at += 4) pixels[at] = 255
+  return readPixels(pixels, size, size)?.data
+}
+const spanOf = (x: number, y: number, row: number, size: number): [number, number] => {
+  const begin = ((y * 4 + row) * size + x * 4) * 4
+  return [begin, begin + 16]
+}

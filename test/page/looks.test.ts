@@ -2,7 +2,7 @@
 // shows where it is, nothing comes from outside, and the first view is small and quick.
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { graveFindings } from './axe.ts'
+import { graveFindings, smallTargets } from './axe.ts'
 import type { Scene, Visit } from './scene.ts'
 import { logIn, openScene } from './scene.ts'
 
@@ -23,6 +23,7 @@ const PLACES: readonly (readonly [path: string, seen: string])[] = [
   ['/update', '.notice a[href$="code=updater-unreachable"]'],
   ['/fleet', '.notice a[href$="code=updater-unreachable"]'],
   ['/security', '.fingerprint'],
+  ['/diagnostics', '.resources'],
   ['/setup', '.setup-steps'],
 ]
 
@@ -56,6 +57,7 @@ describe.each([
     await goTo(visit, path, seen)
     expect(await graveFindings(visit.page)).toEqual([])
     expect(await wider(visit.page)).toBe(0)
+    if (name.includes('phone')) expect(await smallTargets(visit.page)).toEqual([])
     expect({ complaints: visit.complaints, outside: visit.outside }).toEqual({ complaints: [], outside: [] })
   })
 })

@@ -1,22 +1,28 @@
 // What the box says of what went wrong, in German: by its code, else by its own sentence; what nobody has a sentence for stays as it is.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test, vi } from 'vitest'
+import { stepsDe as steps } from '../../src/page/words/steps.de.ts'
 import { saidDe } from '../../src/page/words/said.de.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
+const stepsDe = steps as Readonly<Record<string, string>>
 const german = saidDe as Readonly<Record<string, string>>
 const manual = (name: string) => readFileSync(join(ROOT, `rootfs/usr/share/doc/holdfast/manual/en/codes-${name}.md`), 'utf8')
 const codesIn = (text: string) => [...text.matchAll(/^### `([a-z-]+)`$/gm)].map(([, it]) => it as string)
 
 let saidWords: typeof import('../../src/page/parts/said-text.ts').saidWords
+let stepWords: typeof import('../../src/page/parts/step-text.ts').stepWords
 let wordsOf: typeof import('../../src/page/parts/issue-text.ts').wordsOf
 beforeAll(async () => {
   vi.stubGlobal('navigator', { language: 'de-DE', languages: ['de-DE'] })
   vi.stubGlobal('localStorage', { getItem: () => null, setItem: () => undefined })
   const { language } = await import('../../src/page/state/preferences.ts')
   language.value = 'de'
-  await (await import('../../src/page/words/index.ts')).loadWords()
+  const words = await import('../../src/page/words/index.ts')
+  await words.loadWords()
+  await words.loadMoreWords()
+  stepWords = (await import('../../src/page/parts/step-text.ts')).stepWords
   saidWords = (await import('../../src/page/parts/said-text.ts')).saidWords
   wordsOf = (await import('../../src/page/parts/issue-text.ts')).wordsOf
 })
@@ -75,3 +81,54 @@ test('an issue says its detail in German, and in its own words after it', () => 
     remedy: 'Adresse und Port prüfen, und ob das Gegenüber läuft.',
   })
 })
+
+test('steps of tests have a German name, and all that a probe says is said in German', () => {
+  const sources = ['src/clients', 'src/sources', 'src/uplinks', 'src/commands/probe.ts'].flatMap((it) => filesIn(join(ROOT, it)))
+  const texts = sources.map((it) => readFileSync(it, 'utf8'))
+  const names = texts.flatMap((it) => [...it.matchAll(/\bstep(?:: |\()'([^']+)'/g)].map(([, name]) => name as string))
+  expect(new Set(names).size).toBeGreaterThan(15)
+  // The same word in both languages.
+  const asIs = new Set(['TLS', 'SHA-256', 'DNS', 'TCP'])
+  const hasName = (it: string) => asIs.has(it) || stepsDe[`stepName.${it.replaceAll(' ', '-')}`] !== undefined
+  expect(names.filter((it) => !hasName(it))).toEqual([])
+
+  const probe = readFileSync(join(ROOT, 'src/commands/probe.ts'), 'utf8')
+  const advice = /remedy(?: =|:) '([^']+)'|^ {2}(?:if \(code === .*\) )?return '([^']{20,})'/gm
+  const remedies = [...probe.matchAll(advice)].map(([, one, other]) => (one ?? other) as string)
+  expect(remedies.length).toBeGreaterThan(9)
+  const step = { step: 'name', ok: false, detail: 'a.example: ENOTFOUND' }
+  expect(remedies.filter((remedy) => stepWords({ ...step, remedy }, true).remedy === remedy)).toEqual([])
+
+  const details: readonly (readonly [boolean, string, string])[] = [
+    [true, 'a.example is 10.0.0.1, 10.0.0.2', 'a.example ist 10.0.0.1, 10.0.0.2'],
+    [false, 'a.example: ENOTFOUND', 'a.example: Den Namen kennt niemand.'],
+    [true, '10.0.0.1 answers: 0.4 ms, 0 % lost', '10.0.0.1 antwortet: 0.4 ms, 0 % verloren'],
+    [false, '10.0.0.1 does not answer', '10.0.0.1 antwortet nicht.'],
+    [true, 'open, 1.2 ms', 'offen, 1.2 ms'],
+    [false, 'ECONNREFUSED', 'Dort nimmt niemand Verbindungen an.'],
+    [false, 'no answer in time', 'Es kommt keine Antwort.'],
+    [true, 'for a.example (DNS:a.example) by Plant CA', 'für a.example (DNS:a.example), ausgestellt von Plant CA'],
+    [
+      true,
+      'Nov 30 00:00:00 2026 GMT to Nov 30 00:00:00 2027 GMT, 365 days left',
+      'Nov 30 00:00:00 2026 GMT bis Nov 30 00:00:00 2027 GMT, noch 365 Tage',
+    ],
+    [false, 'self-signed certificate', 'Es ist selbst ausgestellt: keine Stelle bürgt dafür.'],
+    [true, 'TLSv1.3, TLS_AES_256_GCM_SHA384, 12 ms', 'TLSv1.3, TLS_AES_256_GCM_SHA384, 12 ms'],
+  ]
+  for (const [ok, detail, said] of details) expect(stepWords({ step: 'name', ok, detail }, true).detail).toBe(said)
+  // What another test says of a far end is said as everywhere, with its own words beneath.
+  expect(stepWords({ step: 'connect', ok: false, detail: 'nothing listens there', remedy: 'look' })).toEqual({
+    step: 'Verbinden',
+    detail: 'Dort nimmt niemand Verbindungen an.',
+    remedy: 'Adresse und Port prüfen, und ob das Gegenüber läuft.',
+    original: 'nothing listens there',
+  })
+})
+
+const filesIn = (path: string): string[] =>
+  path.endsWith('.ts')
+    ? [path]
+    : readdirSync(path, { recursive: true, encoding: 'utf8' })
+        .filter((it) => it.endsWith('.ts'))
+        .map((it) => join(path, it))

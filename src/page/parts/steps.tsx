@@ -2,17 +2,22 @@
 import type { TestStep } from '../../core/source.ts'
 import { t } from '../words/index.ts'
 import { Badge } from './badge.tsx'
+import { Original } from './original.tsx'
+import { stepWords } from './step-text.ts'
 
-export function StepList({ steps, isRunning }: { readonly steps: readonly TestStep[]; readonly isRunning: boolean }) {
+interface Props {
+  readonly steps: readonly TestStep[]
+  readonly isRunning: boolean
+  readonly isProbe?: boolean
+}
+
+export function StepList({ steps, isRunning, isProbe = false }: Props) {
   return (
     <ol class="steps" aria-live="polite" aria-busy={isRunning}>
       {steps.map((it, at) => (
         <li key={`${at}-${it.step}`}>
           <Badge tone={it.ok ? 'ok' : 'problem'}>{it.ok ? t('step.ok') : t('step.failed')}</Badge>
-          <div>
-            <strong>{it.step}</strong> <span>{it.detail}</span>
-            {it.remedy !== undefined && <p class="remedy">{it.remedy}</p>}
-          </div>
+          <Step it={it} isProbe={isProbe} />
         </li>
       ))}
       {isRunning && (
@@ -21,5 +26,16 @@ export function StepList({ steps, isRunning }: { readonly steps: readonly TestSt
         </li>
       )}
     </ol>
+  )
+}
+
+function Step({ it, isProbe }: { readonly it: TestStep; readonly isProbe: boolean }) {
+  const { step, detail, remedy, original } = stepWords(it, isProbe)
+  return (
+    <div>
+      <strong>{step}</strong> <span>{detail}</span>
+      {remedy !== undefined && <p class="remedy">{remedy}</p>}
+      <Original text={original} />
+    </div>
   )
 }

@@ -1,4 +1,5 @@
 import type { MoreWords } from './index.ts'
+import { stepsDe } from './steps.de.ts'
 
 export const moreDe: MoreWords = {
   discard: 'Verwerfen',
@@ -70,8 +71,8 @@ export const moreDe: MoreWords = {
   'retention.weekKnown': 'Messwerte',
   'retention.weekLost': 'verloren',
   'retention.weekAggregated': 'verdichtet',
-  'retention.weekWouldLose': 'Regeln verlören',
-  'retention.weekWouldAggregate': 'Regeln verdichteten',
+  'retention.weekWouldLose': 'verloren nach diesen Regeln',
+  'retention.weekWouldAggregate': 'verdichtet nach diesen Regeln',
   allClasses: 'alle Klassen',
   readingsUnit: 'Messwerte',
   removeNumber: 'Zeile {n} entfernen',
@@ -308,6 +309,7 @@ export const moreDe: MoreWords = {
   'settings.outcome.replaced': 'ersetzt',
   'settings.outcome.reverted': 'zurückgenommen',
   'settings.by': 'von {by}',
+  'settings.fromFile': 'in der Datei gefunden',
   'settings.difference': 'Unterschied',
   'settings.differenceOf': 'Unterschied zu {id}',
   'settings.backTo': 'Zurück zu {id}: was sich ändert',
@@ -524,7 +526,10 @@ export const moreDe: MoreWords = {
   'about.version': 'Version',
   'about.epoch': 'Epoche',
   'about.started': 'Agent seit',
+  'about.address': 'Auf dem Telefon',
+  'about.addressText': 'Die Adresse, unter der diese Seite offen ist. Ein Telefon im selben Netz öffnet sie mit der Kamera.',
   'about.licences': 'Lizenzen',
   'about.licencesText': 'Holdfast steht unter Apache-2.0. Es baut auf diesen Paketen auf:',
   'about.showLicences': 'Pakete zeigen',
+  ...stepsDe,
 }

@@ -41,7 +41,7 @@ export const sourcesDe: SourcesWords = {
   'sources.detail.user': 'Benutzer',
   'sources.detail.server': 'Server',
   'sources.detail.certificate': 'Zertifikat des Servers',
-  'sources.detail.sessionTimeoutMs': 'Sitzung bleibt bestehen, ms',
+  'sources.detail.sessionTimeoutMs': 'Sitzung bleibt bestehen',
   'sources.detail.items': 'Abonnierte Tags',
   'sources.detail.eventStreams': 'Ereignisströme',
   'sources.detail.queueSize': 'Kürzeste Warteschlange eines Tags',

@@ -39,7 +39,7 @@ export const sourcesEn = {
   'sources.detail.user': 'User',
   'sources.detail.server': 'Server',
   'sources.detail.certificate': 'Certificate of the server',
-  'sources.detail.sessionTimeoutMs': 'Session is kept, ms',
+  'sources.detail.sessionTimeoutMs': 'Session is kept',
   'sources.detail.items': 'Tags subscribed to',
   'sources.detail.eventStreams': 'Streams of events',
   'sources.detail.queueSize': 'Shortest queue of a tag',

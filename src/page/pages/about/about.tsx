@@ -1,6 +1,7 @@
 // Which box this is, what runs on it, and whose work it stands on.
 import '../../more.css'
 import { useState } from 'preact/hooks'
+import { encode } from 'uqr'
 import { Button } from '../../parts/button.tsx'
 import { Card, PageHead } from '../../parts/card.tsx'
 import { CopyButton } from '../../parts/copy.tsx'
@@ -39,6 +40,7 @@ export function About() {
           <Waiting />
         )}
       </Card>
+      <Address />
       <Licences />
     </>
   )
@@ -75,6 +77,23 @@ function Licences() {
       ) : (
         <Button onPress={load}>{t('about.showLicences')}</Button>
       )}
+    </Card>
+  )
+}
+
+/** For a phone that stands on the same network. */
+function Address() {
+  const { data, size } = encode(location.origin)
+  const path = data.flatMap((row, y) => row.flatMap((isDark, x) => (isDark ? `M${x} ${y}h1v1h-1z` : []))).join('')
+  return (
+    <Card title={t('about.address')}>
+      <p>{t('about.addressText')}</p>
+      <svg class="qr" viewBox={`0 0 ${size} ${size}`} role="img" aria-label={location.origin}>
+        <path d={path} fill="#000" />
+      </svg>
+      <p>
+        <code>{location.origin}</code> <CopyButton text={location.origin} />
+      </p>
     </Card>
   )
 }

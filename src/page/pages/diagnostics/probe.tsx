@@ -44,7 +44,7 @@ export function Probe() {
           {t('diagnostics.try')}
         </Button>
       </form>
-      {(isRunning || rows.length > 0) && <StepList steps={rows} isRunning={isRunning} />}
+      {(isRunning || rows.length > 0) && <StepList steps={rows} isRunning={isRunning} isProbe />}
       {error !== undefined && <ErrorView error={error} />}
     </Card>
   )

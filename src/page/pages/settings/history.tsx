@@ -33,7 +33,8 @@ export function History() {
           <li key={`${it.revision}${it.at}`} class="history-line">
             <div>
               <Badge tone={TONES[it.outcome]}>{t(`settings.outcome.${it.outcome}`)}</Badge> <Time micros={it.at} isWithDate />{' '}
-              {t('settings.by', { by: it.by })} {it.note !== undefined && <strong>{it.note}</strong>}
+              {it.by === 'file' ? t('settings.fromFile') : t('settings.by', { by: it.by })}{' '}
+              {it.note !== undefined && <strong>{it.note}</strong>}
               <div class="quiet">
                 <code>{it.revision.slice(0, 12)}</code>
               </div>

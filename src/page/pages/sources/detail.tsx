@@ -6,6 +6,7 @@ import { Button } from '../../parts/button.tsx'
 import { Card, PageHead } from '../../parts/card.tsx'
 import { useRows } from '../../parts/hooks.ts'
 import { Icon } from '../../parts/icon.tsx'
+import { SeenIssues } from '../../parts/seen-issues.tsx'
 import { SourceBadge } from '../../parts/state-badges.tsx'
 import { Empty, ErrorView, Waiting } from '../../parts/states.tsx'
 import { StepList } from '../../parts/steps.tsx'
@@ -41,6 +42,7 @@ export function Detail({ name }: { readonly name: string }) {
         <Statistics it={it} />
       </div>
       <LiveValues source={name} />
+      <SeenIssues source={name} />
       {may('technician') && it.protocol === 'opcua' && <Certificates source={name} />}
     </>
   )

@@ -2,6 +2,7 @@
 import { Fragment } from 'preact'
 import type { SourceReport } from '../../../core/status.ts'
 import { number } from '../../format/number.ts'
+import { duration } from '../../format/time.ts'
 import { Badge } from '../../parts/badge.tsx'
 import { Card } from '../../parts/card.tsx'
 import { t, tOf } from '../../words/index.ts'
@@ -32,7 +33,7 @@ export function Statistics({ it }: { readonly it: SourceReport }) {
             {/* What a later agent tells has no word here yet. */}
             <dt>{tOf(`sources.detail.${key}`) ?? key}</dt>
             {/* As it stands: a port or a baud rate is a name rather than a number. */}
-            <dd>{String(value)}</dd>
+            <dd>{detailText(key, value)}</dd>
           </Fragment>
         ))}
       </dl>
@@ -43,4 +44,8 @@ export function Statistics({ it }: { readonly it: SourceReport }) {
       )}
     </Card>
   )
+}
+
+function detailText(key: string, value: string | number): string {
+  return key.endsWith('Ms') && typeof value === 'number' ? duration(value / 1_000) : String(value)
 }

@@ -1,25 +1,31 @@
 // Which issues there were, from when to when, the youngest first: what was wrong at night is known in the morning.
 import { useState } from 'preact/hooks'
-import type { Issue, SeenIssue } from '../../../core/status.ts'
-import { duration } from '../../format/time.ts'
-import type { Tone } from '../../parts/badge.tsx'
-import { Badge } from '../../parts/badge.tsx'
-import { Button } from '../../parts/button.tsx'
-import { Card } from '../../parts/card.tsx'
-import { wordsOf } from '../../parts/issue-text.ts'
-import { useRepeated } from '../../parts/repeated.ts'
-import { Empty, ErrorView, Waiting } from '../../parts/states.tsx'
-import type { Column } from '../../parts/table.tsx'
-import { Table } from '../../parts/table.tsx'
-import { Time } from '../../parts/time.tsx'
-import { t } from '../../words/index.ts'
+import type { Issue, SeenIssue } from '../../core/status.ts'
+import { duration } from '../format/time.ts'
+import type { Tone } from './badge.tsx'
+import { Badge } from './badge.tsx'
+import { Button } from './button.tsx'
+import { Card } from './card.tsx'
+import { wordsOf } from './issue-text.ts'
+import { useRepeated } from './repeated.ts'
+import { Empty, ErrorView, Waiting } from './states.tsx'
+import type { Column } from './table.tsx'
+import { Table } from './table.tsx'
+import { Time } from './time.tsx'
+import { t } from '../words/index.ts'
 
 const EVERY_MS = 5_000
 const SHOWN_FIRST = 10
 const TONES: Readonly<Record<Issue['severity'], Tone>> = { problem: 'problem', warning: 'attention', info: 'info' }
 
-export function SeenIssues() {
-  const { data, error, again } = useRepeated('issues', {}, EVERY_MS)
+interface Props {
+  /** Of one source alone. */
+  readonly source?: string
+}
+
+export function SeenIssues({ source }: Props) {
+  const { data: all, error, again } = useRepeated('issues', {}, EVERY_MS)
+  const data = source === undefined ? all : all?.filter((it) => it.of === source && it.code.startsWith('source'))
   const [isWhole, setIsWhole] = useState(false)
   const shown = isWhole ? data : data?.slice(0, SHOWN_FIRST)
   return (
@@ -51,7 +57,7 @@ const columns = (): Column<SeenIssue>[] => [
     title: t('diagnostics.ended'),
     cell: (it) => (it.ended === null ? <strong>{t('diagnostics.isThere')}</strong> : <Time micros={it.ended} isWithDate />),
   },
-  { key: 'lasted', title: t('diagnostics.lasted'), isNumber: true, cell: lastedText },
+  { key: 'lasted', title: t('diagnostics.lasted'), isNumber: true, cell: (it) => <span class="whole">{lastedText(it)}</span> },
 ]
 
 function What(it: SeenIssue) {
@@ -59,7 +65,7 @@ function What(it: SeenIssue) {
   return (
     <>
       <Badge tone={TONES[it.severity]}>{t(`severity.${it.severity}`)}</Badge> {title !== undefined && <strong>{title}: </strong>}
-      {text}{' '}
+      <span class="regular">{text}</span>{' '}
       <a href={`/about/manual?code=${encodeURIComponent(it.code)}`}>
         <code>{it.code}</code>
       </a>
