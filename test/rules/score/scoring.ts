@@ -35,7 +35,7 @@ export function alarmsOf({ recording, scores }: Detected, thresholds: readonly n
   })
 }
 
-export function outcomeOf(times: readonly number[], { failures, oneS, soonS }: Recording): Outcome {
+function outcomeOf(times: readonly number[], { failures, oneS, soonS }: Recording): Outcome {
   const inside = (it: number) => failures.some(([from, to]) => it >= from && it <= to)
   const outside = times.filter((it) => !inside(it)).toSorted((a, b) => a - b)
   const falseAlarms = outside.filter((it, n) => n === 0 || it - (outside[n - 1] as number) > oneS).length
@@ -46,7 +46,7 @@ export function outcomeOf(times: readonly number[], { failures, oneS, soonS }: R
   return { failures: failures.length, found: lags.length, falseAlarms, lags }
 }
 
-export function sumOf(all: readonly Outcome[]): Outcome {
+function sumOf(all: readonly Outcome[]): Outcome {
   const sum = (of: (it: Outcome) => number) => all.reduce((total, it) => total + of(it), 0)
   return {
     failures: sum((it) => it.failures),
