@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fleet check format page bench bench-defaults flood guesses demo-outage soak prove prove-short newcomer set-up clean images test-image
+.PHONY: help run test test-fleet check format page bench bench-defaults score flood guesses demo-outage soak prove prove-short newcomer set-up clean images test-image
 
 # Programs are npm scripts, so that they run on the Node of node_modules, never on the machine's own.
 npm := npm run --silent
@@ -15,12 +15,12 @@ help: ## This list
 
 ## FOR=60 run: end by itself after so many seconds; demo-outage: length of the outage; soak: length in all
 ## FRESH=1 run: forget what an earlier run kept
-## ONLY=PATH test, test-image: only these files or folders; bench: only these figures (P1, P1L, P2 … P9; several in quotes); newcomer: only this Debian
+## ONLY=PATH test, test-image: only these files or folders; bench: only these figures (P1, P1L, P2 … P9, P11; several in quotes); newcomer: only this Debian
 ## PART=S2,S7 prove, prove-short: only these campaigns
 ## MINUTES=20 prove, prove-short: time for all of them together
 ## CASES=1000 prove, prove-short: cases of each
 ## ROUND=3 prove: this round once more, with its SEED=…, and AGAIN=FOLDER to use what it recorded
-## DATA=FOLDER bench: recorded data sets by name, for P2, P4, P8 and P9
+## DATA=FOLDER bench: recorded data sets by name, for P2, P4, P8 and P9; score: where they are
 ## BOARD=x86-64-uefi images, test-image: only this board
 ## KIND=production images: for the field, with CERTIFICATES, CERTIFICATE and KEY (images/README.md)
 ## PORTS=29600 first of the ten loopback ports that run, demo-outage and soak use
@@ -51,7 +51,7 @@ page: ## Build the web page into build/page
 	@bash test/ground/setup.sh run
 	@$(npm) page
 
-bench: ## Durable ingest, size, a week offline, memory, start, queries, wear: beside others on the same work
+bench: ## Durable ingest, size, a week offline, memory, start, queries, wear, rules: beside others on the same work
 	@bash test/ground/setup.sh test
 	@$(npm) bench -- $(ONLY) $(if $(DATA),--data $(DATA))
 
@@ -66,6 +66,10 @@ guesses: ## Ten thousand guesses at a password over HTTPS: at most twenty are lo
 bench-defaults: ## What default settings reach: MQTT at a window of 20, Modbus every 50 ms
 	@bash test/ground/setup.sh test
 	@$(npm) bench-defaults
+
+score: ## What rules find of labelled failures, beside three detectors from PyPI in a venv of its own (130 MB, once): DATA=FOLDER
+	@bash test/ground/setup.sh test
+	@$(npm) score -- $(or $(DATA),$(error DATA=FOLDER is missing: the folder of nab-machine-temperature and skab-water-loop)) "$$(bash test/rules/score/detectors.sh)"
 
 demo-outage: ## Kills the agent and Kafka again and again, then proves that nothing is lost or doubled
 	@bash test/ground/setup.sh run

@@ -6,7 +6,7 @@ import { Sorted } from './held.ts'
 /** The median absolute deviation of a normal distribution, times this, is its standard deviation. */
 const MAD_TO_STD = 1.4826
 /** Fewer say nothing of what is usual. */
-const VALUES_MIN = 8
+export const VALUES_MIN = 8
 
 /** Good values of [from, to) in their order. */
 export function sortedOf(held: Held, from: number, to: number): Sorted {

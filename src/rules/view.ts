@@ -1,5 +1,5 @@
 // What an expression sees: `reading`'s own names, and `window` with what its readings come to. A figure is worked out when it is asked for.
-import { medianOf, madOf, robustZ, sortedOf } from './anomaly.ts'
+import { medianOf, madOf, robustZ, sortedOf, VALUES_MIN } from './anomaly.ts'
 import type { Held } from './held.ts'
 import type { Statistics } from './statistics.ts'
 import { statisticsOf } from './statistics.ts'
@@ -23,6 +23,7 @@ export const WINDOW_FIELDS = [
   'median',
   'mad',
   'robustZ',
+  'z',
   'rate',
   'change',
 ] as const
@@ -91,6 +92,11 @@ export class WindowView {
   }
   get robustZ() {
     return robustZ(this.#sorted(), this.last)
+  }
+  /** As robustZ, by mean and standard deviation: of values that are few and coarse half may be one, and a robust one knows no spread. */
+  get z() {
+    const { valued, last, mean, std } = this.statistics
+    return valued < VALUES_MIN || std === 0 ? 0 : (last - mean) / std
   }
   /** A second, from the first value to the last. */
   get rate() {

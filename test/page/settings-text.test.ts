@@ -8,6 +8,7 @@ import { draftOf as networkDraft, hasOwnValue } from '../../src/page/pages/netwo
 import { draftsOf } from '../../src/page/pages/retention/draft.ts'
 import { fleetDraft, withFleet } from '../../src/page/pages/fleet/draft.ts'
 import { PROTOCOLS } from '../../src/page/pages/sources/form-spec.ts'
+import { notifierSpec } from '../../src/page/pages/uplinks/notifier-spec.ts'
 import type { UplinkDraft } from '../../src/page/pages/uplinks/draft.ts'
 import { uplinkDraft, withUplink } from '../../src/page/pages/uplinks/draft.ts'
 import { gridRows } from '../../src/page/pages/tags/grid-rows.ts'
@@ -22,6 +23,8 @@ import { moreDe } from '../../src/page/words/more.de.ts'
 import { moreEn } from '../../src/page/words/more.en.ts'
 import { networkDe } from '../../src/page/words/network.de.ts'
 import { networkEn } from '../../src/page/words/network.en.ts'
+import { notifyDe } from '../../src/page/words/notify.de.ts'
+import { notifyEn } from '../../src/page/words/notify.en.ts'
 import { sourcesDe } from '../../src/page/words/sources.de.ts'
 import { sourcesEn } from '../../src/page/words/sources.en.ts'
 import { updateDe } from '../../src/page/words/update.de.ts'
@@ -52,6 +55,29 @@ describe('an entry', () => {
     expect(made).toMatchObject({ every: '2s', port: 1502, report: { every: '1h' } })
     const text = putEntry(TEXT, 'sources', 'press-3', { ...entryOf(TEXT, 'sources', 'press-3'), every: '2s', port: 1502 })
     expect(text).toBe(TEXT.replace('every: 1s', 'every: 2s').trimEnd() + '\n    port: 1502\n')
+  })
+
+  test('of a notifier keeps its secrets, values of the box and comments, and an address becomes a secret and back', () => {
+    const file = `version: 1
+notify:
+  # of the shift
+  - name: shift
+    on: { rules: [ hot, { var: rule } ] } # both
+    webhook: { url: { secret: hook }, token: { secret: andon } }
+`
+    const spec = notifierSpec('webhook')
+    const entry = entryOf(file, 'notify', 'shift') as Record<string, unknown>
+    const draft = draftOf(entry, spec, false)
+    expect(putEntry(file, 'notify', 'shift', entryFrom(draft, spec, entry, {}))).toBe(file)
+    const open = { ...draft, values: { ...draft.values, 'webhook.url?': 'false', 'webhook.url': 'https://a.example/x' } }
+    const made = entryFrom(open, spec, entry, {})
+    expect(made['webhook']).toEqual({ url: 'https://a.example/x', token: { secret: 'andon' } })
+    const kept = entryFrom(draftOf(made, spec, false), spec, made, {})
+    expect(kept['webhook']).toEqual(made['webhook'])
+    const hidden = { ...draftOf(made, spec, false).values, 'webhook.url?': 'true', 'webhook.url': '' }
+    const again = entryFrom({ ...draft, values: hidden }, spec, made, { 'webhook.url': 'hook-2' })
+    expect(again['webhook']).toEqual({ url: { secret: 'hook-2' }, token: { secret: 'andon' } })
+    expect(again['on']).toEqual({ rules: ['hot', { var: 'rule' }] })
   })
 
   test('comes to a file that has none, and goes again', () => {
@@ -233,7 +259,7 @@ describe('lines of tags', () => {
 })
 
 test('no word stands in two files: the one that is loaded later would win', () => {
-  const keys = [en, moreEn, networkEn, sourcesEn, updateEn].flatMap((it) => Object.keys(it))
+  const keys = [en, moreEn, networkEn, notifyEn, sourcesEn, updateEn].flatMap((it) => Object.keys(it))
   expect(keys.filter((it, at) => keys.indexOf(it) !== at)).toEqual([])
 })
 
@@ -244,6 +270,7 @@ test('both languages fill in the same places', () => {
     [moreEn, moreDe],
     [sourcesEn, sourcesDe],
     [networkEn, networkDe],
+    [notifyEn, notifyDe],
     [updateEn, updateDe],
   ] as readonly (readonly [Record<string, string>, Record<string, string>])[]
   for (const [english, german] of pairs)

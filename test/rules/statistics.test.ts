@@ -102,6 +102,8 @@ test('robust z-score: what is usual has a small one, what is not a large one, an
   held.add(100, 90, 0)
   const view = new WindowView(held, { start: 0, end: 100, from: 0, to: 101 })
   expect(view.robustZ).toBeGreaterThan(10)
+  expect(view.z).toBeCloseTo((view.last - view.mean) / view.std, 12)
+  expect(view.z).toBeGreaterThan(3)
   expect([view.median, view.change, view.rate]).toEqual([53, 40, 400_000])
   const few = new Held(true)
   for (const it of [1, 1, 1, 900]) few.add(it, it, 0)

@@ -93,7 +93,7 @@ function NamesField({ label, value, names, hint, error, onInput }: NamesProps) {
   const change = (name: string, isIn: boolean) =>
     onInput(all.filter((it) => (it === name ? isIn : chosen.includes(it))).join(', '))
   return (
-    <fieldset class={error === undefined ? '' : 'wrong'}>
+    <fieldset class={error === undefined ? 'names' : 'names wrong'}>
       <legend>{label}</legend>
       {hint !== undefined && <p class="hint">{hint}</p>}
       {all.map((it) => (

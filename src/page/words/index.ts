@@ -6,6 +6,7 @@ import { number } from '../format/number.ts'
 import type { en } from './en.ts'
 import type { moreEn } from './more.en.ts'
 import type { networkEn } from './network.en.ts'
+import type { notifyEn } from './notify.en.ts'
 import type { sourcesEn } from './sources.en.ts'
 import type { updateEn } from './update.en.ts'
 
@@ -13,11 +14,13 @@ export type WordKey =
   | keyof typeof en
   | keyof typeof moreEn
   | keyof typeof networkEn
+  | keyof typeof notifyEn
   | keyof typeof sourcesEn
   | keyof typeof updateEn
 export type Words = Readonly<Record<keyof typeof en, string>>
 export type MoreWords = Readonly<Record<keyof typeof moreEn, string>>
 export type NetworkWords = Readonly<Record<keyof typeof networkEn, string>>
+export type NotifyWords = Readonly<Record<keyof typeof notifyEn, string>>
 export type SourcesWords = Readonly<Record<keyof typeof sourcesEn, string>>
 export type UpdateWords = Readonly<Record<keyof typeof updateEn, string>>
 export type Parameters = Readonly<Record<string, string | number>>
@@ -49,6 +52,11 @@ const NETWORK: Load = {
   de: async () => (await import('./network.de.ts')).networkDe,
 }
 
+const NOTIFY: Load = {
+  en: async () => (await import('./notify.en.ts')).notifyEn,
+  de: async () => (await import('./notify.de.ts')).notifyDe,
+}
+
 const words = signal<Partial<Record<WordKey, string>>>({})
 const loads = [FIRST]
 
@@ -75,8 +83,8 @@ export async function loadWords(): Promise<void> {
 export async function loadMoreWords(): Promise<void> {
   if (loads.includes(MORE)) return
   // Only what has come is known: where it fails, the next try fetches it again.
-  await load([MORE, SOURCES, NETWORK, UPDATE])
-  if (!loads.includes(MORE)) loads.push(MORE, SOURCES, NETWORK, UPDATE)
+  await load([MORE, SOURCES, NETWORK, UPDATE, NOTIFY])
+  if (!loads.includes(MORE)) loads.push(MORE, SOURCES, NETWORK, UPDATE, NOTIFY)
 }
 
 export function t(key: WordKey, parameters: Parameters = {}): string {
