@@ -24,7 +24,7 @@ import type { LaneSettings, Pair } from './forward-take.ts'
 import { isShutOut, readingsMaxOf, readingsOf, rowsOf, taker, without } from './forward-take.ts'
 import type { Backoff, Loop } from './keep-running.ts'
 import { keepRunning, sleep } from './keep-running.ts'
-import { failed } from './link-rate.ts'
+import { failed, opened } from './link-rate.ts'
 import type { Connection, Meter, Spending } from './links/metering.ts'
 import { createMeter, isEnd, isSameRoute } from './links/metering.ts'
 
@@ -136,6 +136,7 @@ async function connected(parts: ForwardParts, way: Way, report: ForwardReport, w
   const { signal } = way.connection
   let uplink: Uplink
   let position: Position | 'none'
+  const began = parts.clock.monotonic()
   try {
     uplink = await parts.open(signal, way.route)
   } catch (error) {
@@ -150,6 +151,7 @@ async function connected(parts: ForwardParts, way: Way, report: ForwardReport, w
     } finally {
       await way.opening.end()
     }
+    report.link = opened(report.link, (parts.clock.monotonic() - began) / 1000)
     await run(parts, way, uplink, await resume(parts, uplink, position, signal), report, well)
   } finally {
     await uplink.close()

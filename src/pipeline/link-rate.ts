@@ -27,6 +27,8 @@ export const READINGS_MAX = 80_000
 /** Where they go as they stand in the log: a reading takes a few bytes and hardly any work. */
 export const BLOCK_READINGS_MAX = 400_000
 const READINGS_AT_FIRST = 2_000
+/** A connection that took longer to open is by a long or a slow way: its first transaction is the smaller for it. */
+const OPENING_SECONDS = 2
 const READINGS_LEAST = 100
 /** A small transaction says little of what the link can carry. */
 const TELLING_READINGS_MIN = 500
@@ -40,6 +42,13 @@ const SPREAD_MIN = 0.1
 const SECONDS_MIN = 0.001
 
 export const UNKNOWN_LINK: LinkRate = { perSecond: 0, overheadSeconds: 0, readingsMax: READINGS_AT_FIRST }
+
+/** Of a link that has carried nothing yet, what opening the connection took is all that is known. */
+export function opened(link: LinkRate, seconds: number): LinkRate {
+  if (link.perSecond > 0 || seconds <= OPENING_SECONDS) return link
+  const first = Math.max(READINGS_LEAST, Math.floor((READINGS_AT_FIRST * OPENING_SECONDS) / seconds))
+  return { ...link, readingsMax: Math.min(link.readingsMax, first) }
+}
 
 export function carried(link: LinkRate, readings: number, seconds: number, most = READINGS_MAX): LinkRate {
   const least = link.overheadSeconds === 0 ? seconds : Math.min(seconds, link.overheadSeconds * FORGETTING)

@@ -1,48 +1,22 @@
 // Drains a log into Kafka by the route that the agent has, threads and all, and says how it went; or sends small transactions one after another.
 // Started by drain.ts.   DIR BOOTSTRAP CLIENT|blocks|warm DEVICE READINGS   ·   live BOOTSTRAP CLIENT DEVICE SECONDS
-import { newReport } from '../../src/pipeline/forward-report.ts'
-import { forward } from '../../src/pipeline/forward.ts'
-import { kafkaSettingsSchema } from '../../src/uplinks/kafka/settings.ts'
-import { systemClock } from '../../src/workers/clock.ts'
-import { uplinkHost } from '../../src/workers/uplink-host.ts'
-import { TOPICS } from '../kafka/broker.ts'
 import { openFor, NEVER } from '../uplinks/kafka/cluster.ts'
 import type { Client } from '../uplinks/kafka/cluster.ts'
 import { batchOf, doubles, positionOf, rawStream } from '../uplinks/kafka/slices.ts'
+import { forwarding } from './forwarding.ts'
 import { quantile } from './lines.ts'
 import { openBenchLog } from './log.ts'
 
 const [what = '', bootstrap = '', client = '', device = '', much = ''] = process.argv.slice(2)
-const SILENT = { debug() {}, info() {}, warn() {}, error() {} }
 const LIVE_READINGS = 100
 const WARM_COMMITS = 50
 const LOOK_MS = 5
 
 async function drained(dir: string, readings: number): Promise<object> {
   const log = await openBenchLog(dir)
-  const topics = Object.fromEntries(Object.entries(TOPICS).map(([role, name]) => [role, `${client}.${name}`]))
-  const records = client === 'blocks' ? 'blocks' : 'readings'
-  const access = { brokers: [bootstrap], insecure: 'loopback of a benchmark', topics }
-  const parsed = kafkaSettingsSchema.parse({ ...access, client: client === 'kafkajs' ? client : 'direct' })
-  const host = uplinkHost({ name: 'kafka', kind: 'kafka', settings: parsed, device, site: 'plant-1', records }, SILENT)
-  const report = newReport()
-  const stop = new AbortController()
   const cpu = process.cpuUsage()
   const begun = performance.now()
-  const over = forward(
-    {
-      uplink: 'kafka',
-      admission: { now: () => ({ except: [], bytesMax: Infinity, route: undefined }) },
-      open: host.open,
-      log: log.reader,
-      clock: systemClock(),
-      random: Math.random,
-      lanes: { liveShare: 0.3, backlog: 'oldest-first', records },
-      failed: (error) => void process.stderr.write(`${String(error)}\n`),
-    },
-    report,
-    stop.signal,
-  )
+  const { report, stop } = forwarding(log, { bootstrap, client, device })
   while (report.readings < readings) await new Promise((done) => setTimeout(done, LOOK_MS))
   const seconds = (performance.now() - begun) / 1000
   const { user, system } = process.cpuUsage(cpu)
@@ -50,8 +24,7 @@ async function drained(dir: string, readings: number): Promise<object> {
   while (report.lane.live + report.lane.backlog < readings || (await log.figures()).classes.some((it) => it.stored > 0))
     await new Promise((done) => setTimeout(done, 100))
   await new Promise((done) => setTimeout(done, 3_000))
-  stop.abort()
-  await over
+  await stop()
   return { readings: report.readings, seconds, cpuSeconds: (user + system) / 1e6, transactions: report.transactions }
 }
 

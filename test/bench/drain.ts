@@ -18,7 +18,7 @@ import { verifyTopics } from '../../src/uplinks/kafka/verify/index.ts'
 import { adminOf, createTopics, startBroker, TOPICS, createLed } from '../kafka/broker.ts'
 import type { Line } from './lines.ts'
 import { line, machine, noter, print, whole } from './lines.ts'
-import { appendAll, openBenchLog, recordedPlant } from './log.ts'
+import { fillLog } from './log.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -29,7 +29,6 @@ const { values: options } = parseArgs({
 })
 const TAGS = 1_000
 const READINGS = Math.ceil(Number(options.readings) / TAGS) * TAGS
-const BATCH_SECONDS = 10
 const PARTITIONS = 12
 const PORT = 28_800
 const VALUES_MAX = 20_000
@@ -50,20 +49,6 @@ interface Live {
   readonly p50: number
   readonly p99: number
   readonly cpuSecondsPerCommit: number
-}
-
-async function fill(dir: string): Promise<void> {
-  const log = await openBenchLog(dir)
-  const plant = recordedPlant(TAGS, (Date.now() - 3_600_000) * 1000)
-  function* batches() {
-    for (let second = 0; second < READINGS / TAGS; second += BATCH_SECONDS) {
-      plant.add(second, Math.min(BATCH_SECONDS, READINGS / TAGS - second))
-      yield plant.builder.take(plant.timeOf(second + BATCH_SECONDS))
-    }
-  }
-  await appendAll(log, batches())
-  await log.seal()
-  await log.close()
 }
 
 async function output(command: string, words: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<string> {
@@ -166,7 +151,7 @@ try {
   await createLed(admin, topics)
   await admin.disconnect()
   const log = join(full, 'log')
-  await fill(log)
+  await fillLog(log, READINGS)
   note(`a log of ${whole(READINGS)} readings`)
   const lines: Line[] = []
   // A broker that has just begun is slow at first, and would be so for the first of them alone.

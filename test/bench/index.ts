@@ -1,9 +1,10 @@
 // `make bench`: figures beside others on the same work, each by a program of its own, one after another.
 //
-//   npm run --silent bench -- [P1 P1L P2 P3 P3J P4 P5 P6 P7 P8 P9 P11] [--json] [--data DIR] [options of the figures that are named]
+//   npm run --silent bench -- [P1 P1L P2 P3 P3J P4 P4L P5 P6 P7 P8 P9 P11] [--json] [--data DIR] [options of the figures that are named]
 //
-// P1 durable ingest by MQTT · P1L into the log alone · P2 size · P3 drain into Kafka · P3J drain beside Java's own · P4 days offline · P5 memory · P6 start of a large log
-// P7 queries · P8 what the device is written · P9 bytes on the wire · P11 rules. Without a name: all. Options beyond these two go to each figure that is named: `P4 --days 7`.
+// P1 durable ingest by MQTT · P1L into the log alone · P2 size · P3 drain into Kafka · P3J drain beside Java's own · P4 days offline · P4L live beside a backlog
+// P5 memory · P6 start of a large log · P7 queries · P8 what the device is written · P9 bytes on the wire · P11 rules. Without a name: all. Options beyond these
+// two go to each figure that is named: `P4 --days 7`.
 // A figure that cannot be measured makes the end a failure; the others are measured all the same.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -25,6 +26,7 @@ const FIGURES: Readonly<Record<string, Figure>> = {
   P3: { file: '../peers/bench.ts', words: ['P3'] },
   P3J: { file: 'drain.ts', words: [] },
   P4: { file: 'offline.ts', words: [], hasData: true },
+  P4L: { file: 'beside.ts', words: [] },
   P5: { file: 'memory.ts', words: [] },
   P6: { file: 'start.ts', words: [] },
   P7: { file: 'query.ts', words: [] },

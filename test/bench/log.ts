@@ -35,6 +35,25 @@ export function openBenchLog(dir: string, more: Partial<WriterData> = {}): Promi
   })
 }
 
+const FILL_BATCH_SECONDS = 10
+
+/** A sealed log of so many readings of the last hour and before, 1,000 tags once a second. */
+export async function fillLog(dir: string, readings: number): Promise<void> {
+  const tags = 1_000
+  const seconds = Math.ceil(readings / tags)
+  const log = await openBenchLog(dir)
+  const plant = recordedPlant(tags, (Date.now() - Math.max(3_600, seconds) * 1000) * 1000)
+  function* batches() {
+    for (let second = 0; second < seconds; second += FILL_BATCH_SECONDS) {
+      plant.add(second, Math.min(FILL_BATCH_SECONDS, seconds - second))
+      yield plant.builder.take(plant.timeOf(second + FILL_BATCH_SECONDS))
+    }
+  }
+  await appendAll(log, batches())
+  await log.seal()
+  await log.close()
+}
+
 export interface Sizes {
   readonly segments: number
   /** journal.db with its write-ahead log. */

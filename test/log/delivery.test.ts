@@ -199,6 +199,19 @@ describe('lanes', () => {
     log.close()
   })
 
+  test('where blocks are to go whole, none is cut for the size that is wanted, alone if need be; larger ones are', () => {
+    open(6)
+    restart('kafka', 'none')
+    const next = (readingsMax: number, wholeMax: number) =>
+      rangesOf(log.keeper.next({ ...NEXT, lane: 'backlog', readingsMax, wholeMax }))
+    expect(next(25, 10)).toEqual([[0, 20]])
+    expect(next(3, 10)).toEqual([[20, 30]])
+    expect(next(3, 9)).toEqual([[30, 33]])
+    expect(next(3, 9)).toEqual([[33, 40]])
+    expect(next(25, 10)).toEqual([[40, 60]])
+    log.close()
+  })
+
   test('classes that must wait are left out and come back where they were', () => {
     open(0, { classes: [classNamed('alarms'), classNamed('process')] })
     const alarms = counterSource('alarms')

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { backlogRoom } from '../../src/pipeline/forward-take.ts'
 import type { LinkRate } from '../../src/pipeline/link-rate.ts'
-import { carried, failed, READINGS_MAX, UNKNOWN_LINK } from '../../src/pipeline/link-rate.ts'
+import { carried, failed, opened, READINGS_MAX, UNKNOWN_LINK } from '../../src/pipeline/link-rate.ts'
 
 const link = (perSecond: number, overheadSeconds = 0.005): LinkRate => ({ perSecond, overheadSeconds, readingsMax: 20_000 })
 
@@ -25,6 +25,15 @@ describe('how much backlog goes along', () => {
 })
 
 describe('what the link carries', () => {
+  test('of a link of which nothing is known the first transaction is the smaller, the longer it took to open; what is known stands', () => {
+    expect(opened(UNKNOWN_LINK, 0.1)).toBe(UNKNOWN_LINK)
+    const [slow, slower, slowest] = [8, 25, 1_000].map((seconds) => opened(UNKNOWN_LINK, seconds).readingsMax)
+    expect([slow, slower, slowest]).toEqual([500, 160, 100])
+    const known = carried(UNKNOWN_LINK, 1_000, 0.1)
+    expect(opened(known, 25)).toBe(known)
+    expect(opened(failed(UNKNOWN_LINK, 300), 8).readingsMax).toBe(150)
+  })
+
   test.each([
     ['loopback', 400_000, 0.007],
     ['mobile', 3_000, 0.3],

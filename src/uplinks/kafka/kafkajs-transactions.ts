@@ -17,6 +17,15 @@ const CONCURRENT_MS = 4
 /** kafkajs starts sequences anew at 2^31 where Kafka goes on from 0 in another way: a new producer long before. */
 const RECORDS_MAX = 2 ** 30
 
+interface Work {
+  readonly packed: Packed
+  readonly offsets: Offsets
+  /** A call for each topic. */
+  readonly isApart: boolean
+}
+
+type Outcome = 'committed' | 'one of several' | RefusedTransaction
+
 export function kafkajsTransactions(client: KafkaClient, id: string): Pick<Cluster, 'fence' | 'commit' | 'close'> {
   const pace = newPace()
   let producer: Producer | undefined
@@ -53,29 +62,46 @@ export function kafkajsTransactions(client: KafkaClient, id: string): Pick<Clust
     return withDeadline('begin a transaction', BEGIN_MS_MAX, signal, opening)
   }
 
-  async function fill(
-    transaction: Transaction,
-    packed: Packed,
-    offsets: Offsets,
-    at: { topic: string | undefined },
-  ): Promise<void> {
+  /** All topics in one call, where they are not to be told apart: each call takes the way there and back four times. */
+  async function fill(transaction: Transaction, { packed, offsets, isApart }: Work, at: { topics: string[] }): Promise<void> {
     await storeOffsets(transaction, offsets)
-    for (const [topic, batches] of packed.batches) {
-      at.topic = topic
-      for (const round of roundsOf(batches.map((batch) => ({ topic, batch })))) {
-        const messages = messagesOf(round.map((it) => it.batch))
-        await transaction.send({ topic, acks: -1, compression: kafkajs.CompressionTypes.ZSTD, messages })
+    const byTopic = [...packed.batches].map(([topic, batches]) => batches.map((batch) => ({ topic, batch })))
+    for (const own of isApart ? byTopic : [byTopic.flat()]) {
+      at.topics = [...new Set(own.map((it) => it.topic))]
+      for (const round of roundsOf(own)) {
+        const topicMessages = [...Map.groupBy(round, (it) => it.topic)].map(([topic, some]) => ({
+          topic,
+          messages: messagesOf(some.map((it) => it.batch)),
+        }))
+        await transaction.sendBatch({ acks: -1, compression: kafkajs.CompressionTypes.ZSTD, topicMessages })
       }
     }
   }
 
   /** What a failure means. Sequences are counted wrong after a refused send, so the next transaction has a producer of its own. */
-  async function decide(error: unknown, transaction: Transaction, topic: string | undefined): Promise<RefusedTransaction> {
+  async function decide(error: unknown, transaction: Transaction, topics: readonly string[]): Promise<Outcome> {
     const refused = explain(error)
     if (!REFUSALS.has(refused.protocol)) throw asUnreachable(error)
     await withDeadline('abort the transaction', ABORT_MS_MAX, undefined, transaction.abort())
     await drop()
-    return { refused, topic }
+    return topics.length > 1 ? 'one of several' : { refused, topic: topics[0] }
+  }
+
+  async function attempt(work: Work, signal: AbortSignal): Promise<Outcome> {
+    const { packed } = work
+    const began = performance.now()
+    const left = pace.begin(packed.bytes)
+    const transaction = await begin(signal)
+    const at = { topics: [] as string[] }
+    try {
+      await withDeadline('send', left(), signal, fill(transaction, work, at))
+    } catch (error) {
+      return decide(error, transaction, at.topics)
+    }
+    await withDeadline('commit', left(), signal, transaction.commit())
+    sent += packed.records
+    pace.committed(packed.bytes, performance.now() - began)
+    return 'committed'
   }
 
   return {
@@ -86,22 +112,17 @@ export function kafkajsTransactions(client: KafkaClient, id: string): Pick<Clust
       await withDeadline('abort an empty transaction', ABORT_MS_MAX, signal, transaction.abort())
     },
     async commit(packed, offsets, signal) {
-      const began = performance.now()
-      const left = pace.begin(packed.bytes)
-      const transaction = await begin(signal)
-      const at = { topic: undefined as string | undefined }
-      try {
-        await withDeadline('send', left(), signal, fill(transaction, packed, offsets, at))
-      } catch (error) {
-        return decide(error, transaction, at.topic)
-      }
-      await withDeadline('commit', left(), signal, transaction.commit())
-      sent += packed.records
-      pace.committed(packed.bytes, performance.now() - began)
-      return 'committed'
+      const outcome = await attempt({ packed, offsets, isApart: false }, signal)
+      // Which of several topics was refused the library does not say: one after the other shows it.
+      return outcome === 'one of several' ? alone(await attempt({ packed, offsets, isApart: true }, signal)) : outcome
     },
     close: drop,
   }
+}
+
+function alone(outcome: Outcome): 'committed' | RefusedTransaction {
+  if (outcome === 'one of several') throw new Error('several topics where each was sent alone')
+  return outcome
 }
 
 /** First of all: until the coordinator is done with the transaction before it refuses, and here nothing is sent yet that could be sent twice. */

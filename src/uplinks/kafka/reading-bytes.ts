@@ -8,7 +8,7 @@ import { NO_VALUE } from '../../core/reading.ts'
 import { TAIL } from '../../records/readings.ts'
 import type { ToldTimes } from '../../records/times.ts'
 import { slotText, viewsOf } from '../../records/values.ts'
-import { isoWriter, writeInteger, writeText } from './digits.ts'
+import { isoWriter, writeDecimal, writeInteger, writeText } from './digits.ts'
 import type { SeriesTemplate } from './readings.ts'
 import { DUPLICATE_HEADER, ID_NAME } from './readings.ts'
 
@@ -63,6 +63,8 @@ export function readingBytes(block: DecodedBlock, told: ToldTimes): ByteWriter {
     const value = views.doubles[at] as number
     if (kind === 'bool') return writeText(bytes, from, value === 0 ? 'false' : 'true')
     if (kind === 'double' && Number.isSafeInteger(value) && !Object.is(value, -0)) return writeInteger(bytes, from, value)
+    const end = kind === 'double' ? writeDecimal(bytes, from, value) : -1
+    if (end >= 0) return end
     return writeText(bytes, from, slotText(kind, views, at))
   }
 

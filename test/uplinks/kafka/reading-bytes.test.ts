@@ -20,6 +20,7 @@ const times = fc.oneof(
 const value = fc.oneof(
   fc.double(),
   fc.integer(),
+  fc.tuple(fc.integer({ min: -1e9, max: 1e9 }), fc.integer({ min: 0, max: 12 })).map(([digits, places]) => digits / 10 ** places),
   fc.constantFrom(-0, 0, Number.NaN, Infinity, -Infinity, 1e21, 123_456_789_012, 0.1),
 )
 const long = fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.bigInt({ min: -1000n, max: 1000n }))
