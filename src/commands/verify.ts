@@ -68,6 +68,7 @@ const COLUMNS = [
   { key: 'named', title: 'NAMED', always: false },
   { key: 'elsewhere', title: 'ELSEWHERE', always: false },
   { key: 'waiting', title: 'WAITING', always: false },
+  { key: 'stays', title: 'STAYS', always: false },
   { key: 'expired', title: 'EXPIRED', always: false },
   { key: 'maybeDuplicate', title: 'MARKED', always: false },
   { key: 'replayed', title: 'REPLAYED', always: false },
@@ -137,5 +138,6 @@ function verdict(report: VerifyReport, paint: Paint): string {
   }
   if (totals.records === 0) return `${paint('yellow', 'NOTHING TO PROVE')}: the topics hold no records ${took}`
   const rest = totals.waiting > 0 ? `, ${shortCount(totals.waiting)} waiting` : ''
-  return `${paint('green', 'OK')}: ${shortCount(totals.records)} records, each once or named, 0 missing, 0 doubled${rest} ${took}`
+  const stay = totals.stays > 0 ? `, ${shortCount(totals.stays)} stay on the box or go elsewhere, as the settings say` : ''
+  return `${paint('green', 'OK')}: ${shortCount(totals.records)} records, each once or named, 0 missing, 0 doubled${rest}${stay} ${took}`
 }

@@ -13,6 +13,8 @@ export interface VerifyCounts {
   readonly elsewhere: number
   /** Not there, and the newest checkpoint does not say that they are. */
   readonly waiting: number
+  /** Not there, and never to be: the settings send that class nowhere, or not here. */
+  readonly stays: number
   /** Not there, in a checkpoint's delivered intervals, but the topic has deleted records that old: not provable, no error. */
   readonly expired: number
   readonly missing: number

@@ -62,7 +62,7 @@ export function createFollowReader(db: Journal, stored: Stored): FollowReader {
   const rows = db.prepare<[number, number], Pick<BlockRow, 'first' | 'count' | 'period' | 'received_to'>>(
     `SELECT first, count, period, received_to FROM block WHERE stream = ? AND first >= ? ORDER BY first LIMIT ${BLOCKS_A_LOOK}`,
   )
-  const isSecondLook = secondLooks()
+  const looks = secondLooks()
   const names = new Map<string, string>()
   const told = new Map(wasFollowed(db) ? stored.streams().map((it) => [it.key, it.next]) : [])
   let blocked: StreamRange | undefined
@@ -159,13 +159,15 @@ export function createFollowReader(db: Journal, stored: Stored): FollowReader {
     const cut = { from: -Infinity, to: Infinity, wanted, clock: time.quality === 'synchronised' ? undefined : time }
     const found =
       lane.row.form === 'raw' ? rawParts(decodeBlock(bytes), cut) : aggregateParts(decodeAggregates(bytes), cut, block)
-    return { ...passed(lane, block), parts: [...found] }
+    const parts = [...found]
+    looks.passed(block.id)
+    return { ...passed(lane, block), parts }
   }
 
   /** A block that cannot be read, at the second look: it is not waited for. */
   function passDamaged(lane: Lane): FollowStep[] {
     const block = lane.blocks[0] as BlockRow
-    if (!isSecondLook(block.id)) {
+    if (!looks.isSecond(block.id)) {
       lane.to = lane.at
       return []
     }

@@ -38,7 +38,7 @@ export function createRuleReader(db: Journal, stored: Stored): RuleReader {
       `SELECT coalesce(sum(min("end", :to) - max(first, :from)), 0) FROM ledger WHERE stream = :stream AND first < :to AND "end" > :from AND action IN ('refused', 'overflowed')`,
     )
     .pluck()
-  const isSecondLook = secondLooks()
+  const looks = secondLooks()
   let read: RulePositions = {}
   let blocked: StreamRange | undefined
 
@@ -83,6 +83,7 @@ export function createRuleReader(db: Journal, stored: Stored): RuleReader {
         const it = stored.describe(id)
         if (it) out.series.set(id, it)
       }
+      looks.passed(block.id)
       const time = stored.timeOf(block.period)
       out.slices.push({ form: 'raw', stream: plain(row), from, to, block: bytes, time })
       out.room -= to - from
@@ -90,7 +91,7 @@ export function createRuleReader(db: Journal, stored: Stored): RuleReader {
     } catch (error) {
       if (!(error instanceof DamagedBlock)) throw error
       out.damaged.push({ stream: row.key, first: block.first })
-      const isPassed = isSecondLook(block.id)
+      const isPassed = looks.isSecond(block.id)
       if (isPassed) out.missed += to - from
       return isPassed
     }

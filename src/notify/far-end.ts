@@ -1,12 +1,10 @@
 // What goes wrong between us and whoever is to be told, as what the one who mends it needs; and the first steps of a test.
-import { lookup } from 'node:dns/promises'
-import { connect as connectTcp, isIP } from 'node:net'
-import { checkServerIdentity, connect as connectTls } from 'node:tls'
-import { TEST_STEP_MS_MAX } from '../core/bounds.ts'
+import type { Result } from '../clients/reach.ts'
+import { reachSteps, runStep } from '../clients/reach.ts'
 import { Unreachable } from '../core/errors.ts'
 import type { TestStep } from '../core/source.ts'
 
-export interface FarEnd {
+interface End {
   readonly host: string
   readonly port: number
   readonly isEncrypted: boolean
@@ -66,98 +64,22 @@ function byText(text: string): string {
   return 'failed'
 }
 
-export type Result = Omit<TestStep, 'step'>
+const explain = (error: unknown, where: string) => {
+  const { message, remedy } = unreachable(error, where)
+  return { text: message, remedy }
+}
 
-/** A step that fails or takes too long is a line, never an exception. */
-export async function runStep(
+export function endStep(
   step: string,
   where: string,
   signal: AbortSignal,
   work: (stop: AbortSignal) => Promise<Result>,
 ): Promise<TestStep> {
-  const stop = AbortSignal.any([signal, AbortSignal.timeout(TEST_STEP_MS_MAX)])
-  try {
-    return { step, ...(await Promise.race([work(stop), ended(stop)])) }
-  } catch (error) {
-    if (signal.aborted) return { step, ok: false, detail: 'broken off' }
-    const late = Object.assign(new Error(`no answer within ${TEST_STEP_MS_MAX / 1000} s`), { code: 'ETIMEDOUT' })
-    const { message, remedy } = unreachable(stop.aborted ? late : error, where)
-    return { step, ok: false, detail: message, ...(remedy !== undefined && { remedy }) }
-  }
-}
-
-/** Rejects when it aborts: the question for a name cannot be broken off. */
-function ended(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason as Error)
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-  })
+  return runStep(step, where, signal, explain, work)
 }
 
 /** Name, port and certificate of the far end; ends with the first that fails. */
-export async function* reachSteps(end: FarEnd, signal: AbortSignal): AsyncGenerator<TestStep> {
-  const where = `${end.host}:${end.port}`
-  const steps: [string, (stop: AbortSignal) => Promise<Result>][] = [
-    ['DNS', () => nameStep(end)],
-    ['TCP', (stop) => tcpStep(end, stop)],
-    ...(end.isEncrypted
-      ? [['TLS', (stop) => tlsStep(end, stop)] satisfies [string, (stop: AbortSignal) => Promise<Result>]]
-      : []),
-  ]
-  for (const [name, step] of steps) {
-    const result = await runStep(name, where, signal, step)
-    yield result
-    if (!result.ok) return
-  }
-}
-
-async function nameStep({ host }: FarEnd): Promise<Result> {
-  if (isIP(host)) return { ok: true, detail: `${host} is an address` }
-  const found = await lookup(host, { all: true })
-  return { ok: true, detail: `${host} is ${found.map(({ address }) => address).join(', ')}` }
-}
-
-async function tcpStep({ host, port }: FarEnd, signal: AbortSignal): Promise<Result> {
-  const socket = connectTcp({ host, port, signal })
-  try {
-    await settled(socket, 'connect', signal)
-    return { ok: true, detail: `connected to ${socket.remoteAddress}:${socket.remotePort} from ${socket.localAddress}` }
-  } finally {
-    socket.destroy()
-  }
-}
-
-/** Connects without insisting, so that a certificate can be shown that is then refused. Nothing is sent over it. */
-async function tlsStep({ host, port, ca }: FarEnd, signal: AbortSignal): Promise<Result> {
-  const name = isIP(host) === 0 ? { servername: host } : {}
-  const socket = connectTls({
-    host,
-    port,
-    ...name,
-    ...(ca !== undefined && { ca }),
-    minVersion: 'TLSv1.2',
-    rejectUnauthorized: false,
-  })
-  try {
-    await settled(socket, 'secureConnect', signal)
-    const certificate = socket.getPeerCertificate()
-    const shown = `${socket.getProtocol()}, certificate of ${certificate.subject?.CN ?? 'nobody'} until ${certificate.valid_to}`
-    const problem = socket.authorizationError ?? checkServerIdentity(host, certificate)
-    if (!problem) return { ok: true, detail: `${shown}; trusted, and for ${host}` }
-    const cause = typeof problem === 'string' ? Object.assign(new Error(problem), { code: problem }) : problem
-    const { message, remedy } = unreachable(cause, `${host}:${port}`)
-    return { ok: false, detail: `${message}; ${shown}`, ...(remedy !== undefined && { remedy }) }
-  } finally {
-    socket.destroy()
-  }
-}
-
-function settled(emitter: NodeJS.EventEmitter, event: string, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    emitter.once(event, () => resolve())
-    // It may fail once more when it is closed.
-    emitter.on('error', reject)
-    emitter.once('close', () => reject(new Error('the far end closed the connection')))
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-  })
+export function endSteps({ host, port, isEncrypted, ca }: End, signal: AbortSignal): AsyncGenerator<TestStep> {
+  const tls = isEncrypted ? { ...(ca !== undefined && { ca }) } : undefined
+  return reachSteps({ host, port, tls }, explain, signal)
 }

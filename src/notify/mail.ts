@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { createTransport } from 'nodemailer'
 import { Unreachable } from '../core/errors.ts'
 import type { Notification, NotifyContext, NotifyTarget } from '../core/notify.ts'
-import { reachSteps, runStep, unreachable } from './far-end.ts'
+import { endStep, endSteps, unreachable } from './far-end.ts'
 import type { MailSettings } from './mail-settings.ts'
 import { MAIL_PORTS } from './mail-settings.ts'
 
@@ -54,11 +54,11 @@ export function openMail(settings: MailSettings, { device }: NotifyContext): Not
   return {
     send,
     async *test(notification, signal) {
-      for await (const it of reachSteps({ host, port, isEncrypted: tls === 'implicit', ca }, signal)) {
+      for await (const it of endSteps({ host, port, isEncrypted: tls === 'implicit', ca }, signal)) {
         yield it
         if (!it.ok) return
       }
-      const login = await runStep('LOGIN', where, signal, async (stop) => {
+      const login = await endStep('LOGIN', where, signal, async (stop) => {
         await orAborted(transport.verify(), stop).catch((error: unknown) => {
           throw ofMail(error, where)
         })
@@ -67,7 +67,7 @@ export function openMail(settings: MailSettings, { device }: NotifyContext): Not
       })
       yield login
       if (!login.ok) return
-      yield await runStep('MAIL', where, signal, async (stop) => {
+      yield await endStep('MAIL', where, signal, async (stop) => {
         const doubt = await send(notification, stop)
         if (doubt) return { ok: false, detail: doubt.message, remedy: doubt.remedy as string }
         return { ok: true, detail: `taken for ${settings.to.join(', ')}` }

@@ -4,8 +4,8 @@ import { accessOf } from '../clients/mqtt/access.ts'
 import type { MqttAccess } from '../clients/mqtt/connect.ts'
 import { brokerOf, goodbye, newClient } from '../clients/mqtt/connect.ts'
 import { explain } from '../clients/mqtt/explain.ts'
-import type { Result } from '../clients/mqtt/steps.ts'
-import { connectStep, reachSteps, runStep, testAccess } from '../clients/mqtt/steps.ts'
+import type { Result } from '../clients/reach.ts'
+import { brokerStep, brokerSteps, connectStep, testAccess } from '../clients/mqtt/steps.ts'
 import { Unreachable } from '../core/errors.ts'
 import type { Notification, NotifyContext, NotifyTarget } from '../core/notify.ts'
 import type { MqttNotifySettings } from './mqtt-settings.ts'
@@ -37,7 +37,7 @@ export function openMqtt(settings: MqttNotifySettings, { device, name }: NotifyC
     send,
     async *test(notification, signal) {
       const own = testAccess(access)
-      for await (const it of reachSteps(own, signal)) {
+      for await (const it of brokerSteps(own, signal)) {
         yield it
         if (!it.ok) return
       }
@@ -45,10 +45,10 @@ export function openMqtt(settings: MqttNotifySettings, { device, name }: NotifyC
       // It may fail once more when it is closed.
       client.on('error', () => {})
       try {
-        const step = await runStep('CONNECT', where, signal, (stop) => connectStep(client, own, stop))
+        const step = await brokerStep('CONNECT', where, signal, (stop) => connectStep(client, own, stop))
         yield step
         if (!step.ok) return
-        yield await runStep('PUBLISH', where, signal, (stop) => publishStep(client, settings, notification, where, stop))
+        yield await brokerStep('PUBLISH', where, signal, (stop) => publishStep(client, settings, notification, where, stop))
       } finally {
         await goodbye(client)
       }

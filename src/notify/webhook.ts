@@ -4,7 +4,7 @@ import { request as plain } from 'node:http'
 import { request as encrypted } from 'node:https'
 import { Unreachable } from '../core/errors.ts'
 import type { Notification, NotifyTarget } from '../core/notify.ts'
-import { reachSteps, runStep, unreachable } from './far-end.ts'
+import { endStep, endSteps, unreachable } from './far-end.ts'
 import type { WebhookSettings } from './webhook-settings.ts'
 
 const SILENT_MS_MAX = 15_000
@@ -34,11 +34,11 @@ export function openWebhook(settings: WebhookSettings): NotifyTarget {
       await send(notification, signal)
     },
     async *test(notification, signal) {
-      for await (const it of reachSteps({ host, port, isEncrypted, ca: settings.ca }, signal)) {
+      for await (const it of endSteps({ host, port, isEncrypted, ca: settings.ca }, signal)) {
         yield it
         if (!it.ok) return
       }
-      yield await runStep('POST', where, signal, async (stop) => {
+      yield await endStep('POST', where, signal, async (stop) => {
         const status = await send(notification, stop)
         return { ok: true, detail: `taken: status ${status}` }
       })

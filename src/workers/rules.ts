@@ -127,12 +127,15 @@ async function run(): Promise<void> {
   await save(rules, at, clock.monotonic())
 }
 
+const running = run()
+
 serve(port, {
   report: (): RulesSaid => ({ rules: engine?.reports() ?? [], missed, lastError: trouble }),
-  stop() {
+  async stop() {
     isStopping = true
+    await running
   },
 })
 
-await run()
-port.close()
+// What it rejects with ends the thread.
+await running

@@ -13,6 +13,7 @@ const ZERO = {
   named: 0,
   elsewhere: 0,
   waiting: 0,
+  stays: 0,
   expired: 0,
   missing: 0,
   doubled: 0,
@@ -78,6 +79,14 @@ describe('verify', () => {
       'OK: 1,235,767 records, each once or named, 0 missing, 0 doubled (1.2 s)',
       '',
     ])
+  })
+
+  test('what stays on the box is none that waits', async () => {
+    const kept = report(true, [stream('process', { records: 10, proven: 10, stays: 20 })])
+    const { status, out } = await runHere('verify --brokers localhost:9092', { verify: () => Promise.resolve(kept) })
+    expect(status).toBe(0)
+    expect(out).toContain('EPOCH     PROVEN  STAYS  MISSING  DOUBLED')
+    expect(out).toMatch(/0 doubled, 20 stay on the box or go elsewhere, as the settings say/)
   })
 
   test('what is missing or doubled fails it and is named', async () => {

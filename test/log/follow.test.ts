@@ -273,6 +273,25 @@ test('a damaged block that an uplink may have under way holds up nobody, and wak
   life.log.close()
 })
 
+test('the look of one follower counts for the others, and a block that can be read again begins anew', () => {
+  const life = createLife({ rules: true })
+  for (let n = 0; n < 3; n++) life.append('process', 20)
+  life.log.work(true)
+  life.offer()
+  life.crash(false, true)
+  const { follow } = life.log.keeper
+  const gapOf = () => follow.read({ numbers: {}, class: 'process' }).steps.map((it) => it.gap?.action)
+  life.damage()
+  expect(gapOf()).toEqual([])
+  // The same bit again: it is whole.
+  life.damage()
+  expect(gapOf()).toEqual([undefined])
+  life.damage()
+  expect(gapOf()).toEqual([])
+  expect(gapOf()).toEqual(['damaged'])
+  life.log.close()
+})
+
 test('what a step of the ladder drops is told', async () => {
   const ladder = [{ offlineForMs: 0, keep: 'nothing' as const }]
   const life = createLife({ classes: [classNamed('process', { commitEveryMs: 400, ladder })] })

@@ -1,16 +1,13 @@
 // `sources test NAME` of a source over MQTT: from the name of the broker to the first message, step by step, each with what to do.
 // It comes as a client of its own (another id, a clean session), so that the source at work is not put out.
-import { lookup } from 'node:dns/promises'
-import { connect as connectTcp, isIP } from 'node:net'
-import type { DetailedPeerCertificate } from 'node:tls'
-import { checkServerIdentity, connect as connectTls } from 'node:tls'
 import type { IPublishPacket, MqttClient } from 'mqtt'
-import type { Broker, MqttAccess } from './connect.ts'
+import type { Result } from '../reach.ts'
+import { reachSteps, runStep, settled } from '../reach.ts'
+import type { MqttAccess } from './connect.ts'
 import { brokerOf, goodbye, newClient, tlsOptions } from './connect.ts'
 import { explain, explainSuback } from './explain.ts'
 import { subscribeAll } from './subscribe.ts'
 import type { Subscribed } from './link.ts'
-import { TEST_STEP_MS_MAX } from '../../core/bounds.ts'
 import type { TestStep } from '../../core/source.ts'
 
 const FIRST_MESSAGE_MS_MAX = 5_000
@@ -21,7 +18,7 @@ export type Filters = ReadonlyMap<string, Subscribed>
 export async function* testBroker(access: MqttAccess, filters: Filters, signal: AbortSignal): AsyncGenerator<TestStep> {
   const { host, port } = brokerOf(access.url)
   const where = `${host}:${port}`
-  for await (const it of reachSteps(access, signal)) {
+  for await (const it of brokerSteps(access, signal)) {
     yield it
     if (!it.ok) return
   }
@@ -34,20 +31,9 @@ export function testAccess({ will: _none, ...access }: MqttAccess): MqttAccess {
 }
 
 /** Name, port and certificate of the broker; ends with the first that fails. */
-export async function* reachSteps(access: MqttAccess, signal: AbortSignal): AsyncGenerator<TestStep> {
-  const broker = brokerOf(access.url)
-  const where = `${broker.host}:${broker.port}`
-  const steps = [
-    () => nameStep(broker),
-    (stop: AbortSignal) => tcpStep(broker, access, stop),
-    ...(broker.isEncrypted ? [(stop: AbortSignal) => tlsStep(broker, access, stop)] : []),
-  ]
-  const names = ['DNS', 'TCP', 'TLS']
-  for (const [at, step] of steps.entries()) {
-    const result = await runStep(names[at] as string, where, signal, step)
-    yield result
-    if (!result.ok) return
-  }
+export function brokerSteps({ url, tls, localAddress }: MqttAccess, signal: AbortSignal): AsyncGenerator<TestStep> {
+  const { host, port, isEncrypted } = brokerOf(url)
+  return reachSteps({ host, port, tls: isEncrypted ? tlsOptions(tls) : undefined, localAddress }, explain, signal)
 }
 
 async function* mqttSteps(filters: Filters, access: MqttAccess, where: string, signal: AbortSignal): AsyncGenerator<TestStep> {
@@ -58,92 +44,26 @@ async function* mqttSteps(filters: Filters, access: MqttAccess, where: string, s
     done()
   }
   try {
-    const connected = await runStep('CONNECT', where, signal, (stop) => connectStep(client, access, stop))
+    const connected = await brokerStep('CONNECT', where, signal, (stop) => connectStep(client, access, stop))
     yield connected
     if (!connected.ok) return
-    const subscribed = await runStep('SUBSCRIBE', where, signal, (stop) => subscribeStep(client, filters, stop))
+    const subscribed = await brokerStep('SUBSCRIBE', where, signal, (stop) => subscribeStep(client, filters, stop))
     yield subscribed
     if (!subscribed.ok) return
-    yield await runStep('first message', where, signal, (stop) => firstMessageStep(first.promise, stop))
+    yield await brokerStep('first message', where, signal, (stop) => firstMessageStep(first.promise, stop))
   } finally {
     await goodbye(client)
   }
 }
 
-export type Result = Omit<TestStep, 'step'>
-
-/** A step that fails or takes too long is a line, never an exception. */
-export async function runStep(
+/** As `runStep` does, in the words of brokers. */
+export function brokerStep(
   step: string,
   where: string,
   signal: AbortSignal,
   work: (stop: AbortSignal) => Promise<Result>,
 ): Promise<TestStep> {
-  const stop = AbortSignal.any([signal, AbortSignal.timeout(TEST_STEP_MS_MAX)])
-  try {
-    return { step, ...(await Promise.race([work(stop), aborted(stop)])) }
-  } catch (error) {
-    if (signal.aborted) return { step, ok: false, detail: 'broken off' }
-    const late = Object.assign(new Error(`no answer within ${TEST_STEP_MS_MAX / 1000} s`), { code: 'ETIMEDOUT' })
-    const { text, remedy } = explain(stop.aborted ? late : error, where)
-    return { step, ok: false, detail: text, remedy }
-  }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
-}
-
-async function nameStep({ host }: Broker): Promise<Result> {
-  if (isIP(host)) return { ok: true, detail: `${host} is an address` }
-  const found = await lookup(host, { all: true })
-  return { ok: true, detail: `${host} is ${found.map(({ address }) => address).join(', ')}` }
-}
-
-async function tcpStep({ host, port }: Broker, access: MqttAccess, signal: AbortSignal): Promise<Result> {
-  const socket = connectTcp({ host, port, ...from(access) })
-  try {
-    await settled(socket, 'connect', signal)
-    return { ok: true, detail: `connected to ${socket.remoteAddress}:${socket.remotePort} from ${socket.localAddress}` }
-  } finally {
-    socket.destroy()
-  }
-}
-
-const from = ({ localAddress }: MqttAccess) => (localAddress === undefined ? {} : { localAddress })
-
-/** Connects without insisting, so that a certificate can be shown that is then refused. Nothing is sent over it. */
-async function tlsStep(broker: Broker, access: MqttAccess, signal: AbortSignal): Promise<Result> {
-  const { host, port } = broker
-  const { tls } = access
-  const name = tls?.serverName ?? host
-  const socket = connectTls({
-    host,
-    port,
-    ...from(access),
-    ...(isIP(name) === 0 && { servername: name }),
-    ...tlsOptions(tls),
-    rejectUnauthorized: false,
-  })
-  try {
-    await settled(socket, 'secureConnect', signal)
-    const certificate = socket.getPeerCertificate(true)
-    const shown = `${socket.getProtocol()}, certificate of ${describe(certificate)}`
-    const problem = socket.authorizationError ?? checkServerIdentity(name, certificate)
-    if (!problem) return { ok: true, detail: `${shown}; trusted, and for ${name}` }
-    const { text, remedy } = explain(
-      typeof problem === 'string' ? { code: problem, message: problem } : problem,
-      `${host}:${port}`,
-    )
-    return { ok: false, detail: `${text}; ${shown}`, remedy }
-  } finally {
-    socket.destroy()
-  }
-}
-
-function describe({ subject, issuer, subjectaltname, valid_to: validTo, fingerprint256 }: DetailedPeerCertificate): string {
-  const names = subjectaltname ? ` (${subjectaltname})` : ''
-  return `${subject?.CN ?? 'nobody'}${names}, signed by ${issuer?.CN ?? 'nobody'}, valid until ${validTo}, SHA-256 ${fingerprint256}`
+  return runStep(step, where, signal, explain, work)
 }
 
 export async function connectStep(
@@ -151,7 +71,7 @@ export async function connectStep(
   { clientId, version, user }: MqttAccess,
   signal: AbortSignal,
 ): Promise<Result> {
-  const connected = settled(client as unknown as NodeJS.EventEmitter, 'connect', signal)
+  const connected = settled(client as unknown as NodeJS.EventEmitter, 'connect', signal, 'the broker')
   client.connect()
   await connected
   return {
@@ -191,14 +111,4 @@ async function firstMessageStep(first: Promise<IPublishPacket>, signal: AbortSig
     ok: true,
     detail: `on ${packet.topic}, ${packet.payload.length} bytes: ${shown}${shown.length < packet.payload.length ? '…' : ''}`,
   }
-}
-
-/** Resolves with the event, rejects with 'error', an early 'close' or the signal's reason. */
-function settled(emitter: NodeJS.EventEmitter, event: string, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    emitter.once(event, () => resolve())
-    emitter.once('error', reject)
-    emitter.once('close', () => reject(new Error('the broker closed the connection')))
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-  })
 }

@@ -59,11 +59,11 @@ export interface Destination {
 export function checkpointRecord(
   batch: UplinkBatch & Required<Pick<UplinkBatch, 'checkpoint'>>,
   position: Position,
-  about: { device: string; uplink: string; destination: Destination },
+  about: { device: string; uplink: string; destination: Destination; stays: readonly string[] },
   style: RecordStyle,
   now: number,
 ): EventRecord {
-  const { device, uplink, destination } = about
+  const { device, uplink, destination, stays } = about
   const keys = new Set([...position.delivered.keys(), ...Object.keys(batch.checkpoint.streams)])
   const streams = Object.fromEntries(
     [...keys].map((key) => {
@@ -81,6 +81,8 @@ export function checkpointRecord(
     reason: batch.checkpoint.reason,
     streams,
     ...destination,
+    // Classes that the settings do not send here. In a field that Avro's registered schemas have.
+    ...(stays.length > 0 && { detail: { stays: stays.join(',') } }),
   }
   const name = {
     type: 'holdfast.checkpoint',

@@ -125,7 +125,8 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     }
     if (pack.refusals.length > 0) pack.addEvent(refusedRecord(pack.refusals, position, about, style, now), eventsTopic)
     if (batch.checkpoint && destination) {
-      const where = { ...about, destination }
+      const { classes = [], served = classes } = context
+      const where = { ...about, destination, stays: classes.filter((it) => !served.includes(it)) }
       pack.addEvent(checkpointRecord({ ...batch, checkpoint: batch.checkpoint }, position, where, style, now), eventsTopic)
     }
     return pack.take()

@@ -2,8 +2,8 @@
 // the uplink at work is not put out. The message is empty and is kept nowhere.
 import type { MqttClient } from 'mqtt'
 import { brokerOf, goodbye, newClient } from '../../clients/mqtt/connect.ts'
-import type { Result } from '../../clients/mqtt/steps.ts'
-import { connectStep, reachSteps, runStep, testAccess } from '../../clients/mqtt/steps.ts'
+import type { Result } from '../../clients/reach.ts'
+import { brokerStep, brokerSteps, connectStep, testAccess } from '../../clients/mqtt/steps.ts'
 import type { TestStep } from '../../core/source.ts'
 import type { UplinkContext } from '../../core/uplink.ts'
 import { refusalOf } from './errors.ts'
@@ -22,20 +22,20 @@ export async function* testUplink(
   const access = testAccess(own)
   const { host, port } = brokerOf(access.url)
   const where = `${host}:${port}`
-  for await (const it of reachSteps(access, signal)) {
+  for await (const it of brokerSteps(access, signal)) {
     yield it
     if (!it.ok) return
   }
   const client = newClient(access)
   try {
-    const connected = await runStep('CONNECT', where, signal, (stop) => connectStep(client, access, stop))
+    const connected = await brokerStep('CONNECT', where, signal, (stop) => connectStep(client, access, stop))
     yield connected
     if (!connected.ok) return
     const name = (context.served ?? context.classes)?.[0] ?? 'default'
     const { device, site } = context
     const topic = topicOf(settings.topics.telemetry, { device, site, class: name, tag: TEST_TAG })
-    yield await runStep('PUBLISH', where, signal, () => publishStep(client, topic))
-    if (settings.retain) yield await runStep('last values', where, signal, () => keptStep(client, topic))
+    yield await brokerStep('PUBLISH', where, signal, () => publishStep(client, topic))
+    if (settings.retain) yield await brokerStep('last values', where, signal, () => keptStep(client, topic))
   } finally {
     await goodbye(client)
     sockets.destroy()

@@ -37,7 +37,7 @@ const batch = {
   elsewhere: [],
   checkpoint: { reason: 'drained' as const, streams },
 }
-const about = { device: 'box', uplink: 'cloud', destination }
+const about = { device: 'box', uplink: 'cloud', destination, stays: ['alarm', 'debug'] }
 
 test.each([
   ['a gap record', gapRecord(stream, row, style, 4, false)],

@@ -468,3 +468,12 @@ test('a topic that does not exist is named, a cluster that is not there is Unrea
   expect(report.absent).toEqual(['nowhere'])
   await expect(verifyTopics({ brokers: ['127.0.0.1:24999'] })).rejects.toMatchObject({ code: 'refused' })
 })
+
+test('a class that the settings send nowhere waits for nothing: it stays, until they say otherwise', async () => {
+  const device = 'keeper'
+  await write(TOPICS.telemetry, messages(device, range(0, 10)))
+  await write(TOPICS.events, [checkpoint(device, 1, [[0, 10]], 30, { detail: { stays: 'debug,process' } })])
+  expect(await proof(device)).toMatchObject({ proven: 10, waiting: 0, stays: 20, missing: 0 })
+  await write(TOPICS.events, [checkpoint(device, 2, [[0, 10]], 40)])
+  expect(await proof(device)).toMatchObject({ proven: 10, waiting: 30, stays: 0, missing: 0 })
+})

@@ -17,6 +17,8 @@ export interface Claim {
   lost: number | undefined
   /** What may be deleted: delivered before the oldest of what is left. Undefined: no checkpoint is as old as that. */
   base: Intervals | undefined
+  /** The settings do not send its class here. */
+  stays: boolean
   readonly contradictions: string[]
 }
 
@@ -30,6 +32,8 @@ export interface CheckpointValue {
   /** By `topic/partition`: where it ended before this transaction. Of the cluster of this id. */
   readonly ends?: Readonly<Record<string, string>>
   readonly cluster?: string
+  /** `stays`: classes, with commas between them. */
+  readonly detail?: { readonly stays?: string }
 }
 
 export interface Checkpoints {
@@ -52,7 +56,10 @@ export function checkpointReader(places: readonly PartitionPlace[], cluster: str
     const all = claims.get(stream) ?? []
     claims.set(stream, all)
     let claim = all.find((it) => it.uplink === uplink)
-    if (!claim) all.push((claim = { uplink, delivered: [], next: 0, lost: undefined, base: undefined, contradictions: [] }))
+    if (!claim) {
+      claim = { uplink, delivered: [], next: 0, lost: undefined, base: undefined, stays: false, contradictions: [] }
+      all.push(claim)
+    }
     return claim
   }
 
@@ -68,7 +75,8 @@ export function checkpointReader(places: readonly PartitionPlace[], cluster: str
     claims,
     topics,
     add(checkpoint) {
-      const { device, uplink, transaction, streams } = checkpoint
+      const { device, uplink, transaction, streams, detail } = checkpoint
+      const stays = detail?.stays?.split(',') ?? []
       const name = `${device}:${uplink}`
       const before = transactions.get(name) ?? -1
       transactions.set(name, transaction)
@@ -82,6 +90,7 @@ export function checkpointReader(places: readonly PartitionPlace[], cluster: str
         claim.delivered = now
         claim.next = Math.max(claim.next, next ?? 0, now.at(-1)?.to ?? 0)
         claim.lost = lost
+        claim.stays = stays.includes(streamOf(key).class)
         if (!claim.base && allLeft(streamOf(key).form, checkpoint)) claim.base = now
       }
       return Object.keys(streams)

@@ -2,6 +2,7 @@
 //   elsewhere  a gap record says that another destination has it
 //   missing    where the newest checkpoint says that it is delivered; without any checkpoint, below the highest sequence seen
 //   expired    the same, where the topic may have deleted it: nobody can prove it any more
+//   stays      all other holes, where the newest checkpoints say that the settings do not send this class here
 //   waiting    all other holes: the box has them still, or the next checkpoint will tell
 import type { Interval } from '../../../core/intervals.ts'
 import { countOf } from '../../../core/intervals.ts'
@@ -22,6 +23,7 @@ const COUNTS = [
   'named',
   'elsewhere',
   'waiting',
+  'stays',
   'expired',
   'missing',
   'doubled',
@@ -94,6 +96,8 @@ function weigh(parts: readonly Part[], together: boolean): Omit<VerifiedStream, 
     )
   const gone = () => within(holes(), certain())
   const missing = tally(without(gone(), all(unprovable)), HOLES_SHOWN_MAX)
+  const claims = parts.flatMap((it) => it.claims)
+  const stays = claims.length > 0 && claims.every((it) => it.stays)
   const [holeCount, goneCount] = [countRuns(holes()), countRuns(gone())]
   return {
     stream: (parts[0] as Part).records.stream,
@@ -101,7 +105,8 @@ function weigh(parts: readonly Part[], together: boolean): Omit<VerifiedStream, 
     proven: countRuns(seen()),
     named: countRuns(without(named(), seen())),
     elsewhere: together ? 0 : countRuns(without(without(elsewhere(), seen()), named())),
-    waiting: holeCount - goneCount,
+    waiting: stays ? 0 : holeCount - goneCount,
+    stays: stays ? holeCount - goneCount : 0,
     expired: goneCount - missing.count,
     missing: missing.count,
     doubled: sum((it) => it.doubled),
