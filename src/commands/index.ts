@@ -24,6 +24,7 @@ import { logInspect } from './log-inspect.ts'
 import { logLedger } from './log-ledger.ts'
 import { logRepair } from './log-repair.ts'
 import { metrics } from './metrics.ts'
+import { modelsSign } from './models-sign.ts'
 import { networkConfirm } from './network-confirm.ts'
 import { networkRevert } from './network-revert.ts'
 import { networkSet } from './network-set.ts'
@@ -39,6 +40,7 @@ import { replay } from './replay.ts'
 import { restart } from './restart.ts'
 import { rulesTest } from './rules-test.ts'
 import { schema } from './schema.ts'
+import { scorer } from './scorer.ts'
 import { secretsList } from './secrets-list.ts'
 import { secretsRemove } from './secrets-remove.ts'
 import { secretsSet } from './secrets-set.ts'
@@ -84,6 +86,7 @@ export const COMMANDS: readonly Command[] = [
   follow,
   replay,
   rulesTest,
+  modelsSign,
   forecast,
   logCheck,
   logInspect,
@@ -115,6 +118,7 @@ export const COMMANDS: readonly Command[] = [
   diagnostics,
   console,
   host,
+  scorer,
   updater,
   updateStatus,
   updateCheck,

@@ -106,3 +106,15 @@ export const RULE_TEXT_CHARS_MAX = 16_384
 export const RULE_TEST_EVENTS_MAX = 10_000
 /** How long a test goes on. */
 export const RULE_TEST_MS_MAX = 600_000
+/** A model's file, an add-on's, and what stands before its parts. */
+export const MODEL_BYTES_MAX = 8_000_000
+export const ADDON_BYTES_MAX = 100_000_000
+export const MODEL_MANIFEST_BYTES_MAX = 65_536
+/** Numbers that go into a model, and that come out of it. */
+export const MODEL_FIGURES_MAX = 64
+/** Outputs of its model that a rule names: an event says them. */
+export const RULE_OUTPUTS_MAX = 8
+/** Models that the rules of one box name: each is a process. */
+export const MODELS_MAX = 8
+/** Time of one score. */
+export const MODEL_MS_MAX = 10_000
