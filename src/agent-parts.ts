@@ -107,7 +107,9 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     return rulesHost({ rules: settings.rules, cell: clock.cell, models: modelsOf(settings) }, log.rules, logger)
   }
 
-  const modelsOf = ({ models }: Settings) => models && { ...models, socket: scorerSocket(dir) }
+  function modelsOf({ models }: Settings) {
+    return models && { ...models, socket: scorerSocket(dir) }
+  }
 
   /** They wait for nobody either. */
   function openNotify(settings: Settings): NotifyHost | undefined {

@@ -29,12 +29,19 @@ export const modelsSign: Command = {
     const key = ownSigningKey(needed(context, 'key'))
     const bytes = seal({ kind: 'model', ...manifest }, [{ name: ONNX_PART, bytes: onnx }], key)
     if (bytes.length > MODEL_BYTES_MAX)
-      throw new BadInput([{ where: 'ONNX', text: `the file has ${formatBytes(bytes.length)}, at most ${formatBytes(MODEL_BYTES_MAX)}` }])
+      throw new BadInput([
+        { where: 'ONNX', text: `the file has ${formatBytes(bytes.length)}, at most ${formatBytes(MODEL_BYTES_MAX)}` },
+      ])
     const { to } = context.options
     const file = typeof to === 'string' ? to : `${manifest.name}.model`
     writeWhole(file, bytes)
     if (context.json) await document(context, { file, bytes: bytes.length, key: key.public })
-    else await lines(context.out, [`${file}: ${formatBytes(bytes.length)}`, 'For the settings of boxes that run it, under models.keys:', key.public])
+    else
+      await lines(context.out, [
+        `${file}: ${formatBytes(bytes.length)}`,
+        'For the settings of boxes that run it, under models.keys:',
+        key.public,
+      ])
     return DONE
   },
 }

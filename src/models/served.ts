@@ -120,10 +120,7 @@ const DIED = 'its process ended'
 
 /** Kills the process where it takes too long or too much. */
 async function within<T>(process: ModelProcess, bytesMax: number, ms: number, work: Promise<T>): Promise<T> {
-  const late = setTimeout(
-    () => process.kill(new Refused('model-timeout', `it took longer than ${ms} ms, and was cut off`)),
-    ms,
-  )
+  const late = setTimeout(() => process.kill(new Refused('model-timeout', `it took longer than ${ms} ms, and was cut off`)), ms)
   const look = setInterval(() => {
     if (process.memory() > bytesMax)
       process.kill(new Refused('model-memory', `it took more than ${Math.round(bytesMax / 1e6)} MB of memory, and was cut off`))

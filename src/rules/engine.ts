@@ -154,7 +154,8 @@ export function createEngine({ rules: settings, saved = {}, marks, eventsBytesMa
       return { next: slice.to, events }
     },
     save: () => Object.fromEntries(rules.map((it) => [it.settings.name, saveRule(it)])),
-    reports: () => rules.map(({ settings: { name }, told, scoring }) => ({ name, ...told, ...(scoring && { model: scoring.report() }) })),
+    reports: () =>
+      rules.map(({ settings: { name }, told, scoring }) => ({ name, ...told, ...(scoring && { model: scoring.report() }) })),
   }
 }
 

@@ -110,7 +110,9 @@ function placed(error: unknown, { hasWindow, model }: Sees): string {
   const [what = error.message] = error.message.split('\n')
   const column = columnOf(error)
   const where = column === undefined ? '' : ` at character ${column}`
-  const known = what.includes('Unknown variable') ? `; known: ${NAMES}${hasWindow ? ', window' : ''}${model ? ', model' : ''}` : ''
+  const known = what.includes('Unknown variable')
+    ? `; known: ${NAMES}${hasWindow ? ', window' : ''}${model ? ', model' : ''}`
+    : ''
   const fields = what.includes('No such key') ? fieldsOf(error, column ?? 1, model) : ''
   const figures = /overload: .*(double|dyn<double>).* int|int .* double/.test(what)
     ? '; figures are doubles: write 1.0 for 1'

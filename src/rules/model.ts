@@ -31,9 +31,17 @@ const NONE: Score = () => ({ code: 'model-none', text: 'nothing here runs models
 
 export function createScoring({ model, window }: RuleSettings, score: Score = NONE): RuleScoring | undefined {
   if (!model) return undefined
-  const inputs = Object.entries(model.inputs).map(([name, it]) => [name, compile(it, { hasWindow: window !== undefined })] as const)
+  const inputs = Object.entries(model.inputs).map(
+    ([name, it]) => [name, compile(it, { hasWindow: window !== undefined })] as const,
+  )
   const said = new WeakMap<ModelView, Said>()
-  const told = { scored: 0, unscored: 0, lastCode: null as string | null, lastText: null as string | null, version: null as string | null }
+  const told = {
+    scored: 0,
+    unscored: 0,
+    lastCode: null as string | null,
+    lastText: null as string | null,
+    version: null as string | null,
+  }
 
   function ask(names: Names): Said {
     const scored = score(model!, Object.fromEntries(inputs.map(([name, it]) => [name, it.figure(names)])))

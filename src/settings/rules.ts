@@ -67,7 +67,9 @@ function modelSchema(timeout: z.ZodType<number>) {
       error: `must have from 1 to ${most} entries`,
     })
   // Beside them an event says which model it was.
-  const output = figure.refine((it) => !['name', 'version', 'sha256'].includes(it), { error: 'must not be name, version or sha256' })
+  const output = figure.refine((it) => !['name', 'version', 'sha256'].includes(it), {
+    error: 'must not be name, version or sha256',
+  })
   return z
     .strictObject({
       name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, { error: 'must be the name of a model, as models list shows it' }),
@@ -93,7 +95,9 @@ export function expressionChecks(file: Readonly<Record<string, unknown>>, proble
       return problem === undefined ? [] : [{ path: ['rules', index, ...path], text: `rule "${String(name)}": ${problem}` }]
     }
     return [
-      ...Object.entries(mapOf(inputs)).flatMap(([input, text]) => found(['model', 'inputs', input], text, { hasWindow }, 'number')),
+      ...Object.entries(mapOf(inputs)).flatMap(([input, text]) =>
+        found(['model', 'inputs', input], text, { hasWindow }, 'number'),
+      ),
       ...found(['when'], when, { hasWindow, ...(model !== undefined && { model: Object.keys(mapOf(outputs)) }) }, 'truth'),
     ]
   })

@@ -38,7 +38,8 @@ function answer(it: Answer): void {
   Atomics.notify(answers, 0)
 }
 
-const unreachable = (id: number) => answer({ id, code: 'scorer-unreachable', text: `the process that runs models does not answer: ${away}` })
+const unreachable = (id: number) =>
+  answer({ id, code: 'scorer-unreachable', text: `the process that runs models does not answer: ${away}` })
 
 function take(request: Ask): void {
   const beginsMs = hasBegun ? 0 : Math.max(0, begunAt + BEGIN_MS_MAX - performance.now())
