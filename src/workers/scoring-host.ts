@@ -18,7 +18,7 @@ export interface Scoring {
 
 const HEAP_MB = 32
 /** The other thread is gone, or has never come up. */
-const SILENT_MS_MAX = 30_000
+const SILENT_MS_MAX = 90_000
 
 /** Undefined: no rule has a model. */
 export function openScoring(rules: readonly RuleSettings[], models: ModelsAsked | undefined): Scoring | undefined {

@@ -15,8 +15,10 @@ export interface ScoringData {
   readonly port: MessagePort
 }
 
-/** After a start, models may be loaded first: what is read again then shall be scored as it was. */
-const BEGIN_MS_MAX = 15_000
+/** After a start, models may be loaded first: what is read again then shall be scored as it was. So long where somebody is there who loads them, … */
+const BEGIN_MS_MAX = 65_000
+/** … and so long until somebody is. */
+const CONNECT_MS_MAX = 15_000
 const AGAIN_MS = 1_000
 /** The scorer answers in a model's time; a little later it does not answer at all. */
 const GRACE_MS = 500
@@ -26,6 +28,7 @@ const begunAt = performance.now()
 const open = new Map<number, NodeJS.Timeout>()
 const waiting = new Set<Ask>()
 let socket: Socket | undefined
+let isConnected = false
 let isReady = false
 let hasBegun = false
 let away = 'it has not answered yet'
@@ -68,16 +71,28 @@ function begin(): void {
   socket = it
   const feed = lines(heard)
   it.setEncoding('utf8')
-  it.on('connect', () => send(hello))
+  it.on('connect', () => {
+    isConnected = true
+    send(hello)
+  })
   it.on('data', feed)
   it.on('error', (error) => (away = error.message))
   it.on('close', () => {
-    isReady = false
+    isReady = isConnected = false
     for (const id of open.keys()) if (![...waiting].some((one) => one.id === id)) unreachable(id)
     setTimeout(begin, AGAIN_MS)
   })
 }
 
+/** Nobody is there: nobody waits any longer. */
+function giveUp(): void {
+  if (isConnected) return
+  hasBegun = true
+  for (const { id } of waiting) unreachable(id)
+  waiting.clear()
+}
+
 begin()
+setTimeout(giveUp, CONNECT_MS_MAX).unref()
 port.on('message', take)
 parentPort?.on('message', () => process.exit(0))
