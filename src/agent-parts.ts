@@ -31,6 +31,7 @@ import { forecastRequest, withWhatIf } from './pipeline/forecast-request.ts'
 import { createLive } from './pipeline/live.ts'
 import { query } from './pipeline/query.ts'
 import { serves, statusOf } from './pipeline/report.ts'
+import { modelStore } from './models/store.ts'
 import { scorerSocket } from './models/wire.ts'
 import { forecast } from './retention/forecast.ts'
 import type { CheckedSettings } from './settings/read.ts'
@@ -63,6 +64,8 @@ export interface AgentParts {
 export interface AgentAround {
   readonly dir: string
   readonly version: string
+  /** Keys whose add-on runs models. */
+  readonly keyring: string
   readonly clock: AgentClock
   readonly logger: Logger
   /** The log cannot be written any more, or a thread of it died: the process must end. */
@@ -245,6 +248,14 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     ledger: (request, signal) => openedLog().files.ledger(request, signal),
     logDays: async () => openedLog().files.logDays(),
     ...airgap,
+    ...modelStore({
+      dir,
+      keyring: around.keyring,
+      keys: () => now.settings.models?.keys ?? [],
+      changed: async () => {
+        if (!isClosed && now.settings.rules.some((it) => it.model)) await rerule(now)
+      },
+    }),
   }
   return {
     api,

@@ -26,6 +26,7 @@ import { checkSettingsApart } from './workers/read-settings.ts'
 export interface AgentOptions {
   readonly settings: string
   readonly dir: string
+  readonly keyring: string
   readonly values?: string
   readonly version: string
   readonly env: Readonly<Record<string, string | undefined>>
@@ -55,10 +56,11 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     machineClock(options.dir, (error) => logger.warn({}, `the time cannot be saved: ${error.message}`)),
     (step) => parts?.clockStepped(step),
   )
-  const { dir, version } = options
+  const { dir, version, keyring } = options
   const running = await openParts(checked, {
     dir,
     version,
+    keyring,
     clock,
     logger,
     logFailed: endWith(logger, 'the log failed'),

@@ -188,6 +188,8 @@ export interface ListenPlace {
 export interface AgentRequest {
   readonly settings: string
   readonly dir: string
+  /** Keys whose add-on runs models. */
+  readonly keyring: string
   readonly values?: string
 }
 

@@ -24,6 +24,9 @@ import { logInspect } from './log-inspect.ts'
 import { logLedger } from './log-ledger.ts'
 import { logRepair } from './log-repair.ts'
 import { metrics } from './metrics.ts'
+import { modelsAdd } from './models-add.ts'
+import { modelsList } from './models-list.ts'
+import { modelsRemove } from './models-remove.ts'
 import { modelsSign } from './models-sign.ts'
 import { networkConfirm } from './network-confirm.ts'
 import { networkRevert } from './network-revert.ts'
@@ -86,6 +89,9 @@ export const COMMANDS: readonly Command[] = [
   follow,
   replay,
   rulesTest,
+  modelsList,
+  modelsAdd,
+  modelsRemove,
   modelsSign,
   forecast,
   logCheck,

@@ -1,6 +1,7 @@
+import { ADDON_KEYRING } from '../models/addon.ts'
 import type { Command } from './command.ts'
 
-const KEYRING = '/usr/lib/holdfast/addon-keys'
+const KEYRING = ADDON_KEYRING
 
 export const scorer: Command = {
   name: 'scorer',

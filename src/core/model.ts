@@ -54,3 +54,36 @@ export interface ModelFile {
   readonly code?: string | undefined
   readonly text?: string | undefined
 }
+
+/** What is there to run rules' models with. */
+export interface ModelsView {
+  /** Version of the add-on, or why there is none. */
+  readonly addon: {
+    readonly version?: string | undefined
+    readonly code?: string | undefined
+    readonly text?: string | undefined
+  }
+  readonly models: readonly ModelFile[]
+}
+
+/** One piece of a file; at offset 0 a new one begins. */
+export interface ModelPiece {
+  readonly offset: number
+  readonly base64: string
+  /** Then it is proven, and takes the place of what had its name. */
+  readonly isLast: boolean
+}
+
+export interface ModelTaken {
+  readonly bytes: number
+  /** Of the last piece: what it is. */
+  readonly name?: string | undefined
+  readonly version?: string | undefined
+}
+
+export interface ModelsApi {
+  models(): Promise<ModelsView>
+  /** A model, or the add-on. Rejects with BadInput where it may not run here. */
+  addModel(piece: ModelPiece): Promise<ModelTaken>
+  removeModel(name: string): Promise<void>
+}

@@ -2,17 +2,19 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ADDON_BYTES_MAX } from '../core/bounds.ts'
+import type { ModelsView } from '../core/model.ts'
+import type { Container } from './container.ts'
 import { open } from './container.ts'
 import { Refused } from './refused.ts'
 import { readBounded } from './files.ts'
 
+/** Whose add-ons run, as the image has it. */
+export const ADDON_KEYRING = '/usr/lib/holdfast/addon-keys'
 export const ADDON_FILE = 'addons/onnx.addon'
 
 /** Says which version it is. Throws Refused. */
 export function unpackAddon(dir: string, keys: readonly string[], into: string): string {
-  const bytes = readBounded(join(dir, ADDON_FILE), ADDON_BYTES_MAX, 'addon-absent')
-  const container = open(bytes, keys)
-  if (container.kind !== 'addon' || container.name !== 'onnx') throw new Refused('model-damaged', 'it is not the add-on onnx')
+  const container = provenAddon(dir, keys)
   rmSync(into, { recursive: true, force: true })
   for (const it of container.parts()) {
     const file = join(into, it.name)
@@ -20,6 +22,22 @@ export function unpackAddon(dir: string, keys: readonly string[], into: string):
     writeFileSync(file, it.bytes, { mode: 0o600 })
   }
   return container.version
+}
+
+/** Whether it would be unpacked. */
+export function addonVersion(dir: string, keys: readonly string[]): ModelsView['addon'] {
+  try {
+    return { version: provenAddon(dir, keys).version }
+  } catch (error) {
+    if (error instanceof Refused) return { code: error.code, text: error.message }
+    throw error
+  }
+}
+
+function provenAddon(dir: string, keys: readonly string[]): Container {
+  const container = open(readBounded(join(dir, ADDON_FILE), ADDON_BYTES_MAX, 'addon-absent'), keys)
+  if (container.kind === 'addon' && container.name === 'onnx') return container
+  throw new Refused('model-damaged', 'it is not the add-on onnx')
 }
 
 /** `ed25519:…`, one a line; what stands behind # is for people. Of a file that is not there: none. */

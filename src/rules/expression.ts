@@ -2,7 +2,7 @@
 import { Environment } from '@marcbachmann/cel-js'
 import type { Cycle } from './baseline.ts'
 import { BASELINE_FIELDS, BASELINES, BaselineView } from './baseline.ts'
-import { ModelView } from './model.ts'
+import { ModelView } from './model-view.ts'
 import { SORTED_FIELDS, WINDOW_FIELDS, WindowView } from './view.ts'
 
 /** A reading as an expression sees it. */

@@ -4,11 +4,7 @@ import type { ModelVersion, Score } from '../core/model.ts'
 import type { RuleModelReport, RuleSettings } from '../core/rule.ts'
 import type { Expression, Names } from './expression.ts'
 import { compile } from './expression.ts'
-
-/** One property for each output of the rule; NaN where there is no score. */
-export class ModelView {
-  readonly [output: string]: number
-}
+import { ModelView } from './model-view.ts'
 
 /** What an event says of it. */
 export interface Said {

@@ -19,7 +19,8 @@ const run = promisify(execFile)
 
 /** The small models of make.py: two inputs, one output. */
 export type Small = 'linear' | 'hang' | 'grow'
-export const onnxOf = (name: Small) => readFileSync(join(import.meta.dirname, 'files', `${name}.onnx`))
+export const onnxFile = (name: Small) => join(import.meta.dirname, 'files', `${name}.onnx`)
+export const onnxOf = (name: Small) => readFileSync(onnxFile(name))
 export const manifestOf = (name: string, version = '1'): ModelManifest => ({
   name,
   version,

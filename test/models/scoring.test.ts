@@ -8,10 +8,10 @@ import { connectAgent } from '../../src/local-api/client.ts'
 import { openModel } from '../../src/models/model.ts'
 import { modelFile } from '../../src/models/files.ts'
 import type { Agent, Site } from '../route/agent.ts'
-import { siteIn, startAgent } from '../route/agent.ts'
+import { holdfast, siteIn, startAgent } from '../route/agent.ts'
 import { until } from '../route/until.ts'
 import type { Child } from '../run/child.ts'
-import { keyIn, layAddon, layModel, startScorer } from './box.ts'
+import { keyIn, layAddon, layModel, manifestOf, onnxFile, startScorer } from './box.ts'
 
 const T0 = Date.parse('2026-03-01T10:00:00Z')
 
@@ -57,6 +57,7 @@ rules:
   site = siteIn(dir, settings)
   for (const it of ['linear', 'hang', 'grow'] as const) layModel(dir, site.data, it, '1.2')
   keyring = await layAddon(dir, site.data)
+  site = { ...site, keyring }
   scorer = await startScorer(dir, site.data, keyring)
   agent = await startAgent(site)
 }, 300_000)
@@ -95,7 +96,7 @@ const through = () =>
   })
 
 async function said(rule: string) {
-  const found: { value: number; model: unknown; window?: { max: number; min: number } }[] = []
+  const found: { value: number; model: { version: string }; window?: { max: number; min: number } }[] = []
   const request = { tag: `rules/${rule}`, from: 0, to: Number.MAX_SAFE_INTEGER, limit: 10_000 }
   for await (const it of connectAgent(site.data).query(request, new AbortController().signal))
     found.push(JSON.parse(String(it.value)))
@@ -161,6 +162,30 @@ test('a file that is put in the place of one that runs is proven before it runs'
   await until('it is taken again', async () => {
     give([[100, 0, 0]])
     return ((await far())?.scored ?? 0) > scored
+  })
+})
+
+test('a new version is signed and added while the rule runs; one of a stranger is not', { timeout: 120_000 }, async () => {
+  const [manifest, to] = [join(dir, 'linear.yaml'), join(dir, 'new.model')]
+  writeFileSync(manifest, JSON.stringify(manifestOf('linear', '2.0')))
+  const sign = (key: string) =>
+    holdfast(site, ['models', 'sign', onnxFile('linear'), '--manifest', manifest, '--key', join(dir, key), '--to', to])
+  const add = () => holdfast(site, ['models', 'add', to, '--data', site.data])
+  expect(await sign('stranger.key')).toMatchObject({ code: 0, out: expect.stringContaining('ed25519:') })
+  const refused = await add()
+  expect(refused.code).not.toBe(0)
+  expect(refused.err).toContain('model-foreign')
+  expect(await sign('models.key')).toMatchObject({ code: 0 })
+  expect(await add()).toMatchObject({ code: 0, out: 'linear 2.0 is there\n' })
+  const listed = await holdfast(site, ['models', 'list', '--json', '--data', site.data])
+  expect(JSON.parse(listed.out)).toMatchObject({
+    addon: { version: expect.stringMatching(/^\d+\./) },
+    models: [{ name: 'grow' }, { name: 'hang' }, { name: 'linear', version: '2.0', inputs: ['a', 'b'], outputs: ['score'] }],
+  })
+  await until('the new one scores', async () => {
+    give([[100, 0, 0]])
+    await through()
+    return (await said('far')).at(-1)?.model.version === '2.0'
   })
 })
 
