@@ -9,7 +9,7 @@ import { Refused } from './refused.ts'
 import { readBounded } from './files.ts'
 
 /** Whose add-ons run, as the image has it. */
-export const ADDON_KEYRING = '/usr/lib/holdfast/addon-keys'
+export const ADDON_KEYRING = '/etc/holdfast/addon-keys'
 export const ADDON_FILE = 'addons/onnx.addon'
 
 /** Says which version it is. Throws Refused. */
@@ -35,7 +35,9 @@ export function addonVersion(dir: string, keys: readonly string[]): ModelsView['
 }
 
 function provenAddon(dir: string, keys: readonly string[]): Container {
-  const container = open(readBounded(join(dir, ADDON_FILE), ADDON_BYTES_MAX, 'addon-absent'), keys)
+  const bytes = readBounded(join(dir, ADDON_FILE), ADDON_BYTES_MAX)
+  if (!bytes) throw new Refused('addon-absent', 'the add-on onnx is not there')
+  const container = open(bytes, keys)
   if (container.kind === 'addon' && container.name === 'onnx') return container
   throw new Refused('model-damaged', 'it is not the add-on onnx')
 }

@@ -1,6 +1,6 @@
 // Files of models on the box: DIR/models/NAME.model.
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { MODEL_BYTES_MAX } from '../core/bounds.ts'
 import { formatBytes } from '../core/units.ts'
 import type { ModelFile } from '../core/model.ts'
@@ -12,16 +12,22 @@ const ENDING = '.model'
 export const modelsDir = (dir: string) => join(dir, 'models')
 export const modelFile = (dir: string, name: string) => join(modelsDir(dir), name + ENDING)
 
-export const readModel = (dir: string, name: string, keys: readonly string[]) =>
-  openModel(readBounded(modelFile(dir, name), MODEL_BYTES_MAX, 'model-absent'), keys, name)
+/** Throws Refused. */
+export const readModel = (dir: string, name: string, keys: readonly string[]) => openModel(bytesOf(dir, name), keys, name)
 
-/** Throws Refused: with the code where there is none. */
-export function readBounded(file: string, bytesMax: number, absent: string): Uint8Array {
+function bytesOf(dir: string, name: string): Uint8Array {
+  const bytes = readBounded(modelFile(dir, name), MODEL_BYTES_MAX)
+  if (bytes) return bytes
+  throw new Refused('model-absent', `there is no model ${name}`)
+}
+
+/** Undefined: there is none, or it may not be read. Throws Refused. */
+export function readBounded(file: string, bytesMax: number): Uint8Array | undefined {
   let fd: number
   try {
     fd = openSync(file, 'r')
-  } catch (error) {
-    throw new Refused(absent, `${basename(file)} cannot be read: ${(error as NodeJS.ErrnoException).code}`)
+  } catch {
+    return undefined
   }
   try {
     const found = fstatSync(fd)
@@ -48,7 +54,7 @@ export function listModels(dir: string, keys: readonly string[]): ModelFile[] {
 
 function listed(dir: string, name: string, keys: readonly string[]): ModelFile {
   try {
-    const bytes = readBounded(modelFile(dir, name), MODEL_BYTES_MAX, 'model-absent')
+    const bytes = bytesOf(dir, name)
     const { of, signedBy, manifest } = openModel(bytes, keys, name)
     const { version, sha256 } = of
     const figures = { inputs: manifest.input.of, outputs: Object.keys(manifest.outputs) }
