@@ -10,7 +10,7 @@ import { z } from 'zod'
 import { MODEL_FIGURES_MAX, MODEL_MS_MAX, MODELS_MAX } from '../core/bounds.ts'
 import type { Scored } from '../core/model.ts'
 
-export const LINE_CHARS_MAX = 65_536
+const LINE_CHARS_MAX = 65_536
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/)
 const figures = z.record(z.string().max(64), z.number().nullable())
