@@ -23,8 +23,10 @@ function threadsByName(): Plugin {
   }
 }
 
-/** The root of a thread is known by its port to who started it. */
-const threads = readdirSync(workers).filter((it) => /\bparentPort\b/.test(readFileSync(join(workers, it), 'utf8')))
+/** The root of a thread, or of a process that is started by its address, is known by its port to who started it. */
+const threads = readdirSync(workers).filter((it) =>
+  /\b(parentPort|process\.send)\b/.test(readFileSync(join(workers, it), 'utf8')),
+)
 
 export default defineConfig({
   root,

@@ -31,6 +31,8 @@ import { forecastRequest, withWhatIf } from './pipeline/forecast-request.ts'
 import { createLive } from './pipeline/live.ts'
 import { query } from './pipeline/query.ts'
 import { serves, statusOf } from './pipeline/report.ts'
+import { modelStore } from './models/store.ts'
+import { scorerSocket } from './models/wire.ts'
 import { forecast } from './retention/forecast.ts'
 import { windowsOf } from './retention/ladder.ts'
 import type { CheckedSettings } from './settings/read.ts'
@@ -63,6 +65,8 @@ export interface AgentParts {
 export interface AgentAround {
   readonly dir: string
   readonly version: string
+  /** Keys whose add-on runs models. */
+  readonly keyring: string
   readonly clock: AgentClock
   readonly logger: Logger
   /** The log cannot be written any more, or a thread of it died: the process must end. */
@@ -104,7 +108,11 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   /** Nobody waits for them: they read what is in the log. */
   function openRules(settings: Settings): RulesHost | undefined {
     if (settings.rules.length === 0) return undefined
-    return rulesHost({ rules: settings.rules, cell: clock.cell }, log.rules, logger)
+    return rulesHost({ rules: settings.rules, cell: clock.cell, models: modelsOf(settings) }, log.rules, logger)
+  }
+
+  function modelsOf({ models }: Settings) {
+    return models && { ...models, socket: scorerSocket(dir) }
   }
 
   /** They wait for nobody either. */
@@ -231,7 +239,11 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
       return forecast(forecastRequest({ ...parts, tried }, offlineMs))
     },
     query: (request, signal) => query(request, (page) => openedLog().query(page), signal),
-    testRule: ruleTestHost({ rules: () => now.settings.rules, page: (request) => openedLog().query(request) }),
+    testRule: ruleTestHost({
+      rules: () => now.settings.rules,
+      models: () => modelsOf(now.settings),
+      page: (request) => openedLog().query(request),
+    }),
     follow: createFollow(() => openedLog().follow),
     logCheck: (signal) => openedLog().files.logCheck(signal),
     logRepair: (signal) => openedLog().files.logRepair(signal),
@@ -240,6 +252,14 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     ledger: (request, signal) => openedLog().files.ledger(request, signal),
     logDays: async () => openedLog().files.logDays(),
     ...airgap,
+    ...modelStore({
+      dir,
+      keyring: around.keyring,
+      keys: () => now.settings.models?.keys ?? [],
+      changed: async () => {
+        if (!isClosed && now.settings.rules.some((it) => it.model)) await rerule(now)
+      },
+    }),
   }
   return {
     api,
@@ -252,7 +272,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
       if (!isDeepStrictEqual(writerOptions(logDir, now.settings), writerOptions(logDir, next.settings))) return reopen(next)
       const isOtherBoxes = !isDeepStrictEqual(now.settings.boxes, next.settings.boxes)
       const isElsewhere = !isDeepStrictEqual(deliveryOf(now.settings), deliveryOf(next.settings))
-      const hasOtherRules = !isDeepStrictEqual(now.settings.rules, next.settings.rules)
+      const hasOtherRules = !isDeepStrictEqual(rulesOf(now.settings), rulesOf(next.settings))
       const tellsOthers = !isDeepStrictEqual(notifyOf(now.settings), notifyOf(next.settings))
       now = next
       if (isElsewhere) await redeliver(next)
@@ -293,6 +313,9 @@ function eventsFor({ list, from, events }: EventsOffer, isTrusted: boolean): Log
 /** What of the settings the uplinks run by; that they are there, and what they must have, the log knows too. */
 const deliveryOf = ({ device, uplinks, failoverAfterMs }: Settings) => ({ device, uplinks, failoverAfterMs })
 
+/** What of the settings the rules run by. */
+const rulesOf = ({ rules, models }: Settings) => ({ rules, models })
+
 /** What of the settings the notifiers run by. */
 const notifyOf = ({ device, notify }: Settings) => ({ device, notify })
 
@@ -327,7 +350,8 @@ export function restartsOf(now: Settings, next: Settings): string[] {
   ) => after.filter((it) => !before.some((one) => isDeepStrictEqual(one, it))).map((it) => `${kind}[${it.name}]`)
   const uplinks = isDeepStrictEqual(deliveryOf(now), deliveryOf(next)) ? [] : next.uplinks.map((it) => `uplinks[${it.name}]`)
   const boxes = isDeepStrictEqual(now.boxes, next.boxes) ? [] : ['boxes']
-  const rules = changed('rules', now.rules, next.rules)
+  const hasOtherModels = !isDeepStrictEqual(now.models, next.models)
+  const rules = changed('rules', hasOtherModels ? now.rules.filter((it) => !it.model) : now.rules, next.rules)
   const notify = changed('notify', now.notify, next.notify)
   return [...uplinks, ...boxes, ...changed('sources', now.sources, next.sources), ...rules, ...notify]
 }

@@ -28,6 +28,7 @@ import { checkSettingsApart } from './workers/read-settings.ts'
 export interface AgentOptions {
   readonly settings: string
   readonly dir: string
+  readonly keyring: string
   readonly values?: string
   readonly version: string
   readonly env: Readonly<Record<string, string | undefined>>
@@ -61,10 +62,11 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       issues?.clockStepped()
     },
   )
-  const { dir, version } = options
+  const { dir, version, keyring } = options
   const running = await openParts(checked, {
     dir,
     version,
+    keyring,
     clock,
     logger,
     logFailed: endWith(logger, 'the log failed'),

@@ -52,6 +52,9 @@ const parts: Parts = {
   async connectHost(dir) {
     return (await import('./machine/host/client.ts')).connectHost(dir)
   },
+  async scorer(request, signal) {
+    return (await import('./scorer.ts')).runScorer({ ...request, env: process.env }, signal)
+  },
   async updater(request, signal) {
     return (await import('./updater.ts')).runUpdater({ ...request, version, env: process.env }, signal)
   },

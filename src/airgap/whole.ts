@@ -5,10 +5,10 @@ import { dirname } from 'node:path'
 /** Of files that are being written; whoever reads a folder passes over them. */
 export const PART = '.part'
 
-/** Only its owner may read it. */
-export function writeWhole(file: string, content: string | Uint8Array): void {
+/** Only its owner may read it, where nothing else is said. */
+export function writeWhole(file: string, content: string | Uint8Array, mode = 0o600): void {
   const bytes = Buffer.from(content)
-  const fd = openSync(file + PART, 'w', 0o600)
+  const fd = openSync(file + PART, 'w', mode)
   try {
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
     fsyncSync(fd)

@@ -1,4 +1,5 @@
 import { BadInput } from '../core/errors.ts'
+import { ADDON_KEYRING } from '../models/addon.ts'
 import type { Command } from './command.ts'
 
 export const agent: Command = {
@@ -8,11 +9,20 @@ export const agent: Command = {
   arguments: [],
   options: {
     settings: { value: 'FILE', summary: 'the settings; needed' },
+    keyring: { value: 'FILE', summary: `whose add-on for models is taken, ${ADDON_KEYRING} where it is missing` },
     values: { value: 'FILE', summary: "the box's own values, for { var: NAME }" },
   },
   run({ options, dir, parts, signal }) {
-    const { settings, values } = options
+    const { settings, values, keyring } = options
     if (typeof settings !== 'string') throw new BadInput([{ where: '--settings', text: 'is needed: the settings file' }])
-    return parts.agent({ settings, dir, ...(typeof values === 'string' && { values }) }, signal)
+    return parts.agent(
+      {
+        settings,
+        dir,
+        keyring: typeof keyring === 'string' ? keyring : ADDON_KEYRING,
+        ...(typeof values === 'string' && { values }),
+      },
+      signal,
+    )
   },
 }

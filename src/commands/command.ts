@@ -80,6 +80,8 @@ export interface Parts {
   host(request: HostRequest, signal: AbortSignal): Promise<number>
   /** What that helper offers, where one runs. */
   connectHost(dir: string): Promise<HostApi>
+  /** Runs models. */
+  scorer(request: ScorerRequest, signal: AbortSignal): Promise<number>
   /** The one process that writes slots. */
   updater(request: UpdaterRequest, signal: AbortSignal): Promise<number>
   /** What it offers, where one runs. */
@@ -98,6 +100,14 @@ export interface HostRequest {
 }
 
 export type HostPlace = 'network' | 'time' | 'stick' | 'stickDevice' | 'settings' | 'state' | 'reset'
+
+export interface ScorerRequest {
+  readonly dir: string
+  /** Keys whose add-on runs models. */
+  readonly keyring: string
+  /** Where the add-on is unpacked; absent: below the data directory. */
+  readonly unpackTo?: string
+}
 
 export interface UpdaterRequest {
   readonly dir: string
@@ -178,6 +188,8 @@ export interface ListenPlace {
 export interface AgentRequest {
   readonly settings: string
   readonly dir: string
+  /** Keys whose add-on runs models. */
+  readonly keyring: string
   readonly values?: string
 }
 

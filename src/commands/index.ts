@@ -26,6 +26,10 @@ import { logInspect } from './log-inspect.ts'
 import { logLedger } from './log-ledger.ts'
 import { logRepair } from './log-repair.ts'
 import { metrics } from './metrics.ts'
+import { modelsAdd } from './models-add.ts'
+import { modelsList } from './models-list.ts'
+import { modelsRemove } from './models-remove.ts'
+import { modelsSign } from './models-sign.ts'
 import { networkConfirm } from './network-confirm.ts'
 import { networkRevert } from './network-revert.ts'
 import { networkSet } from './network-set.ts'
@@ -41,6 +45,7 @@ import { replay } from './replay.ts'
 import { restart } from './restart.ts'
 import { rulesTest } from './rules-test.ts'
 import { schema } from './schema.ts'
+import { scorer } from './scorer.ts'
 import { secretsList } from './secrets-list.ts'
 import { secretsRemove } from './secrets-remove.ts'
 import { secretsSet } from './secrets-set.ts'
@@ -87,6 +92,10 @@ export const COMMANDS: readonly Command[] = [
   follow,
   replay,
   rulesTest,
+  modelsList,
+  modelsAdd,
+  modelsRemove,
+  modelsSign,
   forecast,
   logCheck,
   logInspect,
@@ -120,6 +129,7 @@ export const COMMANDS: readonly Command[] = [
   diagnostics,
   console,
   host,
+  scorer,
   updater,
   updateStatus,
   updateCheck,

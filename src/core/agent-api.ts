@@ -4,6 +4,7 @@ import type { ProtocolCertificate } from './certificates.ts'
 import type { EventsOffer, EventsTaken } from './events.ts'
 import type { FollowRequest, FollowRow } from './follow.ts'
 import type { SliceTime } from './log.ts'
+import type { ModelsApi } from './model.ts'
 import type { UplinkView } from './links.ts'
 import type { LogApi } from './log-files.ts'
 import type { Quality, Value, ValueKind } from './reading.ts'
@@ -98,7 +99,7 @@ export interface TrustSourceRequest extends TrustRequest {
   readonly name: string
 }
 
-export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi {
+export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi, ModelsApi {
   status(): Promise<Status>
   /** Those that are there, then those that are over: the youngest first. */
   issues(): Promise<readonly SeenIssue[]>
@@ -150,6 +151,9 @@ export const ROLES = {
   exportFiles: 'operate',
   fileIsWhole: 'operate',
   takeReceipt: 'operate',
+  models: 'view',
+  addModel: 'operate',
+  removeModel: 'operate',
   live: 'view',
   ledger: 'view',
   logDays: 'view',

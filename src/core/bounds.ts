@@ -109,3 +109,15 @@ export const RULE_TEST_MS_MAX = 600_000
 /** Issues that are over and still known, and characters of one's text. */
 export const ISSUES_KEPT_MAX = 500
 export const ISSUE_CHARS_MAX = 500
+/** A model's file, an add-on's, and what stands before its parts. */
+export const MODEL_BYTES_MAX = 8_000_000
+export const ADDON_BYTES_MAX = 100_000_000
+export const MODEL_MANIFEST_BYTES_MAX = 65_536
+/** Numbers that go into a model, and that come out of it. */
+export const MODEL_FIGURES_MAX = 64
+/** Outputs of its model that a rule names: an event says them. */
+export const RULE_OUTPUTS_MAX = 8
+/** Models that the rules of one box name: each is a process. */
+export const MODELS_MAX = 8
+/** Time of one score. */
+export const MODEL_MS_MAX = 10_000

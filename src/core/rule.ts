@@ -5,6 +5,7 @@
 // keep to themselves what comes of readings below the mark. So each event is there exactly once.
 import type { ReadingBatch } from './batch.ts'
 import type { LogSeries, RawSlice } from './log.ts'
+import type { RuleModel } from './model.ts'
 import type { Micros } from './reading.ts'
 
 export interface RuleSettings {
@@ -12,6 +13,8 @@ export interface RuleSettings {
   readonly reads: RuleReads
   /** Absent: each reading by itself. */
   readonly window?: RuleWindow | undefined
+  /** What scores the figures that the expression sees. */
+  readonly model?: RuleModel | undefined
   /** An expression in CEL. */
   readonly when: string
   readonly yields: RuleYields
@@ -115,6 +118,19 @@ export interface RuleReport {
   /** Results of the expression that were none: a value of another type, most often. */
   readonly errors: number
   readonly lastError: string | null
+  /** Absent: it has no model. */
+  readonly model?: RuleModelReport | undefined
+}
+
+export interface RuleModelReport {
+  readonly name: string
+  readonly scored: number
+  /** How often the expression asked for a score and there was none; why, the last time. */
+  readonly unscored: number
+  readonly lastCode: string | null
+  readonly lastText: string | null
+  /** Which version said the last score. */
+  readonly version: string | null
 }
 
 /** Of all rules together. */

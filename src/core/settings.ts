@@ -3,6 +3,7 @@
 
 import type { BoxesSettings } from './boxes.ts'
 import type { ReportRule } from './report-rule.ts'
+import type { ModelsSettings } from './model.ts'
 import type { LadderStep } from './retention.ts'
 import type { NotifySettings } from './notify.ts'
 import type { RuleSettings } from './rule.ts'
@@ -14,6 +15,8 @@ export interface Settings {
   readonly classes: readonly ClassSettings[]
   readonly sources: readonly SourceSettings[]
   readonly rules: readonly RuleSettings[]
+  /** Absent: nobody's models run here. */
+  readonly models?: ModelsSettings | undefined
   readonly notify: readonly NotifySettings[]
   readonly uplinks: readonly UplinkSettings[]
   /** After which the next uplink takes over a class with `any-uplink`. */

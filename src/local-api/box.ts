@@ -58,6 +58,9 @@ export function connectBox(box: Box): AgentApi {
     logDays: () => one('log days'),
     live: (input, signal) => many('live', input, signal),
     exportKey: () => one('export key'),
+    models: () => one('models list'),
+    addModel: (piece) => one('models add', { ...piece }),
+    removeModel: async (name) => void (await one('models remove', { name })),
     settings: () => one('settings show'),
     settingsCheck: (text) => one('settings check', { text }),
     // Who it was by, the box knows from the token.

@@ -1,6 +1,7 @@
 // The agent, as seen over its sockets: an AgentApi like the one inside it. Holds nothing open between calls.
 import type { IncomingMessage } from 'node:http'
 import type { ExportKey, ExportPiece, Received } from '../core/airgap.ts'
+import type { ModelsView, ModelTaken } from '../core/model.ts'
 import type { ProtocolCertificate } from '../core/certificates.ts'
 import type { EventsTaken } from '../core/events.ts'
 import type { AgentApi, QueryRow } from '../core/agent-api.ts'
@@ -54,6 +55,9 @@ export function connectAgent(dir: string): AgentApi {
     exportFiles: (input, signal) => stream<ExportPiece>(dir, 'exportFiles', input, signal),
     fileIsWhole: (manifest) => ask<undefined>(dir, 'fileIsWhole', { manifest }),
     takeReceipt: (text) => ask<Received>(dir, 'takeReceipt', { text }),
+    models: () => ask<ModelsView>(dir, 'models', {}),
+    addModel: (piece) => ask<ModelTaken>(dir, 'addModel', piece),
+    removeModel: (name) => ask<undefined>(dir, 'removeModel', { name }),
     forecast: (offlineMs, whatIf) => ask<Forecast>(dir, 'forecast', { offlineMs, ...(whatIf && { whatIf }) }),
     live: (input, signal) => stream<LiveValue>(dir, 'live', input, signal),
     ledger: (input, signal) => stream<LedgerLine>(dir, 'ledger', input, signal),

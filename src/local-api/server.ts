@@ -7,6 +7,7 @@ import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import type { ClassWhatIf } from '../core/retention.ts'
 import type { EventsOffer } from '../core/events.ts'
+import type { ModelPiece } from '../core/model.ts'
 import type { FollowRequest } from '../core/follow.ts'
 import type { AgentApi } from '../core/agent-api.ts'
 import { ROLES } from '../core/agent-api.ts'
@@ -31,6 +32,7 @@ const LARGE_CALLS: ReadonlySet<Call> = new Set([
   'settingsCheck',
   'settingsApply',
   'withoutSecrets',
+  'addModel',
 ])
 const HEAD_BYTES_MAX = 8_192
 const CONNECTIONS_MAX = 64
@@ -222,6 +224,12 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return one(api.fileIsWhole((input as { manifest: string }).manifest), response)
     case 'takeReceipt':
       return one(api.takeReceipt((input as { text: string }).text), response)
+    case 'models':
+      return one(api.models(), response)
+    case 'addModel':
+      return one(api.addModel(input as ModelPiece), response)
+    case 'removeModel':
+      return one(api.removeModel((input as { name: string }).name), response)
     case 'testRule':
       return many(api.testRule(input as Parameters<AgentApi['testRule']>[0], signal), response, signal)
     case 'forecast': {

@@ -27,13 +27,18 @@ export interface VerbService<Parts> {
 }
 
 /** Rejects with BadInput where another one listens, or the path is too long. */
-export async function serveVerbs<Parts>(path: string, service: VerbService<Parts>): Promise<Server> {
+export function serveVerbs<Parts>(path: string, service: VerbService<Parts>): Promise<Server> {
+  return listenOn(path, CONNECTIONS_MAX, (socket) => serve(socket, (line) => answer(line, service)))
+}
+
+/** A socket for its owner and its group. Rejects with BadInput where another one listens, or the path is too long. */
+export async function listenOn(path: string, connectionsMax: number, take: (socket: Socket) => void): Promise<Server> {
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX)
     throw new BadInput([{ where: '--data', text: `the socket's path ${path} is longer than ${SOCKET_PATH_BYTES_MAX} bytes` }])
   await mkdir(dirname(path), { recursive: true, mode: 0o750 })
   await clear(path)
-  const server = createServer((socket) => serve(socket, (line) => answer(line, service)))
-  server.maxConnections = CONNECTIONS_MAX
+  const server = createServer(take)
+  server.maxConnections = connectionsMax
   // Not by chmod afterwards: whoever owns the folder could put something else there in between.
   const before = process.umask(0o117)
   server.listen(path)

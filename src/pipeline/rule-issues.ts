@@ -21,7 +21,14 @@ export function ruleIssues(report: RulesReport | undefined): Issue[] {
   return [...(lastError === null ? [] : [failed]), ...(missed > 0 ? [behind] : []), ...rules.flatMap(issuesOf)]
 }
 
-function issuesOf({ name, errors, lastError, overflowed }: RuleReport): Issue[] {
+function issuesOf({ name, errors, lastError, overflowed, model }: RuleReport): Issue[] {
+  const unscored: Issue = {
+    code: 'rule-unscored',
+    severity: 'warning',
+    text: `rule ${name}: its model ${model?.name} gave no score ${model?.unscored} times, the last time: ${model?.lastText} (${model?.lastCode})`,
+    remedy:
+      'See what models list says of it. Readings are taken, kept and sent as ever; this rule says nothing of those without a score.',
+  }
   const wrong: Issue = {
     code: 'rule-error',
     severity: 'warning',
@@ -36,5 +43,5 @@ function issuesOf({ name, errors, lastError, overflowed }: RuleReport): Issue[] 
     remedy: 'Give the rule a shorter window or fewer tags, or let its tags report less often.',
     of: name,
   }
-  return [...(errors > 0 ? [wrong] : []), ...(overflowed > 0 ? [full] : [])]
+  return [...((model?.unscored ?? 0) > 0 ? [unscored] : []), ...(errors > 0 ? [wrong] : []), ...(overflowed > 0 ? [full] : [])]
 }

@@ -2,10 +2,11 @@
 //
 //   slice ─► each reading ─► the rules that read its tag ─► window of (rule, tag) ─closed─► expression ─true─► event
 //
-// Pure: no clock, no I/O. What must hold: the same readings of a tag in the same order give the same events, each of the reading that brought
+// Pure: no clock, no I/O; a model is asked by the function that is handed in. What must hold: the same readings of a tag in the same order give the same events, each of the reading that brought
 // it about: by that reading's number is told what the log has already.
 import { RULE_READINGS_MAX, RULE_TAGS_MAX } from '../core/bounds.ts'
 import type { LogSeries } from '../core/log.ts'
+import type { Score } from '../core/model.ts'
 import { GOOD, QUALITIES } from '../core/reading.ts'
 import type { RulePositions, RuleReport, RuleSettings } from '../core/rule.ts'
 import { RULE_TAGS } from '../core/rule.ts'
@@ -17,6 +18,8 @@ import type { RuleEvent } from './event.ts'
 import { eventOf } from './event.ts'
 import type { Expression, Names } from './expression.ts'
 import { compile } from './expression.ts'
+import type { RuleScoring } from './model.ts'
+import { createScoring } from './model.ts'
 import type { RuleSlice } from './slice.ts'
 import { inOrder, namesOf, qualityOf, seriesByRow } from './slice.ts'
 import { WindowView } from './view.ts'
@@ -57,6 +60,10 @@ interface Tracked {
 interface Rule {
   readonly settings: RuleSettings
   readonly expression: Expression
+  readonly usesSorted: boolean
+  readonly cycles: readonly Cycle[]
+  /** Absent: it has no model. */
+  readonly scoring: RuleScoring | undefined
   readonly room: Room
   readonly reads: (series: LogSeries) => boolean
   readonly tags: Map<string, Tracked>
@@ -83,11 +90,13 @@ export interface EngineParts {
   readonly marks: Readonly<Record<string, RulePositions>>
   /** Events of one `take`: it ends after the reading with which they are so many bytes. */
   readonly eventsBytesMax: number
+  /** Absent: no model answers. */
+  readonly score?: Score | undefined
 }
 
-export function createEngine({ rules: settings, saved = {}, marks, eventsBytesMax }: EngineParts): RuleEngine {
+export function createEngine({ rules: settings, saved = {}, marks, eventsBytesMax, score }: EngineParts): RuleEngine {
   const room = { left: RULE_READINGS_MAX }
-  const rules = settings.map((it) => createRule(it, saved[it.name], room))
+  const rules = settings.map((it) => createRule(it, saved[it.name], room, score))
   /** By the log's number of the series. */
   const watches = new Map<number, readonly Watch[]>()
 
@@ -114,7 +123,7 @@ export function createEngine({ rules: settings, saved = {}, marks, eventsBytesMa
     for (const { rule, device, tracked } of watched) {
       const told = marks[rule.settings.yields.class]?.[slice.stream] ?? 0
       for (const it of hits(rule, tracked, names, qualityOf(slice, i))) {
-        const event = eventOf(rule.settings, it, device)
+        const event = eventOf(rule.settings, it, device, it.model && rule.scoring?.saidIn(it.model))
         bytes += Buffer.byteLength(event.text)
         // All events of a step fit in one block.
         if (bytes > eventsBytesMax) rule.told.overflowed++
@@ -145,16 +154,23 @@ export function createEngine({ rules: settings, saved = {}, marks, eventsBytesMa
       return { next: slice.to, events }
     },
     save: () => Object.fromEntries(rules.map((it) => [it.settings.name, saveRule(it)])),
-    reports: () => rules.map(({ settings: { name }, told }) => ({ name, ...told })),
+    reports: () =>
+      rules.map(({ settings: { name }, told, scoring }) => ({ name, ...told, ...(scoring && { model: scoring.report() }) })),
   }
 }
 
-function createRule(settings: RuleSettings, saved: SavedRule | undefined, room: Room): Rule {
-  const expression = compile(settings.when, settings.window !== undefined)
+function createRule(settings: RuleSettings, saved: SavedRule | undefined, room: Room, score: Score | undefined): Rule {
+  const { model } = settings
+  const sees = { hasWindow: settings.window !== undefined, ...(model && { model: Object.keys(model.outputs) }) }
+  const expression = compile(settings.when, sees)
+  const scoring = createScoring(settings, score)
   const tags = new Map<string, Tracked>()
   const rule: Rule = {
     settings,
     expression,
+    usesSorted: expression.usesSorted || scoring?.usesSorted === true,
+    cycles: [...new Set([...expression.baselines, ...(scoring?.baselines ?? [])])],
+    scoring,
     room,
     reads: readsOf(settings),
     tags,
@@ -164,10 +180,10 @@ function createRule(settings: RuleSettings, saved: SavedRule | undefined, room: 
   return rule
 }
 
-function track({ settings: { window }, expression, room }: Rule, saved?: SavedTag): Tracked {
+function track({ settings: { window }, usesSorted, cycles, room }: Rule, saved?: SavedTag): Tracked {
   return {
-    windows: window && createWindows(window, expression.usesSorted, saved?.windows, room),
-    baselines: expression.baselines.map((it) => [it, createBaseline(it, saved?.baselines?.[it], room)]),
+    windows: window && createWindows(window, usesSorted, saved?.windows, room),
+    baselines: cycles.map((it) => [it, createBaseline(it, saved?.baselines?.[it], room)]),
     held: saved?.held ?? false,
   }
 }
@@ -206,7 +222,8 @@ function readsOf({ reads: { tags, classes } }: RuleSettings): (series: LogSeries
 function* hits(rule: Rule, tracked: Tracked, names: Names, quality: number): Iterable<Names> {
   const { windows } = tracked
   if (!windows) {
-    if (isHit(rule, tracked, names)) yield names
+    const hit = hitOf(rule, tracked, names)
+    if (hit) yield hit
     return
   }
   const { held } = windows
@@ -220,20 +237,32 @@ function* hits(rule: Rule, tracked: Tracked, names: Names, quality: number): Ite
       quality: QUALITIES[held.quality(last)] as string,
       window: new WindowView(held, window),
     }
-    if (isHit(rule, tracked, about)) yield about
+    const hit = hitOf(rule, tracked, about)
+    if (hit) yield hit
   }
   rule.told.overflowed += windows.overflowed()
 }
 
-/** Whether it is true; then what was seen is learnt. */
-function isHit(rule: Rule, tracked: Tracked, names: Names): boolean {
-  if (tracked.baselines.length === 0) return holds(rule, tracked, names)
+/** All that it sees, where it is true; then what was seen is learnt. */
+function hitOf(rule: Rule, tracked: Tracked, names: Names): Names | undefined {
+  if (tracked.baselines.length === 0) return withScore(rule, tracked, names)
   const value = numberOf(names.value)
   const usual = tracked.baselines.map(([cycle, it]) => [cycle, it.at(names.time, value)])
-  const isTrue = holds(rule, tracked, { ...names, ...Object.fromEntries(usual) })
+  const hit = withScore(rule, tracked, { ...names, ...Object.fromEntries(usual) })
   if (names.quality === QUALITIES[GOOD])
     for (const [, it] of tracked.baselines) if (!it.learn(names.time, value)) rule.told.overflowed++
-  return isTrue
+  return hit
+}
+
+function withScore(rule: Rule, tracked: Tracked, names: Names): Names | undefined {
+  const { scoring } = rule
+  const seen = scoring ? { ...names, model: scoring.viewOf(names) } : names
+  const before = tracked.held
+  if (holds(rule, tracked, seen)) return seen
+  const said = scoring && seen.model && scoring.saidIn(seen.model)
+  // Without a score nobody knows whether it is over: when one comes again, what goes on is no rise.
+  if (said && !said.of) tracked.held ||= before
+  return undefined
 }
 
 function holds({ settings, expression, told }: Rule, tracked: Tracked, names: Names): boolean {

@@ -1,7 +1,9 @@
 // An event of a rule: a reading of the rule's own tag, whose text says in JSON what was seen.
 import { RULE_EVENT_BYTES_MAX } from '../core/bounds.ts'
+import type { RuleModel } from '../core/model.ts'
 import type { Raised, RuleSettings } from '../core/rule.ts'
 import type { Names } from './expression.ts'
+import type { Said } from './model.ts'
 import type { WindowView } from './view.ts'
 
 export interface RuleEvent {
@@ -16,10 +18,10 @@ export interface RuleEvent {
 /** Of a tag and a text value: so that an event stays one record of readable size. */
 const TEXT_CHARS_MAX = 400
 
-/** `device`: the box that took the reading. */
-export function eventOf({ name, window, yields }: RuleSettings, names: Names, device: string): RuleEvent {
+/** `device`: the box that took the reading; `said`: what a model said of it, where it was asked. */
+export function eventOf({ name, window, model, yields }: RuleSettings, names: Names, device: string, said?: Said): RuleEvent {
   const time = window?.kind === 'tumbling' && names.window ? names.window.end : names.time
-  const said = {
+  const words = {
     rule: name,
     device,
     tag: names.tag.slice(0, TEXT_CHARS_MAX),
@@ -28,15 +30,16 @@ export function eventOf({ name, window, yields }: RuleSettings, names: Names, de
     ...(names.unit && { unit: names.unit.slice(0, 64) }),
     quality: names.quality,
     ...(names.window && { window: windowOf(names.window) }),
+    ...(model && said && { model: modelOf(model, said) }),
   }
-  const text = JSON.stringify(said)
+  const text = JSON.stringify(words)
   // Control characters take six bytes each.
   const fits = Buffer.byteLength(text) <= RULE_EVENT_BYTES_MAX
   return {
     rule: name,
     class: yields.class,
     time,
-    text: fits ? text : JSON.stringify({ ...said, value: null }),
+    text: fits ? text : JSON.stringify({ ...words, value: null }),
     ...(yields.raise && { raised: raisedBy(name, yields.raise, time, device) }),
   }
 }
@@ -54,6 +57,13 @@ function windowOf(view: WindowView) {
   const { good, uncertain, bad, valued, mean, std, min, max, first, last } = view.statistics
   const qualities = { count: view.count, good, uncertain, bad }
   return { start: view.start, end: view.end, ...qualities, ...(valued > 0 && { mean, std, min, max, first, last }) }
+}
+
+/** Which model said what. Without a score an event can still come of the rest of the expression. */
+function modelOf({ name, outputs }: RuleModel, said: Said) {
+  const figures = Object.entries(outputs).map(([as, output]) => [as, plain(said.outputs[output] ?? Number.NaN)])
+  const { version = null, sha256 = null } = said.of ?? {}
+  return { name, version, sha256, ...Object.fromEntries(figures) }
 }
 
 /** JSON has no NaN and no large integers: none, and text. */

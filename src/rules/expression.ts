@@ -2,6 +2,7 @@
 import { Environment } from '@marcbachmann/cel-js'
 import type { Cycle } from './baseline.ts'
 import { BASELINE_FIELDS, BASELINES, BaselineView } from './baseline.ts'
+import { ModelView } from './model-view.ts'
 import { SORTED_FIELDS, WINDOW_FIELDS, WindowView } from './view.ts'
 
 /** A reading as an expression sees it. */
@@ -18,11 +19,21 @@ export interface ReadingNames {
 
 export interface Names extends ReadingNames, Readonly<Partial<Record<Cycle, BaselineView>>> {
   readonly window?: WindowView
+  readonly model?: ModelView
+}
+
+/** What an expression may name. */
+interface Sees {
+  readonly hasWindow: boolean
+  /** Outputs of the rule's model. */
+  readonly model?: readonly string[] | undefined
 }
 
 export interface Expression {
   /** Throws where the result is none, or no truth. */
   holds(names: Names): boolean
+  /** Of one that yields a number: throws where it does not. */
+  figure(names: Names): number
   readonly usesSorted: boolean
   /** Those that it names. */
   readonly baselines: readonly Cycle[]
@@ -49,40 +60,60 @@ const window = reading
   .registerType('Window', { ctor: WindowView, fields: doubles(WINDOW_FIELDS) })
   .registerVariable('window', 'Window')
 
+function environmentOf({ hasWindow, model }: Sees): Environment {
+  const known = hasWindow ? window : reading
+  if (!model) return known
+  return known
+    .clone()
+    .registerType('Model', { ctor: ModelView, fields: doubles(model) })
+    .registerVariable('model', 'Model')
+}
+
 /** What is wrong with it, in one line; undefined: nothing. */
-export function expressionProblem(text: string, hasWindow: boolean): string | undefined {
+export function expressionProblem(text: string, sees: Sees, yields: 'truth' | 'number' = 'truth'): string | undefined {
   if (text.length > CHARS_MAX) return `longer than ${CHARS_MAX} characters`
+  const wanted = yields === 'truth' ? 'bool' : 'double'
   try {
-    const { valid, type, error } = (hasWindow ? window : reading).parse(text).check()
-    if (!valid) return placed(error, hasWindow)
-    return type === 'bool' || type === 'dyn' ? undefined : `must be true or false, but is of type ${type}`
+    const { valid, type, error } = environmentOf(sees).parse(text).check()
+    if (!valid) return placed(error, sees)
+    return type === wanted || type === 'dyn' ? undefined : `must be ${SAID[yields]}, but is of type ${type}`
   } catch (error) {
-    return placed(error, hasWindow)
+    return placed(error, sees)
   }
 }
 
+const SAID = { truth: 'true or false', number: 'a number with a point, as 1.0' } as const
+
 /** Of one that has no problem. */
-export function compile(text: string, hasWindow: boolean): Expression {
-  const run = (hasWindow ? window : reading).parse(text)
+export function compile(text: string, sees: Sees): Expression {
+  const parsed = environmentOf(sees).parse(text)
+  const run = (names: Names): unknown => parsed(names as unknown as Record<string, unknown>)
   return {
-    usesSorted: hasWindow && [...SORTED_FIELDS].some((it) => text.includes(it)),
+    usesSorted: sees.hasWindow && [...SORTED_FIELDS].some((it) => text.includes(it)),
     baselines: BASELINES.filter((it) => text.includes(it)),
     holds(names) {
-      const result: unknown = run(names as unknown as Record<string, unknown>)
+      const result = run(names)
       if (typeof result !== 'boolean') throw new Error(`must be true or false, but is ${String(result)}`)
+      return result
+    },
+    figure(names) {
+      const result = run(names)
+      if (typeof result !== 'number') throw new Error(`must be a number, but is ${String(result)}`)
       return result
     },
   }
 }
 
 /** The library's first line says what, its mark where. */
-function placed(error: unknown, hasWindow: boolean): string {
+function placed(error: unknown, { hasWindow, model }: Sees): string {
   if (!(error instanceof Error)) return String(error)
   const [what = error.message] = error.message.split('\n')
   const column = columnOf(error)
   const where = column === undefined ? '' : ` at character ${column}`
-  const known = what.includes('Unknown variable') ? `; known: ${NAMES}${hasWindow ? ', window' : ''}` : ''
-  const fields = what.includes('No such key') ? fieldsOf(error, column ?? 1) : ''
+  const known = what.includes('Unknown variable')
+    ? `; known: ${NAMES}${hasWindow ? ', window' : ''}${model ? ', model' : ''}`
+    : ''
+  const fields = what.includes('No such key') ? fieldsOf(error, column ?? 1, model) : ''
   const figures = /overload: .*(double|dyn<double>).* int|int .* double/.test(what)
     ? '; figures are doubles: write 1.0 for 1'
     : ''
@@ -92,9 +123,10 @@ function placed(error: unknown, hasWindow: boolean): string {
 const NAMES = `tag, class, unit, quality, value, time, ${BASELINES.join(', ')}`
 
 /** Of what stands before the key. */
-function fieldsOf(error: Error, column: number): string {
+function fieldsOf(error: Error, column: number, model: readonly string[] = []): string {
   const object = /(\w+)\s*\.\s*$/.exec(lineOf(error)?.slice(0, column - 1) ?? '')?.[1]
   if (object === 'window') return `; window has: ${WINDOW_FIELDS.join(', ')}`
+  if (object === 'model') return `; model has: ${model.join(', ')}`
   return BASELINES.some((it) => it === object) ? `; ${object} has: ${BASELINE_FIELDS.join(', ')}` : ''
 }
 

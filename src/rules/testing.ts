@@ -4,6 +4,7 @@
 import type { PlacedPart, RawPart } from '../core/query.ts'
 import { RULE_EVENTS_BYTES_MAX } from '../core/bounds.ts'
 import type { LogSeries } from '../core/log.ts'
+import type { Score } from '../core/model.ts'
 import type { RuleReport, RuleSettings } from '../core/rule.ts'
 import { RULE_TAGS } from '../core/rule.ts'
 import type { RuleTestEvent, RuleTestStep } from '../core/rule-test.ts'
@@ -41,8 +42,8 @@ const BEFORE_MS_MIN = 600_000
 /** Between two stops. */
 const READINGS_A_TURN = 4_096
 
-export function createTesting(rule: RuleSettings, { from, to, limit }: TestedRange): RuleTesting {
-  const engine = createEngine({ rules: [rule], marks: {}, eventsBytesMax: RULE_EVENTS_BYTES_MAX })
+export function createTesting(rule: RuleSettings, { from, to, limit }: TestedRange, score?: Score): RuleTesting {
+  const engine = createEngine({ rules: [rule], marks: {}, eventsBytesMax: RULE_EVENTS_BYTES_MAX, score })
   const { tags = ['*'], classes } = rule.reads
   const beforeMs = beforeOf(rule)
   const times = { read: span(), fired: span() }
@@ -121,8 +122,13 @@ function sliceOf(part: RawPart & Pick<PlacedPart, 'stream'>): Omit<RuleSlice, 'f
   return { stream: streamKey(part.stream), columns: inOrder, series, shiftOf: () => 0 }
 }
 
-function beforeOf({ window, when }: RuleSettings): number {
-  const memory = compile(when, window !== undefined).baselines.map(memoryMsOf)
+function beforeOf({ window, when, model }: RuleSettings): number {
+  const sees = { hasWindow: window !== undefined }
+  const expressions = [
+    compile(when, { ...sees, ...(model && { model: Object.keys(model.outputs) }) }),
+    ...Object.values(model?.inputs ?? {}).map((it) => compile(it, sees)),
+  ]
+  const memory = expressions.flatMap((it) => it.baselines).map(memoryMsOf)
   return Math.max(BEFORE_MS_MIN, ...memory) + (window?.lengthMs ?? 0) + (window?.graceMs ?? 0)
 }
 

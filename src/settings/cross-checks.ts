@@ -9,7 +9,7 @@ import { nearest } from './nearest.ts'
 import { BOXES_MAX, LOG_BYTES_MIN } from '../core/bounds.ts'
 import { parseDurationMs } from '../core/units.ts'
 import { notifyChecks } from './notify.ts'
-import { expressionChecks } from './rules.ts'
+import { expressionChecks, modelChecks } from './rules.ts'
 import type { SettingsSchemas } from './schema.ts'
 import type { SecretStore } from './secrets.ts'
 import { secretVariable } from './secrets.ts'
@@ -52,6 +52,7 @@ export function crossChecks(
     ...classChecks(file, LOG_BYTES_MIN, readingBytesMax),
     ...linkChecks(file),
     ...expressionChecks(file, expressionProblem),
+    ...modelChecks(file),
     ...missingSecrets(tree, secrets),
     ...meetingSecrets(tree),
     ...secretsInTheClear(tree),

@@ -186,6 +186,7 @@ function toSettings(file: SettingsFile, deviceId: string): Settings {
     })),
     sources: file.sources,
     rules: file.rules,
+    ...(file.models && { models: { keys: file.models.keys, memoryBytesMax: file.models.memory } }),
     notify: file.notify,
     uplinks: file.uplinks,
     failoverAfterMs: file.failoverAfter,

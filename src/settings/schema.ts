@@ -199,6 +199,16 @@ const byHand = z.strictObject({
   uplink: name.optional(),
 })
 
+const MODEL_KEY_ALLOWED = 'must be an Ed25519 public key: ed25519: and 43 characters, as models sign prints it'
+/** Whose models score what rules see. */
+const models = z.strictObject({
+  keys: z
+    .array(z.string({ error: MODEL_KEY_ALLOWED }).regex(/^ed25519:[A-Za-z0-9_-]{43}$/, { error: MODEL_KEY_ALLOWED }))
+    .min(1)
+    .max(20),
+  memory: size(128_000_000, 2_000_000_000, 'from 128MB to 2GB').prefault('256MB'),
+})
+
 const pemText = (what: string) =>
   z.string().regex(new RegExp(`-----BEGIN [A-Z ]*${what}-----`), {
     error: 'must be the PEM text itself (-----BEGIN …), or { secret: NAME }',
@@ -337,6 +347,7 @@ export function settingsSchema(schemas: SettingsSchemas) {
     sources: z.array(source(schemas.protocols)).default([]),
     uplinks: z.array(uplink(schemas)).default([]),
     rules: rulesSchema(ruleEntry),
+    models: models.optional(),
     notify: notifySchema(schemas.notifyKinds, { name, duration }),
     failoverAfter: duration(0, DAY_MS, 'at most 1d').prefault('10s'),
     delivery: z.record(name, rule).default({}),

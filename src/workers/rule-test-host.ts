@@ -9,10 +9,12 @@ import { YOUNG_GENERATION_MB } from '../machine/memory.ts'
 import type { Caller } from './port.ts'
 import { caller, serve } from './port.ts'
 import type { RuleTestData } from './rule-test.ts'
+import type { ModelsAsked } from './scoring-host.ts'
 import { streamCalls } from './stream-calls.ts'
 
 export interface RuleTestParts {
   rules(): readonly RuleSettings[]
+  models?(): ModelsAsked | undefined
   page(request: PageRequest): Promise<QueryPage>
   readonly msMax?: number
   /** A thread that does not answer for so long is cut off. */
@@ -23,7 +25,7 @@ const HEAP_MB = 256
 const SILENT_MS_MAX = 30_000
 
 /** One test at a time. */
-export function ruleTestHost({ rules, page, msMax = RULE_TEST_MS_MAX, silentMsMax = SILENT_MS_MAX }: RuleTestParts) {
+export function ruleTestHost({ rules, models, page, msMax = RULE_TEST_MS_MAX, silentMsMax = SILENT_MS_MAX }: RuleTestParts) {
   let isRunning = false
   return async function* test(request: RuleTestRequest, signal: AbortSignal): AsyncIterable<RuleTestStep> {
     const { from, to, limit } = request
@@ -33,7 +35,7 @@ export function ruleTestHost({ rules, page, msMax = RULE_TEST_MS_MAX, silentMsMa
       throw new Unreachable('rule-test-running', 'a rule is being tested already', { remedy: 'Wait until that has ended.' })
     isRunning = true
     try {
-      yield* tested({ rule, from, to, limit, msMax }, page, silentMsMax, signal)
+      yield* tested({ rule, from, to, limit, msMax, models: models?.() }, page, silentMsMax, signal)
     } finally {
       isRunning = false
     }

@@ -10,12 +10,15 @@ import { expressionProblem } from '../rules/expression.ts'
 import type { RuleTesting, TestedRange } from '../rules/testing.ts'
 import { createTesting } from '../rules/testing.ts'
 import { caller, serve } from './port.ts'
+import type { ModelsAsked } from './scoring-host.ts'
+import { openScoring } from './scoring-host.ts'
 import { streamServer } from './stream-calls.ts'
 
 export interface RuleTestData extends TestedRange {
   /** Or its text. */
   readonly rule: RuleSettings | string
   readonly msMax: number
+  readonly models?: ModelsAsked | undefined
 }
 
 /** Work between two pauses. */
@@ -56,7 +59,8 @@ async function* pages(asks: Omit<PageRequest, 'after'>): AsyncIterable<{ parts: 
 
 async function* test(signal: AbortSignal): AsyncIterable<RuleTestStep> {
   const rule = await ruleOf(data.rule)
-  const testing = createTesting(rule, data)
+  // It ends with the thread.
+  const testing = createTesting(rule, data, openScoring([rule], data.models)?.score)
   const pause = pauses()
   const endsAt = performance.now() + data.msMax
   let share = 0

@@ -19,11 +19,14 @@ import { createEngine } from '../rules/engine.ts'
 import type { RuleEvent } from '../rules/event.ts'
 import { systemClock } from './clock.ts'
 import { caller, serve } from './port.ts'
+import type { ModelsAsked } from './scoring-host.ts'
+import { openScoring } from './scoring-host.ts'
 import { packRules, unpackRules } from './rule-state.ts'
 
 export interface RulesWorkerData {
   readonly rules: readonly RuleSettings[]
   readonly cell?: SharedArrayBuffer
+  readonly models?: ModelsAsked | undefined
 }
 
 export type RulesSaid = Omit<RulesReport, 'lagReadings'>
@@ -104,6 +107,8 @@ async function save(rules: RuleEngine, positions: RulePositions, now: number): P
   saveDueAt = now + Math.min(SAVE_MS_MAX, Math.max(SAVE_MS_MIN, pauseMs))
 }
 
+const scoring = openScoring(data.rules, data.models)
+
 async function run(): Promise<void> {
   const start = await main.call<RuleStart>('begin', [])
   marks = { ...start.marks }
@@ -112,6 +117,7 @@ async function run(): Promise<void> {
     saved: unpacked(start.state),
     marks: start.marks,
     eventsBytesMax: RULE_EVENTS_BYTES_MAX,
+    score: scoring?.score,
   })
   engine = rules
   let at = start.positions
@@ -139,3 +145,4 @@ serve(port, {
 
 // What it rejects with ends the thread.
 await running
+scoring?.close()

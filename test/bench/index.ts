@@ -1,9 +1,9 @@
 // `make bench`: figures beside others on the same work, each by a program of its own, one after another.
 //
-//   npm run --silent bench -- [P1 P1L P2 P3 P3J P4 P4L P5 P6 P7 P8 P9 P11] [--json] [--data DIR] [options of the figures that are named]
+//   npm run --silent bench -- [P1 P1L P2 P3 P3J P4 P4L P5 P6 P7 P8 P9 P10 P11] [--json] [--data DIR] [options of the figures that are named]
 //
 // P1 durable ingest by MQTT · P1L into the log alone · P2 size · P3 drain into Kafka · P3J drain beside Java's own · P4 days offline · P4L live beside a backlog
-// P5 memory · P6 start of a large log · P7 queries · P8 what the device is written · P9 bytes on the wire · P11 rules. Without a name: all. Options beyond these
+// P5 memory · P6 start of a large log · P7 queries · P8 what the device is written · P9 bytes on the wire · P10 scores of a model · P11 rules. Without a name: all. Options beyond these
 // two go to each figure that is named: `P4 --days 7`.
 // A figure that cannot be measured makes the end a failure; the others are measured all the same.
 import { spawn } from 'node:child_process'
@@ -32,6 +32,7 @@ const FIGURES: Readonly<Record<string, Figure>> = {
   P7: { file: 'query.ts', words: [] },
   P8: { file: 'device.ts', words: [], hasData: true },
   P9: { file: 'wire.ts', words: [], hasData: true },
+  P10: { file: 'models.ts', words: [] },
   P11: { file: 'rules.ts', words: [] },
 }
 const note = noter('bench')

@@ -39,6 +39,7 @@ export async function runHere(
       log: absent,
       host: absent,
       connectHost: absent,
+      scorer: absent,
       updater: absent,
       connectUpdater: absent,
       certificates: absent,

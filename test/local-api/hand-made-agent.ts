@@ -438,6 +438,9 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
     exportKey: () => Promise.resolve({ device: 'hf-7f3a', epoch: '3f2a', key: 'ed25519:x', uplink: 'cloud' }),
     async *exportFiles() {},
     fileIsWhole: () => Promise.resolve(),
+    models: () => Promise.resolve({ addon: { version: '1' }, models: [{ name: 'pump', bytes: 10, version: '3' }] }),
+    addModel: ({ offset }) => Promise.resolve({ bytes: offset + 3, name: 'pump', version: '3' }),
+    removeModel: () => Promise.resolve(),
     takeReceipt: () => Promise.resolve({ counted: 0, known: 0, ignored: 0 }),
     ...operator(),
     async *query({ tag, limit, every }) {

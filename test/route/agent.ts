@@ -18,6 +18,8 @@ export interface Site {
   readonly data: string
   /** A file of the box's own values. */
   readonly values?: string | undefined
+  /** Keys whose add-on runs models. */
+  readonly keyring?: string | undefined
   /** Secrets and trust, on top of our own environment. */
   readonly env: Readonly<Record<string, string>>
 }
@@ -51,8 +53,9 @@ export async function startAgent(site: Site): Promise<Agent> {
   return { ...child, isRunning: child.isRunning, status }
 }
 
-export function agentArgs({ settings, data, values }: Site): string[] {
-  return ['agent', '--settings', settings, '--data', data, ...(values === undefined ? [] : ['--values', values])]
+export function agentArgs({ settings, data, values, keyring }: Site): string[] {
+  const named = Object.entries({ values, keyring }).flatMap(([name, it]) => (it === undefined ? [] : [`--${name}`, it]))
+  return ['agent', '--settings', settings, '--data', data, ...named]
 }
 
 export async function holdfast(site: Site, args: readonly string[]): Promise<Answer> {

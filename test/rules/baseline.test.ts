@@ -208,7 +208,7 @@ test.each([
   ['hourOfYear.mad > 1.0', /unknown variable: hourOfYear at .*hourOfDay, hourOfWeek/],
   ['hourOfDay.median + 1 > 2.0', /write 1\.0 for 1/],
 ])('%s', (when, said) => {
-  const problem = expressionProblem(when, false)
+  const problem = expressionProblem(when, { hasWindow: false })
   if (said === undefined) expect(problem).toBeUndefined()
   else expect(problem).toMatch(said)
 })

@@ -11,6 +11,8 @@ const INPUTS: Readonly<Record<string, object>> = {
   'uplinks test': { name: 'cloud' },
   'notify test': { name: 'cloud' },
   query: { tag: 'a', from: 0, to: 1, limit: 5 },
+  'models add': { offset: 0, base64: 'AAAA', isLast: true },
+  'models remove': { name: 'pump' },
   'rules test': { name: 'press-hot', from: 0, to: 1, limit: 10 },
   forecast: { offlineMs: 3_600_000 },
   live: { limit: 10, everyMs: 0 },

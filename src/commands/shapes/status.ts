@@ -85,6 +85,16 @@ const rules = z.object({
       overflowed: count,
       errors: count,
       lastError: text.nullable(),
+      model: maybe(
+        z.object({
+          name: text,
+          scored: count,
+          unscored: count,
+          lastCode: text.nullable(),
+          lastText: text.nullable(),
+          version: text.nullable(),
+        }),
+      ),
     }),
   ),
   lagReadings: count.nullable(),

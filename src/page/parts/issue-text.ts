@@ -29,6 +29,8 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   'rules-failed': /^the rules do not run as they should: (?<detail>.*)$/s,
   'rules-missed': /^(?<count>\d+) readings went before the rules/,
   'rule-error': /^rule (?<name>.+?): its expression had no result (?<count>\d+) times, the last time: (?<detail>.*)$/s,
+  'rule-unscored':
+    /^rule (?<name>.+?): its model (?<detail>.+?) gave no score (?<count>\d+) times, the last time: (?<reason>.*)$/s,
   'rule-window-full': /^rule (?<name>.+?): (?<count>\d+) readings or events found no room/,
   'notify-failing': /^Notifier (?<name>.+?) cannot tell anybody: (?<detail>.*)$/s,
   'notify-partly': /^Notifier (?<name>.+?) does not reach all: (?<detail>.*)$/s,

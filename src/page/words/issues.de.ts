@@ -24,6 +24,7 @@ export const issuesDe = {
   'issue.rules-failed': 'Die Regeln laufen nicht, wie sie sollen',
   'issue.rules-missed': 'Den Regeln fehlen Messwerte',
   'issue.rule-error': 'Eine Regel hat kein Ergebnis',
+  'issue.rule-unscored': 'Einer Regel fehlen Bewertungen ihres Modells',
   'issue.rule-window-full': 'Ein Fenster einer Regel ist voll',
 
   'issueText.source-down': 'Quelle {name}: {detail}',
@@ -54,6 +55,7 @@ export const issuesDe = {
   'issueText.rules-failed': 'Die Regeln laufen nicht, wie sie sollen: {detail}',
   'issueText.rules-missed': '{count} Messwerte gingen, bevor die Regeln sie gelesen hatten: Sie fehlen in Fenstern.',
   'issueText.rule-error': 'Regel {name}: Der Ausdruck hatte {count}-mal kein Ergebnis, zuletzt: {detail}',
+  'issueText.rule-unscored': 'Regel {name}: Ihr Modell {detail} gab {count}-mal keine Bewertung, zuletzt: {reason}',
   'issueText.rule-window-full': 'Regel {name}: {count} Messwerte oder Ereignisse fanden keinen Platz.',
 
   'issueRemedy.source-insecure': 'Verschlüsselung und Anmeldung einschalten und „insecure“ entfernen.',
@@ -84,6 +86,8 @@ export const issuesDe = {
     'Das Log war voll, oder es sind zu viele Regeln für dieses Gerät: dem Log mehr Platz geben, oder den Regeln kürzere Fenster und weniger Tags.',
   'issueRemedy.rule-error':
     'Nachsehen, von welchem Typ die Werte ihrer Tags sind, und den Ausdruck ändern oder die Tags, die sie liest.',
+  'issueRemedy.rule-unscored':
+    'Nachsehen, was „holdfast models list“ dazu sagt. Messwerte werden gelesen, aufgehoben und gesendet wie immer; zu denen ohne Bewertung sagt diese Regel nichts.',
   'issueRemedy.rule-window-full': 'Der Regel ein kürzeres Fenster oder weniger Tags geben, oder die Tags seltener melden lassen.',
   'issueRemedy.settings-outdated':
     'Mit der nächsten Änderung der Einstellungen in Ordnung bringen; vorher wird keine andere angenommen.',
