@@ -9,6 +9,8 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AgentParts } from './agent-parts.ts'
 import { openParts, restartsOf } from './agent-parts.ts'
+import type { AgentCommands } from './agent-commands.ts'
+import { openCommands } from './agent-commands.ts'
 import { settingsService } from './agent-settings.ts'
 import type { Logger } from './core/source.ts'
 import { serveLocalApi } from './local-api/server.ts'
@@ -51,6 +53,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   for (const it of checked.notInForce) logger.warn({ path: it.path, line: it.line }, `not in force yet: ${it.text}`)
   const lock = takeLock(join(options.dir, 'log'), 'the agent')
   let parts: AgentParts | undefined
+  let commands: AgentCommands | undefined
   const clock = openClock(
     machineClock(options.dir, (error) => logger.warn({}, `the time cannot be saved: ${error.message}`)),
     (step) => parts?.clockStepped(step),
@@ -62,7 +65,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     clock,
     logger,
     logFailed: endWith(logger, 'the log failed'),
-    issues: settings.issues,
+    issues: () => [...settings.issues(), ...(commands?.issues() ?? [])],
   })
   parts = running
   let inForce = checked.settings
@@ -70,16 +73,18 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     async (next) => {
       await running.change(next)
       inForce = next.settings
+      commands?.change()
       logger.info({}, 'new settings are in force')
     },
     (next) => restartsOf(inForce, next.settings),
   )
+  commands = openCommands({ dir, clock, logger, told: running.told, settings, settingsApi, query: running.api.query })
   const ticking = setInterval(() => {
     watchClock(clock, logger)
     running.look()
   }, CLOCK_EVERY_MS)
   const foretelling = setInterval(() => void running.foretell().catch(() => {}), ETA_EVERY_MS)
-  const api = await serveLocalApi(options.dir, { ...running.api, ...settingsApi }, logger)
+  const api = await serveLocalApi(options.dir, { ...running.api, ...settingsApi, ...commands.api }, logger)
   logger.info({ device: checked.settings.device.id, dir: options.dir }, 'the agent is up')
   const watchdog = startWatchdog(
     options.env,
@@ -97,7 +102,9 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   settings.close()
   clock.save()
   const late = setTimeout(() => process.exit(EXIT_STOPPED_LATE), STOP_MS_MAX)
+  const told = commands.close()
   const closed = await running.close()
+  await told
   await api.close()
   lock.release()
   clearTimeout(late)

@@ -1,6 +1,7 @@
 // What the agent offers on its local sockets, as functions. The server hands them out, the client calls them, commands see only this.
 import type { AirgapApi } from './airgap.ts'
 import type { ProtocolCertificate } from './certificates.ts'
+import type { CommandsApi } from './cloud-command.ts'
 import type { EventsOffer, EventsTaken } from './events.ts'
 import type { FollowRequest, FollowRow } from './follow.ts'
 import type { SliceTime } from './log.ts'
@@ -98,7 +99,7 @@ export interface TrustSourceRequest extends TrustRequest {
   readonly name: string
 }
 
-export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi {
+export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi, CommandsApi {
   status(): Promise<Status>
   uplinks(): Promise<readonly UplinkView[]>
   testSource(name: string, signal: AbortSignal): AsyncIterable<TestStep>
@@ -127,6 +128,7 @@ export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi {
 export const ROLES = {
   status: 'view',
   uplinks: 'view',
+  commands: 'view',
   query: 'view',
   testRule: 'view',
   follow: 'view',

@@ -39,6 +39,7 @@ export function connectBox(box: Box): AgentApi {
   return {
     status: () => one('status'),
     uplinks: () => one('uplinks'),
+    commands: (limit) => one('commands', { limit }),
     testSource: (name, signal) => many('sources test', { name }, signal),
     browseSource: (input, signal) => many('sources browse', input, signal),
     trustSource: (input, signal) => many('sources trust', input, signal),

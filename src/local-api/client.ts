@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { ExportKey, ExportPiece, Received } from '../core/airgap.ts'
 import type { ProtocolCertificate } from '../core/certificates.ts'
+import type { CommandView } from '../core/cloud-command.ts'
 import type { EventsTaken } from '../core/events.ts'
 import type { AgentApi, QueryRow } from '../core/agent-api.ts'
 import { ROLES } from '../core/agent-api.ts'
@@ -34,6 +35,7 @@ export function connectAgent(dir: string): AgentApi {
   return {
     status: () => ask<Status>(dir, 'status', {}),
     uplinks: () => ask<readonly UplinkView[]>(dir, 'uplinks', {}),
+    commands: (limit) => ask<readonly CommandView[]>(dir, 'commands', { limit }),
     testSource: (name, signal) => stream<TestStep>(dir, 'testSource', { name }, signal),
     browseSource: (input, signal) => stream<BrowseEntry>(dir, 'browseSource', input, signal),
     trustSource: (input, signal) => stream<Certificate>(dir, 'trustSource', input, signal),

@@ -405,6 +405,7 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
   return {
     status: () => Promise.resolve(statusNow()),
     uplinks: () => Promise.resolve(VIEWS),
+    commands: () => Promise.resolve([]),
     testSource: stepsOf,
     testUplink: stepsOf,
     testNotifier: stepsOf,
