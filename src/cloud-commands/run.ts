@@ -141,7 +141,7 @@ function tooLong(): Outcome {
 type Told = Pick<Held, 'id' | 'kind' | 'uplink'>
 
 /** `ts`, `what` and `type` as every event of a list says them (records/events.ts). */
-export function answerEvent({ id, kind, uplink }: Told, answer: CommandAnswer, now: number, isTrusted: boolean): object {
+function answerEvent({ id, kind, uplink }: Told, answer: CommandAnswer, now: number, isTrusted: boolean): object {
   return { type: 'command-answer', ts: now, what: kind, id, kind, uplink, ...answer, time_quality: qualityOf(isTrusted) }
 }
 

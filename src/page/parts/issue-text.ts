@@ -34,6 +34,10 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   'notify-partly': /^Notifier (?<name>.+?) does not reach all: (?<detail>.*)$/s,
   'notify-missed': /^Notifier (?<name>.+?): (?<count>\d+) readings/,
   'notifier-insecure': /^notifier (?<name>.+?) is not protected: (?<detail>.*)$/s,
+  'commands-unread': /^commands of uplink (?<name>.+?) cannot be read: (?<detail>.*)$/s,
+  'commands-clock': /^commands wait: nobody vouches/,
+  'commands-full': /^no more commands are read/,
+  'commands-unreadable': /^(?<count>\d+) records of the topic of commands/,
   'settings-pending': /^the settings of (?<name>.+?) are taken back in (?<seconds>\d+) s$/,
 }
 

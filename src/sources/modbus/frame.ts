@@ -55,7 +55,7 @@ export function answerScanner(unit: number, code: number, dataBytes: number): (c
 }
 
 /** The same for a request to write: a device repeats its beginning. */
-export function writtenScanner(request: Request): (chunk: Uint8Array) => Answer | undefined {
+function writtenScanner(request: Request): (chunk: Uint8Array) => Answer | undefined {
   const whole = frameOf(request.unit, writtenPdu(request))
   let held = Buffer.alloc(0)
   return (chunk) => {

@@ -1,8 +1,8 @@
 // What stands in a frame between the unit and its end: function code, address and what is asked or written. The same over TCP and on a serial line.
 import type { Request } from './channel.ts'
 
-export const WRITE_COIL = 5
-export const WRITE_REGISTER = 6
+const WRITE_COIL = 5
+const WRITE_REGISTER = 6
 const WRITE_REGISTERS = 16
 const COIL_ON = 0xff00
 
@@ -25,7 +25,7 @@ export function writtenPdu(request: Request): Buffer {
   return requestPdu(request).subarray(0, 5)
 }
 
-/** `registers` undefined: a coil, whose `data` is one byte. */
+/** `data` of a coil is one byte. */
 export function writeRequest(unit: number, kind: 'coil' | 'holding', from: number, data: Buffer, timeoutMs: number): Request {
   const count = kind === 'coil' ? 1 : data.length / 2
   const code = kind === 'coil' ? WRITE_COIL : count === 1 ? WRITE_REGISTER : WRITE_REGISTERS
