@@ -52,6 +52,7 @@ export const protocols: Readonly<Record<string, Entry<never>>> = {
     settings: async () => (await import('./opcua/settings.ts')).opcuaSettings,
     worker: 'opcua',
     load: async () => (await import('./opcua/source.ts')).opcua,
+    writable: async () => (await import('./opcua/writable.ts')).unwritableTag,
     reach: reachByUrl('endpoint', { 'opc.tcp:': 4840 }),
   }),
   files: entry({
