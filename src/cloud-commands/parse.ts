@@ -1,5 +1,6 @@
 // What a record says: its own words, checked. What is wrong is an answer, never an error: whoever sent it is told.
 import { z } from 'zod'
+import { CONFIRM_MS_MAX, CONFIRM_MS_MIN } from '../core/bounds.ts'
 import type { CommandAnswer, CommandKind } from '../core/cloud-command.ts'
 import { COMMAND_KINDS } from '../core/cloud-command.ts'
 
@@ -36,6 +37,7 @@ export const SETTINGS = z.strictObject({
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .optional(),
+  confirmWithinMs: z.int().min(CONFIRM_MS_MIN).max(CONFIRM_MS_MAX).optional(),
 })
 export const WRITE = z.strictObject({ tag, value, source: z.string().min(1).max(256).optional() })
 

@@ -54,13 +54,12 @@ export function settingsKind(parts: SettingsParts): Kind {
   }
 
   async function apply(command: Held, doing: Doing): Promise<Outcome> {
-    const { text, base } = command.body as z.output<typeof SETTINGS>
+    const { text, base, confirmWithinMs = parts.confirmWithinMs } = command.body as z.output<typeof SETTINGS>
     const refused = await whyNot(text)
     if (refused) return refused
     const revision = createHash('sha256').update(text).digest('hex')
     doing.begin({ revision } satisfies Facts)
     const before = await parts.api().settings()
-    const { confirmWithinMs } = parts
     try {
       const by = `command ${command.id}`
       await parts.api().settingsApply({ text, base: base ?? before.revision, by, confirmWithinMs })

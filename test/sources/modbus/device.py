@@ -2,13 +2,14 @@
 
 { "tcp": 23000, "host": "0.0.0.0" }, { "rtuTcp": 23000 } (RTU frames over TCP) or { "serial": "/dev/…", "baud": 19200 }, and
 { "units": { "1": { "coil": [[0, [true, …]]], "discrete": …, "holding": [[100, {"type": "FLOAT32", "value": 1.5, "order": "CDAB"}], [200, [1, 2, 3]]], "input": … } } }
-{ "writesTo": FILE, "writeDelay": 0.5 } notes what is written, and answers later.
+{ "writesTo": FILE, "holdWhile": FILE } notes what is written, and answers when the second file is gone.
 Addresses that are not there are answered with exception 2. Values are encoded by pymodbus; BADC and DCBA turn the bytes of each register.
 """
 
 import asyncio
 import json
 import logging
+import os
 import sys
 import time
 
@@ -75,7 +76,8 @@ async def main():
             with open(asked["writesTo"], "a") as file:
                 values = list(pdu.registers) or list(pdu.bits)
                 file.write(json.dumps({"unit": pdu.dev_id, "code": pdu.function_code, "at": pdu.address, "values": values}) + "\n")
-            time.sleep(asked.get("writeDelay", 0))
+            while os.path.exists(asked.get("holdWhile", "")):
+                time.sleep(0.05)
         return pdu
 
     tracing = {"trace_pdu": noted} if "writesTo" in asked else {}
