@@ -39,7 +39,17 @@ async function plc(how: 'held' | 'free'): Promise<void> {
   const holdWhile = join(dir, 'hold')
   if (how === 'held') writeFileSync(holdWhile, '')
   else rmSync(holdWhile, { force: true })
-  device = await startDevice({ tcp: port, writesTo, holdWhile }, { 1: { holding: [[10, [0, 0]], [20, [7]]] } })
+  device = await startDevice(
+    { tcp: port, writesTo, holdWhile },
+    {
+      1: {
+        holding: [
+          [10, [0, 0]],
+          [20, [7]],
+        ],
+      },
+    },
+  )
 }
 
 function begin(...commands: readonly object[]): void {
@@ -102,7 +112,9 @@ test('killed, and the PLC is another one meanwhile: unknown, with what was read'
   await device?.stop()
   await plc('free')
   begin()
-  expect(await ended('one')).toMatchObject({ answer: { result: 'unknown', code: 'write-unknown', detail: { to: 21.5, read: 0 } } })
+  expect(await ended('one')).toMatchObject({
+    answer: { result: 'unknown', code: 'write-unknown', detail: { to: 21.5, read: 0 } },
+  })
   expect(floats()).toEqual([21.5])
 })
 

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { CommandView } from '../../src/core/cloud-command.ts'
+import { connectAgent } from '../../src/local-api/client.ts'
 import type { Broker } from '../kafka/broker.ts'
 import { adminOf, createLed, createTopics, startBroker, TOPICS } from '../kafka/broker.ts'
 import { startDevice } from '../sources/modbus/help.ts'
@@ -22,7 +23,7 @@ const COMMANDS = 'holdfast.commands.v1'
 const AGAIN = 'again.v1'
 const SETPOINT = 10
 /** After so long from the first of its commands: from before they are read to after they are answered. */
-const KILLS_AFTER_MS = [150, 400, 800, 1_500]
+const KILLS_AFTER_MS = [100, 400, 1_000]
 let broker: Broker
 let dir: string
 let site: Site
@@ -46,7 +47,7 @@ beforeAll(async () => {
   await admin.disconnect()
   const port = await freePort()
   device = await startDevice(
-    { tcp: port, writesTo, writeDelay: 0.05 },
+    { tcp: port, writesTo },
     {
       1: {
         holding: [
@@ -96,6 +97,7 @@ sources:
       - { tag: press/mode, register: "holding:20", type: uint16, class: process }
     writes:
       - { tag: press/setpoint, min: 0, max: 1000, changeMax: 900, every: 0ms }
+failoverAfter: 10s
 uplinks:
   - name: cloud
     kafka: { brokers: ["${broker.bootstrap}"], insecure: loopback, commands: { topic: ${COMMANDS}, kinds: [push, replay, settings, write] } }
@@ -110,8 +112,7 @@ async function tell(command: object, key = DEVICE, id = `c-${++sent}`): Promise<
   return id
 }
 
-const commands = async () =>
-  JSON.parse((await holdfast(site, ['commands', '--data', site.data, '--json', '--limit', '500'])).out || '[]') as CommandView[]
+const commands = () => connectAgent(site.data).commands(500)
 
 async function answered(ids: readonly string[]): Promise<ReadonlyMap<string, CommandView>> {
   return until(
@@ -121,7 +122,6 @@ async function answered(ids: readonly string[]): Promise<ReadonlyMap<string, Com
       return ids.every((it) => all.get(it)?.state === 'done') && all
     },
     120_000,
-    300,
   )
 }
 
@@ -142,19 +142,17 @@ function writes(): number[] {
     })
 }
 
+/** A command of no use until one is answered: from then on all are read. */
 async function listening(): Promise<void> {
   await until(
     'the box listens',
-    async () => existsSync(join(site.data, 'commands', 'commands.db')) && (await tellAndSee()),
+    async () => {
+      await tell({ kind: 'nonsense' })
+      return (await commands()).length > 0
+    },
     60_000,
+    500,
   )
-}
-
-/** A command of no use until one is answered: from then on all are read. */
-async function tellAndSee(): Promise<boolean> {
-  await tell({ kind: 'nonsense' })
-  await sleep(500)
-  return (await commands()).length > 0
 }
 
 test('each is done once and answered once, whatever is killed', { timeout: 600_000 }, async () => {
@@ -201,4 +199,47 @@ test('each is done once and answered once, whatever is killed', { timeout: 600_0
   const audits = records.filter((it) => it.value['type'] === 'audit' && it.value['what'] === 'write')
   expect(audits).toHaveLength(values.size)
   expect(audits[0]?.value).toMatchObject({ by: expect.stringMatching(/^command c-/), detail: { tag: 'press/setpoint' } })
+})
+
+test('what may not be is refused and answered; a range is replayed; settings come in force, or go back by themselves', {
+  timeout: 600_000,
+}, async () => {
+  const before = writes().length
+  const codes = new Map([
+    [await tell({ kind: 'write', tag: 'press/setpoint', value: 50, expires: (Date.now() - 1_000) * 1000 }), 'command-stale'],
+    [await tell({ kind: 'write', tag: 'press/setpoint', value: 1001 }), 'write-out-of-limits'],
+    [await tell({ kind: 'write', tag: 'press/mode', value: 1 }), 'write-not-allowed'],
+    [await tell({ kind: 'erase' }), 'command-unknown'],
+    [await tell({ kind: 'settings', text: 'version: 1\n' }), 'settings-own-rights'],
+    [await tell({ kind: 'settings', text: 'version: 2\n' }), 'settings-refused'],
+    [await tell({ kind: 'replay', tags: ['press/none'], from: 0, to: 1, topic: AGAIN }), 'replay-nothing'],
+  ])
+  const other = await tell({ kind: 'write', tag: 'press/setpoint', value: 51 }, 'hf-another')
+  await producer.send({ topic: COMMANDS, messages: [{ key: DEVICE, value: 'no JSON', partition: 0 }] })
+  const replay = await tell({ kind: 'replay', tags: ['press/*'], from: 0, to: '2099-01-01T00:00:00Z', topic: AGAIN })
+  const seen = await answered([...codes.keys(), replay])
+  for (const [id, code] of codes) expect(seen.get(id)?.answer).toMatchObject({ code, reason: expect.any(String) })
+  expect(writes()).toHaveLength(before)
+  expect(seen.has(other)).toBe(false)
+  await until('what is no command is answered', async () =>
+    (await commands()).some((it) => it.id.startsWith(`${COMMANDS}/0@`) && it.answer?.code === 'command-invalid'),
+  )
+  const detail = seen.get(replay)?.answer?.detail
+  const again = await readTopics(broker.bootstrap, [AGAIN], (all) => all.length >= Number(detail?.['readings']))
+  expect(again).toHaveLength(Number(detail?.['readings']))
+  expect(again.length).toBeGreaterThan(0)
+
+  const text = readFileSync(site.settings, 'utf8')
+  const good = await tell({ kind: 'settings', text: text.replace('failoverAfter: 10s', 'failoverAfter: 20s') })
+  expect((await answered([good])).get(good)?.answer).toMatchObject({ result: 'done' })
+  expect(readFileSync(site.settings, 'utf8')).toContain('failoverAfter: 20s')
+  expect((await connectAgent(site.data).settings()).pending).toBeNull()
+  // Nobody listens there: the box would be cut off.
+  const away = readFileSync(site.settings, 'utf8').replace(broker.bootstrap, '127.0.0.1:9')
+  const cut = await tell({ kind: 'settings', text: away, confirmWithinMs: 3_000 })
+  expect((await answered([cut])).get(cut)?.answer).toMatchObject({ result: 'failed', code: 'settings-taken-back' })
+  expect(readFileSync(site.settings, 'utf8')).toContain(broker.bootstrap)
+  await readTopics(broker.bootstrap, [TOPICS.events], (all) => answersIn(all).some((it) => it.value['id'] === cut))
+  const { out, code } = await holdfast(site, ['commands', '--data', site.data])
+  expect({ out, code }).toMatchObject({ code: 0, out: expect.stringContaining('settings-taken-back') })
 })
