@@ -66,25 +66,29 @@ export function parseCommand(text: string | undefined, place: string, allowed: r
     expires: time.safeParse(expires).data ?? null,
     body,
   }
-  const problem = problemOf(said, typeof id === 'string' && ID.test(id), allowed)
-  return problem ? { ...said, refused: problem } : said
+  if (said.id !== id) return { ...said, refused: invalid('id: must be a text of 1 to 128 characters') }
+  return { ...said, ...bodyOf(said, allowed) }
 }
 
-function problemOf(
+/** As its kind takes it, times in microseconds; or why not. */
+function bodyOf(
   { kind, expires, body }: Omit<Parsed, 'refused'>,
-  hasId: boolean,
   allowed: readonly CommandKind[],
-): CommandAnswer | undefined {
-  if (!hasId) return refused({ code: 'command-invalid', reason: 'id: must be a text of 1 to 128 characters' })
+): Pick<Parsed, 'body' | 'refused'> {
+  const no = (refused: CommandAnswer) => ({ body, refused })
   const known = COMMAND_KINDS.find((it) => it === kind)
-  if (!known) return refused({ code: 'command-unknown', reason: `this version knows no command ${kind}` })
+  if (!known) return no(refused({ code: 'command-unknown', reason: `this version knows no command ${kind}` }))
   if (!allowed.includes(known))
-    return refused({ code: 'command-not-allowed', reason: `the settings of this box do not allow ${kind}` })
-  if (expires === null)
-    return refused({ code: 'command-invalid', reason: 'expires: must be there, in µs since 1970 or ISO 8601 with its zone' })
+    return no(refused({ code: 'command-not-allowed', reason: `the settings of this box do not allow ${kind}` }))
+  if (expires === null) return no(invalid('expires: must be there, in µs since 1970 or ISO 8601 with its zone'))
   const checked = BODIES[known].safeParse(body)
-  const [issue] = checked.error?.issues ?? []
-  return issue && refused({ code: 'command-invalid', reason: `${issue.path.join('.') || 'the command'}: ${issue.message}` })
+  if (checked.success) return { body: checked.data }
+  const [issue] = checked.error.issues
+  return no(invalid(`${issue?.path.join('.') || 'the command'}: ${issue?.message}`))
+}
+
+function invalid(reason: string): CommandAnswer {
+  return refused({ code: 'command-invalid', reason })
 }
 
 function recordOf(text: string): Record<string, unknown> | undefined {

@@ -74,6 +74,11 @@ test.each<[unknown, string | undefined]>([
   expect(parsed.id).toBe((record as { id?: unknown } | null)?.id === 'x' ? 'x' : 't/0@3')
 })
 
+test('times are microseconds from here on', () => {
+  const replay = { id: 'x', kind: 'replay', expires: 5, tags: ['a'], from: 3, to: '1970-01-01T00:00:01+00:00', topic: 't' }
+  expect(parseCommand(JSON.stringify(replay), 'p', ['replay']).body).toMatchObject({ from: 3, to: 1_000_000 })
+})
+
 test('what is no JSON, or too long, has a name all the same', () => {
   expect(parseCommand('{', 't/0@3', [])).toMatchObject({ id: 't/0@3', refused: { code: 'command-invalid' } })
   expect(parseCommand(undefined, 't/0@3', [])).toMatchObject({ id: 't/0@3', refused: { code: 'command-too-large' } })

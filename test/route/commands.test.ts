@@ -224,6 +224,7 @@ test('what may not be is refused and answered; a range is replayed; settings com
   await until('what is no command is answered', async () =>
     (await commands()).some((it) => it.id.startsWith(`${COMMANDS}/0@`) && it.answer?.code === 'command-invalid'),
   )
+  expect(seen.get(replay)?.answer).toMatchObject({ result: 'done' })
   const detail = seen.get(replay)?.answer?.detail
   const again = await readTopics(broker.bootstrap, [AGAIN], (all) => all.length >= Number(detail?.['readings']))
   expect(again).toHaveLength(Number(detail?.['readings']))
