@@ -4,6 +4,10 @@
 //               ◄── admission: links, windows, budgets, failover
 import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
+import type { Route } from './core/admission.ts'
+import type { QueryRow } from './core/agent-api.ts'
+import type { CommandPlace, CommandReader } from './core/cloud-command.ts'
+import { Unreachable } from './core/errors.ts'
 import type { UplinkView } from './core/links.ts'
 import type { Settings, UplinkSettings } from './core/settings.ts'
 import { feedsOf } from './core/settings.ts'
@@ -35,6 +39,10 @@ export interface Delivery extends Pick<Parts, 'uplinks' | 'turn'> {
   views(): readonly UplinkView[]
   /** Undefined: there is none of that name. */
   test(name: string, signal: AbortSignal): AsyncIterable<TestStep> | undefined
+  /** Commands that an uplink brings, by the link that a connection would take now. Rejects with Unreachable. */
+  commands(name: string, from: CommandPlace | undefined): Promise<CommandReader>
+  /** Rows once more, to a topic of an uplink, by the same link. Rejects with Unreachable. */
+  replay(name: string, topic: string, rows: AsyncIterable<QueryRow>, signal: AbortSignal): Promise<number>
   /** What uplinks have not got yet, for their time until they have caught up. */
   foretell(): Promise<void>
   /** Nothing new is sent: resolves when the last transaction is done or has failed. */
@@ -90,6 +98,14 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
     ),
   )
   const ended = Promise.allSettled(forwards).then(() => {})
+  function wayOf(name: string): { host: UplinkHost; route: Route | undefined } {
+    const found = uplinks.find((it) => it.name === name)
+    if (!found) throw new Unreachable('uplink-gone', `the settings have no uplink ${name}`)
+    const way = found.admission.testRoute()
+    if (way !== 'any' && 'code' in way) throw new Unreachable(way.code, way.text)
+    return { host: found.host, route: way === 'any' ? undefined : way }
+  }
+
   return {
     uplinks,
     turn: failover.turn,
@@ -101,6 +117,14 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
     test(name, signal) {
       const found = uplinks.find((it) => it.name === name)
       return found && testUplink(found, signal)
+    },
+    async commands(name, from) {
+      const { host, route } = wayOf(name)
+      return host.commands(from, route)
+    },
+    async replay(name, topic, rows, signal) {
+      const { host, route } = wayOf(name)
+      return host.replay(topic, rows, route, signal)
     },
     async foretell() {
       const heads = await log.reader.heads()

@@ -6,14 +6,17 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
+import type { Delivery } from './agent-delivery.ts'
 import { openDelivery } from './agent-delivery.ts'
 import { openIntake } from './agent-intake.ts'
 import { airgapApi } from './airgap/give.ts'
 import { EXPORT_KEY_FILE, ownSigningKey } from './airgap/keys.ts'
-import type { AgentApi } from './core/agent-api.ts'
+import type { AgentApi, QueryRow } from './core/agent-api.ts'
+import type { CommandPlace, CommandReader, CommandsApi, Control } from './core/cloud-command.ts'
 import type { ClockState } from './core/clock.ts'
 import { BadInput, Unreachable } from './core/errors.ts'
 import type { EventsOffer, LogEvents } from './core/events.ts'
+import type { LogWriter } from './core/log.ts'
 import { notifyClasses } from './core/notify.ts'
 import type { SettingsApi } from './core/operator.ts'
 import type { Settings } from './core/settings.ts'
@@ -49,7 +52,8 @@ import { scanHost } from './workers/scan-host.ts'
 export type Checked = Pick<CheckedSettings, 'settings' | 'issues'>
 
 export interface AgentParts {
-  readonly api: Omit<AgentApi, keyof SettingsApi | 'issues'>
+  readonly api: Omit<AgentApi, keyof SettingsApi | keyof CommandsApi | 'issues'>
+  readonly told: ForCommands
   clockStepped(state: ClockState): void
   /** Interfaces, windows and budgets as they are now. */
   look(): void
@@ -60,6 +64,16 @@ export interface AgentParts {
   change(next: Checked): Promise<void>
   /** Sources, the open group commit, the clean-stop mark. Whether the log was closed well. */
   close(): Promise<boolean>
+}
+
+/** What commands from the cloud act on, whatever settings are in force. Each rejects with Unreachable while others are being put in force. */
+export interface ForCommands {
+  settings(): Settings
+  read(uplink: string, from: CommandPlace | undefined): Promise<CommandReader>
+  replay(uplink: string, topic: string, rows: AsyncIterable<QueryRow>, signal: AbortSignal): Promise<number>
+  control(source: string): Control
+  writer(): LogWriter
+  takeAnswers(offer: LogEvents): Promise<number>
 }
 
 export interface AgentAround {
@@ -182,6 +196,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     if (!isClosed) return log
     throw new Unreachable('agent-restarting', 'new settings are being put in force', { remedy: 'Try again in a few seconds.' })
   }
+  const openedDelivery = (): Delivery => (openedLog(), delivery)
   const sourceNamed = (name: string) => named(intake.sources(), name, 'source').host
   const airgap = airgapApi({
     get log() {
@@ -261,8 +276,17 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
       },
     }),
   }
+  const told: ForCommands = {
+    settings: () => now.settings,
+    read: async (uplink, from) => openedDelivery().commands(uplink, from),
+    replay: async (uplink, topic, rows, signal) => openedDelivery().replay(uplink, topic, rows, signal),
+    control: (source) => sourceNamed(source).control(source),
+    writer: () => openedLog().writer,
+    takeAnswers: async (offer) => openedLog().takeEvents(offer),
+  }
   return {
     api,
+    told,
     clockStepped: (state) => log.clockStepped(state),
     look: () => delivery.look(),
     foretell: () => (isClosed ? Promise.resolve() : delivery.foretell()),

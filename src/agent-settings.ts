@@ -10,6 +10,7 @@ import { readFile } from 'node:fs/promises'
 import { BadInput, Unreachable } from './core/errors.ts'
 import type { PendingChange, SettingsApi, SettingsApply, SettingsNow } from './core/operator.ts'
 import { withoutSecrets } from './core/redact.ts'
+import type { Settings } from './core/settings.ts'
 import type { Logger } from './core/source.ts'
 import type { Issue } from './core/status.ts'
 import { writeWhole as writeFile } from './machine/whole-file.ts'
@@ -58,6 +59,8 @@ export interface SettingsService {
   begin(): Promise<CheckedSettings>
   /** From now on changes are put in force by `change`; where it rejects, the settings before are given to it again. */
   serve(change: (next: CheckedSettings) => Promise<void>, restartsOf: (next: CheckedSettings) => string[]): SettingsApi
+  /** As the text would be in force. Rejects with BadInput. */
+  checked(text: string): Promise<Settings>
   issues(): readonly Issue[]
   close(): void
 }
@@ -332,6 +335,7 @@ export function settingsService(parts: SettingsParts): SettingsService {
       arm()
       return api
     },
+    checked: async (text) => (await checked(text)).settings,
     issues: () => (pending ? [pendingIssue(pending, parts.monotonic())] : []),
     close: () => clearTimeout(timer),
   }

@@ -11,6 +11,8 @@ import type { IssueWatch } from './agent-issues.ts'
 import { watchIssues } from './agent-issues.ts'
 import type { AgentParts } from './agent-parts.ts'
 import { openParts, restartsOf } from './agent-parts.ts'
+import type { AgentCommands } from './agent-commands.ts'
+import { openCommands } from './agent-commands.ts'
 import { settingsService } from './agent-settings.ts'
 import type { Logger } from './core/source.ts'
 import { serveLocalApi } from './local-api/server.ts'
@@ -55,6 +57,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const lock = takeLock(join(options.dir, 'log'), 'the agent')
   let parts: AgentParts | undefined
   let issues: IssueWatch | undefined
+  let commands: AgentCommands | undefined
   const clock = openClock(
     machineClock(options.dir, (error) => logger.warn({}, `the time cannot be saved: ${error.message}`)),
     (step) => {
@@ -70,7 +73,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     clock,
     logger,
     logFailed: endWith(logger, 'the log failed'),
-    issues: settings.issues,
+    issues: () => [...settings.issues(), ...(commands?.issues() ?? [])],
   })
   parts = running
   const seen = await watchIssues({ dir, clock, logger, status: running.api.status })
@@ -80,16 +83,22 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     async (next) => {
       await running.change(next)
       inForce = next.settings
+      commands?.change()
       logger.info({}, 'new settings are in force')
     },
     (next) => restartsOf(inForce, next.settings),
   )
+  commands = openCommands({ dir, clock, logger, told: running.told, settings, settingsApi, query: running.api.query })
   const ticking = setInterval(() => {
     watchClock(clock, logger)
     running.look()
   }, CLOCK_EVERY_MS)
   const foretelling = setInterval(() => void running.foretell().catch(() => {}), ETA_EVERY_MS)
-  const api = await serveLocalApi(options.dir, { ...running.api, ...settingsApi, issues: async () => seen.list() }, logger)
+  const api = await serveLocalApi(
+    options.dir,
+    { ...running.api, ...settingsApi, ...commands.api, issues: async () => seen.list() },
+    logger,
+  )
   logger.info({ device: checked.settings.device.id, dir: options.dir }, 'the agent is up')
   const watchdog = startWatchdog(
     options.env,
@@ -108,7 +117,9 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   clock.save()
   const late = setTimeout(() => process.exit(EXIT_STOPPED_LATE), STOP_MS_MAX)
   await seen.close()
+  const told = commands.close()
   const closed = await running.close()
+  await told
   await api.close()
   lock.release()
   clearTimeout(late)

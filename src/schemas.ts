@@ -17,6 +17,11 @@ export const settingsSchemas: SettingsSchemas = {
     box: { inOrder: 'always' },
     mqtt: { inOrder: 'without-lanes', isFeed: true, guarantee: 'at-least-once' },
   },
+  writables: Object.fromEntries(
+    await Promise.all(
+      Object.entries(protocols).flatMap(([name, it]) => (it.writable ? [it.writable().then((of) => [name, of] as const)] : [])),
+    ),
+  ),
   expressionProblem,
   notifyKinds: notifySchemas,
   readingBytesMax: (bytesMax) => spaceOf(bytesMax).segmentsBytesMax,

@@ -8,6 +8,7 @@ import { certificateRequestCommand } from './certificate-request.ts'
 import { certificateShow } from './certificate-show.ts'
 import { clockServers } from './clock-servers.ts'
 import { clockSet } from './clock-set.ts'
+import { cloudCommands } from './cloud-commands.ts'
 import { console } from './console.ts'
 import { diagnostics } from './diagnostics.ts'
 import { exportKey } from './export-key.ts'
@@ -106,6 +107,7 @@ export const COMMANDS: readonly Command[] = [
   logs,
   uplinks,
   uplinksTest,
+  cloudCommands,
   notifyTest,
   verify,
   unpack,

@@ -1,6 +1,7 @@
 // What the agent offers on its local sockets, as functions. The server hands them out, the client calls them, commands see only this.
 import type { AirgapApi } from './airgap.ts'
 import type { ProtocolCertificate } from './certificates.ts'
+import type { CommandsApi } from './cloud-command.ts'
 import type { EventsOffer, EventsTaken } from './events.ts'
 import type { FollowRequest, FollowRow } from './follow.ts'
 import type { SliceTime } from './log.ts'
@@ -99,7 +100,7 @@ export interface TrustSourceRequest extends TrustRequest {
   readonly name: string
 }
 
-export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi, ModelsApi {
+export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi, ModelsApi, CommandsApi {
   status(): Promise<Status>
   /** Those that are there, then those that are over: the youngest first. */
   issues(): Promise<readonly SeenIssue[]>
@@ -131,6 +132,7 @@ export const ROLES = {
   status: 'view',
   issues: 'view',
   uplinks: 'view',
+  commands: 'view',
   query: 'view',
   testRule: 'view',
   follow: 'view',

@@ -121,3 +121,14 @@ export const RULE_OUTPUTS_MAX = 8
 export const MODELS_MAX = 8
 /** Time of one score. */
 export const MODEL_MS_MAX = 10_000
+/** Text of a command from the cloud; a longer one is refused. */
+export const COMMAND_BYTES_MAX = 1_000_000
+/** How far ahead the end of a command's time may lie, and how long after it its id is remembered. */
+export const COMMAND_EXPIRES_MS_MAX = 31 * 86_400_000
+export const COMMAND_REMEMBERED_MS = 86_400_000
+/** Commands that are remembered: past it none is read until one may be forgotten. */
+export const COMMANDS_MAX = 10_000
+/** Answers that are kept for a log that was lost. */
+export const COMMAND_ANSWERS_MAX = 2_000
+/** Tags of one source that commands may write. */
+export const WRITE_RULES_MAX = 1_000

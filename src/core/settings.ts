@@ -2,6 +2,7 @@
 // The YAML file and its schema are src/settings' business; the part that a protocol or an uplink kind owns is `unknown` here and typed there.
 
 import type { BoxesSettings } from './boxes.ts'
+import type { CommandSettings, WriteRule } from './cloud-command.ts'
 import type { ReportRule } from './report-rule.ts'
 import type { ModelsSettings } from './model.ts'
 import type { LadderStep } from './retention.ts'
@@ -67,6 +68,8 @@ export interface SourceSettings {
   readonly settings: unknown
   /** Absent: every reading is reported. */
   readonly report?: readonly ReportRule[] | undefined
+  /** What commands may write; absent: nothing. */
+  readonly writes?: readonly WriteRule[] | undefined
 }
 
 export interface UplinkSettings {
@@ -84,6 +87,8 @@ export interface UplinkSettings {
   readonly isFeed?: boolean | undefined
   /** Absent: exactly once. */
   readonly guarantee?: 'at-least-once' | undefined
+  /** Absent: it brings none. */
+  readonly commands?: CommandSettings | undefined
   readonly records: 'readings' | 'blocks'
   readonly encoding: Encoding
   /** The first that is up, in its window and within budget carries each class; absent: whatever way the system has. */

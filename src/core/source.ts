@@ -1,5 +1,6 @@
 import type { ReadingBatch } from './batch.ts'
 import type { Clock } from './clock.ts'
+import type { Control } from './cloud-command.ts'
 import type { Quality, ValueKind } from './reading.ts'
 
 export type { Clock }
@@ -37,6 +38,8 @@ export interface Source {
   test?(signal: AbortSignal): AsyncIterable<TestStep>
   /** Looks round at the far end, on the connection that this source has. Throws Unreachable while there is none, BadInput for a node that is none. */
   browse?(request: BrowseRequest, signal: AbortSignal): AsyncIterable<BrowseEntry>
+  /** Values that somebody sets at the far end, on the connection that this source has; none of it is retried. Absent: the protocol writes nothing. */
+  readonly control?: Control
   /** Certificates of far ends that wait to be trusted; with a fingerprint, trusts the one and yields it. Throws BadInput where that names none, or several. */
   trust?(request: TrustRequest, signal: AbortSignal): AsyncIterable<Certificate>
 }

@@ -1,4 +1,6 @@
 import type { Route } from './admission.ts'
+import type { QueryRow } from './agent-api.ts'
+import type { CommandPlace, CommandReader } from './cloud-command.ts'
 import type { EndOffsets, LogSeries, Slice } from './log.ts'
 import type { Clock, Logger, TestStep } from './source.ts'
 import type { Position, Refusal } from './position.ts'
@@ -56,6 +58,16 @@ export interface UplinkKind<Settings> {
   readonly name: string
   open(settings: Settings, context: UplinkContext): Promise<Uplink>
   test(settings: Settings, context: UplinkContext, signal: AbortSignal): AsyncIterable<TestStep>
+  /** Rows with `origin` once more, to a topic of the destination: resolves with how many. Absent: this kind has none. Rejects with Unreachable. */
+  replay?(
+    settings: Settings,
+    context: UplinkContext,
+    topic: string,
+    rows: AsyncIterable<QueryRow>,
+    signal: AbortSignal,
+  ): Promise<number>
+  /** Reads what the destination tells this box to do; `from` undefined: from now on. Absent: this kind brings no commands. Rejects with Unreachable. */
+  commands?(settings: Settings, context: UplinkContext, from: CommandPlace | undefined): Promise<CommandReader>
   /** For who comes without a log (an importer): reads the destination's records of this box and uplink; nothing is fenced. */
   history(settings: Settings, context: UplinkContext, how: HistoryReading, signal: AbortSignal): Promise<History>
 }

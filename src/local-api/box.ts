@@ -40,6 +40,7 @@ export function connectBox(box: Box): AgentApi {
     status: () => one('status'),
     issues: () => one('issues'),
     uplinks: () => one('uplinks'),
+    commands: (limit) => one('commands', { limit }),
     testSource: (name, signal) => many('sources test', { name }, signal),
     browseSource: (input, signal) => many('sources browse', input, signal),
     trustSource: (input, signal) => many('sources trust', input, signal),

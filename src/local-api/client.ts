@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { ExportKey, ExportPiece, Received } from '../core/airgap.ts'
 import type { ModelsView, ModelTaken } from '../core/model.ts'
 import type { ProtocolCertificate } from '../core/certificates.ts'
+import type { CommandView } from '../core/cloud-command.ts'
 import type { EventsTaken } from '../core/events.ts'
 import type { AgentApi, QueryRow } from '../core/agent-api.ts'
 import { ROLES } from '../core/agent-api.ts'
@@ -36,6 +37,7 @@ export function connectAgent(dir: string): AgentApi {
     status: () => ask<Status>(dir, 'status', {}),
     issues: () => ask<readonly SeenIssue[]>(dir, 'issues', {}),
     uplinks: () => ask<readonly UplinkView[]>(dir, 'uplinks', {}),
+    commands: (limit) => ask<readonly CommandView[]>(dir, 'commands', { limit }),
     testSource: (name, signal) => stream<TestStep>(dir, 'testSource', { name }, signal),
     browseSource: (input, signal) => stream<BrowseEntry>(dir, 'browseSource', input, signal),
     trustSource: (input, signal) => stream<Certificate>(dir, 'trustSource', input, signal),

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import {
   BROWSE_ENTRIES_MAX,
   CLEANED_CHARS_MAX,
+  COMMANDS_MAX,
   CONFIRM_MS_MAX,
   CONFIRM_MS_MIN,
   EVENTS_OFFERED_MAX,
@@ -138,6 +139,7 @@ export const INPUTS = {
   status: z.strictObject({}),
   issues: z.strictObject({}),
   uplinks: z.strictObject({}),
+  commands: z.strictObject({ limit: z.int().min(1).max(COMMANDS_MAX) }),
   testSource: named,
   browseSource,
   trustSource,

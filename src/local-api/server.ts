@@ -188,6 +188,8 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return one(api.issues(), response)
     case 'uplinks':
       return one(api.uplinks(), response)
+    case 'commands':
+      return one(api.commands((input as { limit: number }).limit), response)
     case 'testSource':
       return many(api.testSource(name, signal), response, signal)
     case 'browseSource':

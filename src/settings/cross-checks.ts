@@ -92,7 +92,8 @@ function tagsTwice(file: Readonly<Record<string, unknown>>): Found[] {
   // A template makes tags by itself: two topics may well lead to one.
   return twice(
     'tag',
-    underKey(file, 'tag').filter(({ name }) => !name.includes('{')),
+    // What may be written is a tag that stands elsewhere.
+    underKey(file, 'tag').filter(({ name, path }) => !name.includes('{') && path[2] !== 'writes'),
   )
 }
 

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { SECRET_KEYS } from './cross-checks.ts'
 import type { SettingsSchemas } from './schema.ts'
-import { report, settingsSchema } from './schema.ts'
+import { report, settingsSchema, writes } from './schema.ts'
 
 type Json = Record<string, unknown>
 
@@ -28,7 +28,13 @@ const SECRET = { $ref: '#/$defs/secret' }
 export function settingsJsonSchema(schemas: SettingsSchemas): Json {
   const { $schema, ...root } = jsonSchemaOf(settingsSchema(schemas))
   const { $schema: _, ...reported } = jsonSchemaOf(report)
-  const head = (protocol: string) => ({ name: { type: 'string' }, protocol: { const: protocol }, report: reported })
+  const { $schema: __, ...written } = jsonSchemaOf(writes)
+  const head = (protocol: string) => ({
+    name: { type: 'string' },
+    protocol: { const: protocol },
+    report: reported,
+    writes: written,
+  })
   const sources = Object.entries(schemas.protocols).map(([protocol, schema]) => withHead(head(protocol), jsonSchemaOf(schema)))
   const body = rewrite(root, sources) as Json
   return { $schema, title: 'Holdfast settings', ...body, $defs: DEFS }

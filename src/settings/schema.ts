@@ -2,6 +2,7 @@
 // What a protocol or a kind of uplink owns is handed in. Units are gone in what it yields: ms, bytes, shares from 0 to 1.
 import { z } from 'zod'
 import { BOXES_MAX, LOG_BYTES_MIN } from '../core/bounds.ts'
+import type { CommandSettings } from '../core/cloud-command.ts'
 import type { Encoding } from '../core/settings.ts'
 import { BYTES_ALLOWED, DURATION_ALLOWED, PERCENT_ALLOWED, parseBytes, parseDurationMs, parsePercent } from '../core/units.ts'
 import { parseTimes } from '../core/times.ts'
@@ -12,6 +13,7 @@ import { notifySchema } from './notify.ts'
 import { NAME_ALLOWED, NAME_PATTERN } from './names.ts'
 import { openPorts } from './open-ports.ts'
 import { reportRules } from './report.ts'
+import { writeRules } from './writes.ts'
 import type { ExpressionProblem } from './rules.ts'
 import { ruleSchema, rulesSchema } from './rules.ts'
 
@@ -19,6 +21,8 @@ import { ruleSchema, rulesSchema } from './rules.ts'
 export interface SettingsSchemas {
   readonly protocols: Readonly<Record<string, z.ZodType>>
   readonly uplinkKinds: Readonly<Record<string, z.ZodType>>
+  /** By protocol that can write: why a tag of a source's own keys cannot be written; undefined: it can. */
+  readonly writables?: Readonly<Record<string, (own: never, tag: string) => string | undefined>>
   /** By kind, where it is not like Kafka. */
   readonly uplinkTraits?: Readonly<Record<string, UplinkTraits>>
   /** Of a log.bytesMax, what readings may take: the rest is the log's own. */
@@ -250,29 +254,40 @@ const boxes = z
 /** What a source of any protocol may say of what it reports. */
 export const report = reportRules(duration(0, 3_660 * DAY_MS, 'at most 3660d'))
 
+/** What commands from the cloud may write. */
+export const writes = writeRules(duration(0, DAY_MS, 'at most 1d'))
+
 /** One source: `name`, `protocol` and `report`, and beside them the protocol's own keys. */
-function source(protocols: SettingsSchemas['protocols']) {
+function source({ protocols, writables = {} }: SettingsSchemas) {
   const known = Object.keys(protocols)
   const head = z.object({
     name,
     protocol: z.enum(known),
     report: report.optional(),
+    writes: writes.optional(),
   })
   return z
     .record(z.string(), z.unknown())
     .meta({ sourceHead: true })
     .transform((entry, context) => {
-      const { name: _name, protocol, report: _report, ...own } = entry
+      const { name: _name, protocol, report: _report, writes: _writes, ...own } = entry
       const checkedHead = head.safeParse(entry, PARSE)
       const schema = typeof protocol === 'string' && Object.hasOwn(protocols, protocol) ? protocols[protocol] : undefined
       const checkedOwn = schema?.safeParse(own, PARSE)
       for (const it of [checkedHead, checkedOwn])
         if (it?.error) context.issues.push(...(it.error.issues as z.core.$ZodRawIssue[]))
+      const rules = checkedHead.data?.writes
+      const unwritable = writables[String(protocol)] ?? (() => `${String(protocol)} writes nothing`)
+      for (const [n, { tag }] of (checkedOwn?.success ? (rules ?? []) : []).entries()) {
+        const message = unwritable(checkedOwn?.data as never, tag)
+        if (message !== undefined) context.addIssue({ code: 'custom', path: ['writes', n, 'tag'], message, input: tag })
+      }
       return {
         name: String(entry.name),
         protocol: String(protocol),
         settings: checkedOwn?.data,
         ...(checkedHead.data?.report && { report: checkedHead.data.report }),
+        ...(rules && { writes: rules }),
       }
     })
 }
@@ -286,10 +301,15 @@ function encodingOf(entry: z.output<typeof encoding>): Encoding {
 /** What an uplink's kind and its own settings say of it. */
 function likeIts(traits: UplinkTraits | undefined, own: unknown, hasLanes: boolean) {
   const { inOrder, isFeed } = traits ?? {}
-  const asked = (own as { guarantee?: unknown } | undefined)?.guarantee
+  const { guarantee: asked, commands } = (own ?? {}) as { guarantee?: unknown; commands?: CommandSettings }
   const guarantee = traits?.guarantee ?? (asked === 'at-least-once' ? asked : undefined)
   const isInOrder = inOrder === 'always' || (inOrder !== undefined && !hasLanes)
-  return { ...(isInOrder && { isInOrder }), ...(isFeed && { isFeed }), ...(guarantee && { guarantee }) }
+  return {
+    ...(isInOrder && { isInOrder }),
+    ...(isFeed && { isFeed }),
+    ...(guarantee && { guarantee }),
+    ...(commands && { commands }),
+  }
 }
 
 /** One uplink: the key that names the kind holds the kind's own settings. */
@@ -344,7 +364,7 @@ export function settingsSchema(schemas: SettingsSchemas) {
       .array(classEntry)
       .min(1)
       .prefault([{ name: 'default' }]),
-    sources: z.array(source(schemas.protocols)).default([]),
+    sources: z.array(source(schemas)).default([]),
     uplinks: z.array(uplink(schemas)).default([]),
     rules: rulesSchema(ruleEntry),
     models: models.optional(),

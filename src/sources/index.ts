@@ -9,6 +9,8 @@ interface Entry<Settings> {
   /** Protocols with one name here share a worker. */
   readonly worker: string
   load(): Promise<Protocol<Settings>>
+  /** Why a tag cannot be written; undefined: it can. Absent: the protocol writes nothing. */
+  writable?(): Promise<(own: Settings, tag: string) => string | undefined>
   /** Where its far end answers TCP, by an entry of the settings file as it stands; absent: nowhere. */
   readonly reach?: ReachOf
 }
@@ -24,17 +26,20 @@ export const protocols: Readonly<Record<string, Entry<never>>> = {
     settings: async () => (await import('./modbus/settings.ts')).modbusTcpSettings,
     worker: 'modbus',
     load: async () => (await import('./modbus/protocols.ts')).modbusTcp,
+    writable: async () => (await import('./modbus/writable.ts')).unwritableTag,
     reach: MODBUS,
   }),
   'modbus-rtu': entry({
     settings: async () => (await import('./modbus/settings.ts')).modbusRtuSettings,
     worker: 'modbus',
     load: async () => (await import('./modbus/protocols.ts')).modbusRtu,
+    writable: async () => (await import('./modbus/writable.ts')).unwritableTag,
   }),
   'modbus-rtu-over-tcp': entry({
     settings: async () => (await import('./modbus/settings.ts')).modbusRtuOverTcpSettings,
     worker: 'modbus',
     load: async () => (await import('./modbus/protocols.ts')).modbusRtuOverTcp,
+    writable: async () => (await import('./modbus/writable.ts')).unwritableTag,
     reach: MODBUS,
   }),
   mqtt: entry({
@@ -47,6 +52,7 @@ export const protocols: Readonly<Record<string, Entry<never>>> = {
     settings: async () => (await import('./opcua/settings.ts')).opcuaSettings,
     worker: 'opcua',
     load: async () => (await import('./opcua/source.ts')).opcua,
+    writable: async () => (await import('./opcua/writable.ts')).unwritableTag,
     reach: reachByUrl('endpoint', { 'opc.tcp:': 4840 }),
   }),
   files: entry({

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import type { ReadingBatch } from '../core/batch.ts'
+import type { Control } from '../core/cloud-command.ts'
 import type { LogWriter } from '../core/log.ts'
 import type {
   BrowseEntry,
@@ -15,6 +16,7 @@ import type {
   TrustRequest,
 } from '../core/source.ts'
 import { Unreachable } from '../core/errors.ts'
+import type { Value } from '../core/reading.ts'
 import type { Backoff } from '../pipeline/keep-running.ts'
 import { keepRunning, sleep } from '../pipeline/keep-running.ts'
 import type { Caller } from './port.ts'
@@ -44,6 +46,8 @@ export interface ProtocolHost {
   test(name: string, signal: AbortSignal): AsyncIterable<TestStep>
   browse(name: string, request: BrowseRequest, signal: AbortSignal): AsyncIterable<BrowseEntry>
   trust(name: string, request: TrustRequest, signal: AbortSignal): AsyncIterable<Certificate>
+  /** Rejects with Unreachable while the thread is being started, too. */
+  control(name: string): Control
   /** Those that are no more, or are another now, end with what they hold; the others go on; then the new ones begin. */
   change(sources: readonly ProtocolSource[]): Promise<void>
   readonly restarts: number
@@ -172,6 +176,11 @@ export function protocolHost(
     test: (name, signal) => streams.stream<TestStep>(running(), 'test', [name], signal),
     browse: (name, request, signal) => streams.stream<BrowseEntry>(running(), 'browse', [name, request], signal),
     trust: (name, request, signal) => streams.stream<Certificate>(running(), 'trust', [name, request], signal),
+    control: (name) => ({
+      read: async (tag) => running().call<Value>('readTag', [name, tag]),
+      prepare: async (tag, value) => running().call<{ from: Value; to: Value }>('prepareTag', [name, tag, value]),
+      write: async (tag, value) => running().call<void>('writeTag', [name, tag, value]),
+    }),
     change,
   }
 }

@@ -6,7 +6,9 @@ import type { MessagePort } from 'node:worker_threads'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
 import type { ReadingBatch } from '../core/batch.ts'
 import { newOrigin, transferables } from '../core/batch.ts'
+import type { Control } from '../core/cloud-command.ts'
 import { BadInput, Unreachable } from '../core/errors.ts'
+import type { Value } from '../core/reading.ts'
 import type { BrowseRequest, Protocol, Source, SourceContext, SourceStatus, TrustRequest } from '../core/source.ts'
 import type { ReportRule } from '../core/report-rule.ts'
 import { systemClock } from './clock.ts'
@@ -122,6 +124,12 @@ function runningOf(name: string): Running {
   return running
 }
 
+function controlOf(name: string): Control {
+  const { source, of } = runningOf(name)
+  if (source.control) return source.control
+  throw new BadInput([{ where: name, text: `${of.protocol} writes nothing` }])
+}
+
 serve(port, {
   durable(name: string, run: number) {
     const running = open.get(name)
@@ -144,6 +152,9 @@ serve(port, {
     if (!source.trust) throw new BadInput([{ where: name, text: `${of.protocol} has no list of certificates` }])
     return source.trust(request, signal)
   }),
+  readTag: (name: string, tag: string) => controlOf(name).read(tag),
+  prepareTag: (name: string, tag: string, value: Value) => controlOf(name).prepare(tag, value),
+  writeTag: (name: string, tag: string, value: Value) => controlOf(name).write(tag, value),
   cancel: streams.cancel,
 })
 

@@ -1,6 +1,9 @@
 // Main's side of an uplink's thread: opens uplinks in it, and starts it again should it have died.
 import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
+import type { QueryRow } from '../core/agent-api.ts'
+import { Unreachable } from '../core/errors.ts'
+import type { CommandPage, CommandPlace, CommandReader } from '../core/cloud-command.ts'
 import type { Route } from '../core/admission.ts'
 import type { Logger, TestStep } from '../core/source.ts'
 import type { Uplink, UplinkBatch } from '../core/uplink.ts'
@@ -13,6 +16,7 @@ import type { UplinkWorkerData } from './uplink.ts'
 
 const HEAP_MB = 512
 const CLOSE_MS_MAX = 3_000
+const ROWS_IN_PORTION = 1_000
 const CARRIED_MS_MAX = 1_000
 
 export interface UplinkHost {
@@ -20,6 +24,10 @@ export interface UplinkHost {
   /** Bytes both ways on the uplink's sockets, ever; what was known last when the thread is too busy to say. */
   carried(): Promise<number>
   test(signal: AbortSignal, route?: Route): AsyncIterable<TestStep>
+  /** Resolves with how many were sent. Rejects with Unreachable. */
+  replay(topic: string, rows: AsyncIterable<QueryRow>, route: Route | undefined, signal: AbortSignal): Promise<number>
+  /** One at a time: the reader before is closed. */
+  commands(from: CommandPlace | undefined, route: Route | undefined): Promise<CommandReader>
   close(): Promise<void>
 }
 
@@ -31,6 +39,9 @@ interface Thread {
 export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
   const streams = streamCalls()
   let thread: Thread | undefined
+  /** What is replayed, by the number of its replay. */
+  const reading = new Map<number, AsyncIterator<readonly QueryRow[]>>()
+  let replays = 0
   const carried = carriedOf(() => thread?.calls)
 
   function running(): Thread {
@@ -41,7 +52,11 @@ export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     })
     const calls = caller(worker)
-    serve(worker, { item: streams.item, log: (level: Level, fields: object, text: string) => logger[level](fields, text) })
+    serve(worker, {
+      item: streams.item,
+      rows: async (id: number) => (await reading.get(id)?.next())?.value ?? [],
+      log: (level: Level, fields: object, text: string) => logger[level](fields, text),
+    })
     const gone = (error: unknown) => {
       if (thread?.worker === worker) {
         thread = undefined
@@ -63,12 +78,47 @@ export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
       return remoteUplink(calls, worker, signal)
     },
     test: (signal, route) => streams.stream<TestStep>(running().calls, 'test', [route], signal),
+    async replay(topic, rows, route, signal) {
+      const mine = running()
+      const id = ++replays
+      const portions = portionsOf(rows)
+      reading.set(id, portions)
+      const abort = () => mine.calls.tell('cancelReplay', [id])
+      signal.addEventListener('abort', abort, { once: true })
+      try {
+        return await mine.calls.call<number>('replay', [id, topic, route])
+      } catch (error) {
+        if (thread === mine) throw error
+        throw new Unreachable('uplink-restarting', `uplink ${data.name} is being started anew`, { cause: error })
+      } finally {
+        signal.removeEventListener('abort', abort)
+        reading.delete(id)
+        await portions.return?.(undefined)
+      }
+    },
+    async commands(from, route) {
+      const { calls } = running()
+      await calls.call('openCommands', [from, route])
+      return { next: () => calls.call<CommandPage>('nextCommands', []), close: () => calls.tell('closeCommands', []) }
+    },
     async close() {
       const it = thread
       thread = undefined
       await it?.worker.terminate()
     },
   }
+}
+
+/** A call for each row would cost more than the row. */
+async function* portionsOf(rows: AsyncIterable<QueryRow>): AsyncGenerator<readonly QueryRow[]> {
+  let held: QueryRow[] = []
+  for await (const row of rows) {
+    held.push(row)
+    if (held.length < ROWS_IN_PORTION) continue
+    yield held
+    held = []
+  }
+  if (held.length > 0) yield held
 }
 
 /** Counts on over the lives of the thread. */

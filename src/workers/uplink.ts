@@ -1,6 +1,8 @@
 // An uplink's thread: encodes and sends, so that neither costs the rest of the agent a beat.
 import type { MessagePort } from 'node:worker_threads'
 import { parentPort, workerData } from 'node:worker_threads'
+import type { QueryRow } from '../core/agent-api.ts'
+import type { CommandPlace, CommandReader } from '../core/cloud-command.ts'
 import type { Position } from '../core/position.ts'
 import type { EndOffsets } from '../core/log.ts'
 import type { UplinkSettings } from '../core/settings.ts'
@@ -50,12 +52,23 @@ const context = {
 }
 
 let uplink: Uplink | undefined
+let commands: CommandReader | undefined
+const replays = new Map<number, AbortController>()
 /** Aborts what is under way. */
 let stop = new AbortController()
 
 function opened(): Uplink {
   if (!uplink) throw new Error('the uplink is not open')
   return uplink
+}
+
+/** Main has them, and hands them out portion by portion. */
+async function* rowsOf(id: number): AsyncIterable<QueryRow> {
+  for (;;) {
+    const rows = await main.call<readonly QueryRow[]>('rows', [id])
+    if (rows.length === 0) return
+    yield* rows
+  }
 }
 
 serve(port, {
@@ -77,6 +90,31 @@ serve(port, {
     stop.abort()
     await it?.close()
   },
+  async openCommands(from: CommandPlace | undefined, route: Route | undefined) {
+    commands?.close()
+    commands = undefined
+    if (!kind.commands) throw new Error(`an uplink of kind ${data.kind} brings no commands`)
+    commands = await kind.commands(data.settings, { ...context, route }, from)
+  },
+  nextCommands() {
+    if (!commands) throw new Error('commands are not open')
+    return commands.next()
+  },
+  closeCommands() {
+    commands?.close()
+    commands = undefined
+  },
+  async replay(id: number, topic: string, route: Route | undefined) {
+    const mine = new AbortController()
+    replays.set(id, mine)
+    try {
+      if (!kind.replay) throw new Error(`an uplink of kind ${data.kind} replays nothing`)
+      return await kind.replay(data.settings, { ...context, route }, topic, rowsOf(id), mine.signal)
+    } finally {
+      replays.delete(id)
+    }
+  },
+  cancelReplay: (id: number) => replays.get(id)?.abort(),
   test: streams.handler(async (signal, route: Route | undefined) => kind.test(data.settings, { ...context, route }, signal)),
   cancel: streams.cancel,
 })

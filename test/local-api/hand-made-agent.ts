@@ -427,6 +427,7 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
     status: () => Promise.resolve(statusNow()),
     issues: () => Promise.resolve(SEEN),
     uplinks: () => Promise.resolve(VIEWS),
+    commands: () => Promise.resolve([]),
     testSource: stepsOf,
     testUplink: stepsOf,
     testNotifier: stepsOf,

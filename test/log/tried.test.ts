@@ -21,7 +21,8 @@ afterEach(() => {
 })
 
 /** −50 to 50. */
-const valueOf = (tag: number, second: number) => Math.round(500_000 * ((Math.sin(tag * 97 + second * 131) * 43_758.5453) % 1)) / 10_000
+const valueOf = (tag: number, second: number) =>
+  Math.round(500_000 * ((Math.sin(tag * 97 + second * 131) * 43_758.5453) % 1)) / 10_000
 
 /** Restless values with four decimals (of calm ones ten readings take less than an aggregate), of each tag every second, sealed. */
 function fill(name: string, ladder: readonly LadderStep[], seconds = SECONDS): void {

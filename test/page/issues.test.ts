@@ -13,6 +13,7 @@ const FILES = [
   'src/pipeline/notify-issues.ts',
   'src/pipeline/open-issues.ts',
   'src/agent-settings.ts',
+  'src/agent-commands.ts',
   'src/settings/read.ts',
   'src/settings/ran-before.ts',
   'src/workers/boxes-host.ts',

@@ -1,5 +1,6 @@
 // All mistakes that X1 plants.
 import { CLOCK_FAULTS } from './clock.ts'
+import { COMMAND_FAULTS } from './commands.ts'
 import { COLUMN_FAULTS } from './columns.ts'
 import type { Fault } from './fault.ts'
 import { KAFKA_FAULTS } from './kafka.ts'
@@ -25,5 +26,6 @@ export const FAULTS: readonly Fault[] = [
   ...MQTT_FAULTS,
   ...MODBUS_FAULTS,
   ...OPCUA_FAULTS,
+  ...COMMAND_FAULTS,
   ...UPDATE_FAULTS,
 ]

@@ -1,4 +1,5 @@
 // Kafka's answers to a fetch, read without an object for each record: what a reader of whole topics needs.
+import { gunzipSync } from 'node:zlib'
 import { decompress } from './compression.ts'
 
 /** One partition's part of an answer. */
@@ -39,6 +40,7 @@ export interface RecordCursor {
 const BATCH_HEADER_BYTES = 61
 const MAGIC_AT = 16
 const NONE = 0
+const GZIP = 1
 const ZSTD = 4
 
 export function readFetchResponse(payload: Buffer): FetchedPartition[] {
@@ -141,7 +143,8 @@ export function forEachRecord(batch: RecordBatch, visit: (record: RecordCursor) 
 function plain(batch: RecordBatch): Buffer {
   if (batch.codec === NONE) return batch.records
   if (batch.codec === ZSTD) return decompress(batch.records)
-  throw new Error(`a record batch in compression ${batch.codec}; this reader knows none and zstd`)
+  if (batch.codec === GZIP) return gunzipSync(batch.records)
+  throw new Error(`a record batch in compression ${batch.codec}; this reader knows none, gzip and zstd`)
 }
 
 interface Place {

@@ -38,6 +38,10 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   'notifier-insecure': /^notifier (?<name>.+?) is not protected: (?<detail>.*)$/s,
   'settings-left-out':
     /^(?:source|rule|notifier|port) (?<name>.+?) is left out, for this version does not take its settings: (?<detail>.*)$/s,
+  'commands-unread': /^commands of uplink (?<name>.+?) cannot be read: (?<detail>.*)$/s,
+  'commands-clock': /^commands wait: nobody vouches/,
+  'commands-full': /^no more commands are read/,
+  'commands-unreadable': /^(?<count>\d+) records of the topic of commands/,
   'settings-pending': /^the settings of (?<name>.+?) are taken back in (?<seconds>\d+) s$/,
 }
 

@@ -18,6 +18,10 @@ export const issuesDe = {
   'issue.notify-partly': 'Ein Melder erreicht nicht alle',
   'issue.notify-missed': 'Einem Melder fehlen Messwerte',
   'issue.notifier-insecure': 'Ein Melder ist nicht geschützt',
+  'issue.commands-unread': 'Befehle sind nicht zu lesen',
+  'issue.commands-clock': 'Befehle warten auf die Uhr',
+  'issue.commands-full': 'Es warten zu viele Befehle',
+  'issue.commands-unreadable': 'Befehle in einer fremden Kompression',
   'issue.settings-pending': 'Eine Änderung der Einstellungen wartet auf Bestätigung',
   'issue.settings-outdated': 'Die Einstellungen passen nicht ganz zu dieser Version',
   'issue.settings-left-out': 'Ein Teil der Einstellungen läuft nicht',
@@ -50,6 +54,11 @@ export const issuesDe = {
   'issueText.notify-partly': 'Melder {name} erreicht nicht alle: {detail}',
   'issueText.notify-missed': 'Melder {name}: {count} Messwerte seiner Klassen gingen, bevor er sie gelesen hatte.',
   'issueText.notifier-insecure': 'Melder {name} ist nicht geschützt: {detail}',
+  'issueText.commands-unread': 'Die Befehle von Uplink {name} sind nicht zu lesen: {detail}',
+  'issueText.commands-clock': 'Niemand bürgt für die Uhr: Es ist nicht zu sagen, welche Befehle abgelaufen sind.',
+  'issueText.commands-full': 'Weitere Befehle werden erst gelesen, wenn ältere abgelaufen sind.',
+  'issueText.commands-unreadable':
+    '{count} Datensätze im Topic der Befehle wurden übergangen: Ihre Kompression ist hier nicht bekannt.',
   'issueText.settings-pending': 'Die Einstellungen von {name} gehen in {seconds} s zurück.',
   'issueText.settings-left-out': '{name} läuft nicht: Diese Version nimmt die Einstellungen dafür nicht an: {detail}',
   'issueText.rules-failed': 'Die Regeln laufen nicht, wie sie sollen: {detail}',
@@ -92,5 +101,9 @@ export const issuesDe = {
   'issueRemedy.settings-outdated':
     'Mit der nächsten Änderung der Einstellungen in Ordnung bringen; vorher wird keine andere angenommen.',
   'issueRemedy.settings-left-out': 'In den Einstellungen in Ordnung bringen; vorher wird keine andere Änderung angenommen.',
+  'issueRemedy.commands-unread': 'Den Uplink ansehen; gelesen wird, sobald er erreichbar ist.',
+  'issueRemedy.commands-clock': 'Einen Zeitserver eintragen oder die Uhr stellen.',
+  'issueRemedy.commands-full': 'Befehlen weniger Zeit geben (expires), oder weniger senden.',
+  'issueRemedy.commands-unreadable': 'Wer Befehle sendet, nimmt zstd, gzip oder keine Kompression.',
   'issueRemedy.settings-pending': 'Oben behalten oder zurücknehmen.',
 }

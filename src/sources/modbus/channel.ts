@@ -18,16 +18,20 @@ export interface Ear {
   lost(cause?: unknown): void
 }
 
-/** The four function codes that read: no others are ever sent. */
+/** The four function codes that read: a source sends no others by itself. */
 export type ReadCode = 1 | 2 | 3 | 4
+/** A coil, a register, several: only where somebody sets a value (control.ts). */
+export type WriteCode = 5 | 6 | 16
 
 export interface Request {
   readonly unit: number
-  readonly code: ReadCode
+  readonly code: ReadCode | WriteCode
   readonly from: number
   readonly count: number
-  /** Bytes of data that the answer has. */
+  /** Bytes of data that go over the line: in the answer, or in what is written. */
   readonly dataBytes: number
+  /** What is written; absent: it is read. */
+  readonly data?: Buffer
   readonly timeoutMs: number
 }
 

@@ -1,7 +1,8 @@
 // Modbus RTU frames. An answer has neither a transaction number nor the address it is for: unit, function code, byte count and CRC are
 // all there is to know it by, so all four are looked at, at every place where a frame may begin. Pure.
-import type { Framing, ReadCode } from './channel.ts'
+import type { Framing, ReadCode, Request } from './channel.ts'
 import type { Answer } from './link.ts'
+import { isWrite, requestPdu, writtenPdu } from './pdu.ts'
 
 const CRC_BYTES = 2
 const EXCEPTION_BYTES = 3
@@ -23,12 +24,12 @@ export function crc16(data: Uint8Array, from: number, to: number): number {
 
 /** A request to read `count` registers or bits. */
 export function requestFrame(unit: number, code: ReadCode, from: number, count: number): Buffer {
-  const frame = Buffer.alloc(8)
-  frame[0] = unit
-  frame[1] = code
-  frame.writeUInt16BE(from, 2)
-  frame.writeUInt16BE(count, 4)
-  frame.writeUInt16LE(crc16(frame, 0, 6), 6)
+  return frameOf(unit, requestPdu({ code, from, count }))
+}
+
+function frameOf(unit: number, pdu: Buffer): Buffer {
+  const frame = Buffer.concat([Buffer.from([unit]), pdu], 1 + pdu.length + CRC_BYTES)
+  frame.writeUInt16LE(crc16(frame, 0, 1 + pdu.length), 1 + pdu.length)
   return frame
 }
 
@@ -53,6 +54,21 @@ export function answerScanner(unit: number, code: number, dataBytes: number): (c
   }
 }
 
+/** The same for a request to write: a device repeats its beginning. */
+function writtenScanner(request: Request): (chunk: Uint8Array) => Answer | undefined {
+  const whole = frameOf(request.unit, writtenPdu(request))
+  let held = Buffer.alloc(0)
+  return (chunk) => {
+    held = Buffer.concat([held, chunk])
+    if (held.length > HELD_BYTES_MAX) held = held.subarray(held.length - HELD_BYTES_MAX)
+    if (held.includes(whole)) return { data: Buffer.alloc(0) }
+    for (let at = 0; at + EXCEPTION_BYTES + CRC_BYTES <= held.length; at++)
+      if (held[at] === request.unit && held[at + 1] === (request.code | 0x80) && isIntact(held, at, EXCEPTION_BYTES))
+        return { exception: held[at + 2] as number }
+    return undefined
+  }
+}
+
 function isIntact(held: Buffer, at: number, bytes: number): boolean {
   return at + bytes + CRC_BYTES <= held.length && held.readUInt16LE(at + bytes) === crc16(held, at, at + bytes)
 }
@@ -61,9 +77,10 @@ function isIntact(held: Buffer, at: number, bytes: number): boolean {
 export function rtuFraming(): Framing {
   let scan: ((chunk: Uint8Array) => Answer | undefined) | undefined
   return {
-    ask({ unit, code, from, count, dataBytes }) {
-      scan = answerScanner(unit, code, dataBytes)
-      return requestFrame(unit, code, from, count)
+    ask(request) {
+      const { unit, code, dataBytes } = request
+      scan = isWrite(request) ? writtenScanner(request) : answerScanner(unit, code, dataBytes)
+      return frameOf(unit, requestPdu(request))
     },
     take: (chunk) => scan?.(chunk),
     end() {

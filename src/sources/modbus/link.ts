@@ -11,6 +11,8 @@ export interface Link {
   read(kind: RegisterKind, from: number, count: number): Promise<Answer>
   /** Asks a unit that did not answer for one register: not before others on the line can spare the time, and without waiting long. */
   knock(kind: RegisterKind, from: number): Promise<Answer>
+  /** Once: whatever becomes of it, it is not sent again. The answer has no data of its own. */
+  write(kind: 'coil' | 'holding', from: number, data: Buffer): Promise<Answer>
   /** Never waits for the far end; requests under way fail. */
   close(): void
 }

@@ -2,6 +2,7 @@
 // A frame with another transaction id is an old answer, late or doubled, and is passed over. One that has ours and is no answer to what was
 // asked, and a header that cannot be one, mean that nothing more on this connection can be trusted.
 import type { Framing, ReadCode, Request, Taken } from './channel.ts'
+import { isWrite, requestPdu, writtenPdu } from './pdu.ts'
 
 /** Transaction, protocol and length; the length counts what comes after it. */
 const PREFIX_BYTES = 6
@@ -11,14 +12,15 @@ const TRANSACTIONS = 65_536
 
 /** A request to read. */
 export function mbapRequest(transaction: number, unit: number, code: ReadCode, from: number, count: number): Buffer {
-  const frame = Buffer.alloc(12)
-  frame.writeUInt16BE(transaction, 0)
-  frame.writeUInt16BE(6, 4)
-  frame[6] = unit
-  frame[7] = code
-  frame.writeUInt16BE(from, 8)
-  frame.writeUInt16BE(count, 10)
-  return frame
+  return mbapFrame(transaction, unit, requestPdu({ code, from, count }))
+}
+
+function mbapFrame(transaction: number, unit: number, pdu: Buffer): Buffer {
+  const head = Buffer.alloc(7)
+  head.writeUInt16BE(transaction, 0)
+  head.writeUInt16BE(1 + pdu.length, 4)
+  head[6] = unit
+  return Buffer.concat([head, pdu])
 }
 
 /** Takes whole frames off the front of what came, header and all. Undefined: this is no Modbus. */
@@ -46,7 +48,7 @@ export function mbapFraming(first: number): Framing {
     ask(request) {
       transaction = (transaction + 1) % TRANSACTIONS
       waiting = request
-      return mbapRequest(transaction, request.unit, request.code, request.from, request.count)
+      return mbapFrame(transaction, request.unit, requestPdu(request))
     },
     take(chunk) {
       const taken = takeFrames(held.length === 0 ? chunk : Buffer.concat([held, chunk]))
@@ -62,11 +64,16 @@ export function mbapFraming(first: number): Framing {
   }
 }
 
-function answerIn(frame: Buffer, { unit, code, dataBytes }: Request): Taken {
+function answerIn(frame: Buffer, request: Request): Taken {
+  const { unit, code, dataBytes } = request
   if (frame[6] !== unit) return { broken: `an answer of unit ${frame[6]}` }
   if (frame[7] === (code | 0x80))
     return frame.length === 9 ? { exception: frame[8] as number } : { broken: `an exception of ${frame.length} bytes` }
   if (frame[7] !== code) return { broken: `an answer to function ${frame[7]}` }
+  if (isWrite(request)) {
+    const isWritten = frame.subarray(7).equals(writtenPdu(request))
+    return isWritten ? { data: Buffer.alloc(0) } : { broken: 'an answer to another write' }
+  }
   if (frame.length !== 9 + dataBytes || frame[8] !== dataBytes) return { broken: `an answer of ${frame.length - 9} bytes` }
   return { data: Buffer.from(frame.subarray(9)) }
 }

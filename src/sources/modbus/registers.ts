@@ -9,7 +9,7 @@ export function isBitKind(kind: RegisterKind): boolean {
   return kind === 'coil' || kind === 'discrete'
 }
 
-/** The four function codes that this source ever sends: all of them read. */
+/** The four function codes that a source reads with. */
 export const FUNCTION_CODES = { coil: 1, discrete: 2, holding: 3, input: 4 } as const satisfies Record<RegisterKind, number>
 
 /**

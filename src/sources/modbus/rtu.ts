@@ -7,6 +7,7 @@ import type { LineKind, LineUse } from './line.ts'
 import type { Lines } from './lines.ts'
 import type { Answer, Link, Transport } from './link.ts'
 import { bytesExpected } from './link.ts'
+import { writeRequest } from './pdu.ts'
 import type { RegisterKind } from './registers.ts'
 import { isBitKind } from './registers.ts'
 import type { SerialSettings } from './serial.ts'
@@ -83,6 +84,7 @@ function rtuLink(manner: Manner, unit: number, use: () => Promise<LineUse>): Lin
     read: (kind, from, count) =>
       share.on((it) => vary(kind, from, count, (more) => it.ask(readRequest(unit, kind, from, more, timeoutMs)))),
     knock: (kind, from) => share.on((it) => it.knock(readRequest(unit, kind, from, 1, timeoutMs))),
+    write: (kind, from, data) => share.on((it) => it.ask(writeRequest(unit, kind, from, data, timeoutMs))),
     close: share.close,
   }
 }

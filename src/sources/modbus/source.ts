@@ -15,6 +15,7 @@ import { SOURCE_QUEUE_READINGS_MAX } from '../../core/bounds.ts'
 import type { Source, SourceContext, SourceItem } from '../../core/source.ts'
 import { browseUnits } from './browse.ts'
 import { createGrid, phaseMs, sleep } from './cadence.ts'
+import { controlOf } from './control.ts'
 import type { Transport } from './link.ts'
 import { pointsOf } from './registers.ts'
 import type { Polled } from './polled.ts'
@@ -63,6 +64,7 @@ export function openSource(settings: Polled, transport: Transport, context: Sour
     },
     status: () => statusOf(units, notes),
     test: (signal) => testUnits(units, settings, signal),
+    control: controlOf(units, settings.tags),
     browse: (request, signal) => browseUnits(units, settings.blockMax, request, signal),
   }
 }

@@ -6,6 +6,7 @@ import type { LineKind } from './line.ts'
 import type { Lines } from './lines.ts'
 import type { Link, Transport } from './link.ts'
 import { mbapFraming } from './mbap.ts'
+import { writeRequest } from './pdu.ts'
 import { createShare, readRequest } from './share.ts'
 
 const RETRY_MS_MIN = 500
@@ -36,6 +37,7 @@ function tcpLink(target: TcpTarget, unit: number, lines: Lines): Link {
     connect: () => share.on((it) => it.connect()),
     read: (kind, from, count) => share.on((it) => it.ask(readRequest(unit, kind, from, count, timeoutMs))),
     knock: (kind, from) => share.on((it) => it.knock(readRequest(unit, kind, from, 1, timeoutMs))),
+    write: (kind, from, data) => share.on((it) => it.ask(writeRequest(unit, kind, from, data, timeoutMs))),
     close: share.close,
   }
 }

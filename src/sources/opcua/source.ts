@@ -9,6 +9,7 @@ import type { Protocol, Source, SourceContext, SourceItem, SourceStatus } from '
 import { type Bookmark, openBookmark } from './bookmark.ts'
 import { browse, type Open } from './browse.ts'
 import type { Route } from './connection.ts'
+import { controlOf } from './control.ts'
 import { addFromHistory, addReading, addWithout, type News, tagState } from './decode.ts'
 import { addEvent, addNoEvents, type EventState, eventState, refuseEvents } from './events.ts'
 import { find } from './find.ts'
@@ -128,6 +129,7 @@ function open(route: Route, context: SourceContext): Source {
     async *browse(request, signal) {
       yield* browse(session(), request, signal)
     },
+    control: controlOf(route.settings.tags, session),
     trust: ({ fingerprint }) => trust(route.dir, fingerprint),
     test: (signal) => (opened && status.state === 'up' ? testOpen(route, opened, signal) : testSteps(route, signal)),
   }

@@ -13,9 +13,9 @@ export function* listEvents(
   isMarked: (sequence: number) => boolean,
 ): Iterable<EventRecord> {
   const { stream } = slice
-  for (const { from, to, isGone, what, value } of listedEvents(slice, style.site, now)) {
+  for (const { from, to, isGone, type, what, value } of listedEvents(slice, style.site, now)) {
     const sequence = isGone ? `${from}-${to - 1}` : from
-    const name = { type: 'holdfast.audit', subject: what, idPrefix: `${streamKey(stream)}:`, sequence }
-    yield eventRecord(stream, `${stream.device}/audit`, name, value, style, now, isMarked(from))
+    const name = { type: `holdfast.${type}`, subject: what, idPrefix: `${streamKey(stream)}:`, sequence }
+    yield eventRecord(stream, `${stream.device}/${type}`, name, value, style, now, isMarked(from))
   }
 }

@@ -8,6 +8,7 @@ import type { RecordWriter } from '../../clients/kafka/records.ts'
 import { BATCH_OVERHEAD_BYTES, messagesOf, recordWriter } from '../../clients/kafka/records.ts'
 import type { QueryRow } from '../../core/agent-api.ts'
 import type { Logger } from '../../core/source.ts'
+import type { Traffic } from '../../core/uplink.ts'
 import { askTopics } from './kafkajs-cluster.ts'
 import { replayRecords } from './replay-record.ts'
 import type { Topic } from './topics.ts'
@@ -19,6 +20,9 @@ export interface ReplayOptions extends KafkaAccess {
   /** With `origin`. */
   readonly rows: AsyncIterable<QueryRow>
   readonly signal: AbortSignal
+  /** Source address of every socket. */
+  readonly localAddress?: string | undefined
+  readonly traffic?: Traffic | undefined
 }
 
 const CALL_MS_MAX = 30_000
@@ -28,8 +32,8 @@ const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** Resolves with how many records were written. Rejects with Unreachable: the topic is not there, or the cluster does not answer. */
 export async function replayTo(options: ReplayOptions): Promise<number> {
-  const { signal } = options
-  const client = kafkaClient(options, { clientId: 'holdfast-replay', log: SILENT })
+  const { signal, localAddress, traffic } = options
+  const client = kafkaClient(options, { clientId: 'holdfast-replay', log: SILENT, localAddress, traffic })
   try {
     const admin = client.kafka.admin()
     await withDeadline('connect', CALL_MS_MAX, signal, admin.connect())

@@ -1,5 +1,7 @@
 // What stands under `kafka:` of an uplink. Read by processes that must stay small: zod and core only.
 import { z } from 'zod'
+import type { CommandSettings } from '../../core/cloud-command.ts'
+import { COMMAND_KINDS } from '../../core/cloud-command.ts'
 import type { SaslAccess } from '../../clients/kafka/access.ts'
 
 const secret = z.union([z.string().min(1), z.strictObject({ secret: z.string().min(1) })], {
@@ -15,16 +17,25 @@ const broker = z
 const TOPIC_ALLOWED = 'must be letters, digits, dot, _ and -, with {class} or {site} where wanted'
 const topic = z.string().regex(/^([a-zA-Z0-9._-]|\{class\}|\{site\})+$/, { error: TOPIC_ALLOWED })
 
+const TOPIC_PATTERN = /^[a-zA-Z0-9._-]+$/
+const ONE_TOPIC_ALLOWED = 'must be one topic: letters, digits, dot, _ and -'
+
 const topics = z.strictObject({
   telemetry: topic.default('holdfast.telemetry.v1'),
   aggregates: topic.default('holdfast.aggregates.v1'),
-  events: z
-    .string()
-    .regex(/^[a-zA-Z0-9._-]+$/, { error: 'must be one topic: letters, digits, dot, _ and -' })
-    .default('holdfast.events.v1'),
+  events: z.string().regex(TOPIC_PATTERN, { error: ONE_TOPIC_ALLOWED }).default('holdfast.events.v1'),
   gaps: topic.default('holdfast.gaps.v1'),
   /** Where readings and aggregates go with `records: blocks`. */
   blocks: topic.default('holdfast.blocks.v1'),
+})
+
+/** A topic that tells this box to do something: core/cloud-command.ts. */
+const commands = z.strictObject({
+  topic: z.string().regex(TOPIC_PATTERN, { error: ONE_TOPIC_ALLOWED }).default('holdfast.commands.v1'),
+  kinds: z
+    .array(z.enum(COMMAND_KINDS))
+    .min(1)
+    .refine((it) => new Set(it).size === it.length, { error: 'must have each kind once' }),
 })
 
 const passwordSasl = z.strictObject({
@@ -65,6 +76,8 @@ export const kafkaSettingsSchema = z
     topics: topics.prefault({}),
     /** All of CloudEvents, or `ce_id` alone: fewer bytes on the wire. */
     headers: z.enum(['all', 'id']).default('all'),
+    /** Absent: nobody tells this box anything. */
+    commands: commands.optional(),
   })
   .superRefine((it, context) => {
     const open = [
@@ -90,4 +103,5 @@ export interface KafkaSettings {
   readonly insecure?: string | undefined
   readonly topics: Readonly<Record<'telemetry' | 'aggregates' | 'events' | 'gaps' | 'blocks', string>>
   readonly headers: 'all' | 'id'
+  readonly commands?: CommandSettings | undefined
 }

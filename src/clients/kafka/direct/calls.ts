@@ -1,4 +1,6 @@
 // Requests that only ask, with the versions that brokers from 2.8 to 4.x know. What belongs to a transaction: transaction-calls.ts.
+import type { FetchedPartition } from '../batches.ts'
+import { readFetchResponse } from '../batches.ts'
 import { assertNone, kafkaError } from './errors.ts'
 import type { Decoder, Encoder } from './wire.ts'
 import { encoder } from './wire.ts'
@@ -188,11 +190,20 @@ export function offsetFetch(group: string, topic: string, open: 'error' | 'befor
 
 /** The high watermark of partitions, by `topic/partition`; `stable`: where the oldest open transaction begins, if that is before it. */
 export function listEnds(wanted: ReadonlyMap<string, readonly number[]>, stable = false): Call<ReadonlyMap<string, bigint>> {
+  return listOffsets(wanted, -1n, stable)
+}
+
+/** The first offset of partitions that is still there, by `topic/partition`. */
+export function listStarts(wanted: ReadonlyMap<string, readonly number[]>): Call<ReadonlyMap<string, bigint>> {
+  return listOffsets(wanted, -2n, false)
+}
+
+function listOffsets(wanted: ReadonlyMap<string, readonly number[]>, which: -1n | -2n, stable: boolean) {
   const body = encoder()
     .int32(-1)
     .int8(stable ? 1 : 0)
   body.array([...wanted], ([topic, partitions]) => {
-    body.text(topic).array(partitions, (it) => body.int32(it).int64(-1n))
+    body.text(topic).array(partitions, (it) => body.int32(it).int64(which))
   })
   return call('ListOffsets', 2, 2, body, (answer) => {
     answer.int32()
@@ -208,6 +219,25 @@ export function listEnds(wanted: ReadonlyMap<string, readonly number[]>, stable 
     })
     return ends
   })
+}
+
+/**
+ * What partitions of one leader have from an offset on, as a read_committed reader gets it (batches.ts). Where there is nothing, the broker answers
+ * when something comes, after `waitMs` at the latest.
+ */
+export function fetchCommitted(
+  topic: string,
+  from: ReadonlyMap<number, number>,
+  { waitMs, bytesMax }: { readonly waitMs: number; readonly bytesMax: number },
+): Call<FetchedPartition[]> {
+  const body = encoder().int32(-1).int32(waitMs).int32(1).int32(bytesMax).int8(1).int32(0).int32(-1)
+  body.array([topic], (name) => {
+    body.text(name).array([...from], ([partition, offset]) => {
+      body.int32(partition).int32(-1).int64(BigInt(offset)).int64(-1n).int32(bytesMax)
+    })
+  })
+  body.array([], () => {}).text('')
+  return call('Fetch', 1, 11, body, (answer) => readFetchResponse(answer.rest()))
 }
 
 /** A producer that a partition remembers. */

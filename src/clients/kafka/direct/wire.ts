@@ -130,6 +130,8 @@ export interface Decoder {
   compactArray<T>(each: () => T): T[]
   /** Tagged fields; those that `known` does not name are passed over. */
   tags(known?: Readonly<Record<number, () => void>>): void
+  /** All that was not read yet. */
+  rest(): Buffer
 }
 
 export function decoder(bytes: Buffer): Decoder {
@@ -183,6 +185,7 @@ export function decoder(bytes: Buffer): Decoder {
         at = end
       }
     },
+    rest: () => bytes.subarray(take(bytes.length - at), at),
   }
   return self
 }
