@@ -43,15 +43,15 @@ interface Impostor {
   readonly port: number
   /** Bytes of us that were read, behind the handshake. */
   seen(): number
-  /** Connections that came and went. */
-  ended(): number
+  /** There was a connection, and all that came are closed. */
+  isOver(): boolean
   close(): Promise<void>
 }
 
 /** Answers nothing; whoever has spoken is cut off. */
 async function listen({ cert, key }: Issued): Promise<Impostor> {
   let seen = 0
-  let ended = 0
+  let [begun, ended] = [0, 0]
   const server: Server = createServer({ cert, key }, (socket) => {
     socket
       .on('error', () => {})
@@ -61,13 +61,18 @@ async function listen({ cert, key }: Issued): Promise<Impostor> {
       })
   })
   // Above is known only who has finished the handshake.
-  server.on('connection', (socket) => socket.once('close', () => ended++)).on('tlsClientError', () => {})
+  server
+    .on('tlsClientError', () => {})
+    .on('connection', (socket) => {
+      begun++
+      socket.once('close', () => ended++)
+    })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const impostor = {
     port: (server.address() as AddressInfo).port,
     seen: () => seen,
-    ended: () => ended,
+    isOver: () => begun > 0 && ended === begun,
     close: () => new Promise<void>((resolve) => server.close(() => resolve())),
   }
   impostors.push(impostor)
@@ -130,7 +135,7 @@ describe.each([
     const all = Object.entries(wrong) as [keyof typeof wrong, keyof typeof codes][]
     await Promise.all(
       all.map(async ([certificate, why]) => {
-        const { port, seen, ended } = await listen(shown[certificate])
+        const { port, seen, isOver } = await listen(shown[certificate])
         const said = await way(port)
         expect(said, certificate).toMatchObject({
           name: 'Unreachable',
@@ -138,8 +143,8 @@ describe.each([
           remedy: expect.stringMatching(/\w/),
         })
         expect(String(said)).not.toContain(SECRETS.password)
-        // All of a connection has been read once it is closed.
-        await until('the connection ended', () => ended() > 0)
+        // All of a connection has been read once it is closed, and whoever has said so opens no other.
+        await until('all connections ended', isOver)
         expect(seen(), certificate).toBe(0)
       }),
     )

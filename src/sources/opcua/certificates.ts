@@ -6,12 +6,13 @@
 //   trusted/certs/                server certificates that somebody approved, and authorities: what they signed is good for the host that it names
 //   issuers/certs/, issuers/crl/  authorities between, and the lists of what each authority revoked: one that has none is not believed
 //   rejected/                     server certificates that wait for approval
+//   refused/                      those that somebody trusts no more: whoever signed them, they are let in only once they are trusted anew
 //
 // A certificate that is neither trusted nor signed by a trusted authority for this host is put in rejected/ and the server gets no session.
 // The folders are read anew at each connection: moving a file is all that it takes.
 import { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile, rename } from 'node:fs/promises'
+import { readdir, readFile, rename } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import path from 'node:path'
@@ -23,6 +24,9 @@ const DAY_MS = 86_400_000
 const NEXT_DAYS = 60
 const USE_NEXT_DAYS = 7
 const WRONG_HOST = 'BadCertificateHostNameInvalid'
+const UNTRUSTED = 'BadCertificateUntrusted'
+/** Below the folder of the trust list. */
+export const REFUSED_FOLDER = 'refused'
 
 /** The trust list and our own certificate, open until `close`. */
 export interface Trust {
@@ -47,12 +51,14 @@ class TrustForHost extends OPCUACertificateManager {
   }
 
   override async verifyCertificate(...args: Parameters<Verify>): ReturnType<Verify> {
-    const verdict = await super.verifyCertificate(...args)
     const [certificate] = args.slice(0, 1).flat() as [Buffer]
+    const isApproved = async () => (await this.getTrustStatus(certificate)).isGood()
+    // Before anything else is asked: it is not listed a second time.
+    if ((await isRefused(this.rootDir, certificate)) && !(await isApproved())) return UNTRUSTED as Awaited<ReturnType<Verify>>
+    const verdict = await super.verifyCertificate(...args)
     if (String(verdict) !== 'Good' || isForHost(certificate, this.#host)) return verdict
     // Good only by its authority: listed then, so that a person may let it in.
-    const isApproved = (await this.getTrustStatus(certificate)).isGood()
-    return isApproved ? verdict : (WRONG_HOST as typeof verdict)
+    return (await isApproved()) ? verdict : (WRONG_HOST as typeof verdict)
   }
 }
 
@@ -139,6 +145,14 @@ export async function assertTrusted(trust: Trust, certificate: Buffer, source: s
   throw new Unreachable('certificate-untrusted', `the server's certificate is not trusted: ${about}`, {
     remedy: `Compare the fingerprint with the server's own. If it is the same: ${approve}`,
   })
+}
+
+/** Somebody trusts it no more. */
+async function isRefused(root: string, certificate: Buffer): Promise<boolean> {
+  const folder = path.join(root, REFUSED_FOLDER)
+  const names = await readdir(folder).catch(() => [])
+  const refused = await Promise.all(names.map((it) => readFile(path.join(folder, it)).catch(() => Buffer.alloc(0))))
+  return refused.some((it) => parse(it)?.fingerprint256 === parse(certificate)?.fingerprint256 && parse(it) !== undefined)
 }
 
 function parse(certificate: Buffer): X509Certificate | undefined {

@@ -204,6 +204,21 @@ test('and for no other host: no session, until a person lets in this very certif
   expect(source.status().details?.warning).toContain('the certificate is not for host 127.0.0.1')
 })
 
+test('one that somebody trusts no more is let in by no authority, until it is trusted anew', async () => {
+  server = await plant({ authority: path.join(dir, 'authority') })
+  trustAuthority()
+  // Once it was trusted by itself.
+  copyFileSync(path.join(dir, 'plant/server.der'), path.join(dir, 'pki/trusted/certs/plant.der'))
+  const leaf = new X509Certificate(readFileSync(path.join(dir, 'pki/trusted/certs/plant.der')))
+  const { fingerprint } = await rejectCertificate(dir, leaf.fingerprint)
+  source = run({ endpoint: server.endpoint, security: user, tags: plantTags }, dir)
+  await until('the refusal', () => source?.status().code === 'certificate-untrusted')
+  expect(source.rows).toEqual([])
+  expect(await listed(source.source)).toMatchObject([{ state: 'rejected', fingerprint }])
+  expect((await trustBy(source.source, source.status().remedy ?? '')).fingerprint).toBe(fingerprint)
+  await until('a reading', () => source?.rows.length)
+})
+
 /** What a client asks for: `HEL`, `OPN` with the policy, `MSG` with the number of the service where it is readable. */
 function chunksOf(bytes: Buffer): string[] {
   const chunks: string[] = []
