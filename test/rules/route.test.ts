@@ -171,6 +171,17 @@ test('readings, rules, events, Kafka: once each over a kill, and the windows of 
     kind !== 'sliding' || !strays.some((it) => start <= it && it <= end)
   const same = windows.filter(({ rule, window }) => isSame(rule, window.start / 1000, window.end / 1000))
   expect(same.length).toBeGreaterThan(windows.length * 0.8)
+  // Of each kind, windows are held against Streams in which readings count that came behind later ones.
+  const behind = times.filter((it, n) => n > 0 && it < Math.max(...times.slice(0, n)))
+  const withLate = same.filter(({ window }) => behind.some((it) => it >= window.start / 1000 && it < window.end / 1000))
+  for (const kind of ['tumbling', 'sliding', 'session'])
+    expect(withLate.filter((it) => it.rule === kind).length).toBeGreaterThan(5)
+  // The last reading closes all others' windows and stays in an open one.
+  const isLate = (it: number, n: number) =>
+    Math.floor(it / LENGTH_MS) * LENGTH_MS + LENGTH_MS + GRACE_MS <= Math.max(...times.slice(0, n + 1))
+  const counted = windows.filter((it) => it.rule === 'tumbling').reduce((sum, it) => sum + it.window.count, 0)
+  expect(times.filter(isLate).length).toBeGreaterThan(5)
+  expect(counted).toBe(times.length - 1 - times.filter(isLate).length)
   const ours = new Set(same.map(textOf))
   const streams = await windowsOfStreams(ours)
   for (const it of same) expect(streams.get(textOf(it))).toBeCloseTo(it.window.mean, 9)
