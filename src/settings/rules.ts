@@ -67,14 +67,14 @@ function modelSchema(timeout: z.ZodType<number>) {
       error: `must have from 1 to ${most} entries`,
     })
   // Beside them an event says which model it was.
-  const output = figure.refine((it) => !['name', 'version', 'sha256'].includes(it), {
-    error: 'must not be name, version or sha256',
+  const outputs = some(figure, figure, RULE_OUTPUTS_MAX).refine((it) => !['name', 'version', 'sha256'].some((key) => key in it), {
+    error: 'must not have name, version or sha256: events say by these which model it was',
   })
   return z
     .strictObject({
       name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, { error: 'must be the name of a model, as models list shows it' }),
       inputs: some(figure, z.string().min(1), MODEL_FIGURES_MAX),
-      outputs: some(output, figure, RULE_OUTPUTS_MAX).prefault({ score: 'score' }),
+      outputs: outputs.prefault({ score: 'score' }),
       timeout,
     })
     .transform(({ timeout: timeoutMs, ...it }) => ({ ...it, timeoutMs }))
