@@ -52,30 +52,61 @@ export interface TakeParts {
 /** The largest transaction that is dared. */
 export const readingsMaxOf = ({ records }: LaneSettings) => (records === 'blocks' ? BLOCK_READINGS_MAX : READINGS_MAX)
 
-/** Takes in turn; `except` are classes that wait for the destination. */
-export function taker({ uplink, log, clock, admission, lanes, anyOf, link, rowsMax }: TakeParts) {
+/** Takes in turn; `blocked` are classes that wait for the destination. */
+export interface Taker {
+  next(blocked: readonly string[]): Promise<Pair>
+  /** With what live has had to say since `pair` was read: it would wait for one transaction more. */
+  withNewest(pair: Pair, blocked: readonly string[]): Promise<Pair>
+}
+
+export function taker({ uplink, log, clock, admission, lanes, anyOf, link, rowsMax }: TakeParts): Taker {
   let liveAt = -Infinity
-  return async (blocked: readonly string[]): Promise<Pair> => {
+
+  function requestNow(blocked: readonly string[]) {
     const admitted = admission.now()
-    const except = [...admitted.except, ...blocked]
     const most = admitted.bytesMax === Infinity ? Infinity : rowsMax(admitted.bytesMax)
-    const rate = { ...link(), readingsMax: Math.min(link().readingsMax, most) }
-    const bytesMax = TAKE_BYTES_MAX * Math.min(1, link().readingsMax / READINGS_MAX)
     const request = {
       uplink,
-      except,
-      bytesMax,
+      except: [...admitted.except, ...blocked],
+      bytesMax: TAKE_BYTES_MAX * Math.min(1, link().readingsMax / READINGS_MAX),
       backlog: lanes.backlog,
       ...(lanes.isInOrder && { isInOrder: true }),
       ...(anyOf ? { anyOf } : {}),
     }
-    const live = await log.next({ ...request, lane: 'live', readingsMax: rate.readingsMax })
-    const has = rowsOf({ live, backlog: NOTHING })
-    if (has > 0) liveAt = clock.monotonic()
-    const readingsMax = Math.min(most - has, backlogRoom(has, clock.monotonic() - liveAt < QUIET_AFTER_MS, lanes.liveShare, rate))
-    if (readingsMax <= 0) return { live, backlog: NOTHING }
-    const wholeMax = lanes.records === 'blocks' ? Math.min(most - has, rate.readingsMax, readingsMax * WHOLE_TIMES) : 0
-    return { live, backlog: await log.next({ ...request, lane: 'backlog', readingsMax, wholeMax }) }
+    return { request, most, rate: { ...link(), readingsMax: Math.min(link().readingsMax, most) } }
+  }
+
+  return {
+    async next(blocked) {
+      const { request, most, rate } = requestNow(blocked)
+      const live = await log.next({ ...request, lane: 'live', readingsMax: rate.readingsMax })
+      const has = rowsOf({ live, backlog: NOTHING })
+      if (has > 0) liveAt = clock.monotonic()
+      const isLively = clock.monotonic() - liveAt < QUIET_AFTER_MS
+      const readingsMax = Math.min(most - has, backlogRoom(has, isLively, lanes.liveShare, rate))
+      if (readingsMax <= 0) return { live, backlog: NOTHING }
+      const wholeMax = lanes.records === 'blocks' ? Math.min(most - has, rate.readingsMax, readingsMax * WHOLE_TIMES) : 0
+      return { live, backlog: await log.next({ ...request, lane: 'backlog', readingsMax, wholeMax }) }
+    },
+    async withNewest(pair, blocked) {
+      const { request, most, rate } = requestNow(blocked)
+      const readingsMax = Math.min(rate.readingsMax, most - rowsOf(pair))
+      if (readingsMax <= 0) return pair
+      const newest = await log.next({ ...request, lane: 'live', readingsMax })
+      if (newest.ranges.length === 0) return pair
+      liveAt = clock.monotonic()
+      return { live: together(pair.live, newest), backlog: pair.backlog }
+    },
+  }
+}
+
+function together(a: Taken, b: Taken): Taken {
+  return {
+    slices: [...a.slices, ...b.slices],
+    ranges: [...a.ranges, ...b.ranges],
+    series: new Map([...a.series, ...b.series]),
+    maybeDuplicate: [...(a.maybeDuplicate ?? []), ...(b.maybeDuplicate ?? [])],
+    elsewhere: [...(a.elsewhere ?? []), ...(b.elsewhere ?? [])],
   }
 }
 

@@ -223,11 +223,12 @@ async function run(
   let transaction = resumed.transaction
   const intent = intentKeeper({ ...parts, isDown: lanes.backlog === 'newest-first' }, uplink, signal)
   const checkpoints = checkpointClock(clock)
-  const takeNext = taker({ ...parts, lanes, anyOf: parts.anyOf, link: () => report.link, rowsMax: connection.rowsMax })
-  const take = () => {
+  const lanesTaker = taker({ ...parts, lanes, anyOf: parts.anyOf, link: () => report.link, rowsMax: connection.rowsMax })
+  const blocked = () => {
     report.blocked = report.blocked.filter((it) => it.until > clock.monotonic())
-    return takeNext(report.blocked.flatMap((it) => it.classes))
+    return report.blocked.flatMap((it) => it.classes)
   }
+  const take = () => lanesTaker.next(blocked())
   let ahead: Promise<Pair> | undefined
   /** What is under way now: all that a doubt can be about. */
   let sending: readonly StreamRange[] = []
@@ -241,7 +242,7 @@ async function run(
         await sleep(pauseMs(now.wait, clock, parts.waits?.idleMs ?? WAITS.idleMs), signal)
         continue
       }
-      const taken = await (ahead ?? take())
+      const taken = ahead ? await lanesTaker.withNewest(await ahead, blocked()) : await take()
       ahead = undefined
       // What was read ahead has been shut out meanwhile: a new start hands it out again in its time.
       if (isShutOut(taken, parts.admission.now())) return
