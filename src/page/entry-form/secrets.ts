@@ -1,7 +1,7 @@
 import { call } from '../api/client.ts'
 import type { Draft } from './draft.ts'
 import { isOut, isSecret } from './draft.ts'
-import { ownSecrets } from '../parts/own-secret.ts'
+import { ownSecrets } from '../settings-text/own-secret.ts'
 import type { ListKey } from '../settings-text/entries.ts'
 import type { EntrySpec, FieldSpec } from './spec.ts'
 

@@ -1,8 +1,8 @@
 // Names of secrets that forms store: never one that another entry of the settings uses, or that one would get what was typed for this.
 import type { SecretEntry } from '../../core/operator.ts'
 import { call } from '../api/client.ts'
-import type { ListKey } from '../settings-text/entries.ts'
-import { entriesOf } from '../settings-text/entries.ts'
+import type { ListKey } from './entries.ts'
+import { entriesOf } from './entries.ts'
 
 /** As the settings in force use them. `name`: of the entry in them, undefined where it is new. */
 export async function ownSecrets(key: ListKey, name: string | undefined): Promise<(wanted: string) => string> {
