@@ -128,7 +128,7 @@ export function createReducer({ db, stored, segments, raised, seenOf }: Reducing
       id,
       class: stream.class,
       form: stream.form === 'aggregate' ? 'aggregate' : 'raw',
-      windowMs: row.window_ms,
+      windowMs: stream.form === 'aggregate' ? row.window_ms : 0,
       delivered: row.pending === 0,
       ...(raisedSegments.has(row.segment) && { raised: true }),
       pinned: row.pending > 0 && overlaps(underWay, row.first, row.end),

@@ -100,11 +100,11 @@ export function rowsReduced({ rows, series, receivedFrom, receivedTo }: Band, wi
   return Math.min(rows, series * windows)
 }
 
-function givingOf({ ladder, floorBytes }: ClassRetention, bands: readonly Band[]): Giving {
+function givingOf(cls: ClassRetention, bands: readonly Band[]): Giving {
   const undelivered = bands.filter((it) => !it.delivered)
   return {
-    steps: stepsByCoarseness(ladder),
-    floorBytes,
+    steps: stepsByCoarseness(cls),
+    floorBytes: cls.floorBytes,
     aggregateBytes: aggregateBytesOf(bands),
     held: undelivered
       .filter((it) => !it.pinned && it.bytes > 0)
