@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { decodeAggregates } from '../../src/columns/aggregates/index.ts'
 import type { ReadingBatch } from '../../src/core/batch.ts'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
-import type { AggregateSlice, GapSlice, LedgerRow, Slice } from '../../src/core/log.ts'
+import type { GapSlice, LedgerRow, Slice } from '../../src/core/log.ts'
 import type { Position } from '../../src/core/position.ts'
 import type { OpenedLog, TestOptions } from './helpers.ts'
 import { checkBooks, classNamed, NEXT, openTestLog, T0, tempDir } from './helpers.ts'
@@ -83,16 +83,12 @@ function send(uplink = 'kafka'): Sent {
 
 function readingsOf(slice: Slice): number {
   if (slice.form !== 'aggregate') return 0
-  const { first, columns } = columnsOf(slice)
+  const columns = decodeAggregates(slice.block)
+  const first = columns.firstSequence
   let sum = 0
   for (let i = slice.from - first; i < slice.to - first; i++)
     sum += (columns.good[i] ?? 0) + (columns.uncertain[i] ?? 0) + (columns.bad[i] ?? 0)
   return sum
-}
-
-function columnsOf(slice: AggregateSlice) {
-  const columns = decodeAggregates(slice.block)
-  return { columns, first: columns.first }
 }
 
 function account() {
@@ -104,7 +100,9 @@ const rows = (where: string) => {
   const db = new Database(join(dir, 'journal.db'), { readonly: true })
   try {
     return db
-      .prepare(`SELECT count(*) AS blocks, coalesce(sum(count), 0) AS readings FROM block b JOIN stream s ON s.id = b.stream WHERE ${where}`)
+      .prepare(
+        `SELECT count(*) AS blocks, coalesce(sum(count), 0) AS readings FROM block b JOIN stream s ON s.id = b.stream WHERE ${where}`,
+      )
       .get() as { blocks: number; readings: number }
   } finally {
     db.close()

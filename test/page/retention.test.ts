@@ -104,8 +104,14 @@ describe('classes of a file', () => {
     const text = withDrafts(FILE, [
       { ...alarm, floor: '200MB' },
       { ...process, ladder: [...process.ladder, { on: 'filledTo', at: '80%', keep: 'nothing' }] },
-      { name: 'debug', was: undefined,
-        forward: '', floor: '', whenFull: 'reduce', ladder: [{ on: 'offlineFor', at: '1d', keep: 'nothing' }] },
+      {
+        name: 'debug',
+        was: undefined,
+        forward: '',
+        floor: '',
+        whenFull: 'reduce',
+        ladder: [{ on: 'offlineFor', at: '1d', keep: 'nothing' }],
+      },
     ])
     expect(text).toContain('# never without')
     expect(text).toContain('# agreed with the customer')
