@@ -1,5 +1,5 @@
 // Classes of which aggregates leave while their readings stay: real writer, keeper and files.
-import { cpSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -7,9 +7,11 @@ import { decodeAggregates } from '../../src/columns/aggregates/index.ts'
 import type { ReadingBatch } from '../../src/core/batch.ts'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
 import type { GapSlice, LedgerRow, Slice } from '../../src/core/log.ts'
+import type { Intervals } from '../../src/core/intervals.ts'
 import type { Position } from '../../src/core/position.ts'
+import { recoverLog } from '../../src/log/recover.ts'
 import type { OpenedLog, TestOptions } from './helpers.ts'
-import { checkBooks, classNamed, NEXT, openTestLog, T0, tempDir } from './helpers.ts'
+import { bytesOnDisk, checkBooks, classNamed, NEXT, noise, openTestLog, T0, tempDir } from './helpers.ts'
 
 const WINDOW_MS = 60_000
 const FORWARD = [classNamed('process', { forward: { windowMs: WINDOW_MS } })]
@@ -91,6 +93,17 @@ function readingsOf(slice: Slice): number {
   return sum
 }
 
+/** What the destination has, as the log was told. */
+function positionNow(): Position {
+  const db = new Database(join(dir, 'journal.db'), { readonly: true })
+  try {
+    const text = db.prepare("SELECT delivered FROM position WHERE uplink = 'kafka'").pluck().get() as string
+    return { transaction: transactions, delivered: new Map(JSON.parse(text) as [string, Intervals][]) }
+  } finally {
+    db.close()
+  }
+}
+
 function account() {
   const { accepted, stored, delivered, aggregated, lost } = log.writer.figures().classes[0] ?? {}
   return { accepted, stored, delivered, aggregated, lost }
@@ -129,4 +142,186 @@ test('aggregates and their gap record leave once a window is over, readings neve
   expect(account()).toEqual({ accepted: 160, stored: 160 - sent.readings, delivered: 0, aggregated: sent.readings, lost: {} })
   expect(rows(KEPT).readings).toBe(sent.readings)
   close()
+})
+
+test('a window is one record of each tag, however its readings were committed, and needs no sealing', () => {
+  open()
+  run(480)
+  const sent = send()
+  // T0 is 21 s into its minute: eight windows are over by then, of two tags each.
+  expect(sent.aggregates).toBe(16)
+  expect(rows(`${KEPT} AND segment IS NULL`).readings).toBeGreaterThan(0)
+  close()
+})
+
+test('sealed, what aggregates stand for keeps its numbers and is offered to nobody', () => {
+  open()
+  run(130)
+  log.work(true)
+  expect(rows(`${KEPT} AND segment IS NOT NULL`).readings).toBe(260)
+  const sent = send()
+  expect(sent).toMatchObject({ raw: 0, readings: 260 })
+  expect(account()).toEqual({ accepted: 260, stored: 0, delivered: 0, aggregated: 260, lost: {} })
+  // A destination that knows of nothing gets the same once more, and no reading.
+  there = 'none'
+  begin('reader')
+  expect(send('reader').raw).toBe(0)
+  close()
+})
+
+test('a kill at any moment makes no window twice and loses none', () => {
+  open()
+  let readings = 0
+  for (let life = 0; life < 8; life++) {
+    run(25)
+    readings += send().readings
+    there = positionNow()
+    const copy = join(temp.dir, `life-${life}`)
+    cpSync(dir, copy, { recursive: true, filter: (it) => !it.endsWith('-shm') })
+    const before = account()
+    log.close()
+    dir = copy
+    // The clock by hand begins anew with each opening: what comes is older than what is there.
+    open()
+    expect(account()).toEqual(before)
+  }
+  log.work(true)
+  readings += send().readings
+  expect(readings).toBe(8 * 25 * 2)
+  expect(account()).toEqual({ accepted: 400, stored: 0, delivered: 0, aggregated: 400, lost: {} })
+  close()
+})
+
+test('the settings decide for all that nobody has seen: raw that waits becomes aggregates, and the other way round', () => {
+  open({ classes: RAW, uplinks: ['kafka', 'second'], delivery: { process: ['kafka', 'second'] } })
+  run(30)
+  expect(send().raw).toBe(60)
+  run(30)
+  there = positionNow()
+  log.close()
+  open({ uplinks: ['kafka', 'second'], delivery: { process: ['kafka', 'second'] } })
+  log.work(true)
+  // What the first has goes on raw to the second; of the rest aggregates leave to both.
+  expect(send()).toMatchObject({ raw: 0, readings: 60 })
+  there = 'none'
+  begin('second')
+  expect(send('second')).toMatchObject({ raw: 60, readings: 60 })
+  expect(account()).toEqual({ accepted: 120, stored: 0, delivered: 60, aggregated: 60, lost: {} })
+  run(5)
+  there = positionNow()
+  log.close()
+  open({ classes: RAW, uplinks: ['kafka', 'second'], delivery: { process: ['kafka', 'second'] } })
+  expect(send()).toMatchObject({ raw: 10, readings: 0 })
+  // What stayed is no reading that waits: it stays until its room is needed.
+  expect(rows(KEPT).readings).toBe(60)
+  log.close()
+})
+
+test('a coarser step of the ladder that is in force makes coarser aggregates, and the readings stay all the same', () => {
+  const ladder = [{ offlineForMs: 120_000, keep: { windowMs: 300_000 } }]
+  open({ classes: [classNamed('process', { forward: { windowMs: WINDOW_MS }, ladder })] })
+  run(700)
+  const sent = send()
+  const reasons = new Set(sent.lines.map((it) => it.reason))
+  expect(reasons).toEqual(new Set(['forward-1m', 'offline-2m']))
+  expect(rows(KEPT).readings).toBe(sent.readings)
+  expect(sent.aggregates).toBeLessThan(2 * 9)
+  close()
+})
+
+test('while aggregates are delivered the class is not offline, though its readings never are', () => {
+  open()
+  for (let minute = 0; minute < 5; minute++) {
+    run(60)
+    send()
+  }
+  expect(log.writer.state().classes[0]?.offlineForMs).toBeLessThan(61_000)
+  run(300)
+  expect(log.writer.state().classes[0]?.offlineForMs).toBeGreaterThan(200_000)
+  close()
+})
+
+test('readings that aggregates stand for go when their time is over, and are in no account then', () => {
+  open({ classes: [classNamed('process', { forward: { windowMs: WINDOW_MS, keepRawMs: 180_000 } })] })
+  run(240)
+  send()
+  const before = account()
+  const kept = rows(KEPT).readings
+  run(300)
+  send()
+  expect(rows(KEPT).readings).toBeLessThan(kept + 300)
+  expect(rows(`${KEPT} AND received_to < ${log.clock.now() - 250e6}`).blocks).toBe(0)
+  expect(account().lost).toEqual(before.lost)
+  close()
+})
+
+test('where room is needed they go first, and nothing is lost that waits', () => {
+  const random = noise(7)
+  open({ classes: [classNamed('process', { forward: { windowMs: 1_000 } })], bytesMax: 32_000_000 })
+  for (let n = 0; n < 120; n++) {
+    const series = builder.series({ tag: 'wave', class: 'process', kind: 'bytes' })
+    builder.addBytes(series, log.clock.now(), random(400_000))
+    log.append(builder.take(log.clock.now()))
+    log.clock.tick(1000)
+    log.work()
+    send()
+  }
+  expect(log.failures).toEqual([])
+  expect(bytesOnDisk(dir)).toBeLessThanOrEqual(32_000_000)
+  expect(account()).toMatchObject({ accepted: 120, lost: {}, delivered: 0 })
+  expect(rows(KEPT).readings).toBeGreaterThan(10)
+  expect(rows(KEPT).readings).toBeLessThan(100)
+  close()
+})
+
+test('a damaged block of what aggregates stand for is dropped, and lost by no name', () => {
+  open()
+  run(130)
+  log.work(true)
+  const before = account()
+  const file = readdirSync(join(dir, 'segments', 'process')).find((it) => it.endsWith('.raw')) ?? ''
+  const path = join(dir, 'segments', 'process', file)
+  const bytes = readFileSync(path)
+  bytes[bytes.length - 40] = (bytes[bytes.length - 40] ?? 0) ^ 0xff
+  writeFileSync(path, bytes)
+  const request = { tag: 'a', from: 0, to: 2 ** 52, after: 0 } as const
+  const { damaged } = log.keeper.query(request)
+  expect(damaged.length).toBe(1)
+  for (const it of damaged) log.writer.damaged(it.stream, it.first)
+  expect(account()).toEqual(before)
+  // Now the aggregates tell it.
+  expect(new Set(log.keeper.query(request).parts.map((it) => it.form))).toEqual(new Set(['aggregate']))
+  close()
+})
+
+test('a query tells each reading once: as itself while it is kept', () => {
+  open()
+  run(130)
+  log.work(true)
+  const parts = log.keeper.query({ tag: 'a', from: 0, to: 2 ** 52, after: 0 }).parts
+  expect(parts.every((it) => it.form === 'raw')).toBe(true)
+  expect(parts.reduce((sum, it) => sum + (it.form === 'raw' ? it.count : 0), 0)).toBe(130)
+  close()
+})
+
+test('a journal that is made anew from the segments knows what aggregates stand for', async () => {
+  open()
+  run(130)
+  log.work(true)
+  send()
+  run(65)
+  log.work(true)
+  there = positionNow()
+  log.close()
+  const kept = rows(KEPT).readings
+  for (const it of ['journal.db', 'journal.db-wal']) rmSync(join(dir, it), { force: true })
+  const options = { device: 'box-1', uplinks: ['kafka'], delivery: {}, keepDeliveredMs: 0, classes: FORWARD }
+  await recoverLog({ ...options, dir, bytesMax: 64_000_000, bootId: 'boot-1', now: T0 })
+  open()
+  log.work(true)
+  const again = send()
+  expect(again.raw).toBe(0)
+  expect(rows(KEPT).readings).toBe(kept)
+  expect(account()).toMatchObject({ stored: 0, delivered: 0, aggregated: kept })
+  log.close()
 })
