@@ -87,8 +87,15 @@ sources: []
 describe('classes of a file', () => {
   test('are read as they stand', () => {
     expect(draftsOf(FILE)).toEqual([
-      { name: 'alarm', was: 'alarm', floor: '100MB', whenFull: 'reduce', ladder: [] },
-      { name: 'process', was: 'process', floor: '', whenFull: 'reduce', ladder: [{ on: 'offlineFor', at: '7d', keep: '10s' }] },
+      { name: 'alarm', was: 'alarm', forward: '', floor: '100MB', whenFull: 'reduce', ladder: [] },
+      {
+        name: 'process',
+        was: 'process',
+        forward: '',
+        floor: '',
+        whenFull: 'reduce',
+        ladder: [{ on: 'offlineFor', at: '7d', keep: '10s' }],
+      },
     ])
     expect(draftsOf('version: 1\n')).toMatchObject([{ name: 'default' }])
     expect(draftsOf('classes: {')).toBeUndefined()
@@ -96,6 +103,18 @@ describe('classes of a file', () => {
 
   test('that nobody changed leave the file as it is', () => {
     expect(withDrafts(FILE, draftsOf(FILE) ?? [])).toBe(FILE)
+  })
+
+  test('say what leaves, and keep how long readings stay', () => {
+    const file = 'classes:\n  - { name: wells, forward: { aggregate: 1m, keepRaw: 30d } } # thin link\n'
+    const [wells] = draftsOf(file) ?? []
+    if (!wells) throw new Error('one class')
+    expect(wells.forward).toBe('1m')
+    expect(whatIfOf([wells])).toEqual([{ name: 'wells', floorBytes: 0, whenFull: 'reduce', ladder: [], forwardWindowMs: 60_000 }])
+    expect(withDrafts(file, [{ ...wells, forward: '5m' }])).toContain('forward: { aggregate: 5m, keepRaw: 30d } } # thin link')
+    expect(withDrafts(file, [{ ...wells, forward: '' }])).not.toContain('forward')
+    expect(withDrafts('classes: [{ name: wells }]', [{ ...wells, forward: '1m' }])).toContain('forward: { aggregate: 1m }')
+    expect(whatIfOf([{ ...wells, forward: 'now and then' }])).toBeUndefined()
   })
 
   test('go back with comments and with keys that are not drawn', () => {

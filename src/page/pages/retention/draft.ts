@@ -139,6 +139,12 @@ function keepOf(text: string): Keep | undefined {
   return windowMs === undefined || windowMs < 1_000 ? undefined : { windowMs }
 }
 
+/** Of the aggregates that leave; undefined: the text is none. */
+export function windowOf(forward: string): Keep | undefined {
+  const text = forward.trim()
+  return text === '' || text === 'nothing' ? (text === '' ? 'raw' : undefined) : keepOf(text)
+}
+
 /** What a forecast is asked; undefined while a text is none. */
 export function whatIfOf(drafts: readonly ClassDraft[]): ClassWhatIf[] | undefined {
   const all = drafts.map(({ name, floor, whenFull, ladder, forward }) => {
@@ -146,7 +152,7 @@ export function whatIfOf(drafts: readonly ClassDraft[]): ClassWhatIf[] | undefin
     const floorBytes = floor.trim() === '' ? 0 : parseBytes(floor)
     if (floorBytes === undefined || steps.includes(undefined)) return undefined
     if (whenFull === 'wait') return { name, floorBytes, whenFull, ladder: [] }
-    const window = forward.trim() === '' ? 'raw' : keepOf(forward.trim())
+    const window = windowOf(forward)
     if (window === undefined) return undefined
     const leaves = typeof window === 'string' ? {} : { forwardWindowMs: window.windowMs }
     return { name, floorBytes, whenFull, ladder: steps as LadderStep[], ...leaves }
