@@ -248,9 +248,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     live: live.watch,
     forecast: async (offlineMs, whatIf) => {
       const parts = withWhatIf(await forecastParts(now.settings, openedLog(), rates), whatIf)
-      const tried = await openedLog().tryAggregates(
-        parts.classes.map(({ name, ladder }) => ({ name, windowsMs: windowsOf(ladder) })),
-      )
+      const tried = await openedLog().tryAggregates(parts.classes.map((it) => ({ name: it.name, windowsMs: windowsOf(it) })))
       return forecast(forecastRequest({ ...parts, tried }, offlineMs))
     },
     query: (request, signal) => query(request, (page) => openedLog().query(page), signal),

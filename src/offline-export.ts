@@ -9,6 +9,7 @@ import type { Settings } from './core/settings.ts'
 import { givenBy } from './log/given.ts'
 import type { Keeper } from './log/keeper.ts'
 import { openKeeper } from './log/keeper.ts'
+import { keeperOptions } from './log/keeper-options.ts'
 import { takeLock } from './log/lock.ts'
 import { recoverLog } from './log/recover.ts'
 import type { Writer, WriterOptions } from './log/writer.ts'
@@ -58,7 +59,7 @@ async function openBoth(options: WriterOptions): Promise<{ writer: Writer; keepe
   const writer = offlineWriter(options, clock, (error) => {
     throw error
   })
-  const keeper = openKeeper({ ...options, classes: options.classes.map((it) => it.name) })
+  const keeper = openKeeper(keeperOptions(options))
   return { writer, keeper }
 }
 

@@ -46,6 +46,8 @@ export interface ClassRetention {
   readonly floorBytes: number
   readonly whenFull: 'reduce' | 'wait'
   readonly ladder: readonly LadderStep[]
+  /** Only aggregates of so long windows leave, while readings stay as history. Absent: readings leave. */
+  readonly forwardWindowMs?: number
   readonly offlineForMs: number
   /** Somebody takes its readings at present: then fill alone reduces nothing that comes in. */
   readonly delivering: boolean
@@ -93,7 +95,7 @@ export interface Plan {
 /** What is to be done with what comes in. */
 export interface InForce {
   readonly keep: Keep
-  /** A stable word for the ledger: 'offline-7d', 'filled-80%'; empty where all is kept raw. */
+  /** A stable word for the ledger: 'offline-7d', 'filled-80%', 'forward-1m'; empty where all is kept raw. */
   readonly reason: string
 }
 
@@ -117,7 +119,7 @@ export interface ForecastRequest {
 }
 
 /** A class as somebody thinks of setting it. */
-export type ClassWhatIf = Pick<ClassRetention, 'name' | 'floorBytes' | 'whenFull' | 'ladder'>
+export type ClassWhatIf = Pick<ClassRetention, 'name' | 'floorBytes' | 'whenFull' | 'ladder' | 'forwardWindowMs'>
 
 export interface ForecastClass {
   readonly name: string

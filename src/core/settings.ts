@@ -59,6 +59,15 @@ export interface ClassSettings {
   readonly whenFull: 'reduce' | 'wait'
   /** In any order; empty: kept raw until space is needed, then the oldest goes. */
   readonly ladder: readonly LadderStep[]
+  /** Aggregates of it leave, and its readings stay here. Absent: its readings leave. */
+  readonly forward?: ForwardRule | undefined
+}
+
+export interface ForwardRule {
+  /** Of the aggregates. */
+  readonly windowMs: number
+  /** How long readings are kept once aggregates stand for them; absent: until their room is needed. */
+  readonly keepRawMs?: number | undefined
 }
 
 export interface SourceSettings {

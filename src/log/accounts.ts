@@ -14,6 +14,8 @@ export interface Account {
   readonly lost: Record<string, number>
   /** Bytes of all its blocks. */
   bytes: number
+  /** Aggregates that were delivered since the log was opened. */
+  aggregatesDelivered: number
 }
 
 interface Held {
@@ -52,15 +54,25 @@ export function loadAccounts(db: Journal, streams: Streams): Accounts {
     if (!account)
       accounts.set(
         className,
-        (account = { class: className, accepted: 0, delivered: 0, stored: 0, aggregated: 0, lost: {}, bytes: 0 }),
+        (account = {
+          class: className,
+          accepted: 0,
+          delivered: 0,
+          stored: 0,
+          aggregated: 0,
+          lost: {},
+          bytes: 0,
+          aggregatesDelivered: 0,
+        }),
       )
     return account
   }
   const rows = db.prepare('SELECT class, accepted, delivered, stored, aggregated, lost FROM account').all() as (Omit<
     Account,
-    'lost' | 'bytes'
+    'lost' | 'bytes' | 'aggregatesDelivered'
   > & { lost: string })[]
-  for (const row of rows) accounts.set(row.class, { ...row, lost: JSON.parse(row.lost) as Record<string, number>, bytes: 0 })
+  for (const row of rows)
+    accounts.set(row.class, { ...row, lost: JSON.parse(row.lost) as Record<string, number>, bytes: 0, aggregatesDelivered: 0 })
   const held = db
     .prepare('SELECT stream, sum(pending) AS pending, sum(bytes) AS bytes FROM block GROUP BY stream')
     .all() as Held[]

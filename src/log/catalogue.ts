@@ -21,7 +21,7 @@ export interface BlockRow {
   readonly period: number
   /** How many are in it. */
   readonly series: number
-  /** Of aggregates; 0: raw. */
+  /** Of aggregates; 0: raw. Of raw blocks that aggregates stand for, the window of those (forwarding.ts). */
   readonly window_ms: number
   readonly segment: number | null
   readonly offset: number | null
@@ -29,6 +29,11 @@ export interface BlockRow {
 
 export const BLOCK_COLUMNS =
   'id, stream, first, count, pending, readings, time_from, time_to, received_from, received_to, bytes, period, series, window_ms, segment, "offset"'
+
+/** Whether aggregates stand for a block's readings: it is history, and no lane offers it (forwarding.ts). */
+export function isKeptRaw({ form }: { readonly form: Form }, { window_ms }: Pick<BlockRow, 'window_ms'>): boolean {
+  return form === 'raw' && window_ms > 0
+}
 
 /** A sealed block that is to be recorded. */
 export interface SealedBlock extends Omit<BlockRow, 'id' | 'stream' | 'pending' | 'segment' | 'offset'> {
@@ -55,6 +60,8 @@ export interface Catalogue {
   overlapping(stream: number, from: number, to: number): readonly BlockRow[]
   byId(id: number): BlockRow | undefined
   setPending(id: number, pending: number): void
+  /** Of a raw block: aggregates of such windows stand for it, and it is kept as history (forwarding.ts). */
+  keepRaw(id: number, windowMs: number): void
   remove(row: Pick<BlockRow, 'id' | 'segment'>): void
   /** Before the commit: takes out segments without blocks. */
   settle(): void
@@ -74,6 +81,7 @@ export function loadCatalogue(db: Journal): Catalogue {
     ),
     byId: db.prepare(`SELECT ${BLOCK_COLUMNS} FROM block WHERE id = ?`),
     pending: db.prepare('UPDATE block SET pending = ? WHERE id = ?'),
+    keepRaw: db.prepare('UPDATE block SET pending = 0, window_ms = ? WHERE id = ?'),
     remove: db.prepare('DELETE FROM block WHERE id = ?'),
     any: db.prepare('SELECT 1 FROM block WHERE segment = ? LIMIT 1'),
     record: db.prepare(
@@ -106,6 +114,7 @@ export function loadCatalogue(db: Journal): Catalogue {
     },
     overlapping: (stream, from, to) => sql.overlapping.all({ stream, from, to }) as BlockRow[],
     byId: (id) => sql.byId.get(id) as BlockRow | undefined,
+    keepRaw: (id, windowMs) => void sql.keepRaw.run(windowMs, id),
     setPending: (id, pending) => void sql.pending.run(pending, id),
     remove({ id, segment }) {
       sql.remove.run(id)

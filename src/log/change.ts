@@ -10,6 +10,7 @@ import type { LossAction } from '../core/log.ts'
 import type { Accounts } from './accounts.ts'
 import { lose } from './accounts.ts'
 import type { BlockRow, Catalogue, SealedBlock, SegmentRow } from './catalogue.ts'
+import { isKeptRaw } from './catalogue.ts'
 import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'
 import type { Positions } from './positions.ts'
@@ -66,6 +67,8 @@ export interface ReduceChange extends Common {
   readonly reason: string
   readonly into: Into | undefined
   readonly blocks: readonly SealedBlock[]
+  /** The blocks stay, as history of which aggregates of such windows leave (forwarding.ts). Absent: they go. */
+  readonly rawWindowMs?: number
 }
 
 /** Blocks are given up; those that are delivered already just go. */
@@ -143,7 +146,7 @@ export function createChanges({ db, streams, accounts, catalogue, ledger, positi
     remove(rows, stream)
     let end = change.from
     for (const block of change.blocks) {
-      const stored = positions.storedOf(stream, block.first, block.first + block.count)
+      const stored = isKeptRaw(stream, block) ? [] : positions.storedOf(stream, block.first, block.first + block.count)
       add(stream, change.into.segment, block, countOf(stored))
       end = block.first + block.count
     }
@@ -156,7 +159,8 @@ export function createChanges({ db, streams, accounts, catalogue, ledger, positi
     if (change.blocks[0] && change.blocks[0].first !== target.next) return false
     const count = rows.reduce((sum, it) => sum + it.count, 0)
     const account = accounts.of(stream.class)
-    remove(rows, stream)
+    if (change.rawWindowMs === undefined) remove(rows, stream)
+    else for (const it of rows) catalogue.keepRaw(it.id, change.rawWindowMs)
     if (stream.form === 'raw') {
       account.stored -= count
       if (change.action === 'aggregated') account.aggregated += count

@@ -12,6 +12,8 @@ export interface Waiting {
   readonly gather: Gather
   /** The clock's period in which its times were taken: a block is of one. */
   period: number
+  /** Of the class's `forward`, in which it was received: a block is of one, and aggregates are made of whole blocks. */
+  window: number
   /** By reason: one line of the ledger each. */
   readonly refused: Map<string, Refused>
   /** Appends that end in this class's next commit. */
@@ -46,6 +48,7 @@ export function createIntake(
     (): Waiting => ({
       gather: newGather(),
       period: -1,
+      window: -1,
       refused: new Map<string, Refused>(),
       appends: [],
       bytes: 0,
@@ -71,15 +74,18 @@ export function createIntake(
     return map
   }
 
-  /** The gather of a class, empty when what it holds is of another period. */
-  function enter(place: number, period: number): void {
+  /** The gather of a class, empty when what it holds is of another period, or of a window before. */
+  function enter(place: number, period: number, received: number): void {
     const it = waitingOf(place)
-    if (it.period !== period && it.gather.count > 0) makeRoom(place)
+    const windowMs = classes[place]?.forward?.windowMs
+    const window = windowMs === undefined ? -1 : Math.floor(received / (windowMs * 1000))
+    if ((it.period !== period || it.window < window) && it.gather.count > 0) makeRoom(place)
+    it.window = it.period === period ? Math.max(it.window, window) : window
     it.period = period
   }
 
   function appendRuns(place: number, batch: ReadingBatch, map: SeriesMap): void {
-    enter(place, periodOf(batch.clock))
+    enter(place, periodOf(batch.clock), batch.received)
     const gather = waitingOf(place).gather
     for (let from = 0, to = 0; from < batch.count; from = to) {
       to = runEnd(batch, map, from)
@@ -99,7 +105,7 @@ export function createIntake(
         refuseUnknown(batch, row, touched)
         continue
       }
-      if (!touched.has(place)) enter(place, period)
+      if (!touched.has(place)) enter(place, period, batch.received)
       const { gather } = waitingOf(place)
       if (!hasRoom(gather, 1, 0) || gather.bytesUsed > BLOCK_BYTES_MAX) {
         makeRoom(place)

@@ -4,7 +4,8 @@
 //   series    what the numbers in blocks mean; rows are only ever added
 //   block     columns of readings or aggregates (see columns/): `count` sequences from `first` on, no holes; `pending` of them still count as stored.
 //             Fresh blocks have `data`; sealed ones stand in a segment file, at `offset`. `readings`: those it holds or, of aggregates, stands for;
-//             `series`: how many are in it; `window_ms`: of aggregates, else 0
+//             `series`: how many are in it; `window_ms`: of aggregates, and of raw blocks that those stand for, which are
+//             kept and no lane offers (forwarding.ts); else 0
 //   segment   the files of sealed blocks: `end` bytes of each are recorded here, what lies behind is of a change that never came to pass
 //   period    stretches of one boot's clock (periods.ts)
 //   position  by uplink: the intervals that it has, and the number of its last transaction; under names of their own what left by hand (given.ts)

@@ -2,7 +2,7 @@
 // that the writer's checkpoints always get through.
 //
 //   next, restart ─► lanes ─► uplinks          query ─► operators
-//   work ─► make room (reducing.ts), seal (sealing.ts) ─► Change ─► writer ─► applied
+//   work ─► make room (reducing.ts), aggregates that leave (forwarding.ts), seal (sealing.ts) ─► Change ─► writer ─► applied
 //
 // What must hold: what was handed out to an uplink keeps its numbers; while a change is with the writer, nothing of it is handed out.
 import { decodeAggregates } from '../columns/aggregates/index.ts'
@@ -14,6 +14,8 @@ import type { Change } from './change.ts'
 import { openReader } from './journal.ts'
 import type { Lanes } from './lanes.ts'
 import { createLanes } from './lanes.ts'
+import { createForwarding } from './forwarding.ts'
+import type { KeeperOptions } from './keeper-options.ts'
 import type { LogState } from './pressure.ts'
 import type { StoredBlock } from './query.ts'
 import { createRaisedReader } from './raised.ts'
@@ -33,15 +35,6 @@ import { openStored } from './stored.ts'
 import type { TryAggregates } from './tried.ts'
 import { createTryAggregates } from './tried.ts'
 
-export interface KeeperOptions {
-  /** DIR/log. */
-  readonly dir: string
-  readonly device: string
-  readonly bytesMax: number
-  /** First is most valuable. */
-  readonly classes: readonly string[]
-}
-
 export interface Keeper extends Pick<Lanes, 'next' | 'restart' | 'forget'> {
   heads(): Record<string, { next: number; lost: number }>
   query: ReturnType<typeof createQuery>
@@ -59,10 +52,10 @@ export interface Keeper extends Pick<Lanes, 'next' | 'restart' | 'forget'> {
   close(): void
 }
 
-export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): Keeper {
+export function openKeeper({ dir, device, bytesMax, classes, aggregating = [] }: KeeperOptions): Keeper {
   const db = openReader(dir)
   const stored = openStored(db, dir)
-  const lanes = createLanes(db, stored, classes)
+  const lanes = createLanes(db, stored, classes, (stream) => forwarding.heldOf(stream))
   const ruleReader = createRuleReader(db, stored)
   const followReader = createFollowReader(db, stored)
   const segments = createSegmentWriter(db, dir, device, stored, spaceOf(bytesMax).segmentBytesMax)
@@ -70,6 +63,7 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
   const tryAggregates = createTryAggregates(stored)
   const reducer = createReducer({ db, stored, segments, raised, tryAggregates, seenOf: (stream) => seenOf(stream) })
   const { numberedTo } = followReader
+  const forwarding = createForwarding({ db, stored, reducer, raised, classes: aggregating, sentOf: (stream) => sentOf(stream) })
   const sealing = createSealing({ db, stored, segments, reducer, raised, numberedTo, seenOf: (stream) => seenOf(stream) })
   const scan = createScan(db, stored, { monotonic: () => performance.now() })
   const lost = db.prepare('SELECT stream, sum(count) AS lost FROM ledger GROUP BY stream')
@@ -78,7 +72,7 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
   const nextAtOpen = new Map(stored.streams().map((it) => [it.key, it.next]))
 
   /** Of a stream: what any uplink has or may have, what is under way now, and numbers that no run may cross. */
-  function seenOf(stream: string): { seen: Intervals; underWay: Intervals; cuts: readonly number[] } {
+  function sentOf(stream: string): { sent: Intervals; underWay: Intervals; cuts: readonly number[] } {
     const positions = stored.positionsOf(stream)
     const handed = lanes.handedOut(stream)
     const hadBy = (uplink: string) => positions.find((it) => it.uplink === uplink)?.had ?? []
@@ -87,9 +81,15 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
     const underWay = handed.map((it) => difference(it.ranges, hadBy(it.uplink))).reduce<Intervals>(union, pinned)
     return {
       underWay,
-      seen: [...positions.map((it) => it.had), ruleKept(stream)].reduce<Intervals>(union, underWay),
+      sent: positions.map((it) => it.had).reduce<Intervals>(union, underWay),
       cuts: [...handed.flatMap((it) => it.liveStart ?? []), ...stored.marksOf(stream)],
     }
+  }
+
+  /** The same, with what rules are told of. */
+  function seenOf(stream: string) {
+    const { sent, ...rest } = sentOf(stream)
+    return { ...rest, seen: union(sent, ruleKept(stream)) }
   }
 
   function ruleKept(stream: string): Intervals {
@@ -118,7 +118,7 @@ export function openKeeper({ dir, device, bytesMax, classes }: KeeperOptions): K
     // No transaction around it: a snapshot held for so long would keep the write-ahead log from beginning anew. The writer checks what it applies.
     work(state, all) {
       if (!state.canWrite) return undefined
-      const change = reducer.next(state) ?? sealing.next(state, all) ?? scan.step()
+      const change = reducer.next(state) ?? forwarding.next(state, all) ?? sealing.next(state, all) ?? scan.step()
       const range = change && { stream: change.stream, from: change.from, to: change.to }
       if (range) for (const it of [lanes, ruleReader, followReader]) it.block(range)
       return change

@@ -6,6 +6,7 @@ import { difference } from '../core/intervals.ts'
 import type { LogSeries, NextRequest, Slice } from '../core/log.ts'
 import type { Stream, StreamRange } from '../core/stream.ts'
 import type { BlockRow } from './catalogue.ts'
+import { isKeptRaw } from './catalogue.ts'
 import type { Stored, StoredStream } from './stored.ts'
 
 export interface DamagedPlace {
@@ -34,20 +35,29 @@ export interface Walk {
   readonly sent: Interval[]
 }
 
+export type HeldOf = (stream: StoredStream) => ((block: BlockRow) => boolean) | undefined
+
 const BLOCKS_A_READ = 32
 
-export function createWalk(stored: Stored) {
+/** A block that is held ends a lane's way for now; one that aggregates stand for is a hole, whatever is kept of it. */
+export function createWalk(stored: Stored, heldOf: HeldOf) {
   /** The last block that was looked at: large ones go out in parts. */
   let last: { readonly id: number; readonly block: Uint8Array; readonly series: readonly number[] } | undefined
 
   /** Says up to which number all is handed out, had already, or a hole. */
   function up(walk: Walk): number {
     const { row, from, to, skip, room } = walk
+    const isHeld = heldOf(row)
     let at = from
     for (;;) {
       const rows = stored.overlapping(row.id, at, to, BLOCKS_A_READ)
       for (const block of rows) {
         const end = Math.min(to, block.first + block.count)
+        if (isKeptRaw(row, block)) {
+          at = end
+          continue
+        }
+        if (isHeld?.(block)) return Math.max(at, block.first)
         for (const part of difference([{ from: Math.max(at, block.first), to: end }], skip)) {
           const count = room.take(part.to - part.from, block.bytes / block.count)
           // A block that cannot be read holds up its stream until the ledger names it.
@@ -63,11 +73,17 @@ export function createWalk(stored: Stored) {
   /** The same from above: says down to which number. */
   function down(walk: Walk): number {
     const { row, from, to, skip, room } = walk
+    const isHeld = heldOf(row)
     let at = to
     for (;;) {
       const rows = stored.overlappingDown(row.id, from, at, BLOCKS_A_READ)
       for (const block of rows) {
         const start = Math.max(from, block.first)
+        if (isKeptRaw(row, block)) {
+          at = start
+          continue
+        }
+        if (isHeld?.(block)) return Math.min(at, block.first + block.count)
         for (const part of difference([{ from: start, to: Math.min(at, block.first + block.count) }], skip).toReversed()) {
           const count = room.take(part.to - part.from, block.bytes / block.count)
           if (count > 0 && !takePart(walk, block, part.to - count, part.to)) return part.to

@@ -15,7 +15,7 @@ import type { LedgerRow, LossAction, NextRequest, Taken } from '../core/log.ts'
 import type { Form, Stream, StreamIntervals, StreamRange } from '../core/stream.ts'
 import type { LogEvent } from '../core/events.ts'
 import type { Journal } from './journal.ts'
-import type { DamagedPlace, Out, Room, Walk } from './lane-walk.ts'
+import type { DamagedPlace, HeldOf, Out, Room, Walk } from './lane-walk.ts'
 import { createRoom, createWalk, plain } from './lane-walk.ts'
 import { createOthers } from './lane-others.ts'
 import { eventReader } from './events.ts'
@@ -59,7 +59,8 @@ const GAP_BYTES = 100
 const EVENTS_A_READ = 64
 const EVENT_BYTES = 400
 
-export function createLanes(db: Journal, stored: Stored, classes: readonly string[]): Lanes {
+/** `heldOf`: which blocks of a stream may not be offered, now or ever (forwarding.ts). */
+export function createLanes(db: Journal, stored: Stored, classes: readonly string[], heldOf: HeldOf = () => undefined): Lanes {
   const cursors = new Map<string, Map<string, Cursor>>()
   const restarts = new Map<string, StreamIntervals>()
   /** By uplink: what it had at its last restart, streams that this log had lost among it. */
@@ -73,7 +74,7 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
   const place = new Map(classes.map((it, n) => [it, n]))
   const placeOf = (name: string) => place.get(name) ?? classes.length
   const events = eventReader(db)
-  const walk = createWalk(stored)
+  const walk = createWalk(stored, heldOf)
   const others = createOthers(db, stored, handedOut)
   let blocked: StreamRange | undefined
 

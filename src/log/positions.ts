@@ -221,7 +221,7 @@ export function loadPositions({
       if (stream.form === 'raw') {
         account.delivered += block.pending - pending
         account.stored -= block.pending - pending
-      }
+      } else account.aggregatesDelivered += Math.max(0, block.pending - pending)
       if (pending === 0 && !keepDelivered) {
         account.bytes -= block.bytes
         catalogue.remove(block)

@@ -131,8 +131,9 @@ export function createPressure({ dir, bytesMax, db, classes, catalogue, offline 
   const undeliveredOf = (name: string) => (freshOf.get(name) as number) + (filesOf.get(name) as number)
 
   const retentionOf = (it: ClassOffline, place: number): ClassRetention => {
-    const { name, floorBytes, whenFull, ladder } = classes[place] as ClassSettings
-    return { name, floorBytes, whenFull, ladder, offlineForMs: it.offlineForMs, delivering: it.delivering }
+    const { name, floorBytes, whenFull, ladder, forward } = classes[place] as ClassSettings
+    const aggregates = forward && { forwardWindowMs: forward.windowMs }
+    return { name, floorBytes, whenFull, ladder, ...aggregates, offlineForMs: it.offlineForMs, delivering: it.delivering }
   }
 
   function isAtBound(place: number): boolean {

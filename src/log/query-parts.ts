@@ -15,6 +15,8 @@ export interface Cut {
   readonly clock: SliceTime | undefined
   /** Descriptor of a series that is asked for. */
   wanted(series: number): LogSeries | undefined
+  /** Of aggregates: whether all readings [from, to) that one stands for are here, and tell more than it. Absent: none are. */
+  readonly isTold?: (from: number, to: number) => boolean
 }
 
 /** A part for each series with readings in the range. */
@@ -79,7 +81,9 @@ function aggregatePart(
   const { clock } = cut
   const shiftUs = timeShiftOf(series, clock)
   const [after, to] = [cut.from - shiftUs - windowUs, cut.to - shiftUs]
-  const places = placesOf(start, end, (i) => (windowStart[i] as number) > after && (windowStart[i] as number) < to)
+  const isIn = (i: number) => (windowStart[i] as number) > after && (windowStart[i] as number) < to
+  const isTold = (i: number) => cut.isTold?.(block.sequenceFrom[i] as number, (block.sequenceTo[i] as number) + 1) ?? false
+  const places = placesOf(start, end, (i) => isIn(i) && !isTold(i))
   if (places === undefined) return undefined
   const columns = pickAggregates(isNumeric(series.kind) ? { ...block, bytes: NO_BYTES } : block, places)
   for (const column of [columns.windowStart, columns.firstTime, columns.lastTime]) shifted(column, shiftUs)

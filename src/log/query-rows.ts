@@ -1,4 +1,6 @@
 // The statements of a query: which series a tag means, and which blocks come next. All that depends on the journal's tables is here.
+import type { Intervals } from '../core/intervals.ts'
+import { withInterval } from '../core/intervals.ts'
 import { tagMatcher } from '../core/tag-pattern.ts'
 import type { Journal } from './journal.ts'
 import type { Walk } from './query-walk.ts'
@@ -27,11 +29,17 @@ const PLACES =
 const SEALED =
   'SELECT first, segment, "offset" FROM block WHERE stream = :stream AND first >= coalesce((SELECT max(first) FROM block WHERE stream = :stream AND first <= :from), :from) AND first < :to AND first + count > :from AND segment IS NOT NULL ORDER BY first'
 
+/** Raw blocks that aggregates stand for and that are kept (forwarding.ts), of the stream that a stream of aggregates is of. */
+const KEPT_RAW =
+  "SELECT b.first, b.count FROM stream a JOIN stream r ON r.device = a.device AND r.epoch = a.epoch AND r.class = a.class AND r.form = 'raw' JOIN block b ON b.stream = r.id WHERE a.id = :stream AND b.first < :to AND b.first >= coalesce((SELECT max(first) FROM block WHERE stream = r.id AND first <= :from), 0) AND b.window_ms > 0 ORDER BY b.first"
+
 export interface Places {
   /** Rows from `walk.next` on; none when there are none. */
   after(walk: Walk): Place[]
   /** The bytes of a fresh block. */
   dataOf(row: Place): Uint8Array | null
+  /** Of [from, to) of the readings that a stream of aggregates is of: those that are kept. */
+  keptRaw(stream: number, from: number, to: number): Intervals
   /** Blocks that were walked while they were fresh may have been merged since: then the walk goes back to where that begins. */
   catchUp(walk: Walk): void
 }
@@ -40,7 +48,10 @@ export function createPlaces(db: Journal): Places {
   const places = db.prepare(PLACES)
   const sealed = db.prepare(SEALED)
   const data = db.prepare('SELECT data FROM block WHERE id = ?').pluck()
+  const kept = db.prepare<{ stream: number; from: number; to: number }, { first: number; count: number }>(KEPT_RAW)
   return {
+    keptRaw: (stream, from, to) =>
+      kept.all({ stream, from, to }).reduce<Intervals>((set, it) => withInterval(set, it.first, it.first + it.count), []),
     after: (walk) => places.all(walk.id, walk.next, ROWS_A_LOOK) as Place[],
     dataOf: (row) => (row.segment === null ? (data.get(row.id) as Uint8Array) : null),
     catchUp(walk) {

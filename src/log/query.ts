@@ -3,6 +3,8 @@
 import { decodeBlock, DamagedBlock } from '../columns/index.ts'
 import { seriesIn } from '../columns/peek.ts'
 import type { AggregateColumns } from '../core/aggregate.ts'
+import type { Intervals } from '../core/intervals.ts'
+import { contains } from '../core/intervals.ts'
 import type { LogSeries, SliceTime } from '../core/log.ts'
 import type { PageRequest, PlacedPart, QueryCursor, QueryPage, QueryPart } from '../core/query.ts'
 import type { Stream } from '../core/stream.ts'
@@ -158,7 +160,7 @@ export function createQuery(
     lane.walk.pass(row, counts)
   }
 
-  function partsOf(row: Place, { form }: StreamRow, out: Out): Iterable<QueryPart> {
+  function partsOf(row: Place, { id, form }: StreamRow, out: Out): Iterable<QueryPart> {
     const bytes = readBlock({ ...row, data: places.dataOf(row) })
     const time = timeOf?.(row.period)
     const cut: Cut = { ...out.request, wanted: wantedBy(out.wanted), clock: time?.quality === 'synchronised' ? undefined : time }
@@ -167,7 +169,15 @@ export function createQuery(
     const columns = form === 'raw' ? decodeBlock(bytes) : decodeAggregates?.(bytes)
     if (!columns) return []
     out.decoded += row.count + Math.ceil(columns.bytes.length / BYTES_AS_A_READING)
-    return 'seriesIds' in columns ? rawParts(columns, cut) : aggregateParts(columns, cut, row)
+    if ('seriesIds' in columns) return rawParts(columns, cut)
+    const kept = keptRawOf(id, columns)
+    return aggregateParts(columns, kept.length === 0 ? cut : { ...cut, isTold: (from, to) => contains(kept, from, to) }, row)
+  }
+
+  /** Of what these aggregates stand for, the readings that are still here: they are told once, as readings. */
+  function keptRawOf(stream: number, { sequenceFrom, sequenceTo }: AggregateColumns): Intervals {
+    const from = sequenceFrom.reduce((least, it) => Math.min(least, it), Infinity)
+    return places.keptRaw(stream, from, sequenceTo.reduce((most, it) => Math.max(most, it), 0) + 1)
   }
 
   const wantedBy = (wanted: ReadonlySet<number>) => (id: number) => (wanted.has(id) ? describe(id) : undefined)

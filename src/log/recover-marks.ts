@@ -3,16 +3,19 @@
 // time. So each open keeps, for each uplink that has not agreed since, the heads of all streams: its mark.
 //
 // What the destination has beyond the mark is not ours. A new epoch begins, and what was numbered since the mark gets numbers in it: it was
-// never delivered. Lines of the ledger of that time go along; aggregates of that time stand for numbers that are gone, and are given up.
+// never delivered. Lines of the ledger of that time go along; aggregates of that time stand for numbers that are gone, and are given up: where their
+// readings are kept (forwarding.ts) those are stored again.
 import { createMerger, DamagedBlock } from '../columns/index.ts'
 import { SEALED_BYTES_MAX, SEALED_READINGS_MAX } from '../core/bounds.ts'
 import type { Intervals } from '../core/intervals.ts'
 import { difference } from '../core/intervals.ts'
 import type { Position } from '../core/position.ts'
+import { streamKey } from '../core/stream.ts'
 import type { ValueKind } from '../core/reading.ts'
 import type { Accounts } from './accounts.ts'
 import { lose } from './accounts.ts'
 import type { BlockRow, Catalogue } from './catalogue.ts'
+import { isKeptRaw } from './catalogue.ts'
 import type { Journal } from './journal.ts'
 import { writeMeta } from './journal.ts'
 import type { Ledger } from './ledger.ts'
@@ -44,6 +47,13 @@ export interface Marks {
   agree(uplink: string): void
 }
 
+interface Line {
+  readonly id: number
+  readonly first: number
+  readonly end: number
+  readonly action: string
+}
+
 const LEVEL = 1
 const REASON = 'rolled-back'
 /** Of the mark's key in `meta`; the uplink's name follows. */
@@ -69,8 +79,9 @@ export function loadMarks({
     data: db.prepare('SELECT data FROM block WHERE id = ?').pluck(),
     lines: db.prepare('SELECT id, first, "end", action FROM ledger WHERE stream = ? AND first >= ? ORDER BY first'),
     moveLine: db.prepare(
-      'UPDATE ledger SET stream = ?, first = ?, "end" = ?, action = ?, reason = ?, gap_stream = NULL, sequence = NULL WHERE id = ?',
+      'UPDATE ledger SET stream = ?, first = ?, "end" = ?, count = ?, action = ?, reason = ?, gap_stream = NULL, sequence = NULL WHERE id = ?',
     ),
+    removeLine: db.prepare('DELETE FROM ledger WHERE id = ?'),
     reason: db.prepare('SELECT reason FROM ledger WHERE id = ?').pluck(),
     unsay: db.prepare('UPDATE ledger SET gap_stream = NULL, sequence = NULL WHERE gap_stream = ? AND sequence >= ?'),
     unpark: db.prepare('DELETE FROM parked WHERE stream = ? AND sequence >= ?'),
@@ -83,18 +94,25 @@ export function loadMarks({
   const heads = JSON.stringify(streams.all().map((it) => [it.id, it.next]))
   for (const it of uplinks) if (markOf(it) === undefined) writeMeta(db, keyOf(it), heads)
 
-  function renumberRaw(from: StreamRow, mark: number, at: number): void {
+  /** Says how many readings are stored again that aggregates stood for. */
+  function renumberRaw(from: StreamRow, mark: number, at: number): number {
     const to = streams.current(from.class, 'raw')
-    for (const row of catalogue.overlapping(from.id, mark, from.next)) if (row.first >= mark) moveBlock(row, from, to, at)
-    for (const it of sql.lines.all(from.id, mark) as { id: number; first: number; end: number; action: string }[]) {
+    const rows = catalogue.overlapping(from.id, mark, from.next).filter((it) => it.first >= mark)
+    const kept = rows.filter((it) => isKeptRaw(from, it))
+    for (const row of rows) moveBlock(row, from, to, at)
+    for (const it of sql.lines.all(from.id, mark) as Line[]) {
+      const count = it.end - it.first - (it.action === 'aggregated' ? countWithin(kept, it) : 0)
+      if (count === 0) sql.removeLine.run(it.id)
+      if (count === 0) continue
       // What aggregates stand for: they go as well.
       const [action, reason] = it.action === 'aggregated' ? ['dropped', REASON] : [it.action, sql.reason.get(it.id)]
-      sql.moveLine.run(to.id, to.next, to.next + it.end - it.first, action, reason, it.id)
-      to.next += it.end - it.first
+      sql.moveLine.run(to.id, to.next, to.next + count, count, action, reason, it.id)
+      to.next += count
     }
     sql.unpark.run(from.id, mark)
     from.next = mark
     for (const it of [from, to]) it.dirty = true
+    return kept.reduce((sum, it) => sum + it.count, 0)
   }
 
   function moveBlock(row: BlockRow, from: StreamRow, to: StreamRow, at: number): void {
@@ -113,6 +131,7 @@ export function loadMarks({
           first: it.first,
           count: it.count,
           pending: it.count,
+          window_ms: 0,
           readings: it.count,
           bytes: it.block.length,
           ...timesOf(it),
@@ -120,9 +139,10 @@ export function loadMarks({
         it.block,
       )
     }
-    // What the destination seemed to have of it was somebody else's.
     account.stored += row.count - row.pending
-    account.delivered -= row.count - row.pending
+    // What the destination seemed to have of it was somebody else's.
+    if (!isKeptRaw(from, row)) account.delivered -= row.count - row.pending
+    else account.aggregated -= row.count
     if (blocks.length > 0) return
     account.stored -= row.count
     lose(account, REASON, row.count)
@@ -152,17 +172,30 @@ export function loadMarks({
     return file ? readAt(segmentPath(dir, file), offset as number, bytes) : (sql.data.get(id) as Uint8Array)
   }
 
-  function giveUpAggregates(stream: StreamRow, mark: number): void {
+  /** `again`: so many readings of them are stored again. */
+  function giveUpAggregates(stream: StreamRow, mark: number, again: number): void {
     const account = accounts.of(stream.class)
+    let left = again
     for (const row of catalogue.overlapping(stream.id, mark, stream.next)) {
       if (row.first < mark) continue
       catalogue.remove(row)
       account.bytes -= row.bytes
-      account.aggregated -= row.readings
-      lose(account, REASON, row.readings)
+      const gone = Math.max(0, row.readings - left)
+      left = Math.max(0, left - row.readings)
+      account.aggregated -= gone
+      if (gone > 0) lose(account, REASON, gone)
     }
     stream.next = mark
     stream.dirty = true
+  }
+
+  const siblingKey = (raw: StreamRow) => streamKey({ ...raw, form: 'aggregate' })
+
+  /** Raw streams first: what becomes of their readings says what is lost with the aggregates of them. */
+  function withAggregates(beyond: readonly StreamRow[]): StreamRow[] {
+    const raw = beyond.filter((it) => it.form === 'raw')
+    const theirs = raw.flatMap((it) => streams.byKey(siblingKey(it)) ?? [])
+    return [...new Set([...raw, ...theirs, ...beyond])]
   }
 
   return {
@@ -179,10 +212,11 @@ export function loadMarks({
     },
     renumber(uplink, beyond, at) {
       const mark = markOf(uplink)
-      for (const stream of beyond) {
+      const again = new Map<string, number>()
+      for (const stream of withAggregates(beyond)) {
         const head = mark?.get(stream.id) ?? 0
-        if (stream.form === 'raw') renumberRaw(stream, head, at)
-        else if (stream.form === 'aggregate') giveUpAggregates(stream, head)
+        if (stream.form === 'raw') again.set(siblingKey(stream), renumberRaw(stream, head, at))
+        else if (stream.form === 'aggregate') giveUpAggregates(stream, head, again.get(stream.key) ?? 0)
         else {
           sql.unsay.run(stream.id, head)
           stream.next = Math.min(stream.next, head)
@@ -210,3 +244,8 @@ const timesOf = (it: { timeFrom: number; timeTo: number; receivedFrom: number; r
   received_from: it.receivedFrom,
   received_to: it.receivedTo,
 })
+
+/** Readings of blocks that lie within a line. */
+function countWithin(rows: readonly BlockRow[], { first, end }: Line): number {
+  return rows.reduce((sum, it) => sum + Math.max(0, Math.min(end, it.first + it.count) - Math.max(first, it.first)), 0)
+}

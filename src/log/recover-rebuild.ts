@@ -33,7 +33,8 @@ import { loadStreams } from './streams.ts'
 import { doubt, leaveUnnamed } from './unnamed.ts'
 import type { WriterOptions } from './writer.ts'
 
-export type RebuildOptions = Pick<WriterOptions, 'device' | 'uplinks' | 'delivery' | 'keepDeliveredMs'>
+export type RebuildOptions = Pick<WriterOptions, 'device' | 'uplinks' | 'delivery' | 'keepDeliveredMs'> &
+  Partial<Pick<WriterOptions, 'classes'>>
 
 /** The present epoch and what belongs to it, and what rules and notifiers had read of numbers that may be others now (rules.ts, notifiers.ts): not taken over. */
 const META_LEFT_OUT = /^(?:format|opened|epoch|boot-id|clean-stop|rules:.*|notify:.*)$/
@@ -41,6 +42,8 @@ const META_LEFT_OUT = /^(?:format|opened|epoch|boot-id|clean-stop|rules:.*|notif
 const COPIED = GUARDED.filter((it) => it !== 'meta' && it !== 'segment')
 /** Of a stream that nothing is written to any more. */
 const NO_EPOCH = ''
+/** Of raw blocks that are history: that it is not 0 is all that matters. */
+const WINDOW_UNKNOWN_MS = 1
 
 /** A block on its way into the new journal. */
 type Placed = Omit<BlockRow, 'id'> & { readonly id: number | null; readonly data: Uint8Array | null }
@@ -74,7 +77,9 @@ export function rebuild(db: Journal, old: OldJournal, found: FoundSegments, opti
       ...options,
       keepDelivered: options.keepDeliveredMs > 0,
     })
-    const books: Books = { db, old, found, streams, accounts, ledger, positions, named: namedOf(db, streams), at }
+    const forwarding = new Set((options.classes ?? []).flatMap((it) => (it.forward ? [it.name] : [])))
+    const named = namedOf(db, streams)
+    const books: Books = { db, old, found, streams, accounts, ledger, positions, named, at, forwarding }
     const blocks = placeBlocks(books, options.keepDeliveredMs > 0)
     insertBlocks(db, blocks, found)
     liftHeads(books, blocks)
@@ -112,6 +117,8 @@ interface Books {
   /** By stream: what the ledger names. */
   readonly named: Map<number, Intervals>
   readonly at: number
+  /** Of these aggregates leave, and readings stay (forwarding.ts). */
+  readonly forwarding: ReadonlySet<string>
 }
 
 function copy(db: Journal, table: Guarded, rows: readonly Row[]): void {
@@ -256,7 +263,13 @@ function placeBlocks(books: Books, keepDelivered: boolean): Placed[] {
     const stream = streams.byId(it.stream)
     const before = taken.get(it.stream) ?? []
     const range = [{ from: it.first, to: it.first + it.count }]
-    if (countOf(intersection(union(before, books.named.get(it.stream) ?? []), range)) > 0) return []
+    if (countOf(intersection(before, range)) > 0) return []
+    if (isKept(books, it)) {
+      nameKept(books, stream, it)
+      taken.set(it.stream, union(before, range))
+      return [{ ...it, pending: 0, window_ms: it.window_ms || WINDOW_UNKNOWN_MS }]
+    }
+    if (countOf(intersection(books.named.get(it.stream) ?? [], range)) > 0) return []
     const pending = old.sound.has('position')
       ? countOf(positions.storedOf(stream, it.first, it.first + it.count))
       : Math.min(it.pending, it.count)
@@ -264,6 +277,27 @@ function placeBlocks(books: Books, keepDelivered: boolean): Placed[] {
     taken.set(it.stream, union(before, range))
     return [{ ...it, pending }]
   })
+}
+
+/** Whether aggregates stand for a raw block, and it is history: its row says so or, where that is lost, the ledger. */
+function isKept({ db, streams, forwarding }: Books, { stream: id, first, count, window_ms }: Placed): boolean {
+  const stream = streams.byId(id)
+  if (stream.form !== 'raw' || window_ms > 0) return stream.form === 'raw'
+  if (!forwarding.has(stream.class)) return false
+  const named = db
+    .prepare<{ id: number; from: number; to: number }, number>(
+      `SELECT coalesce(sum(min("end", :to) - max(first, :from)), 0) FROM ledger WHERE stream = :id AND first < :to AND "end" > :from AND action = 'aggregated'`,
+    )
+    .pluck()
+  return named.get({ id, from: first, to: first + count }) === count
+}
+
+/** Where the line of the ledger that said so is lost. */
+function nameKept({ named, ledger, at }: Books, stream: StreamRow, { first, count }: Placed): void {
+  for (const it of difference([{ from: first, to: first + count }], named.get(stream.id) ?? [])) {
+    ledger.add({ stream, ...it, timeFrom: at, timeTo: at, action: 'aggregated', reason: 'rebuilt', at })
+    named.set(stream.id, withInterval(named.get(stream.id) ?? [], it.from, it.to))
+  }
 }
 
 /** Where rows of series are lost, nobody can say what some blocks hold: those are lost with them. */

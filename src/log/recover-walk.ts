@@ -54,12 +54,18 @@ export async function findSegments(dir: string): Promise<FoundSegments> {
       for (const it of notes.streams) if ((streams.get(it.id)?.next ?? -1) < it.next) streams.set(it.id, it)
       for (const it of notes.series) series.set(it.id, it)
       losses.push(...notes.ledger)
-      if (notes.at < (latest.get(notes.class) ?? -Infinity)) continue
+      const latestAt = latest.get(notes.class) ?? -Infinity
+      const known = accounts.get(notes.class)
+      if (notes.at < latestAt || (notes.at === latestAt && known && settledIn(known) > settledIn(notes.account))) continue
       latest.set(notes.class, notes.at)
       accounts.set(notes.class, notes.account)
     }
   return { segments, blocks, streams, series, accounts, losses }
 }
+
+/** Of two of one instant the later has more of it. */
+const settledIn = ({ delivered, aggregated, lost }: NotedAccount) =>
+  Object.values(lost).reduce((sum, it) => sum + it, delivered + aggregated)
 
 /** What an aggregate block stands for; undefined where it is damaged. */
 export function lookInto({ segment, offset, bytes }: FoundBlock): FoundAggregates | undefined {

@@ -132,7 +132,7 @@ export function createReducer({ db, stored, segments, raised, tryAggregates, see
       id,
       class: stream.class,
       form: stream.form === 'aggregate' ? 'aggregate' : 'raw',
-      windowMs: row.window_ms,
+      windowMs: stream.form === 'aggregate' ? row.window_ms : 0,
       delivered: row.pending === 0,
       ...(raisedSegments.has(row.segment) && { raised: true }),
       pinned: row.pending > 0 && overlaps(underWay, row.first, row.end),
@@ -162,7 +162,7 @@ export function createReducer({ db, stored, segments, raised, tryAggregates, see
 
   function choose(state: LogState): Job | undefined {
     const { bands, rows } = allBands()
-    const tried = tryAggregates(state.classes.map(({ name, ladder }) => ({ name, windowsMs: windowsOf(ladder) })))
+    const tried = tryAggregates(state.classes.map((it) => ({ name: it.name, windowsMs: windowsOf(it) })))
     const classes = state.classes.map((it) => ({ ...it, aggregateBytes: tried[it.name] ?? [] }))
     const step = plan({ bands, classes, bytesToFree: state.bytesToFree }).steps[0]
     const row = step && rows[step.band]

@@ -30,6 +30,7 @@ export interface FreshRow {
   readonly pending: number
   readonly bytes: number
   readonly period: number
+  readonly window_ms: number
   readonly received_from: number
   readonly received_to: number
   readonly time_from: number
@@ -86,7 +87,7 @@ export function createSealing({ db, stored, segments, reducer, raised, seenOf, n
       'SELECT stream, sum(bytes) AS bytes, sum(count) AS readings, min(received_from) AS oldest FROM block WHERE segment IS NULL GROUP BY stream',
     ),
     fresh: db.prepare(
-      'SELECT id, first, count, pending, bytes, period, received_from, received_to, time_from, time_to FROM block WHERE segment IS NULL AND stream = ? ORDER BY first',
+      'SELECT id, first, count, pending, bytes, period, window_ms, received_from, received_to, time_from, time_to FROM block WHERE segment IS NULL AND stream = ? ORDER BY first',
     ),
     lines: db.prepare(
       'SELECT id, first, "end", count, action, reason, time_from, time_to, at, sequence FROM ledger WHERE stream = ? AND first >= ? AND first < ? ORDER BY first',
@@ -133,7 +134,10 @@ export function createSealing({ db, stored, segments, reducer, raised, seenOf, n
     const rows = sql.fresh.all(stream.id) as FreshRow[]
     const { seen, cuts } = seenOf(stream.key)
     const numbered = numberedTo(stream.key)
-    const isSeen = (it: FreshRow) => overlaps(seen, it.first, it.first + it.count)
+    // Aggregates that stand for it may be on their way: so it counts as seen.
+    const isSeen = (it: FreshRow) => it.window_ms > 0 || overlaps(seen, it.first, it.first + it.count)
+    const windowUs = forwardWindowUs(state, stream)
+    const windowOf = (it: FreshRow) => (it.pending > 0 && windowUs > 0 ? Math.floor(it.received_to / windowUs) : 0)
     const isReady = (it: FreshRow) => {
       if (it.received_to >= receivedBefore && !isSeen(it) && !staysRaw(it)) return false
       // What is on its way will be gone in a moment, unless it takes long or is kept.
@@ -154,6 +158,7 @@ export function createSealing({ db, stored, segments, reducer, raised, seenOf, n
       const end = last.first + last.count
       if (readings + row.count > RUN_READINGS_MAX || bytes + row.bytes > Math.min(RUN_BYTES_MAX, state.segmentBytesMax)) break
       if (row.period !== first.period || isSeen(row) === unseen || !isReady(row) || cuts.includes(row.first)) break
+      if (row.window_ms !== first.window_ms || windowOf(row) !== windowOf(first)) break
       if (isNumbered(row) !== isNumbered(first) || staysRaw(row) !== staysRaw(first)) break
       const lines = end === row.first ? [] : isFree ? refusedBetween(stream, end, row.first, cuts) : undefined
       if (!lines) break
@@ -217,7 +222,7 @@ export function createSealing({ db, stored, segments, reducer, raised, seenOf, n
         bytes: it.block.length,
         period: (run.rows[0] as FreshRow).period,
         series: it.seriesIds.length,
-        window_ms: 0,
+        window_ms: (run.rows[0] as FreshRow).window_ms,
         offset: offsets[n] as number,
       }),
     )
@@ -286,10 +291,15 @@ interface Line {
   readonly sequence: number | null
 }
 
-/** What is to be done with what comes in of a stream's class. */
+/** What is to be done with what comes in of a stream's class; not here where only aggregates of it leave (forwarding.ts). */
 function stepOf(state: LogState, stream: StoredStream): InForce {
   const place = state.classes.findIndex((it) => it.name === stream.class)
-  return state.inForce[place] ?? RAW
+  return forwardWindowUs(state, stream) > 0 ? RAW : (state.inForce[place] ?? RAW)
+}
+
+/** 0: its readings leave. */
+function forwardWindowUs(state: LogState, stream: StoredStream): number {
+  return (state.classes.find((it) => it.name === stream.class)?.forwardWindowMs ?? 0) * 1000
 }
 
 function common(run: Run) {

@@ -24,7 +24,7 @@ export interface SegmentWriter {
 export interface SegmentKind {
   readonly class: string
   readonly form: SegmentForm
-  /** 0: raw. */
+  /** 0: raw, whatever stands for it. */
   readonly windowMs: number
 }
 
@@ -47,18 +47,24 @@ export function createSegmentWriter(
 ): SegmentWriter {
   const sql = {
     last: db.prepare(
-      'SELECT id, class, form, "end" FROM segment WHERE class = @class AND form = @form AND (SELECT window_ms FROM block WHERE segment = segment.id LIMIT 1) = @windowMs ORDER BY id DESC LIMIT 1',
+      `SELECT id, class, form, "end" FROM segment WHERE class = @class AND form = @form
+       AND (form = 'raw' OR (SELECT window_ms FROM block WHERE segment = segment.id LIMIT 1) = @windowMs) ORDER BY id DESC LIMIT 1`,
     ),
     nextId: db.prepare("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'segment'), 0) + 1").pluck(),
     account: db.prepare('SELECT class, accepted, delivered, aggregated, lost FROM account WHERE class = ?'),
     epoch: db.prepare("SELECT value FROM meta WHERE key = 'epoch'").pluck(),
     losses: db.prepare(
-      'SELECT l.id, l.stream, l.first, l."end", l.count, l.time_from AS timeFrom, l.time_to AS timeTo, l.action, l.reason, l.at FROM ledger l JOIN stream s ON s.id = l.stream WHERE s.class = ? AND l.id > ? ORDER BY l.id LIMIT ?',
+      'SELECT l.id, l.stream, l.first, l."end", l.count, l.time_from AS timeFrom, l.time_to AS timeTo, l.action, l.reason, l.at FROM ledger l JOIN stream s ON s.id = l.stream WHERE s.class = ? AND l.id >= ? ORDER BY l.id LIMIT ?',
     ),
   }
   /** By segment: series that its notes describe already, as far as this run of the keeper wrote them. */
   const described = new Map<number, Set<number>>()
+  /**
+   * By class and form: files of aggregates may go long before those of the readings that they stand for (forwarding.ts), which need the lines too.
+   * The last one is noted again: it may have grown.
+   */
   const lastLosses = new Map<string, number>()
+  const noted = ({ class: name, form }: Pick<SegmentRow, 'class' | 'form'>) => `${name} ${form}`
   let pending: Pending | undefined
 
   function segmentFor(kind: SegmentKind): SegmentRow {
@@ -67,9 +73,11 @@ export function createSegmentWriter(
     return { id: sql.nextId.get() as number, class: kind.class, form: kind.form, end: 0 }
   }
 
-  function notesOf({ id, class: name, form }: SegmentRow, series: readonly LogSeries[], at: number): [Notes, number] {
+  function notesOf(segment: SegmentRow, series: readonly LogSeries[], at: number): [Notes, number] {
+    const { id, class: name, form } = segment
+    const lastLoss = lastLosses.get(noted(segment)) ?? 0
     const known = described.get(id)
-    const losses = sql.losses.all(name, lastLosses.get(name) ?? 0, LOSSES_NOTED_MAX) as (NotedLoss & { id: number })[]
+    const losses = sql.losses.all(name, lastLoss, LOSSES_NOTED_MAX) as (NotedLoss & { id: number })[]
     const account = sql.account.get(name) as { lost: string; accepted: number; delivered: number; aggregated: number } | undefined
     const { lost, ...counts } = account ?? { lost: '{}', accepted: 0, delivered: 0, aggregated: 0 }
     const notes: Notes = {
@@ -93,7 +101,7 @@ export function createSegmentWriter(
       account: { ...counts, class: name, lost: JSON.parse(lost) as Record<string, number> },
       ledger: losses.map(plainLoss),
     }
-    return [notes, losses.at(-1)?.id ?? lastLosses.get(name) ?? 0]
+    return [notes, losses.at(-1)?.id ?? lastLoss]
   }
 
   function appendOnce(segment: SegmentRow, blocks: readonly Uint8Array[], series: readonly LogSeries[], at: number): Appended {
@@ -130,7 +138,7 @@ export function createSegmentWriter(
       const known = described.get(it.segment.id) ?? new Set()
       described.set(it.segment.id, known)
       for (const id of it.described) known.add(id)
-      lastLosses.set(it.segment.class, it.lastLoss)
+      lastLosses.set(noted(it.segment), it.lastLoss)
     },
   }
 }

@@ -55,7 +55,10 @@ export function forecastRequest(parts: ForecastParts, offlineMs: number): Foreca
 export function withWhatIf(parts: ForecastParts, whatIf: readonly ClassWhatIf[] = []): ForecastParts {
   const named = whatIf.flatMap((it) => {
     const now = parts.classes.find(({ name }) => name === it.name)
-    return now ? [{ ...now, ...it }] : []
+    if (!now) return []
+    // What a class may have or not have, it has by the question alone.
+    const { forwardWindowMs: _, ...rest } = now
+    return [{ ...rest, ...it }]
   })
   const rest = parts.classes.filter((it) => !whatIf.some(({ name }) => name === it.name))
   return { ...parts, classes: [...named, ...rest] }

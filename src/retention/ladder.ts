@@ -24,14 +24,15 @@ export function coarsenessOf(keep: Keep): number {
 }
 
 /** Windows of its aggregates, finest first. */
-export function windowsOf(ladder: readonly LadderStep[]): readonly number[] {
-  const windows = ladder.flatMap(({ keep }) => (typeof keep === 'string' ? [] : [keep.windowMs]))
+export function windowsOf({ ladder, forwardWindowMs }: Pick<ClassRetention, 'ladder' | 'forwardWindowMs'>): readonly number[] {
+  const ofSteps = ladder.flatMap(({ keep }) => (typeof keep === 'string' ? [] : [keep.windowMs]))
+  const windows = [...ofSteps, ...(forwardWindowMs === undefined ? [] : [forwardWindowMs])]
   return [...new Set(windows)].toSorted((a, b) => a - b)
 }
 
 /** What a class's readings can become, finest first; the last is always 'nothing'. */
-export function stepsByCoarseness(ladder: readonly LadderStep[]): readonly Reduced[] {
-  return [...windowsOf(ladder).map((windowMs) => ({ windowMs })), 'nothing']
+export function stepsByCoarseness(cls: Pick<ClassRetention, 'ladder' | 'forwardWindowMs'>): readonly Reduced[] {
+  return [...windowsOf(cls).map((windowMs) => ({ windowMs })), 'nothing']
 }
 
 /**
@@ -52,8 +53,14 @@ export function inForce(
     (best, it) => (best && coarsenessOf(best.keep) >= coarsenessOf(it.keep) ? best : it),
     undefined,
   )
-  if (!coarsest || coarsest.keep === 'raw') return { inForce: ALL_RAW, filledNow }
+  const always = unlessReduced(cls)
+  if (!coarsest || coarsenessOf(coarsest.keep) <= coarsenessOf(always.keep)) return { inForce: always, filledNow }
   return { inForce: { keep: coarsest.keep, reason: reasonOf(coarsest) }, filledNow }
+}
+
+/** What becomes of a class's readings while no step of its ladder says more. */
+function unlessReduced({ forwardWindowMs: windowMs }: ClassRetention): InForce {
+  return windowMs === undefined ? ALL_RAW : { keep: { windowMs }, reason: `forward-${textOf(windowMs)}` }
 }
 
 function isFilled({ filledTo }: LadderStep, filled: number, was: boolean): boolean {
@@ -61,10 +68,13 @@ function isFilled({ filledTo }: LadderStep, filled: number, was: boolean): boole
   return filled >= filledTo || (was && filled > Math.max(filledTo - RELEASE_BELOW, filledTo * RELEASE_SHARE_MAX))
 }
 
-/** 'offline-7d', 'filled-80%'. */
+/** 'offline-7d', 'filled-80%'; 'forward-1m' is what holds where no step does. */
 function reasonOf({ offlineForMs, filledTo }: LadderStep): string {
   if (filledTo !== undefined) return `filled-${Number((filledTo * 100).toFixed(4))}%`
-  const ms = offlineForMs ?? 0
+  return `offline-${textOf(offlineForMs ?? 0)}`
+}
+
+function textOf(ms: number): string {
   const [unit, unitMs] = UNITS.find(([, it]) => ms > 0 && ms % it === 0) ?? ['ms', 1]
-  return `offline-${ms / unitMs}${unit}`
+  return `${ms / unitMs}${unit}`
 }

@@ -32,6 +32,8 @@ export interface ClassWorld {
   waitsAtMs: number | null
   /** The band that still grows; another one as soon as what is kept changes, it is full, or it was reduced. */
   open: SimulatedBand | null
+  /** The same of its history. */
+  openHistory: SimulatedBand | null
 }
 
 export interface World {
@@ -54,6 +56,8 @@ interface Flow {
   readonly kept: number
   readonly rows: number
   readonly bytes: number
+  /** Of readings that stay as history while aggregates of them leave. */
+  readonly historyBytes: number
 }
 
 export function beginOutage(request: ForecastRequest): World {
@@ -71,6 +75,7 @@ export function beginOutage(request: ForecastRequest): World {
       fullAtMs: null,
       waitsAtMs: null,
       open: null,
+      openHistory: null,
     })),
     bandBytesMax: Math.min(BAND_BYTES_MAX, request.bytesMax * BAND_SHARE_MAX),
     bands: request.bands.map((it) => ({ ...it })),
@@ -92,7 +97,9 @@ export function bytesByClass({ classes, bands }: World): Record<string, number> 
 export function advance(world: World): void {
   const undelivered = undeliveredBytes(world)
   const flows = world.classes.map((it) => flowOf(world, it, sumOf(undelivered)))
-  const open = flows.map((it) => (isWaiting(world, it.of, undelivered) ? { ...it, readings: 0, kept: 0, rows: 0, bytes: 0 } : it))
+  const open = flows.map((it) =>
+    isWaiting(world, it.of, undelivered) ? { ...it, readings: 0, kept: 0, rows: 0, bytes: 0, historyBytes: 0 } : it,
+  )
   const strideMs = strideOf(world, open, undelivered)
   for (const it of open) grow(world, it, strideMs)
   world.atMs += strideMs
@@ -122,13 +129,14 @@ function flowOf({ request, atMs }: World, of: ClassWorld, undelivered: number): 
   const { keep } = now.inForce
   const readings = cls.readingsPerSecond / 1_000
   const kept = readings * (1 - (cls.refusedShare ?? 0))
-  if (keep === 'nothing') return { of, keep, readings, kept, rows: 0, bytes: 0 }
-  const raw: Flow = { of, keep: 'raw', readings, kept, rows: kept, bytes: kept * cls.bytesPerReading }
+  if (keep === 'nothing') return { of, keep, readings, kept, rows: 0, bytes: 0, historyBytes: 0 }
+  const raw: Flow = { of, keep: 'raw', readings, kept, rows: kept, bytes: kept * cls.bytesPerReading, historyBytes: 0 }
   if (keep === 'raw') return raw
   const rows = Math.min(kept, cls.series / keep.windowMs)
   const bytes = rows * of.aggregateBytes(keep.windowMs)
+  if (cls.forwardWindowMs !== undefined) return { of, keep, readings, kept, rows, bytes, historyBytes: raw.bytes }
   // As the log does it.
-  return bytes > raw.bytes * (1 - FREED_SHARE_MIN) ? raw : { of, keep, readings, kept, rows, bytes }
+  return bytes > raw.bytes * (1 - FREED_SHARE_MIN) ? raw : { of, keep, readings, kept, rows, bytes, historyBytes: 0 }
 }
 
 function roomOf({ request, bandBytesMax }: World, { cls }: ClassWorld, undelivered: ReadonlyMap<string, number>): number {
@@ -145,7 +153,7 @@ function isWaiting(world: World, of: ClassWorld, undelivered: ReadonlyMap<string
 /** Up to the next change, in whole ms, and at most a part of the outage. */
 function strideOf(world: World, flows: readonly Flow[], undelivered: ReadonlyMap<string, number>): number {
   const { request, atMs, strides } = world
-  const bandMs = world.bandBytesMax / growthOf(flows)
+  const bandMs = world.bandBytesMax / filling(flows)
   const regular = Math.max(request.offlineMs / STRIDES_MOST, Math.min(request.offlineMs / STRIDES_LEAST, bandMs))
   const changes = strides < STRIDES_TO_CHANGES_MAX ? changesIn(world, flows, undelivered) : []
   const next = changes.filter((it) => it > 0).reduce((least, it) => Math.min(least, it), regular)
@@ -157,14 +165,19 @@ function growthOf(flows: readonly Flow[]): number {
   return flows.reduce((sum, it) => sum + it.bytes, 0)
 }
 
+/** The same with history: what fills the log. */
+function filling(flows: readonly Flow[]): number {
+  return flows.reduce((sum, it) => sum + it.historyBytes, growthOf(flows))
+}
+
 /** When something changes, ms from now. Also what is past (0 and less) and what never comes (infinite; NaN where nothing grows). */
 function changesIn(world: World, flows: readonly Flow[], undelivered: ReadonlyMap<string, number>): number[] {
   const { request, bands, atMs } = world
   const growth = growthOf(flows)
   const total = bands.reduce((sum, it) => sum + it.bytes, 0)
   const free = request.blockBytesMax - total
-  if (free <= 0 && growth > 0) world.fullAtMs ??= atMs
-  const full = world.fullAtMs === null ? [free / growth] : []
+  if (free <= 0 && filling(flows) > 0) world.fullAtMs ??= atMs
+  const full = world.fullAtMs === null ? [free / filling(flows)] : []
   const ofClass = flows.flatMap((flow) => {
     const { cls, filled } = flow.of
     const steps = cls.ladder.filter((it) => !filled.has(it))
@@ -178,7 +191,8 @@ function changesIn(world: World, flows: readonly Flow[], undelivered: ReadonlyMa
   return [...full, ...ofClass]
 }
 
-function grow(world: World, { of, keep, readings, kept, rows, bytes }: Flow, strideMs: number): void {
+function grow(world: World, flow: Flow, strideMs: number): void {
+  const { of, keep, readings, kept, rows, bytes, historyBytes } = flow
   of.accepted += readings * strideMs
   if (keep === 'nothing' || readings === 0) return
   const windowMs = keep === 'raw' ? 0 : keep.windowMs
@@ -192,18 +206,42 @@ function grow(world: World, { of, keep, readings, kept, rows, bytes }: Flow, str
     band.rows += rows * partMs
     band.receivedTo = (world.atMs + (at + 1) * partMs) * 1_000
   }
+  if (historyBytes > 0) growHistory(world, flow, strideMs)
+}
+
+function growHistory(world: World, { of, kept, historyBytes }: Flow, strideMs: number): void {
+  const parts = Math.max(1, Math.ceil((historyBytes * strideMs) / world.bandBytesMax))
+  const partMs = strideMs / parts
+  for (let at = 0; at < parts; at++) {
+    const band = openHistory(world, of, world.atMs + at * partMs)
+    band.bytes += historyBytes * partMs
+    band.readings += kept * partMs
+    band.rows += kept * partMs
+    band.receivedTo = (world.atMs + (at + 1) * partMs) * 1_000
+  }
+}
+
+function openHistory(world: World, of: ClassWorld, atMs: number): SimulatedBand {
+  if (of.openHistory && of.openHistory.bytes < world.bandBytesMax) return of.openHistory
+  of.openHistory = newBand(world, of, 0, atMs, true)
+  return of.openHistory
 }
 
 function openBand(world: World, of: ClassWorld, windowMs: number, atMs: number): SimulatedBand {
-  const { open, cls } = of
+  const { open } = of
   if (open && open.windowMs === windowMs && open.bytes < world.bandBytesMax) return open
+  of.open = newBand(world, of, windowMs, atMs, false)
+  return of.open
+}
+
+function newBand(world: World, { cls }: ClassWorld, windowMs: number, atMs: number, delivered: boolean): SimulatedBand {
   const id = world.nextId++
   const form = windowMs === 0 ? ('raw' as const) : ('aggregate' as const)
-  const empty = { bytes: 0, readings: 0, rows: 0, delivered: false, pinned: false }
+  const empty = { bytes: 0, readings: 0, rows: 0, delivered, pinned: false }
   const fresh = { ...empty, id, age: id, class: cls.name, form, windowMs, series: cls.series, receivedFrom: atMs * 1_000 }
-  of.open = { ...fresh, receivedTo: atMs * 1_000 }
-  world.bands.push(of.open)
-  return of.open
+  const band = { ...fresh, receivedTo: atMs * 1_000 }
+  world.bands.push(band)
+  return band
 }
 
 function makeRoom(world: World): void {
@@ -225,6 +263,7 @@ function giveUp(world: World, band: SimulatedBand, { keep, freesBytes }: PlanSte
   const of = world.classes.find((it) => it.cls.name === band.class)
   if (of && !band.delivered) of.fullAtMs ??= world.atMs
   if (of?.open === band) of.open = null
+  if (of?.openHistory === band) of.openHistory = null
   if (keep === 'nothing') return false
   band.rows = rowsReduced(band, keep.windowMs)
   band.bytes -= freesBytes

@@ -112,12 +112,12 @@ export function rowsReduced({ rows, series, receivedFrom, receivedTo }: Band, wi
   return Math.min(rows, series * windows)
 }
 
-function givingOf({ ladder, floorBytes, aggregateBytes }: ClassRetention, bands: readonly Band[]): Giving {
+function givingOf(cls: ClassRetention, bands: readonly Band[]): Giving {
   const undelivered = bands.filter((it) => !it.delivered)
   return {
-    steps: stepsByCoarseness(ladder),
-    floorBytes,
-    aggregateBytes: aggregateBytesOf(bands, aggregateBytes),
+    steps: stepsByCoarseness(cls),
+    floorBytes: cls.floorBytes,
+    aggregateBytes: aggregateBytesOf(bands, cls.aggregateBytes),
     held: undelivered
       .filter((it) => !it.pinned && it.bytes > 0)
       .map((band) => ({ band, coarseness: band.form === 'raw' ? 0 : band.windowMs, bytes: band.bytes })),

@@ -26,12 +26,19 @@ export function classChecks(
   const classes = listOf(file.classes).map((it, index) => ({
     path: ['classes', index] as Path,
     steps: stepsOf(it, ['classes', index, 'ladder']),
+    forward: keepOf(mapOf(it).forward),
     floorBytes: bytesOf(mapOf(it).floor) ?? 0,
   }))
-  const steps = classes.flatMap((it) => [...windows(it.steps), ...idleSteps(it.steps)])
-  if (bytesMax === undefined || bytesMax < bytesMin) return steps
+  const steps = classes.flatMap((it) => [...windows(it.steps), ...idleSteps(it.steps), ...forwarded(it.steps, it.forward)])
+  const ofDelivery = classes.flatMap((it, index) => staying(file, it.path, index))
+  if (bytesMax === undefined || bytesMax < bytesMin) return [...steps, ...ofDelivery]
   const readings = readingBytesMax(bytesMax)
-  return [...floors(classes, bytesMax, readings), ...steps, ...classes.flatMap((it) => outOfReach(it.steps, readings / bytesMax))]
+  return [
+    ...floors(classes, bytesMax, readings),
+    ...steps,
+    ...ofDelivery,
+    ...classes.flatMap((it) => outOfReach(it.steps, readings / bytesMax)),
+  ]
 }
 
 function bytesOf(text: unknown): number | undefined {
@@ -115,6 +122,27 @@ function idleSteps(steps: readonly Step[]): Found[] {
       return [{ path, text, runs: true }]
     })
   })
+}
+
+/** Where only aggregates leave, a step can only make coarser ones. */
+function forwarded(steps: readonly Step[], forward: Step['keep']): Found[] {
+  if (!forward) return []
+  return steps.flatMap(({ path, keep }) => {
+    if (!keep || !Number.isFinite(keep.coarseness)) return []
+    if (keep.coarseness <= forward.coarseness)
+      return [{ path: [...path, 'keep'], text: `never takes effect: what leaves are ${kept(forward)} already (forward)` }]
+    if (keep.coarseness % forward.coarseness === 0) return []
+    return [
+      { path: [...path, 'keep', 'aggregate'], text: `${keep.text} is not a multiple of ${forward.text}, which leaves (forward)` },
+    ]
+  })
+}
+
+/** Of a class that never leaves, no aggregates do. */
+function staying(file: Readonly<Record<string, unknown>>, path: Path, index: number): Found[] {
+  const entry = mapOf(listOf(file.classes)[index])
+  if (entry.forward === undefined || mapOf(file.delivery)[String(entry.name)] !== 'none') return []
+  return [{ path: [...path, 'forward'], text: 'delivery of this class is none: nothing of it leaves, aggregates neither' }]
 }
 
 function kept({ text, coarseness }: NonNullable<Step['keep']>): string {

@@ -183,6 +183,12 @@ function toSettings(file: SettingsFile, deviceId: string): Settings {
       commitEveryMs: it.commitEvery ?? commitEvery,
       whenFull: it.whenFull,
       ladder: (it.ladder ?? []).map(ladderStep),
+      ...(it.forward && {
+        forward: {
+          windowMs: it.forward.aggregate,
+          ...(it.forward.keepRaw !== undefined && { keepRawMs: it.forward.keepRaw }),
+        },
+      }),
     })),
     sources: file.sources,
     rules: file.rules,

@@ -94,6 +94,10 @@ const step = z
   .refine((it) => (it.offlineFor === undefined) !== (it.filledTo === undefined), {
     error: 'must have one of offlineFor and filledTo',
   })
+const forward = z.strictObject({
+  aggregate: duration(1_000, 366 * DAY_MS, 'from 1s to 366d'),
+  keepRaw: duration(1_000, 3_660 * DAY_MS, 'from 1s to 3660d').optional(),
+})
 const classEntry = z
   .strictObject({
     name,
@@ -101,10 +105,15 @@ const classEntry = z
     commitEvery: duration(0, 60_000, 'at most 60s').optional(),
     whenFull: z.enum(['reduce', 'wait']).default('reduce'),
     ladder: z.array(step).min(1).optional(),
+    forward: forward.optional(),
   })
   .refine((it) => it.whenFull === 'reduce' || it.ladder === undefined, {
     error: 'a class with whenFull: wait gives nothing up, so it takes no ladder',
     path: ['ladder'],
+  })
+  .refine((it) => it.whenFull === 'reduce' || it.forward === undefined, {
+    error: 'a class with whenFull: wait gives nothing up: all of it leaves',
+    path: ['forward'],
   })
 
 const REGISTRY_ALLOWED = 'must be an https:// or http:// address without a user in it'

@@ -1,7 +1,7 @@
 // The log's keeper thread: reads beside the writer.
 import { parentPort, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
-import type { KeeperOptions } from '../log/keeper.ts'
+import type { KeeperOptions } from '../log/keeper-options.ts'
 import { openKeeper } from '../log/keeper.ts'
 import { serve } from './port.ts'
 

@@ -12,7 +12,7 @@ import type { FollowBegun, FollowTaken } from '../core/follow.ts'
 import type { LogReader, LogWriter, Resumed, Taken } from '../core/log.ts'
 import type { NotifyLog } from '../core/notify.ts'
 import type { Change } from '../log/change.ts'
-import type { KeeperOptions } from '../log/keeper.ts'
+import { keeperOptions } from '../log/keeper-options.ts'
 import type { TryAggregates } from '../log/tried.ts'
 import type { DamagedPlace } from '../log/lanes.ts'
 import type { LogState } from '../log/pressure.ts'
@@ -110,17 +110,7 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
   })
   // The keeper opens what the writer has made.
   await writer.call('figures', [])
-  const keeperThread = thread(
-    'keeper',
-    {
-      dir: options.dir,
-      device: options.device,
-      bytesMax: options.bytesMax,
-      classes: options.classes.map((it) => it.name),
-    } satisfies KeeperOptions,
-    KEEPER_HEAP_MB,
-    (error) => failing(error),
-  )
+  const keeperThread = thread('keeper', keeperOptions(options), KEEPER_HEAP_MB, (error) => failing(error))
   const reading = caller(keeperThread)
   keeper = reading
   await reading.call('heads', [])

@@ -13,18 +13,20 @@ import type { Truth } from './truth.ts'
 export interface Examination extends Expectation {
   readonly bootId: string
   readonly hasLadder: boolean
+  /** Whatever the log was made with: settings change. */
+  readonly forwards: boolean
   /** In the threads that the agent has; else in this one. */
   readonly inThreads: boolean
 }
 
 /** What is left open is for the dice. */
 export function howToExamine(dice: Dice, how: Pick<Examination, 'bootId'> & Partial<Examination>): Examination {
-  return { bytesMax: BYTES_MAX, hasLadder: dice.once(2), seals: dice.once(3), inThreads: false, ...how }
+  return { bytesMax: BYTES_MAX, hasLadder: dice.once(2), forwards: dice.once(3), seals: dice.once(3), inThreads: false, ...how }
 }
 
 /** Throws what does not hold; the folder that showed it stays. */
 async function examine(dir: string, truth: Truth, how: Examination): Promise<void> {
-  const frame = { dir, bytesMax: how.bytesMax, bootId: how.bootId, hasLadder: how.hasLadder }
+  const frame = { dir, bytesMax: how.bytesMax, bootId: how.bootId, hasLadder: how.hasLadder, forwards: how.forwards }
   await checkLog(() => (how.inThreads ? openInThreads(frame) : openHere(frame)), dir, truth, how)
   rmSync(dir, { recursive: true })
 }

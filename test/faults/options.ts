@@ -17,6 +17,9 @@ const LADDER: readonly LadderStep[] = [
   { filledTo: 0.5, keep: { windowMs: 1000 } },
 ]
 
+/** The steps are multiples of it. */
+const FORWARD_WINDOW_MS = 50
+
 export interface Frame {
   /** DIR/log. */
   readonly dir: string
@@ -24,9 +27,11 @@ export interface Frame {
   readonly bootId: string
   /** Whether classes are reduced to aggregates before they are dropped. */
   readonly hasLadder: boolean
+  /** Of class process only aggregates leave. */
+  readonly forwards?: boolean | undefined
 }
 
-export function logOptions({ dir, bytesMax, hasLadder }: Frame): WriterOptions {
+export function logOptions({ dir, bytesMax, hasLadder, forwards }: Frame): WriterOptions {
   return {
     dir,
     device: 'box-1',
@@ -40,6 +45,7 @@ export function logOptions({ dir, bytesMax, hasLadder }: Frame): WriterOptions {
       commitEveryMs: COMMIT_EVERY_MS[n] as number,
       whenFull: 'reduce' as const,
       ladder: hasLadder && n > 0 ? LADDER : [],
+      ...(forwards && name === 'process' && { forward: { windowMs: FORWARD_WINDOW_MS } }),
     })),
     delivery: Object.fromEntries(CLASSES.map((name) => [name, [UPLINK]])),
     uplinks: [UPLINK, READER],

@@ -92,6 +92,7 @@ export function planOf(dice: Dice, more: Partial<Plan> = {}): Plan {
     seed: dice.below(2 ** 31),
     rounds: 4 + dice.below(12),
     hasLadder: dice.once(2),
+    forwards: dice.once(3),
     bytes: dice.oneOf([8, 300, 3000]),
     except: dice.oneOf([undefined, [], ['process'], ['debug', 'process']]),
     end: dice.oneOf(['kill', 'exit', 'close']),

@@ -21,6 +21,8 @@ export interface Made {
   /** Of the log as it stands: what was given, acknowledged, and sent. */
   readonly truth: Truth
   readonly bootId: string
+  /** Of class process only aggregates leave. */
+  readonly forwards: boolean
 }
 
 const ROUNDS = 14
@@ -31,9 +33,13 @@ const READINGS_MAX = 400
 export function makeLog(dir: string, dice: Dice): Made {
   const truth = newTruth()
   let folder = join(dir, 'life-0')
+  const forwards = dice.once(2)
   mkdirSync(folder, { recursive: true })
   for (const bootId of ['boot-1', BOOT]) {
-    const log = openTestLog(folder, { ...logOptions({ dir: folder, bytesMax: BYTES_MAX, bootId, hasLadder: false }), bootId })
+    const log = openTestLog(folder, {
+      ...logOptions({ dir: folder, bytesMax: BYTES_MAX, bootId, hasLadder: false, forwards }),
+      bootId,
+    })
     start(log, truth)
     const source = new BatchBuilder(newOrigin(0))
     const bytes = dice.oneOf([8, 100, 600])
@@ -45,7 +51,7 @@ export function makeLog(dir: string, dice: Dice): Made {
     if (log.failures.length > 0) throw log.failures[0]
     folder = abandoned(log, folder)
   }
-  return { dir: folder, truth, bootId: BOOT }
+  return { dir: folder, truth, bootId: BOOT, forwards }
 }
 
 /** As a kill leaves it. The process goes on here, so that is a copy; the other is closed. */

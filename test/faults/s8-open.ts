@@ -39,15 +39,17 @@ export interface Seen {
 
 export async function openDamaged(
   dir: string,
-  made: Pick<Made, 'truth'>,
+  made: Pick<Made, 'truth'> & Partial<Pick<Made, 'forwards'>>,
   bootId: string,
   bytesMax: number,
   position = made.truth.position,
 ): Promise<Seen> {
   const options = { ...logOptions({ dir, bytesMax, bootId, hasLadder: false }), bootId }
+  // Once it is open its readings leave, whatever it was made with: so all that is stored comes out of the lanes.
+  const { classes: classesBefore } = logOptions({ dir, bytesMax, bootId, hasLadder: false, forwards: made.forwards })
   const faults: string[] = []
   const begun = performance.now()
-  const recovered = await recoverLog({ ...options, now: T0 })
+  const recovered = await recoverLog({ ...options, classes: classesBefore, now: T0 })
   const log = openTestLog(dir, options)
   if (performance.now() - begun > OPEN_MS_MAX) faults.push(`I6: opening took ${Math.round(performance.now() - begun)} ms`)
   try {

@@ -45,6 +45,8 @@ interface Block {
   readonly file: string | undefined
   readonly offset: number
   readonly bytes: number
+  /** 1: aggregates stand for it, and it is history. */
+  readonly isKept: number
 }
 
 /** What stands in the catalogue of a log, whatever its readings. */
@@ -54,6 +56,7 @@ export function blocksOf(dir: string): Block[] {
     return db
       .prepare(
         `SELECT s.device || ':' || s.epoch || ':' || s.class || ':' || s.form AS stream, b.first, b.count, b.bytes, coalesce(b."offset", 0) AS "offset",
+          s.form = 'raw' AND b.window_ms > 0 AS isKept,
           'segments/' || g.class || '/' || g.id || '.' || g.form AS file FROM block b JOIN stream s ON s.id = b.stream LEFT JOIN segment g ON g.id = b.segment`,
       )
       .all()
@@ -136,9 +139,10 @@ export async function checkDamaged(
   // stands in the journal under the numbers that it had before.
   const isCut = damage.file.endsWith('-wal') && (damage.kind === 'truncated' || damage.kind === 'missing')
   const expected = hit(base, damage)
+  const after = historyIn(dir)
   let freshLost = 0
   for (const [key, stream] of seen.streams) {
-    const mine = base.filter((it) => it.stream === key)
+    const mine = base.filter((it) => it.stream === key && it.isKept === 0)
     const stored = (of: (it: Block) => boolean) =>
       mine.filter(of).reduce<Intervals>((set, it) => withInterval(set, it.first, it.first + it.count), [])
     const sent = setOf(made.truth.sent.get(key)?.keys() ?? [])
@@ -173,6 +177,8 @@ export async function checkDamaged(
       (it) => it.file === undefined && countOf(intersection(gone, [{ from: it.first, to: it.first + it.count }])) > 0,
     ).length
     checkNamed(key, stream, sent, gone, seen, faults)
+    const history = { before: base.filter((it) => it.stream === key && it.isKept === 1), after: after.get(key) ?? [] }
+    checkHistory(key, history, stream, isSegment ? (expected.get(key) ?? []) : undefined, seen, faults)
   }
   checkReuse(seen, made, isCut ? [] : base, faults)
   if (faults.length > 0)
@@ -180,6 +186,41 @@ export async function checkDamaged(
       `${damage.file} ${damage.kind} ${JSON.stringify(damage.places.slice(0, 3))}\n${faults.slice(0, 8).join('\n')}`,
     )
   return freshLost
+}
+
+/** By stream: what is kept of what aggregates stand for. */
+function historyIn(dir: string): Map<string, Intervals> {
+  const found = new Map<string, Intervals>()
+  for (const it of blocksOf(dir))
+    if (it.isKept === 1) found.set(it.stream, withInterval(found.get(it.stream) ?? [], it.first, it.first + it.count))
+  return found
+}
+
+/** What aggregates stand for stays named, and is never stored again; of segments that were not hit it is still there. */
+function checkHistory(
+  key: string,
+  { before, after }: { readonly before: readonly Block[]; readonly after: Intervals },
+  { here, named }: SeenStream,
+  hitBy: Intervals | undefined,
+  seen: Seen,
+  faults: string[],
+): void {
+  const setIn = (of: (it: Block) => boolean) =>
+    before.filter(of).reduce<Intervals>((set, it) => withInterval(set, it.first, it.first + it.count), [])
+  const all = setIn(() => true)
+  const again = intersection(here, all)
+  if (countOf(again) > 0) faults.push(`${key}: ${JSON.stringify(again)} is stored again, and aggregates stand for it`)
+  const unnamed = difference(all, named)
+  const unaccounted = seen.classes.get(key.split(':')[2] as string)?.lost['unaccounted'] ?? 0
+  if (countOf(unnamed) > unaccounted) faults.push(`${key}: aggregates stood for ${JSON.stringify(unnamed)}, and no line says so`)
+  const gone = difference(
+    difference(
+      setIn((it) => it.file !== undefined || hitBy !== undefined),
+      after,
+    ),
+    hitBy ?? [],
+  )
+  if (countOf(gone) > 0) faults.push(`${key}: history ${JSON.stringify(gone)} is whole, and went`)
 }
 
 /** What is gone is in the ledger, or in the account as lost without an explanation; nothing that is here is. */

@@ -12,6 +12,7 @@ import type { RawSlice, Taken } from '../../src/core/log.ts'
 import type { ClassSettings } from '../../src/core/settings.ts'
 import type { Keeper } from '../../src/log/keeper.ts'
 import { openKeeper } from '../../src/log/keeper.ts'
+import { keeperOptions } from '../../src/log/keeper-options.ts'
 import type { LogFigures } from '../../src/log/figures.ts'
 import type { Writer, WriterOptions } from '../../src/log/writer.ts'
 import { openWriter } from '../../src/log/writer.ts'
@@ -106,7 +107,7 @@ export function openTestLog(
     },
     failed: (error) => void failures.push(error),
   })
-  const keeper = openKeeper({ dir, device: full.device, bytesMax: full.bytesMax, classes: full.classes.map((it) => it.name) })
+  const keeper = openKeeper(keeperOptions(full))
   let nextId = 0
   return {
     writer,

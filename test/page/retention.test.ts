@@ -87,8 +87,15 @@ sources: []
 describe('classes of a file', () => {
   test('are read as they stand', () => {
     expect(draftsOf(FILE)).toEqual([
-      { name: 'alarm', was: 'alarm', floor: '100MB', whenFull: 'reduce', ladder: [] },
-      { name: 'process', was: 'process', floor: '', whenFull: 'reduce', ladder: [{ on: 'offlineFor', at: '7d', keep: '10s' }] },
+      { name: 'alarm', was: 'alarm', forward: '', floor: '100MB', whenFull: 'reduce', ladder: [] },
+      {
+        name: 'process',
+        was: 'process',
+        forward: '',
+        floor: '',
+        whenFull: 'reduce',
+        ladder: [{ on: 'offlineFor', at: '7d', keep: '10s' }],
+      },
     ])
     expect(draftsOf('version: 1\n')).toMatchObject([{ name: 'default' }])
     expect(draftsOf('classes: {')).toBeUndefined()
@@ -98,13 +105,32 @@ describe('classes of a file', () => {
     expect(withDrafts(FILE, draftsOf(FILE) ?? [])).toBe(FILE)
   })
 
+  test('say what leaves, and keep how long readings stay', () => {
+    const file = 'classes:\n  - { name: wells, forward: { aggregate: 1m, keepRaw: 30d } } # thin link\n'
+    const [wells] = draftsOf(file) ?? []
+    if (!wells) throw new Error('one class')
+    expect(wells.forward).toBe('1m')
+    expect(whatIfOf([wells])).toEqual([{ name: 'wells', floorBytes: 0, whenFull: 'reduce', ladder: [], forwardWindowMs: 60_000 }])
+    expect(withDrafts(file, [{ ...wells, forward: '5m' }])).toContain('forward: { aggregate: 5m, keepRaw: 30d } } # thin link')
+    expect(withDrafts(file, [{ ...wells, forward: '' }])).not.toContain('forward')
+    expect(withDrafts('classes: [{ name: wells }]', [{ ...wells, forward: '1m' }])).toContain('forward: { aggregate: 1m }')
+    expect(whatIfOf([{ ...wells, forward: 'now and then' }])).toBeUndefined()
+  })
+
   test('go back with comments and with keys that are not drawn', () => {
     const [alarm, process] = draftsOf(FILE) ?? []
     if (!alarm || !process) throw new Error('two classes')
     const text = withDrafts(FILE, [
       { ...alarm, floor: '200MB' },
       { ...process, ladder: [...process.ladder, { on: 'filledTo', at: '80%', keep: 'nothing' }] },
-      { name: 'debug', was: undefined, floor: '', whenFull: 'reduce', ladder: [{ on: 'offlineFor', at: '1d', keep: 'nothing' }] },
+      {
+        name: 'debug',
+        was: undefined,
+        forward: '',
+        floor: '',
+        whenFull: 'reduce',
+        ladder: [{ on: 'offlineFor', at: '1d', keep: 'nothing' }],
+      },
     ])
     expect(text).toContain('# never without')
     expect(text).toContain('# agreed with the customer')

@@ -3,6 +3,30 @@ import type { Fault } from './fault.ts'
 
 export const LOG_FAULTS: readonly Fault[] = [
   {
+    id: 'kept-raw-stored',
+    file: 'src/log/change.ts',
+    find: '      const stored = isKeptRaw(stream, block) ? [] : positions.storedOf(stream, block.first, block.first + block.count)\n',
+    replace: '      const stored = positions.storedOf(stream, block.first, block.first + block.count)\n',
+    why: 'sealed, readings that aggregates stand for count as stored once more',
+    caughtBy: ['test/log/forwarding.test.ts > sealed, what aggregates'],
+  },
+  {
+    id: 'raw-leaves',
+    file: 'src/log/lane-walk.ts',
+    find: '        if (isHeld?.(block)) return Math.max(at, block.first)\n',
+    replace: '',
+    why: 'readings of a class of which only aggregates leave are handed out before its window is over',
+    caughtBy: ['test/log/forwarding.test.ts > aggregates and their gap record'],
+  },
+  {
+    id: 'kept-raw-lost',
+    file: 'src/log/recover-rebuild.ts',
+    find: '    if (isKept(books, it)) {\n',
+    replace: '    if (isKept(books, it) && it.window_ms < 0) {\n',
+    why: 'a journal that is made anew forgets what aggregates stand for',
+    caughtBy: ['test/log/forwarding.test.ts > a journal that is made anew'],
+  },
+  {
     id: 'followed-renumbered',
     file: 'src/log/follow-reader.ts',
     find: 'numberedTo: (stream) => told.get(stream) ?? 0,',

@@ -115,7 +115,8 @@ test('steps by coarseness: each once, nothing always last', () => {
     { offlineForMs: 0, keep: 'raw' },
     { offlineForMs: 2, keep: minute },
   ]
-  expect(stepsByCoarseness(ladder)).toEqual([ten, minute, 'nothing'])
-  expect(stepsByCoarseness([])).toEqual(['nothing'])
+  expect(stepsByCoarseness({ ladder })).toEqual([ten, minute, 'nothing'])
+  expect(stepsByCoarseness({ ladder: [] })).toEqual(['nothing'])
+  expect(stepsByCoarseness({ ladder, forwardWindowMs: 1_000 })).toEqual([{ windowMs: 1_000 }, ten, minute, 'nothing'])
   expect((['raw', ten, minute, 'nothing'] as const).map(coarsenessOf)).toEqual([0, 10_000, 60_000, Number.POSITIVE_INFINITY])
 })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { ClassSettings } from '../../src/core/settings.ts'
 import type { Keeper } from '../../src/log/keeper.ts'
 import { openKeeper } from '../../src/log/keeper.ts'
+import { keeperOptions } from '../../src/log/keeper-options.ts'
 import type { Writer } from '../../src/log/writer.ts'
 import { openWriter } from '../../src/log/writer.ts'
 import { T0 } from '../log/helpers.ts'
@@ -98,7 +99,7 @@ export function lives(base: string, source: Turbine, classes: readonly ClassSett
         },
       },
     )
-    keeper = openKeeper({ dir, device: DEVICE, bytesMax, classes: classes.map((it) => it.name) })
+    keeper = openKeeper(keeperOptions({ dir, device: DEVICE, bytesMax, classes }))
     const { delivered, inDoubt } = writer.restart('kafka', 'none')
     keeper.restart('kafka', delivered, inDoubt)
     feeds = new Map(classes.map((it) => [it.name, feed(source, it.name)]))

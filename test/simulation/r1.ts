@@ -156,7 +156,7 @@ function foretell(log: Lives, bytesMax: number, offlineMs: number): Told {
       figures: figures.classes,
       bands: log.keeper().bands(),
       rates: new Map(figures.classes.map((it) => [it.name, it.accepted / log.now()])),
-      tried: log.keeper().tryAggregates(state.classes.map(({ name, ladder }) => ({ name, windowsMs: windowsOf(ladder) }))),
+      tried: log.keeper().tryAggregates(state.classes.map((it) => ({ name: it.name, windowsMs: windowsOf(it) }))),
       bytesWrittenPerDay: 0,
       flashEnduranceBytes: null,
     },

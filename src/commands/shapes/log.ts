@@ -119,6 +119,7 @@ const whatIf = shapeOf<ClassWhatIf>()(
     floorBytes: z.number().min(0),
     whenFull: z.enum(['reduce', 'wait']),
     ladder: z.array(ladderStep).max(100),
+    forwardWindowMs: maybe(count),
   }),
 )
 export const forecastInput = z.strictObject({

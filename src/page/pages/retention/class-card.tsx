@@ -9,7 +9,7 @@ import { duration } from '../../format/time.ts'
 import { may } from '../../state/session.ts'
 import { t } from '../../words/index.ts'
 import type { ClassDraft, StepDraft } from './draft.ts'
-import { durationText, stepOf } from './draft.ts'
+import { durationText, stepOf, windowOf } from './draft.ts'
 import type { Rung } from './ladder.ts'
 import { marksOf, rungsOf, shareOf } from './ladder.ts'
 import { ShareSlider } from './share-slider.tsx'
@@ -71,6 +71,17 @@ export function ClassCard({ draft, place, isNew, spanMs, outageMs, left, onChang
             placeholder="100MB"
             onInput={(floor) => onChange({ ...draft, floor })}
           />
+          {draft.whenFull === 'reduce' && (
+            <TextField
+              label={t('retention.forward')}
+              hint={t('retention.forwardHint')}
+              error={windowOf(draft.forward) === undefined ? t('retention.noWindow') : undefined}
+              value={draft.forward}
+              disabled={isFixed}
+              placeholder="1m"
+              onInput={(forward) => onChange({ ...draft, forward })}
+            />
+          )}
         </div>
         {draft.whenFull === 'reduce' && <Steps ladder={draft.ladder} isFixed={isFixed} onChange={setLadder} />}
       </details>

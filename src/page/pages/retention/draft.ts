@@ -20,6 +20,8 @@ export interface ClassDraft {
   readonly floor: string
   readonly whenFull: 'reduce' | 'wait'
   readonly ladder: readonly StepDraft[]
+  /** The window of the aggregates that leave, `1m`; empty: readings leave. */
+  readonly forward: string
 }
 
 interface ClassInFile {
@@ -27,6 +29,7 @@ interface ClassInFile {
   readonly floor?: unknown
   readonly whenFull?: unknown
   readonly ladder?: unknown
+  readonly forward?: { readonly aggregate?: unknown } | null
 }
 
 interface StepInFile {
@@ -47,6 +50,7 @@ export function draftsOf(text: string): ClassDraft[] | undefined {
     was: String(it.name ?? ''),
     floor: it.floor === undefined ? '' : String(it.floor),
     whenFull: it.whenFull === 'wait' ? 'wait' : 'reduce',
+    forward: String(it.forward?.aggregate ?? ''),
     ladder: Array.isArray(it.ladder) ? (it.ladder as StepInFile[]).map(stepDraft) : [],
   }))
 }
@@ -87,6 +91,7 @@ function classNode(document: Document, before: YAMLMap | undefined, draft: Class
   set('name', draft.name, false)
   set('floor', draft.floor, draft.floor.trim() === '')
   set('whenFull', 'wait', draft.whenFull === 'reduce')
+  setForward(document, node, draft.whenFull === 'wait' ? '' : draft.forward.trim())
   const ladder = draft.whenFull === 'wait' ? [] : draft.ladder
   if (ladder.length === 0) node.delete('ladder')
   else if (JSON.stringify(plain(node.get('ladder'))) !== JSON.stringify(ladder.map(stepInFile))) {
@@ -97,6 +102,15 @@ function classNode(document: Document, before: YAMLMap | undefined, draft: Class
     node.set('ladder', steps)
   }
   return node
+}
+
+/** How long readings stay is not drawn, and kept. */
+function setForward(document: Document, node: YAMLMap, window: string): void {
+  const before = node.get('forward')
+  if (window === '') node.delete('forward')
+  else if (isMap(before)) {
+    if (before.get('aggregate') !== window) before.set('aggregate', window)
+  } else node.set('forward', document.createNode({ aggregate: window }, { flow: true }))
 }
 
 function plain(value: unknown): unknown {
@@ -125,13 +139,23 @@ function keepOf(text: string): Keep | undefined {
   return windowMs === undefined || windowMs < 1_000 ? undefined : { windowMs }
 }
 
+/** Of the aggregates that leave; undefined: the text is none. */
+export function windowOf(forward: string): Keep | undefined {
+  const text = forward.trim()
+  return text === '' || text === 'nothing' ? (text === '' ? 'raw' : undefined) : keepOf(text)
+}
+
 /** What a forecast is asked; undefined while a text is none. */
 export function whatIfOf(drafts: readonly ClassDraft[]): ClassWhatIf[] | undefined {
-  const all = drafts.map(({ name, floor, whenFull, ladder }) => {
+  const all = drafts.map(({ name, floor, whenFull, ladder, forward }) => {
     const steps = ladder.map(stepOf)
     const floorBytes = floor.trim() === '' ? 0 : parseBytes(floor)
     if (floorBytes === undefined || steps.includes(undefined)) return undefined
-    return { name, floorBytes, whenFull, ladder: whenFull === 'wait' ? [] : (steps as LadderStep[]) }
+    if (whenFull === 'wait') return { name, floorBytes, whenFull, ladder: [] }
+    const window = windowOf(forward)
+    if (window === undefined) return undefined
+    const leaves = typeof window === 'string' ? {} : { forwardWindowMs: window.windowMs }
+    return { name, floorBytes, whenFull, ladder: steps as LadderStep[], ...leaves }
   })
   return all.includes(undefined) ? undefined : (all as ClassWhatIf[])
 }

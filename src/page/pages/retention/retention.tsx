@@ -59,7 +59,8 @@ function Editor({ before, again }: { readonly before: readonly ClassDraft[]; rea
   }
   const save = () =>
     propose({ title: t('retention.change'), edit: (text) => withDrafts(text, drafts), applied: again }).catch(setError)
-  const add = () => setDrafts([...drafts, { name: newName(drafts), was: undefined, floor: '', whenFull: 'reduce', ladder: [] }])
+  const add = () =>
+    setDrafts([...drafts, { name: newName(drafts), was: undefined, floor: '', whenFull: 'reduce', ladder: [], forward: '' }])
   return (
     <>
       <PageHead title={t('retention')} text={t('retention.about')} />

@@ -1,0 +1,163 @@
+// Classes of which aggregates leave while their readings stay (`forward` in the settings).
+//
+//   append ─► raw blocks, stored ─► window over ─► Change: aggregates, a line of the ledger, the blocks stay as history ─► lanes
+//
+// A block that aggregates stand for has nothing pending any more, and `window_ms` of its row says so: no lane offers it, it goes as history does, and
+// what becomes of it then is in no account. Windows are over by the time of receipt (the writer cuts blocks there: intake.ts), and nothing waits for sealing.
+//
+// What must hold: no lane offers a reading that aggregates may still stand for, and aggregates never stand for one that somebody may have seen.
+// What has been seen, before the settings said otherwise, goes on raw to those that lack it; so does what a rule has raised.
+import { DamagedBlock, decodeBlock } from '../columns/index.ts'
+import type { Intervals } from '../core/intervals.ts'
+import { overlaps } from '../core/intervals.ts'
+import type { InForce } from '../core/retention.ts'
+import type { BlockRow } from './catalogue.ts'
+import { BLOCK_COLUMNS } from './catalogue.ts'
+import type { Change } from './change.ts'
+import { damageOf } from './change.ts'
+import type { Journal } from './journal.ts'
+import type { LogState } from './pressure.ts'
+import type { RaisedReader } from './raised.ts'
+import type { Reducer } from './reducing.ts'
+import type { Stored, StoredStream } from './stored.ts'
+
+export interface ForwardingParts {
+  readonly db: Journal
+  readonly stored: Stored
+  readonly reducer: Reducer
+  readonly raised: RaisedReader
+  /** Classes of which aggregates leave. */
+  readonly classes: readonly string[]
+  /** What any uplink has or may have of a stream, and numbers that no run may cross. */
+  readonly sentOf: (stream: string) => { readonly sent: Intervals; readonly cuts: readonly number[] }
+}
+
+export interface Forwarding {
+  /** The next aggregates that are due. `all`: windows that are not over too. */
+  next(state: LogState, all: boolean): Change | undefined
+  /** Which blocks of a stream no lane may offer as they are; undefined: it may offer all. */
+  heldOf(stream: StoredStream): ((block: BlockRow) => boolean) | undefined
+}
+
+/** One change, as one step of reduction. */
+const RUN_READINGS_MAX = 1_500_000
+const ROWS_A_LOOK = 2_000
+/** Commits of what was received at a window's end are over by then, whatever the class's `commitEvery`: what comes later makes a record more. */
+const SETTLE_US = 2_000_000
+/** Within a window is looked again so often: what was under way may be decided. */
+const LOOK_AGAIN_US = 30_000_000
+
+export function createForwarding({ db, stored, reducer, raised, classes, sentOf }: ForwardingParts): Forwarding {
+  const pendingFrom = db.prepare(
+    `SELECT ${BLOCK_COLUMNS} FROM block WHERE stream = ? AND first >= ? AND pending > 0 ORDER BY first LIMIT ${ROWS_A_LOOK}`,
+  )
+  const newestPeriod = db.prepare('SELECT period FROM block WHERE stream = ? ORDER BY first DESC LIMIT 1').pluck()
+  const aggregating = new Set(classes)
+  /** By stream: nothing below is pending. */
+  const lowest = new Map<number, number>()
+  /** By stream: when nothing was due, and up to when that was looked at. */
+  const idle = new Map<number, { readonly before: number; readonly at: number }>()
+
+  /** Another box's are none: that box has them, so they go on as they came. */
+  const isAggregated = ({ class: name, form }: StoredStream) => form === 'raw' && aggregating.has(name)
+
+  /** What stays raw: somebody may have it, or a rule has raised it. */
+  function staysRawOf(stream: StoredStream, sent: Intervals): (row: BlockRow) => boolean {
+    const isRaised = raised.of(stream) ?? (() => false)
+    return (it) => overlaps(sent, it.first, it.first + it.count) || isRaised(it)
+  }
+
+  function rowsOf(stream: StoredStream): BlockRow[] {
+    const rows = pendingFrom.all(stream.id, lowest.get(stream.id) ?? 0) as BlockRow[]
+    lowest.set(stream.id, rows[0]?.first ?? stream.next)
+    return rows
+  }
+
+  /** Blocks that follow one another and are due; empty: none is. */
+  function runOf(stream: StoredStream, isOver: (row: BlockRow) => boolean, bytesMax: number): BlockRow[] {
+    const { sent, cuts } = sentOf(stream.key)
+    const staysRaw = staysRawOf(stream, sent)
+    const rows = rowsOf(stream)
+    const isDue = (it: BlockRow) => isOver(it) && !staysRaw(it)
+    const start = rows.findIndex(isDue)
+    const first = rows[start]
+    if (!first) return []
+    const run = [first]
+    let [readings, bytes] = [first.count, first.bytes]
+    for (const row of rows.slice(start + 1)) {
+      const last = run.at(-1) as BlockRow
+      if (row.first !== last.first + last.count || row.period !== first.period || cuts.includes(row.first) || !isDue(row)) break
+      if (readings + row.count > RUN_READINGS_MAX || bytes + row.bytes > bytesMax) break
+      run.push(row)
+      readings += row.count
+      bytes += row.bytes
+    }
+    return run
+  }
+
+  function changeOf(stream: StoredStream, run: readonly BlockRow[], { keep, reason }: InForce, at: number): Change | undefined {
+    const [first, last] = [run[0] as BlockRow, run.at(-1) as BlockRow]
+    const place = {
+      stream: stream.key,
+      rows: run.map(({ id, pending }) => ({ id, pending })),
+      from: first.first,
+      to: last.first + last.count,
+      refused: { lines: [], joined: [] },
+    }
+    if (typeof keep === 'string') return { kind: 'reduce', ...place, action: 'dropped', reason, into: undefined, blocks: [] }
+    let looking = first
+    function* blocks() {
+      for (const row of run) {
+        looking = row
+        const block = stored.read(row)
+        if (!block) throw new DamagedBlock('truncated', 'the block has gone')
+        yield decodeBlock(block)
+      }
+    }
+    try {
+      const to = { windowMs: keep.windowMs, reason, at, bytesMax: Infinity }
+      const change = reducer.reduceRaw({ ...place, of: stream, period: first.period }, blocks(), to)
+      return change && { ...change, rawWindowMs: keep.windowMs }
+    } catch (error) {
+      if (!(error instanceof DamagedBlock)) throw error
+      return damageOf(stream.key, looking)
+    }
+  }
+
+  /** Whether a block's windows are over. What another clock has received may be of any time: nothing is waited for. */
+  function isOverBy(stream: StoredStream, windowUs: number, before: number, now: number): (row: BlockRow) => boolean {
+    const present = newestPeriod.get(stream.id) as number | undefined
+    return (it) => it.received_to < before || it.received_to > now + windowUs || it.period !== present
+  }
+  function dueOf(stream: StoredStream, step: InForce, state: LogState, all: boolean): Change | undefined {
+    const windowUs = typeof step.keep === 'string' ? SETTLE_US : step.keep.windowMs * 1000
+    const waitsUs = Math.max(SETTLE_US, raised.waitsUs(stream))
+    const before = Math.floor((state.now - waitsUs) / windowUs) * windowUs
+    const last = idle.get(stream.id)
+    if (!all && last?.before === before && Math.abs(state.now - last.at) < LOOK_AGAIN_US) return undefined
+    const isOver = all ? () => true : isOverBy(stream, windowUs, before, state.now)
+    const run = runOf(stream, isOver, state.segmentRoom)
+    const change = run.length > 0 ? changeOf(stream, run, step, state.now) : undefined
+    if (change) idle.delete(stream.id)
+    else idle.set(stream.id, { before, at: state.now })
+    return change
+  }
+
+  return {
+    next(state, all) {
+      if (aggregating.size === 0) return undefined
+      for (const stream of stored.streams()) {
+        const step = state.inForce[state.classes.findIndex((it) => it.name === stream.class)]
+        if (!isAggregated(stream) || !step || step.keep === 'raw') continue
+        const change = dueOf(stream, step, state, all)
+        if (change) return change
+      }
+      return undefined
+    },
+    heldOf(stream) {
+      if (!isAggregated(stream)) return undefined
+      const staysRaw = staysRawOf(stream, sentOf(stream.key).sent)
+      return (it) => !staysRaw(it)
+    },
+  }
+}
