@@ -87,8 +87,8 @@ export const PIPELINE_FAULTS: readonly Fault[] = [
   {
     id: 'blocked-taken',
     file: 'src/pipeline/forward-take.ts',
-    find: '    const except = [...admitted.except, ...blocked]\n',
-    replace: '    const except = [...admitted.except]\n',
+    find: 'except: [...admitted.except, ...blocked],',
+    replace: 'except: [...admitted.except],',
     why: 'one topic that is missing stops all classes',
     caughtBy: ['test/pipeline/forward.test.ts > a class that is blocked'],
   },
