@@ -14,6 +14,8 @@ import { roundsOf } from './rounds.ts'
 
 const DISCONNECT_MS_MAX = 2_000
 const CONCURRENT_MS = 4
+/** What the broker says of the topics beside one that it refuses; of several answers the library throws the first. */
+const OTHER_REFUSED = 'OPERATION_NOT_ATTEMPTED'
 /** kafkajs starts sequences anew at 2^31 where Kafka goes on from 0 in another way: a new producer long before. */
 const RECORDS_MAX = 2 ** 30
 
@@ -81,7 +83,8 @@ export function kafkajsTransactions(client: KafkaClient, id: string): Pick<Clust
   /** What a failure means. Sequences are counted wrong after a refused send, so the next transaction has a producer of its own. */
   async function decide(error: unknown, transaction: Transaction, topics: readonly string[]): Promise<Outcome> {
     const refused = explain(error)
-    if (!REFUSALS.has(refused.protocol)) throw asUnreachable(error)
+    const isOther = refused.protocol === OTHER_REFUSED && topics.length > 1
+    if (!REFUSALS.has(refused.protocol) && !isOther) throw asUnreachable(error)
     await withDeadline('abort the transaction', ABORT_MS_MAX, undefined, transaction.abort())
     await drop()
     return topics.length > 1 ? 'one of several' : { refused, topic: topics[0] }
