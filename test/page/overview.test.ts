@@ -87,28 +87,6 @@ test('words that did not come are fetched again', async () => {
   await context.close()
 })
 
-test('a password that was set anew at the console stands on every page until an admin has seen it', async () => {
-  const access = await openAccess(scene.site.data)
-  try {
-    const password = 'four other words by chance'
-    await access.resetAdmin(scene.claimCode, password)
-    const { page, complaints, context } = await logIn(scene, { viewport: { width: 360, height: 740 } }, { ...ADMIN, password })
-    const issue = page.getByRole('region', { name: 'Access to this box' })
-    for (const path of ['/', '/tags', '/security']) {
-      await page.goto(path)
-      await issue.getByText('the password of admin was set anew at the console').waitFor()
-    }
-    expect(await lookedAt(page, 'access-issue')).toEqual([])
-    await issue.getByRole('button', { name: 'I have seen it' }).click()
-    await issue.waitFor({ state: 'detached' })
-    expect(access.issues()).toEqual([])
-    expect(complaints).toEqual([])
-    await context.close()
-  } finally {
-    access.close()
-  }
-})
-
 test('an issue that is over is known with its begin and its end, on the page and to the command line', async () => {
   const { page, complaints, context } = await logIn(scene, { viewport: { width: 360, height: 740 } })
   await page.locator('.card', { hasText: 'Issues' }).getByRole('link', { name: 'Earlier ones' }).click()
@@ -129,4 +107,26 @@ test('an issue that is over is known with its begin and its end, on the page and
   expect(ended?.ended).toBeGreaterThan(ended?.begun ?? Infinity)
   expect(complaints).toEqual([])
   await context.close()
+})
+
+test('a password that was set anew at the console stands on every page until an admin has seen it', async () => {
+  const access = await openAccess(scene.site.data)
+  try {
+    const password = 'four other words by chance'
+    await access.resetAdmin(scene.claimCode, password)
+    const { page, complaints, context } = await logIn(scene, { viewport: { width: 360, height: 740 } }, { ...ADMIN, password })
+    const issue = page.getByRole('region', { name: 'Access to this box' })
+    for (const path of ['/', '/tags', '/security']) {
+      await page.goto(path)
+      await issue.getByText('the password of admin was set anew at the console').waitFor()
+    }
+    expect(await lookedAt(page, 'access-issue')).toEqual([])
+    await issue.getByRole('button', { name: 'I have seen it' }).click()
+    await issue.waitFor({ state: 'detached' })
+    expect(access.issues()).toEqual([])
+    expect(complaints).toEqual([])
+    await context.close()
+  } finally {
+    access.close()
+  }
 })
