@@ -33,7 +33,9 @@ export function emptyBox(): EmptyBox {
         .replaceAll(/(?<![\w"$}])\/(state|data|run|proc)\b/g, `${dir}/$1`)
         .replaceAll(/(?<![\w"$}])\/etc\/holdfast\b/g, join(rootfs, 'etc/holdfast'))
         .replaceAll('"/state', `"${dir}/state`)
-      execFileSync('/bin/sh', ['-c', script], { env: { PATH: `${at('bin')}:${process.env['PATH']}` } })
+        .replaceAll(/^\/usr\/lib\/holdfast\//gm, `${rootfs}/usr/lib/holdfast/`)
+      const env = { PATH: `${at('bin')}:${process.env['PATH']}`, STATE: at('state') }
+      execFileSync('/bin/sh', ['-c', script], { env })
     },
     remove: () => rmSync(dir, { recursive: true }),
   }
