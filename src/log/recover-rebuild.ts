@@ -364,7 +364,8 @@ function nameAggregated(books: Books, aggregates: number, { from, to }: { from: 
   if (!raw || old.sound.has('ledger')) return
   for (const it of difference([{ from, to }], named.get(raw.id) ?? [])) {
     ledger.add({ stream: raw, ...it, timeFrom: at, timeTo: at, action: 'aggregated', reason: 'rebuilt', at })
-    books.accounts.of(raw.class).aggregated += it.to - it.from
+    // The account of the old journal, where its row is left, has counted them.
+    if (!old.tables.account.some((row) => row['class'] === raw.class)) books.accounts.of(raw.class).aggregated += it.to - it.from
     named.set(raw.id, withInterval(named.get(raw.id) ?? [], it.from, it.to))
   }
 }

@@ -221,6 +221,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     taken.mark = undefined
     const name = (classes[place] as ClassSettings).name
     const stream = streams.current(name, 'raw')
+    if (classes[place]?.forward) streams.sibling(stream, 'aggregate') // Notes say its number from the first block on.
     const first = stream.next
     const received = gather.received.subarray(0, gather.batches)
     const encoded = encode(

@@ -118,7 +118,17 @@ test('Kafka gets aggregates and gap records alone; verify holds; the readings ca
     rows.push(row)
   expect(rows.length).toBe(accepted)
   const range = ['--from', '2020-01-01', '--to', '2100-01-01']
-  const said = await holdfast(site, ['replay', 'wells/*', ...range, '--to-topic', REPLAYED, '--data', site.data])
+  const said = await holdfast(site, [
+    'replay',
+    'wells/*',
+    ...range,
+    '--to-topic',
+    REPLAYED,
+    '--settings',
+    site.settings,
+    '--data',
+    site.data,
+  ])
   expect(said, said.err).toMatchObject({ code: 0 })
   const replayed = await readTopics(kafka.bootstrap, [REPLAYED], (all) => all.length >= accepted)
   expect(replayed.length).toBe(accepted)
