@@ -78,7 +78,9 @@ export function createUnnamed(parts: UnnamedParts): (uplink: string) => void {
       for (const [className, before] of counts) {
         const mine = found.filter((it) => it.stream.form === 'raw' && it.stream.class === className)
         const left = mine.reduce((sum, it) => sum + countOf(it.gone), 0)
-        become(accounts.of(className), 'delivered', before - left)
+        const account = accounts.of(className)
+        // Readings whose lines went with the old journal are in the account by their reasons, and among the holes: they count for none that is delivered.
+        become(account, 'delivered', Math.min(before, account.lost[UNKNOWN] ?? 0) - left)
         counts.set(className, left)
       }
       if (isDue) return leaveUnnamed(db, counts)

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
+import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
 import { recoverLog } from '../../src/log/recover.ts'
 import { counterSource, openTestLog, T0, tempDir } from './helpers.ts'
 
@@ -101,6 +102,42 @@ test.each([
     log.writer.restart('kafka', { transaction: 1, delivered: new Map([[stream, [{ from: 0, to: 10 }]]]) })
     const process = log.writer.figures().classes.find((it) => it.name === 'process')
     expect(process).toMatchObject({ accepted: 30, delivered: 10, stored: 20 - damaged, lost: { damaged } })
+    log.close()
+  } finally {
+    temp.remove()
+  }
+})
+
+test('a reading that was refused, whose line is lost with the journal, counts for none that is delivered', async () => {
+  const temp = tempDir()
+  const options = { uplinks: ['kafka'], delivery: {}, keepDeliveredMs: 0 }
+  try {
+    let log = openTestLog(temp.dir, options)
+    const builder = new BatchBuilder(newOrigin(0))
+    const series = builder.series({ tag: 't', class: 'process', kind: 'double' })
+    for (let n = 0; n < 3; n++) {
+      for (let i = 0; i < 10; i++) builder.add(series, T0 + n, i)
+      if (n === 0) builder.refuse('process', 'unreadable', T0, 5)
+      log.append(builder.take(T0 + n))
+      log.clock.tick(2_000)
+    }
+    const [stream] = Object.keys(log.keeper.heads()).filter((it) => it.endsWith(':raw')) as [string]
+    const had = { from: 0, to: 15 }
+    log.writer.restart('kafka', 'none')
+    log.writer.offer('kafka', [{ stream, ...had }], {})
+    log.writer.commit('kafka', [{ stream, ...had }], 1, [])
+    log.clock.tick(2_000)
+    const process = () => log.writer.figures().classes.find((it) => it.name === 'process')
+    const before = { accepted: 35, delivered: 10, lost: { unreadable: 5 } }
+    expect(process()).toMatchObject({ ...before, stored: 20 })
+    log.close()
+    const db = new Database(join(temp.dir, 'journal.db'))
+    db.exec(`${BOTH_GONE} DELETE FROM block WHERE first = 25; DELETE FROM ledger`)
+    db.close()
+    await recoverLog({ dir: temp.dir, device: 'box-1', bytesMax: 64_000_000, bootId: 'boot-2', now: T0, ...options })
+    log = openTestLog(temp.dir, { ...options, bootId: 'boot-2' })
+    log.writer.restart('kafka', { transaction: 1, delivered: new Map([[stream, [had]]]) })
+    expect(process()).toMatchObject({ accepted: 35, delivered: 10, stored: 10, lost: { unreadable: 5, damaged: 10 } })
     log.close()
   } finally {
     temp.remove()

@@ -159,6 +159,14 @@ export const LOG_FAULTS: readonly Fault[] = [
     caughtBy: ['test/log/delivery.test.ts > epochs', 'test/faults/restore.test.ts'],
   },
   {
+    id: 'refused-delivered',
+    file: 'src/log/unnamed.ts',
+    find: 'Math.min(before, account.lost[UNKNOWN] ?? 0) - left',
+    replace: 'before - left',
+    why: 'readings that were refused, whose lines are lost with the journal, count as delivered, and what is gone as less',
+    caughtBy: ['test/log/unnamed.test.ts > a reading that was refused'],
+  },
+  {
     id: 'drop-unnamed',
     file: 'src/log/change.ts',
     find: '        ledger.add({ stream, from, to, ...spanOf([row]), ...why, at })\n',
