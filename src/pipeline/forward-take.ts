@@ -28,6 +28,8 @@ const SHORT = 0.75
 const LONG = 1.25
 /** Of blocks: one that is cut costs some times the work of one that goes as it is. A transaction may become longer by so much for it. */
 const WHOLE_TIMES = 4
+/** … but takes no longer than that for it. */
+const WHOLE_SECONDS = 5
 
 export interface Pair {
   readonly live: Taken
@@ -55,7 +57,7 @@ export const readingsMaxOf = ({ records }: LaneSettings) => (records === 'blocks
 /** Takes in turn; `blocked` are classes that wait for the destination. */
 export interface Taker {
   next(blocked: readonly string[]): Promise<Pair>
-  /** With what live has had to say since `pair` was read: it would wait for one transaction more. */
+  /** With what live has had to say since `pair` was read: it would wait for one transaction more. Where `pair` has nothing, as `next`. */
   withNewest(pair: Pair, blocked: readonly string[]): Promise<Pair>
 }
 
@@ -76,23 +78,28 @@ export function taker({ uplink, log, clock, admission, lanes, anyOf, link, rowsM
     return { request, most, rate: { ...link(), readingsMax: Math.min(link().readingsMax, most) } }
   }
 
+  async function next(blocked: readonly string[]): Promise<Pair> {
+    const { request, most, rate } = requestNow(blocked)
+    const live = await log.next({ ...request, lane: 'live', readingsMax: rate.readingsMax })
+    const has = rowsOf({ live, backlog: NOTHING })
+    if (has > 0) liveAt = clock.monotonic()
+    const isLively = clock.monotonic() - liveAt < QUIET_AFTER_MS
+    const readingsMax = Math.min(most - has, backlogRoom(has, isLively, lanes.liveShare, rate))
+    if (readingsMax <= 0) return { live, backlog: NOTHING }
+    const wholeMax = lanes.records === 'blocks' ? Math.min(most - has, wholeRoom(readingsMax, rate)) : 0
+    return { live, backlog: await log.next({ ...request, lane: 'backlog', readingsMax, wholeMax }) }
+  }
+
   return {
-    async next(blocked) {
-      const { request, most, rate } = requestNow(blocked)
-      const live = await log.next({ ...request, lane: 'live', readingsMax: rate.readingsMax })
-      const has = rowsOf({ live, backlog: NOTHING })
-      if (has > 0) liveAt = clock.monotonic()
-      const isLively = clock.monotonic() - liveAt < QUIET_AFTER_MS
-      const readingsMax = Math.min(most - has, backlogRoom(has, isLively, lanes.liveShare, rate))
-      if (readingsMax <= 0) return { live, backlog: NOTHING }
-      const wholeMax = lanes.records === 'blocks' ? Math.min(most - has, rate.readingsMax, readingsMax * WHOLE_TIMES) : 0
-      return { live, backlog: await log.next({ ...request, lane: 'backlog', readingsMax, wholeMax }) }
-    },
+    next,
     async withNewest(pair, blocked) {
+      if (pair.live.ranges.length + pair.backlog.ranges.length === 0) return next(blocked)
       const { request, most, rate } = requestNow(blocked)
-      const readingsMax = Math.min(rate.readingsMax, most - rowsOf(pair))
-      if (readingsMax <= 0) return pair
-      const newest = await log.next({ ...request, lane: 'live', readingsMax })
+      const has = rowsOf({ live: pair.live, backlog: NOTHING })
+      const readingsMax = Math.min(rate.readingsMax - has, most - rowsOf(pair))
+      const bytesMax = request.bytesMax - bytesOf(pair.live)
+      if (readingsMax <= 0 || bytesMax <= 0) return pair
+      const newest = await log.next({ ...request, lane: 'live', readingsMax, bytesMax })
       if (newest.ranges.length === 0) return pair
       liveAt = clock.monotonic()
       return { live: together(pair.live, newest), backlog: pair.backlog }
@@ -119,6 +126,12 @@ export function backlogRoom(live: number, isLively: boolean, liveShare: number, 
   return Math.floor(Math.max(size - live, size * (1 - liveShare)))
 }
 
+/** Readings of a block that goes whole though `room` has place for fewer. Of a link that has told nothing yet the largest that is dared is all that is known. */
+export function wholeRoom(room: number, { perSecond, readingsMax }: LinkRate): number {
+  const inTime = perSecond > 0 ? perSecond * WHOLE_SECONDS : Infinity
+  return Math.floor(Math.min(readingsMax, Math.max(room, Math.min(room * WHOLE_TIMES, inTime))))
+}
+
 const NOTHING: Taken = { slices: [], ranges: [], series: new Map() }
 /** Readings and aggregates. */
 export const readingsOf = (taken: Taken) => taken.slices.reduce((sum, it) => sum + ('rows' in it ? 0 : it.to - it.from), 0)
@@ -126,6 +139,12 @@ export const readingsOf = (taken: Taken) => taken.slices.reduce((sum, it) => sum
 /** Records: readings, aggregates, lines of the ledger, events. */
 export function rowsOf({ live, backlog }: Pair): number {
   return [...live.slices, ...backlog.slices].reduce((sum, it) => sum + ('rows' in it ? it.rows.length : it.to - it.from), 0)
+}
+
+/** A block counts whole, and once, however little of it is meant. */
+function bytesOf({ slices }: Taken): number {
+  const blocks = new Set(slices.flatMap((it) => ('block' in it ? [it.block] : [])))
+  return [...blocks].reduce((sum, it) => sum + it.byteLength, 0)
 }
 
 export function isShutOut({ live, backlog }: Pair, { except }: Admitted): boolean {

@@ -81,8 +81,8 @@ function emptyOf({ readings, seconds, variance, covariance }: Seen): number | un
   return Math.max(0, seconds - (covariance / variance) * readings)
 }
 
-/** `readings` were under way when it failed. */
+/** `readings` were under way when it failed: they may have been more than was dared, as the backlog goes on top of what live has. */
 export function failed(link: LinkRate, readings: number): LinkRate {
   if (readings === 0) return link
-  return { ...link, readingsMax: Math.max(READINGS_LEAST, Math.min(link.readingsMax, Math.floor(readings / 2))) }
+  return { ...link, readingsMax: Math.max(READINGS_LEAST, Math.floor(Math.min(link.readingsMax, readings) / 2)) }
 }

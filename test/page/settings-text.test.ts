@@ -13,7 +13,15 @@ import type { UplinkDraft } from '../../src/page/pages/uplinks/draft.ts'
 import { uplinkDraft, withUplink } from '../../src/page/pages/uplinks/draft.ts'
 import { gridRows } from '../../src/page/pages/tags/grid-rows.ts'
 import { withTimeServers } from '../../src/commands/clock-servers.ts'
-import { classNames, entriesOf, entryOf, putEntry, putValues, removeEntry } from '../../src/page/settings-text/entries.ts'
+import {
+  classNames,
+  entriesOf,
+  entryOf,
+  isTaken,
+  putEntry,
+  putValues,
+  removeEntry,
+} from '../../src/page/settings-text/entries.ts'
 import type { PortText } from '../../src/page/settings-text/ports.ts'
 import { portTexts } from '../../src/page/settings-text/ports.ts'
 import { mergeTags, removeTags, tableIntoTags, tagLines, tagsAsCsv } from '../../src/page/settings-text/tags.ts'
@@ -78,11 +86,30 @@ notify:
     const again = entryFrom({ ...draft, values: hidden }, spec, made, { 'webhook.url': 'hook-2' })
     expect(again['webhook']).toEqual({ url: { secret: 'hook-2' }, token: { secret: 'andon' } })
     expect(again['on']).toEqual({ rules: ['hot', { var: 'rule' }] })
+    const some = { ...draft, values: { ...draft.values, 'on.tags': 'hall 1/*,{ var: TAG } , press-3/alarm' } }
+    expect(entryFrom(some, spec, entry, {})['on']).toMatchObject({ tags: ['hall 1/*', { var: 'TAG' }, 'press-3/alarm'] })
   })
+
+  test.each(['mail', 'mqtt'] as const)(
+    '%s: a password stays with a user that no field can show, and goes with one that is emptied',
+    (kind) => {
+      const [spec, user, password] = [notifierSpec(kind), { secret: 'who' }, { secret: 'of-who' }]
+      const entry = { name: 'shift', [kind]: { user, password } }
+      const draft = draftOf(entry, spec, false)
+      expect(entryFrom(draft, spec, entry, {})).toEqual(entry)
+      const typed = { ...draft, values: { ...draft.values, [`${kind}.user`]: 'box-1' } }
+      const made = entryFrom(typed, spec, entry, {})
+      expect(made[kind]).toEqual({ user: 'box-1', password })
+      const plain = draftOf(made, spec, false)
+      expect(entryFrom({ ...plain, values: {} }, spec, made, {})).not.toHaveProperty(kind)
+    },
+  )
 
   test('comes to a file that has none, and goes again', () => {
     const text = putEntry('version: 1\n', 'sources', undefined, { name: 'a', protocol: 'mqtt' })
     expect(entriesOf(text, 'sources')).toEqual([{ name: 'a', protocol: 'mqtt' }])
+    expect([undefined, 'a'].map((before) => isTaken(text, 'sources', before, 'a'))).toEqual([true, false])
+    expect(isTaken(text, 'sources', undefined, 'b')).toBe(false)
     expect(entriesOf(removeEntry(text, 'sources', 'a'), 'sources')).toEqual([])
     expect(classNames('version: 1\n')).toEqual(['default'])
     expect(classNames(TEXT)).toEqual(['alarm', 'process'])

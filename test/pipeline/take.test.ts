@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { backlogRoom } from '../../src/pipeline/forward-take.ts'
+import type { LogReader, NextRequest, Taken } from '../../src/core/log.ts'
+import type { Stream } from '../../src/core/stream.ts'
+import { streamKey } from '../../src/core/stream.ts'
+import type { LaneSettings } from '../../src/pipeline/forward-take.ts'
+import { backlogRoom, rowsOf, taker, wholeRoom } from '../../src/pipeline/forward-take.ts'
 import type { LinkRate } from '../../src/pipeline/link-rate.ts'
 import { carried, failed, opened, READINGS_MAX, UNKNOWN_LINK } from '../../src/pipeline/link-rate.ts'
 
@@ -21,6 +25,86 @@ describe('how much backlog goes along', () => {
 
   test('where the way there and back is long, a transaction is long enough to be worth it', () => {
     expect(backlogRoom(0, true, 0.3, link(5_000, 1))).toBe(10_000)
+  })
+})
+
+describe('a block that goes whole', () => {
+  test('takes no more than some seconds of the link, and no less than there is room for', () => {
+    expect(wholeRoom(10_000, { ...link(50_000), readingsMax: 400_000 })).toBe(40_000)
+    expect(wholeRoom(1_000, link(300))).toBe(1_500)
+    expect(wholeRoom(1_000, link(20))).toBe(1_000)
+    expect(wholeRoom(10_000, link(50_000))).toBe(20_000)
+    expect(wholeRoom(1_000, UNKNOWN_LINK)).toBe(2_000)
+  })
+})
+
+describe('what live has had to say since', () => {
+  const STREAM: Stream = { device: 'd', epoch: '0'.repeat(32), class: 'c', form: 'raw' }
+  const NOTHING: Taken = { slices: [], ranges: [], series: new Map() }
+
+  /** Live has what has come; the backlog has no end. */
+  function fakeLog(bytesEach = 1) {
+    const asked: NextRequest[] = []
+    const at = { live: 1_000_000, backlog: 0 }
+    const it = { asked, head: at.live, next: async (request: NextRequest) => (asked.push(request), take(request)) }
+    const take = ({ lane, readingsMax }: NextRequest): Taken => {
+      const from = at[lane]
+      const to = Math.min(from + readingsMax, lane === 'live' ? it.head : Infinity)
+      if (to <= from) return NOTHING
+      at[lane] = to
+      const slice = { form: 'raw' as const, stream: STREAM, from, to, block: new Uint8Array((to - from) * bytesEach) }
+      return { slices: [slice], ranges: [{ stream: streamKey(STREAM), from, to }], series: new Map() }
+    }
+    return it
+  }
+
+  function takerOf(log: Pick<LogReader, 'next'>, parts: { lanes?: LaneSettings; rows?: number } = {}) {
+    const { lanes = { liveShare: 0.3, backlog: 'oldest-first' }, rows } = parts
+    const bytesMax = rows === undefined ? Infinity : rows * 10
+    return taker({
+      uplink: 'u',
+      log: log as LogReader,
+      clock: { monotonic: () => 0, now: () => 0 } as never,
+      admission: { now: () => ({ except: [], bytesMax, route: undefined }) },
+      lanes,
+      anyOf: undefined,
+      link: () => link(50_000),
+      rowsMax: (bytes) => bytes / 10,
+    })
+  }
+
+  test.each([15_000, 20_000, 30_000])('comes along up to what is dared and no more: %i of it before', async (before) => {
+    const log = fakeLog()
+    const own = takerOf(log)
+    log.head += before
+    const pair = await own.next([])
+    log.head += 30_000
+    const { live, backlog } = await own.withNewest(pair, [])
+    expect(rowsOf({ live, backlog: NOTHING })).toBe(20_000)
+    expect(backlog).toBe(pair.backlog)
+    for (const [n, { from }] of live.ranges.entries()) expect(from).toBe(n === 0 ? 1_000_000 : live.ranges[n - 1]?.to)
+  })
+
+  test('stays within the bytes of a transaction and within what a budget leaves', async () => {
+    const log = fakeLog(100)
+    const own = takerOf(log)
+    log.head += 4_000
+    const pair = await own.next([])
+    log.head += 30_000
+    await own.withNewest(pair, [])
+    expect(log.asked.map((it) => it.bytesMax)).toEqual([1_000_000, 1_000_000, 600_000])
+    const bounded = fakeLog()
+    const least = takerOf(bounded, { rows: 3_000 })
+    bounded.head += 500
+    const small = await least.next([])
+    bounded.head += 30_000
+    expect(rowsOf(await least.withNewest(small, []))).toBe(3_000)
+  })
+
+  test('where nothing was read ahead, both lanes are asked', async () => {
+    const log = fakeLog()
+    const { live, backlog } = await takerOf(log).withNewest({ live: NOTHING, backlog: NOTHING }, [])
+    expect([live.ranges.length, backlog.ranges.length]).toEqual([0, 1])
   })
 })
 
@@ -85,6 +169,8 @@ describe('what the link carries', () => {
     for (let i = 0; i < 12; i++) it = failed(it, it.readingsMax)
     expect(it.readingsMax).toBe(100)
     expect(failed(it, 0)).toBe(it)
+    // The backlog goes on top of what live has: however much was under way, the next is half of what was dared.
+    expect(failed(link(100_000), 34_000).readingsMax).toBe(10_000)
     it = carried(it, 100, 20)
     expect(it.readingsMax).toBe(200)
     for (let i = 0; i < 12; i++) it = carried(it, it.readingsMax, 0.1)

@@ -1,6 +1,6 @@
 // An entry as the form holds it: texts by key, turned back into what the settings have.
 import type { Entry } from '../settings-text/entries.ts'
-import { isVar, listText, partsOf, pemText, pemValue, secretName, textOf, valueOf as scalarOf } from '../settings-text/scalar.ts'
+import { isVar, itemsOf, listText, pemText, pemValue, secretName, textOf, valueOf as scalarOf } from '../settings-text/scalar.ts'
 import type { EntrySpec, FieldSpec, Values } from './spec.ts'
 
 export type Line = Readonly<Record<string, string>>
@@ -23,7 +23,7 @@ export function draftOf(entry: Entry, spec: EntrySpec, isNew: boolean): Draft {
     .filter((it) => !isSecret(it))
     .flatMap((it) => {
       const value = at(entry, it.key)
-      const kept = it.kind === 'address' && secretName(value) !== '' ? [[keptKey(it.key), 'true'] as const] : []
+      const kept = it.kind !== 'pem' && secretName(value) !== '' ? [[keptKey(it.key), 'true'] as const] : []
       return [[it.key, fieldText(it, value)] as const, ...kept]
     })
   const given = spec.lines && entry[spec.lines.key]
@@ -37,7 +37,7 @@ export function draftOf(entry: Entry, spec: EntrySpec, isNew: boolean): Draft {
   }
 }
 
-/** Beside the value of an address: whether it is kept as a secret. */
+/** Beside a value that no field shows: whether it is kept as a secret. */
 export const keptKey = (key: string): string => `${key}?`
 export function isSecret({ kind, key }: FieldSpec, values: Values = {}): boolean {
   return kind === 'secret' || kind === 'secret-pem' || (kind === 'address' && values[keptKey(key)] === 'true')
@@ -83,8 +83,8 @@ function fieldValue(field: FieldSpec, draft: Draft, before: Entry, secretNames: 
 
 function listValue(text: string): unknown {
   if (isVar(text)) return scalarOf(text)
-  const parts = partsOf(text)
-  return parts.length > 0 ? parts : undefined
+  const items = itemsOf(text)
+  return items.length > 0 ? items : undefined
 }
 
 /** `version: 5` is a number in the settings, though it is chosen from a list. */

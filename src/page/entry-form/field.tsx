@@ -1,7 +1,7 @@
 // One field of an entry's form, as its spec says.
 import { AreaField } from '../parts/area-field.tsx'
 import { CheckField, SelectField, TextField } from '../parts/field.tsx'
-import { isVar, partsOf, textOf } from '../settings-text/scalar.ts'
+import { isVar, itemsOf, textOf } from '../settings-text/scalar.ts'
 import { t } from '../words/index.ts'
 import type { Draft } from './draft.ts'
 import { isSecret, keptKey } from './draft.ts'
@@ -88,7 +88,7 @@ interface NamesProps {
 
 /** Some of what there is, and what is chosen though it is not there. */
 function NamesField({ label, value, names, hint, error, onInput }: NamesProps) {
-  const chosen = partsOf(value).map(textOf)
+  const chosen = itemsOf(value).map(textOf)
   const all = [...new Set([...names, ...chosen])]
   const change = (name: string, isIn: boolean) =>
     onInput(all.filter((it) => (it === name ? isIn : chosen.includes(it))).join(', '))

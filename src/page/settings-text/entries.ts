@@ -20,6 +20,10 @@ export function entryOf(text: string, key: ListKey, name: string): Entry | undef
   return entriesOf(text, key).find((it) => it['name'] === name)
 }
 
+/** `before`: the name of the entry that is changed, undefined where it is new. */
+export const isTaken = (text: string, key: ListKey, before: string | undefined, given: string): boolean =>
+  before === undefined && entryOf(text, key, given) !== undefined
+
 /** Names of the classes; where the file says none there is one, and it is called so. */
 export function classNames(text: string): readonly string[] {
   const names = entriesOf(text, 'classes').map((it) => String(it['name']))

@@ -27,6 +27,9 @@ export function problemAt({ all, at }: FoundProblems, key: string): string | und
   return all.find((it) => isAt(it.path, `${at}.${key}`))?.text
 }
 
+/** A new entry under a name that stands already: told before anything is stored for it. */
+export const nameTaken = (text: string): FoundProblems => ({ all: [{ path: 'new.name', line: 0, column: 0, text }], at: 'new' })
+
 /** Those of no field that is shown. */
 export function otherProblems({ all, at }: FoundProblems, shown: readonly string[]): SettingsCheck['problems'] {
   return all.filter((it) => !shown.some((key) => isAt(it.path, `${at}.${key}`)))

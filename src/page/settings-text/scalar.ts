@@ -24,7 +24,15 @@ export const isVar = (text: string): boolean => typeof valueOf(text) === 'object
 /** A list in one line, a comma between. */
 export const listText = (value: unknown): string => (Array.isArray(value) ? value.map(textOf).join(', ') : textOf(value))
 
-/** Values of the box stand among the others. */
+/** Of a list in one line: what is between its commas, blanks in it as they are. */
+export const itemsOf = (text: string): unknown[] =>
+  text
+    .split(',')
+    .map((it) => it.trim())
+    .filter(Boolean)
+    .map(valueOf)
+
+/** Of names, with a comma or a blank between. Values of the box stand among the others. */
 export const partsOf = (text: string): unknown[] => (text.match(/\{[^}]*\}|[^\s,]+/g) ?? []).map(valueOf)
 
 /** Of `{ secret: NAME }`; empty where it is none. */

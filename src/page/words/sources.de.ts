@@ -87,6 +87,7 @@ export const sourcesDe: SourcesWords = {
   'form.more': 'Weitere Angaben',
   'form.next': 'Änderungen zeigen',
   'form.nameHint': 'Buchstaben, Ziffern und Bindestriche, etwa presse-3',
+  'form.nameTaken': 'Diesen Namen gibt es schon.',
   'form.ownValue': 'Ein Wert dieses Geräts: { var: NAME } nimmt ihn aus seiner Wertedatei.',
   'form.otherwise': 'leer: {value}',
   'form.secretHint': 'Kommt sofort in den Speicher der Geheimnisse; die Einstellungen nennen nur den Namen.',

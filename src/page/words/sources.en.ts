@@ -85,6 +85,7 @@ export const sourcesEn = {
   'form.more': 'More options',
   'form.next': 'Show what changes',
   'form.nameHint': 'Letters, digits and dashes, as press-3',
+  'form.nameTaken': 'There is one of this name already.',
   'form.ownValue': 'A value of this box: { var: NAME } takes it from its values file.',
   'form.otherwise': '{value} where empty',
   'form.secretHint': 'Goes into the store of secrets at once; the settings only name it.',

@@ -28,14 +28,20 @@ export async function openKafkajs(settings: ClusterSettings, options: ClusterOpt
   try {
     const admin = client.kafka.admin()
     await withDeadline('connect', OPEN_MS_MAX, undefined, Promise.race([admin.connect(), client.unreachable]))
+    // Each connection has its own time: by a slow way both are not made in that of one, nor in that of the first call.
+    const parts = clusterParts(client)
+    await withDeadline('connect', OPEN_MS_MAX, undefined, parts.connect())
     const work = settings.guarantee === 'exactly-once' ? kafkajsTransactions(client, identity) : kafkajsPlain(client)
-    return clusterOn(client, admin, {
-      ...work,
-      async fence(signal, ours) {
-        if (ours && settings.guarantee === 'exactly-once') await endHanging(settings, options, ours, signal)
-        await work.fence(signal)
+    return clusterOn(
+      { client, admin, parts },
+      {
+        ...work,
+        async fence(signal, ours) {
+          if (ours && settings.guarantee === 'exactly-once') await endHanging(settings, options, ours, signal)
+          await work.fence(signal)
+        },
       },
-    })
+    )
   } catch (error) {
     client.destroy()
     throw asUnreachable(error)
@@ -57,18 +63,20 @@ async function endHanging(settings: ClusterSettings, options: ClusterOptions, ou
   }
 }
 
-function clusterOn(client: KafkaClient, admin: Admin, work: Pick<Cluster, 'fence' | 'commit' | 'close'>): Cluster {
-  let parts: Promise<Parts> | undefined
+interface Connected {
+  readonly client: KafkaClient
+  readonly admin: Admin
+  readonly parts: Parts
+}
+
+function clusterOn({ client, admin, parts }: Connected, work: Pick<Cluster, 'fence' | 'commit' | 'close'>): Cluster {
   return {
     async brokers() {
       return (await admin.describeCluster()).brokers.map((it) => `${it.host}:${it.port}`)
     },
     id: async () => (await admin.describeCluster()).clusterId,
     topics: (names) => askTopics(admin, names),
-    async ends(topics) {
-      parts ??= connectedParts(client)
-      return endsOf(await parts, topics)
-    },
+    ends: (topics) => endsOf(parts, topics),
     stored: (group, topic) => storedOffset(admin, group, topic),
     fence: work.fence,
     commit: work.commit,
@@ -77,12 +85,6 @@ function clusterOn(client: KafkaClient, admin: Admin, work: Pick<Cluster, 'fence
     },
     destroy: client.destroy,
   }
-}
-
-async function connectedParts(client: KafkaClient): Promise<Parts> {
-  const parts = clusterParts(client)
-  await parts.connect()
-  return parts
 }
 
 /** The admin client asks for the ends of one topic at a time, and for their beginnings too. */

@@ -80,13 +80,22 @@ export function kafkajsTransactions(client: KafkaClient, id: string): Pick<Clust
     }
   }
 
-  /** What a failure means. Sequences are counted wrong after a refused send, so the next transaction has a producer of its own. */
-  async function decide(error: unknown, transaction: Transaction, topics: readonly string[]): Promise<Outcome> {
+  /** A producer of its own: InitProducerId ends what is open under the id, and shuts out whatever is still under way of it. */
+  async function takeAnew(signal: AbortSignal): Promise<void> {
+    await drop()
+    const transaction = await begin(signal)
+    await withDeadline('abort an empty transaction', ABORT_MS_MAX, signal, transaction.abort())
+  }
+
+  /**
+   * What a failure means. The library waits for no other broker when one has refused: what is under way to that one must not come after the abort.
+   * Brokers without KIP-890 would take it in the same epoch, into the next transaction. And sequences are counted wrong after a refused send.
+   */
+  async function decide(error: unknown, topics: readonly string[], signal: AbortSignal): Promise<Outcome> {
     const refused = explain(error)
     const isOther = refused.protocol === OTHER_REFUSED && topics.length > 1
     if (!REFUSALS.has(refused.protocol) && !isOther) throw asUnreachable(error)
-    await withDeadline('abort the transaction', ABORT_MS_MAX, undefined, transaction.abort())
-    await drop()
+    await takeAnew(signal)
     return topics.length > 1 ? 'one of several' : { refused, topic: topics[0] }
   }
 
@@ -99,7 +108,7 @@ export function kafkajsTransactions(client: KafkaClient, id: string): Pick<Clust
     try {
       await withDeadline('send', left(), signal, fill(transaction, work, at))
     } catch (error) {
-      return decide(error, transaction, at.topics)
+      return decide(error, at.topics, signal)
     }
     await withDeadline('commit', left(), signal, transaction.commit())
     sent += packed.records
@@ -108,12 +117,8 @@ export function kafkajsTransactions(client: KafkaClient, id: string): Pick<Clust
   }
 
   return {
-    async fence(signal) {
-      // Anew even where this producer holds the id already: a commit is answered before its offsets can be read, InitProducerId only after.
-      await drop()
-      const transaction = await begin(signal)
-      await withDeadline('abort an empty transaction', ABORT_MS_MAX, signal, transaction.abort())
-    },
+    // Anew even where this producer holds the id already: a commit is answered before its offsets can be read, InitProducerId only after.
+    fence: takeAnew,
     async commit(packed, offsets, signal) {
       const outcome = await attempt({ packed, offsets, isApart: false }, signal)
       // Which of several topics was refused the library does not say: one after the other shows it.

@@ -1,6 +1,7 @@
 // The form of a source: fields of its protocol with what is wrong beside each, then the difference.
 import { useLocation } from 'preact-iso'
 import { useState } from 'preact/hooks'
+import { call } from '../../api/client.ts'
 import type { Draft } from '../../entry-form/draft.ts'
 import { draftOf, entryFrom, isOut, isSecret, isThere } from '../../entry-form/draft.ts'
 import { EntryField } from '../../entry-form/field.tsx'
@@ -13,8 +14,8 @@ import { TextField } from '../../parts/field.tsx'
 import { Problems } from '../../parts/proposal.tsx'
 import { ErrorView } from '../../parts/states.tsx'
 import type { Entry } from '../../settings-text/entries.ts'
-import { putEntry } from '../../settings-text/entries.ts'
-import { NO_PROBLEMS, otherProblems, problemAt, problemsOf } from '../../settings-text/problems.ts'
+import { isTaken, putEntry } from '../../settings-text/entries.ts'
+import { nameTaken, NO_PROBLEMS, otherProblems, problemAt, problemsOf } from '../../settings-text/problems.ts'
 import { prepare, show } from '../../state/proposal.ts'
 import { t } from '../../words/index.ts'
 import { LinesEditor } from './lines-editor.tsx'
@@ -41,6 +42,8 @@ export function SourceForm({ spec, entry, name, classes, onCancel, onApplied }: 
   const submit = () =>
     attempt(async () => {
       const given = draft.name.trim()
+      const now = await call('settings show', {})
+      if (isTaken(now.text, 'sources', name, given)) return setFound(nameTaken(t('form.nameTaken')))
       // Under the source's name.
       const secretNames = await storeSecrets(draft, spec, { list: 'sources', name }, ({ kind }) =>
         kind === 'secret-pem' ? `${given}-key` : given,
@@ -54,8 +57,8 @@ export function SourceForm({ spec, entry, name, classes, onCancel, onApplied }: 
     })
 
   const problemOf = (key: string) => problemAt(found, key)
-  const others = otherProblems(found, [...spec.fields.map((it) => it.key), 'name', ...(spec.lines ? [spec.lines.key] : [])])
   const asked = spec.fields.filter((it) => !isOut(it, draft))
+  const others = otherProblems(found, [...asked.map((it) => it.key), 'name', ...(spec.lines ? [spec.lines.key] : [])])
   const [main, more] = [asked.filter((it) => !it.isMore), asked.filter((it) => it.isMore)]
   const field = (it: FieldSpec) => (
     <EntryField

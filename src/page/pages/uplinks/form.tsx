@@ -34,7 +34,7 @@ export function UplinkForm({ name, onClose }: Props) {
     if (!draft) return
     // The settings name them: without they would be refused.
     if (password !== '') await call('secrets set', { name: draft.secret, text: password })
-    const keyName = newKey === '' ? draft.key : draft.key || (await ownSecrets('uplinks', name))(`${draft.name}-key`)
+    const keyName = newKey === '' ? draft.key : (await ownSecrets('uplinks', name))(draft.key || `${draft.name}-key`)
     if (newKey !== '') await call('secrets set', { name: keyName, text: newKey })
     const made = await prepare({
       title: t('uplinks.change', { name: draft.name }),

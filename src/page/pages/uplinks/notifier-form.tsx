@@ -1,5 +1,6 @@
 // A notifier as a form. What it makes of the settings is shown as a difference before anything happens.
 import { useState } from 'preact/hooks'
+import { call } from '../../api/client.ts'
 import type { Draft } from '../../entry-form/draft.ts'
 import { draftOf, entryFrom, isOut, isSecret, secretOf } from '../../entry-form/draft.ts'
 import { EntryField } from '../../entry-form/field.tsx'
@@ -11,9 +12,9 @@ import { useCall } from '../../parts/hooks.ts'
 import { Problems } from '../../parts/proposal.tsx'
 import { ErrorView, Waiting } from '../../parts/states.tsx'
 import type { Entry } from '../../settings-text/entries.ts'
-import { classNames, entriesOf, entryOf, putEntry, removeEntry } from '../../settings-text/entries.ts'
+import { classNames, entriesOf, entryOf, isTaken, putEntry, removeEntry } from '../../settings-text/entries.ts'
 import type { FoundProblems } from '../../settings-text/problems.ts'
-import { NO_PROBLEMS, otherProblems, problemAt, problemsOf } from '../../settings-text/problems.ts'
+import { nameTaken, NO_PROBLEMS, otherProblems, problemAt, problemsOf } from '../../settings-text/problems.ts'
 import { prepare, show } from '../../state/proposal.ts'
 import { t } from '../../words/index.ts'
 import type { NotifierKind } from './notifier-spec.ts'
@@ -51,6 +52,8 @@ function Form({ name, text, entry, onClose }: Props & { readonly text: string; r
 
   const next = async () => {
     const given = draft.name.trim()
+    const now = await call('settings show', {})
+    if (isTaken(now.text, 'notify', name, given)) return setFound(nameTaken(t('form.nameTaken')))
     // Where one is stored already, under its name; sources have names of their own.
     const secretName = ({ key }: FieldSpec) => secretOf(entry, key) || `notify-${given}-${key.split('.').at(-1)}`
     const made = entryFrom(draft, spec, entry, await storeSecrets(draft, spec, { list: 'notify', name }, secretName))
@@ -74,7 +77,7 @@ function Form({ name, text, entry, onClose }: Props & { readonly text: string; r
       other={isNew ? undefined : { text: t('remove'), kind: 'danger', work: () => remove(name) }}
       isWide
     >
-      <OtherProblems found={found} fields={spec.fields} />
+      <OtherProblems found={found} fields={spec.fields.filter((it) => !isOut(it, draft))} />
       {isNew && (
         <div class="fields">
           <TextField

@@ -1,4 +1,5 @@
 // What the form of a notifier asks for, by its kind.
+import { keptKey } from '../../entry-form/draft.ts'
 import type { EntrySpec, FieldSpec, Values } from '../../entry-form/spec.ts'
 import type { Entry } from '../../settings-text/entries.ts'
 
@@ -8,6 +9,7 @@ export type NotifierKind = (typeof NOTIFIER_KINDS)[number]
 export const kindOf = (entry: Entry): NotifierKind => NOTIFIER_KINDS.find((it) => entry[it] !== undefined) ?? 'webhook'
 
 const of = (values: Values, key: string) => (values[key] ?? '').trim()
+const isNone = (values: Values, key: string) => of(values, key) === '' && values[keptKey(key)] !== 'true'
 const isPlainBroker = (values: Values) => of(values, 'mqtt.url').startsWith('mqtt:')
 
 const EVENTS: readonly FieldSpec[] = [
@@ -63,7 +65,7 @@ const TARGETS: Readonly<Record<NotifierKind, readonly FieldSpec[]>> = {
     },
     { key: 'mail.port', label: 'form.port', kind: 'number', hint: 'notify.mailPortHint' },
     { key: 'mail.user', label: 'form.user', kind: 'text' },
-    { key: 'mail.password', label: 'form.password', kind: 'secret', isOut: (values) => of(values, 'mail.user') === '' },
+    { key: 'mail.password', label: 'form.password', kind: 'secret', isOut: (values) => isNone(values, 'mail.user') },
     { key: 'mail.from', label: 'notify.from', kind: 'text' },
     { key: 'mail.to', label: 'notify.to', kind: 'list', hint: 'notify.toHint' },
     ca('mail.ca', (values) => of(values, 'mail.tls') === 'none'),
@@ -72,7 +74,7 @@ const TARGETS: Readonly<Record<NotifierKind, readonly FieldSpec[]>> = {
   mqtt: [
     { key: 'mqtt.url', label: 'form.url', kind: 'text', hint: 'form.urlHint' },
     { key: 'mqtt.user', label: 'form.user', kind: 'text' },
-    { key: 'mqtt.password', label: 'form.password', kind: 'secret', isOut: (values) => of(values, 'mqtt.user') === '' },
+    { key: 'mqtt.password', label: 'form.password', kind: 'secret', isOut: (values) => isNone(values, 'mqtt.user') },
     { key: 'mqtt.topic', label: 'form.topic', kind: 'text', otherwise: 'holdfast-notify/{device}' },
     { key: 'mqtt.retain', label: 'notify.retain', kind: 'check' },
     ca('mqtt.tls.ca', isPlainBroker),
