@@ -3,6 +3,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connectAgent } from '../../src/local-api/client.ts'
 import { ADDON_FILE } from '../../src/models/addon.ts'
@@ -195,6 +196,20 @@ test('a new version is signed and added while the rule runs; one of a stranger i
     await through()
     return (await said('far')).at(-1)?.model.version === '2.0'
   })
+})
+
+test('models that come and go at once leave one that runs the rules: each event once', { timeout: 120_000 }, async () => {
+  const others = ['one', 'two', 'three']
+  for (const it of others) writeFileSync(modelFile(site.data, it), 'it')
+  await Promise.all(others.map((it) => connectAgent(site.data).removeModel(it)))
+  const before = (await said('far')).length
+  for (let i = 0; i < 5; i++) {
+    give(Array.from({ length: 20 }, () => [100, 0, 0]))
+    await through()
+  }
+  await until('all of it is said', async () => (await said('far')).length >= before + 100)
+  await sleep(3_000)
+  expect((await said('far')).length).toBe(before + 100)
 })
 
 test('one that hangs and one that grows are cut off; the others, and what comes in, go on', { timeout: 120_000 }, async () => {
