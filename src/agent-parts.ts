@@ -106,8 +106,10 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   let rules = openRules(now.settings)
   let notify = openNotify(now.settings)
   let rates = ratesOf(now.settings, log)
+  let ruling: Promise<void> = Promise.resolve()
   /** Without a log nothing can be asked. */
   let isClosed = false
+  let isEnding = false
 
   function open(settings: Settings): Promise<OpenLog> {
     const options = { ...writerOptions(logDir, settings), clock: { cell: clock.cell, state: clock.current() } }
@@ -150,7 +152,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   /** What is under way ends; whatever hangs is cut off in time. */
   async function stop(): Promise<void> {
     await Promise.race([
-      Promise.allSettled([intake.stop(), delivery.end(), boxes?.close(), rules?.stop(), notify?.stop()]),
+      Promise.allSettled([intake.stop(), delivery.end(), boxes?.close(), rerule(), notify?.stop()]),
       sleep(ENDS_MS_MAX, undefined, { ref: false }),
     ])
   }
@@ -170,10 +172,10 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     intake = openIntake(next.settings, { log: log.writer, clock, live, dir, logger })
     delivery = openDelivery(next.settings, log, clock, dir, logger)
     boxes = openBoxes(next.settings)
-    rules = openRules(next.settings)
     notify = openNotify(next.settings)
     rates = ratesOf(next.settings, log)
     isClosed = false
+    await rerule()
   }
 
   async function redeliver(next: Checked): Promise<void> {
@@ -182,9 +184,15 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     delivery = openDelivery(next.settings, log, clock, dir, logger)
   }
 
-  async function rerule(next: Checked): Promise<void> {
-    await rules?.stop()
-    rules = openRules(next.settings)
+  /** By the settings as they are when its turn comes, one after another: of two rules' threads each would say every event. */
+  function rerule(): Promise<void> {
+    ruling = ruling
+      .catch(() => {})
+      .then(async () => {
+        await rules?.stop()
+        rules = isClosed || isEnding ? undefined : openRules(now.settings)
+      })
+    return ruling
   }
 
   async function renotify(next: Checked): Promise<void> {
@@ -270,7 +278,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
       keyring: around.keyring,
       keys: () => now.settings.models?.keys ?? [],
       changed: async () => {
-        if (!isClosed && now.settings.rules.some((it) => it.model)) await rerule(now)
+        if (!isClosed && now.settings.rules.some((it) => it.model)) await rerule()
       },
     }),
   }
@@ -302,12 +310,13 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
         await boxes?.close()
         boxes = openBoxes(next.settings)
       }
-      if (hasOtherRules) await rerule(next)
+      if (hasOtherRules) await rerule()
       if (tellsOthers) await renotify(next)
       await intake.change(next.settings.sources)
     },
     async close() {
       if (isClosed) return true
+      isEnding = true
       await stop()
       // Whatever hangs, the log is closed in time: a stop without its mark would begin a new epoch at the next boot.
       const closed = await log.close().then(

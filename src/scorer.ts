@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import type { ScorerRequest } from './commands/command.ts'
 import { listenOn } from './machine/verb-server.ts'
 import { openLogger } from './machine/logger.ts'
-import { readKeyring, unpackAddon } from './models/addon.ts'
-import { readModel } from './models/files.ts'
+import { ADDON_FILE, readKeyring, unpackAddon } from './models/addon.ts'
+import { readModel, stampOf } from './models/files.ts'
 import { Refused } from './models/refused.ts'
 import type { Served } from './models/served.ts'
 import { serveModel } from './models/served.ts'
@@ -34,6 +34,13 @@ export async function runScorer({ dir, keyring, unpackTo, env }: ScorerOptions, 
   mkdirSync(join(dir, 'run'), { recursive: true, mode: 0o750 })
   const server = await listenOn(scorerSocket(dir), CONNECTIONS_MAX, (socket) => void serve(socket, dir, addon, said))
   said('models can be asked')
+  // Who connects meanwhile waits: without a socket it would give up.
+  try {
+    addon()
+  } catch (error) {
+    const code = error instanceof Refused ? ` (${error.code})` : ''
+    said(`there is no add-on to run models with${code}: ${(error as Error).message}`)
+  }
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve()
     signal.addEventListener('abort', () => resolve(), { once: true })
@@ -42,21 +49,17 @@ export async function runScorer({ dir, keyring, unpackTo, env }: ScorerOptions, 
   return 0
 }
 
-/** Where it is unpacked. Throws Refused, each time it is asked, where it cannot be used. */
+/** Where it is unpacked, anew where another file is there. Throws, each time it is asked, where it cannot be used. */
 function addonOf(dir: string, keys: readonly string[], into: string, said: Said): () => string {
-  let isThere = false
-  const prove = () => {
+  let unpacked: string | undefined
+  return () => {
+    const now = stampOf(join(dir, ADDON_FILE))
+    if (now !== undefined && now === unpacked) return into
+    unpacked = undefined
     said(`the add-on onnx ${unpackAddon(dir, keys, into)} is there`)
-    isThere = true
+    unpacked = now
     return into
   }
-  try {
-    prove()
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error
-    said(`there is no add-on to run models with (${error.code}): ${error.message}`)
-  }
-  return () => (isThere ? into : prove())
 }
 
 function serve(socket: Socket, dir: string, addon: () => string, said: Said): void {

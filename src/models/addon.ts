@@ -1,5 +1,5 @@
 // The add-on that runs models: a signed file, proven at each start and unpacked into a folder that nobody else writes.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ADDON_BYTES_MAX } from '../core/bounds.ts'
 import type { ModelsView } from '../core/model.ts'
@@ -15,7 +15,9 @@ export const ADDON_FILE = 'addons/onnx.addon'
 /** Says which version it is. Throws Refused. */
 export function unpackAddon(dir: string, keys: readonly string[], into: string): string {
   const container = provenAddon(dir, keys)
-  rmSync(into, { recursive: true, force: true })
+  // The folder itself may be where a file system begins.
+  mkdirSync(into, { recursive: true, mode: 0o700 })
+  for (const it of readdirSync(into)) rmSync(join(into, it), { recursive: true, force: true })
   for (const it of container.parts()) {
     const file = join(into, it.name)
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })

@@ -1,5 +1,5 @@
 // Files of models on the box: DIR/models/NAME.model.
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { MODEL_BYTES_MAX } from '../core/bounds.ts'
 import { formatBytes } from '../core/units.ts'
@@ -40,19 +40,44 @@ export function readBounded(file: string, bytesMax: number): Uint8Array | undefi
   }
 }
 
-/** Those that are there, each as it would be found at a start. */
-export function listModels(dir: string, keys: readonly string[]): ModelFile[] {
+/** Another one: another file is there, or other bytes. Undefined: none is. */
+export function stampOf(file: string): string | undefined {
+  const found = statSync(file, { bigint: true, throwIfNoEntry: false })
+  return found && [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join()
+}
+
+/** What `make` said of a file, for as long as the file and whom one trusts stay the same. */
+export function remembered<T>() {
+  const known = new Map<string, { readonly by: string; readonly value: T }>()
+  return (file: string, keys: readonly string[], make: () => T): T => {
+    // First: of a file that is changed meanwhile nothing is remembered that would be taken for the new one's.
+    const stamp = stampOf(file)
+    const by = [stamp, ...keys].join()
+    const before = known.get(file)
+    if (before?.by === by) return before.value
+    known.delete(file)
+    const value = make()
+    if (stamp !== undefined) known.set(file, { by, value })
+    return value
+  }
+}
+
+/** Those that are there. */
+export function modelNames(dir: string): string[] {
   let names: string[]
   try {
     names = readdirSync(modelsDir(dir))
   } catch {
     return []
   }
-  const models = names.filter((it) => it.endsWith(ENDING)).map((it) => it.slice(0, -ENDING.length))
-  return models.toSorted().map((name) => listed(dir, name, keys))
+  return names
+    .filter((it) => it.endsWith(ENDING))
+    .map((it) => it.slice(0, -ENDING.length))
+    .toSorted()
 }
 
-function listed(dir: string, name: string, keys: readonly string[]): ModelFile {
+/** As it would be found at a start. */
+export function listedModel(dir: string, name: string, keys: readonly string[]): ModelFile {
   try {
     const bytes = bytesOf(dir, name)
     const { of, signedBy, manifest } = openModel(bytes, keys, name)

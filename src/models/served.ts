@@ -51,7 +51,7 @@ const AGAIN_MS_MAX = 60_000
 const STEADY_MS = 600_000
 
 interface Running {
-  readonly process: ModelProcess
+  readonly process: Ending
   readonly of: Model
 }
 
@@ -69,14 +69,15 @@ export function serveModel({ name, memoryBytesMax, read, start, said }: ServedPa
       const model = read()
       const it = start()
       process = it
-      await within(it, memoryBytesMax, LOAD_MS_MAX, it.load(model))
-      running = { process: it, of: model }
+      const ending = endingOf(it)
+      await within(ending, memoryBytesMax, LOAD_MS_MAX, it.load(model))
+      running = { process: ending, of: model }
       const loadedAt = performance.now()
       void it.ended.then(() => died(it, performance.now() - loadedAt))
       said(`the model ${name} ${model.of.version} is loaded`)
     } catch (error) {
-      if (!(error instanceof Refused)) throw error
-      fail(error)
+      // No room to unpack the add-on, no process to be had: it may be there later.
+      fail(error instanceof Refused ? error : new Refused('model-unusable', (error as Error).message))
     }
   }
 
@@ -99,10 +100,10 @@ export function serveModel({ name, memoryBytesMax, read, start, said }: ServedPa
     begun: begin(),
     async ask({ timeoutMs, inputs }) {
       if (!running) return trouble
-      const { process: it, of: model } = running
+      const { process: ending, of: model } = running
       try {
         const row = rowOf(model, inputs)
-        return { of: model.of, outputs: await within(it, memoryBytesMax, timeoutMs, it.run(row)) }
+        return { of: model.of, outputs: await within(ending, memoryBytesMax, timeoutMs, ending.process.run(row)) }
       } catch (error) {
         if (!(error instanceof Refused)) throw error
         return { code: error.code, text: error.message }
@@ -119,19 +120,38 @@ export function serveModel({ name, memoryBytesMax, read, start, said }: ServedPa
 
 const DIED = 'its process ended'
 
+interface Ending {
+  readonly process: ModelProcess
+  /** What is told when it ends. Of a promise each would stay as long as the process runs. */
+  readonly told: Set<() => void>
+  hasEnded: boolean
+}
+
+function endingOf(process: ModelProcess): Ending {
+  const it: Ending = { process, told: new Set(), hasEnded: false }
+  void process.ended.then(() => {
+    it.hasEnded = true
+    for (const tell of it.told) tell()
+  })
+  return it
+}
+
 /** Kills the process where it takes too long or too much. */
-async function within<T>(process: ModelProcess, bytesMax: number, ms: number, work: Promise<T>): Promise<T> {
+async function within<T>(ending: Ending, bytesMax: number, ms: number, work: Promise<T>): Promise<T> {
+  const { process, told } = ending
   const late = setTimeout(() => process.kill(new Refused('model-timeout', `it took longer than ${ms} ms, and was cut off`)), ms)
   const look = setInterval(() => {
     if (process.memory() > bytesMax)
       process.kill(new Refused('model-memory', `it took more than ${Math.round(bytesMax / 1e6)} MB of memory, and was cut off`))
   }, LOOK_EVERY_MS)
-  const gone = process.ended.then(() => {
-    throw process.killedBy() ?? new Refused('model-died', DIED)
-  })
+  const { promise: gone, reject } = Promise.withResolvers<never>()
+  const end = () => reject(process.killedBy() ?? new Refused('model-died', DIED))
+  told.add(end)
+  if (ending.hasEnded) end()
   try {
     return await Promise.race([work, gone])
   } finally {
+    told.delete(end)
     clearTimeout(late)
     clearInterval(look)
   }

@@ -1,14 +1,15 @@
 // Models and the add-on come and go: piece by piece into a file beside them, proven there, and only then in their place.
 import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import { writeWhole } from '../airgap/whole.ts'
 import { ADDON_BYTES_MAX, MODEL_BYTES_MAX } from '../core/bounds.ts'
 import { BadInput } from '../core/errors.ts'
-import type { ModelPiece, ModelsApi, ModelTaken } from '../core/model.ts'
+import type { ModelFile, ModelPiece, ModelsApi, ModelsView, ModelTaken } from '../core/model.ts'
 import { ADDON_FILE, addonVersion, readKeyring } from './addon.ts'
 import type { Container } from './container.ts'
 import { open } from './container.ts'
-import { listModels, modelFile, modelsDir } from './files.ts'
+import { listedModel, modelFile, modelNames, modelsDir, remembered } from './files.ts'
 import { openModel } from './model.ts'
 import { Refused } from './refused.ts'
 
@@ -29,6 +30,8 @@ const FILE_MODE = 0o644
 
 export function modelStore({ dir, keys, keyring, changed }: ModelStoreParts): ModelsApi {
   const coming = join(dir, 'models/coming.part')
+  const ofModel = remembered<ModelFile>()
+  const ofAddon = remembered<ModelsView['addon']>()
 
   function append({ offset, base64 }: ModelPiece): number {
     mkdirSync(modelsDir(dir), { recursive: true, mode: FOLDER_MODE })
@@ -57,7 +60,14 @@ export function modelStore({ dir, keys, keyring, changed }: ModelStoreParts): Mo
 
   return {
     async models() {
-      return { addon: addonVersion(dir, readKeyring(keyring)), models: listModels(dir, keys()) }
+      const addons = readKeyring(keyring)
+      const models: ModelFile[] = []
+      for (const name of modelNames(dir)) {
+        models.push(ofModel(modelFile(dir, name), keys(), () => listedModel(dir, name, keys())))
+        // Each is read and hashed: in between, others get their turn.
+        await turn()
+      }
+      return { addon: ofAddon(join(dir, ADDON_FILE), addons, () => addonVersion(dir, addons)), models }
     },
     async addModel(piece): Promise<ModelTaken> {
       const bytes = append(piece)

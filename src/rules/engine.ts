@@ -27,7 +27,7 @@ import type { Room, SavedWindows, Windows } from './windows.ts'
 import { createWindows } from './windows.ts'
 
 export interface RuleEngine {
-  /** Takes readings from the number `from` on until all are taken or events enough have come; says where it goes on. */
+  /** Takes readings from the number `from` on until all are taken, or it is enough; says where it goes on. */
   take(slice: RuleSlice, from: number): { readonly next: number; readonly events: readonly RuleEvent[] }
   save(): SavedRules
   reports(): RuleReport[]
@@ -92,9 +92,11 @@ export interface EngineParts {
   readonly eventsBytesMax: number
   /** Absent: no model answers. */
   readonly score?: Score | undefined
+  /** Asked after each reading that a rule reads: `take` ends there too. */
+  readonly isEnough?: (() => boolean) | undefined
 }
 
-export function createEngine({ rules: settings, saved = {}, marks, eventsBytesMax, score }: EngineParts): RuleEngine {
+export function createEngine({ rules: settings, saved = {}, marks, eventsBytesMax, score, isEnough }: EngineParts): RuleEngine {
   const room = { left: RULE_READINGS_MAX }
   const rules = settings.map((it) => createRule(it, saved[it.name], room, score))
   /** By the log's number of the series. */
@@ -149,7 +151,7 @@ export function createEngine({ rules: settings, saved = {}, marks, eventsBytesMa
         const before = events.length
         takeOne(slice, i, sequence, series, watched, events)
         for (const it of events.slice(before)) bytes += it.text.length * 3
-        if (bytes >= eventsBytesMax) return { next: sequence + 1, events }
+        if (bytes >= eventsBytesMax || isEnough?.()) return { next: sequence + 1, events }
       }
       return { next: slice.to, events }
     },

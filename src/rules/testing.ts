@@ -41,6 +41,8 @@ export interface TestedRange {
 const BEFORE_MS_MIN = 600_000
 /** Between two stops. */
 const READINGS_A_TURN = 4_096
+/** Each may be waited for as long as a score may take. */
+const SCORES_A_TURN = 8
 
 export function createTesting(rule: RuleSettings, { from, to, limit }: TestedRange, score?: Score): RuleTesting {
   const engine = createEngine({ rules: [rule], marks: {}, eventsBytesMax: RULE_EVENTS_BYTES_MAX, score })
@@ -51,6 +53,7 @@ export function createTesting(rule: RuleSettings, { from, to, limit }: TestedRan
   let lastError: string | null = null
   let untold: RuleTestEvent[] = []
   let left = limit
+  const readingsATurn = rule.model ? SCORES_A_TURN : READINGS_A_TURN
 
   const isRead = ({ tag, class: name }: LogSeries) => !tag.startsWith(RULE_TAGS) && (classes?.includes(name) ?? true)
   const report = () => engine.reports()[0] as RuleReport
@@ -91,7 +94,7 @@ export function createTesting(rule: RuleSettings, { from, to, limit }: TestedRan
       const slice = sliceOf(part)
       for (let at = 0; at < part.count; yield) {
         const isInRange = (part.time[at] as number) >= from
-        const end = runEnd(part.time, at, Math.min(part.count, at + READINGS_A_TURN), (it) => it >= from === isInRange)
+        const end = runEnd(part.time, at, Math.min(part.count, at + readingsATurn), (it) => it >= from === isInRange)
         takeRows({ ...slice, from: at, to: end }, isInRange)
         if (isInRange) sums.readings += end - at
         for (; at < end; at++) if (isInRange) times.read.add(part.time[at] as number)

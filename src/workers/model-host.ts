@@ -36,9 +36,15 @@ export function modelProcess(addon: string): ModelProcess {
   let next = 0
   const open = new Map<number, (message: FromModel) => void>()
   child.on('message', (message: FromModel) => open.get('id' in message ? message.id : -1)?.(message))
-  // What could not be sent to it: that it ended is said elsewhere.
-  child.on('error', () => {})
-  const ended = new Promise<void>((resolve) => void child.once('exit', () => resolve()))
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve())
+    child.on('error', (error) => {
+      // What could not be sent to one that is there: that it ended is said by its exit.
+      if (child.pid !== undefined) return
+      why ??= new Refused('model-died', `its process cannot be started: ${error.message}`)
+      resolve()
+    })
+  })
 
   const answered = (id: number, message: ToModel) =>
     new Promise<FromModel>((resolve) => {

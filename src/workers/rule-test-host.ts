@@ -10,6 +10,7 @@ import type { Caller } from './port.ts'
 import { caller, serve } from './port.ts'
 import type { RuleTestData } from './rule-test.ts'
 import type { ModelsAsked } from './scoring-host.ts'
+import { SCORE_MS_MAX } from './scoring-host.ts'
 import { streamCalls } from './stream-calls.ts'
 
 export interface RuleTestParts {
@@ -23,9 +24,11 @@ export interface RuleTestParts {
 
 const HEAP_MB = 256
 const SILENT_MS_MAX = 30_000
+/** Models are loaded first, and some scores waited for, before the thread comes to its messages. */
+const SCORING_SILENT_MS_MAX = 2 * SCORE_MS_MAX
 
 /** One test at a time. */
-export function ruleTestHost({ rules, models, page, msMax = RULE_TEST_MS_MAX, silentMsMax = SILENT_MS_MAX }: RuleTestParts) {
+export function ruleTestHost({ rules, models, page, msMax = RULE_TEST_MS_MAX, silentMsMax: asked }: RuleTestParts) {
   let isRunning = false
   return async function* test(request: RuleTestRequest, signal: AbortSignal): AsyncIterable<RuleTestStep> {
     const { from, to, limit } = request
@@ -33,6 +36,7 @@ export function ruleTestHost({ rules, models, page, msMax = RULE_TEST_MS_MAX, si
     const rule = request.text ?? ruleNamed(request.name ?? '', rules())
     if (isRunning)
       throw new Unreachable('rule-test-running', 'a rule is being tested already', { remedy: 'Wait until that has ended.' })
+    const silentMsMax = asked ?? (hasModel(rule) ? SCORING_SILENT_MS_MAX : SILENT_MS_MAX)
     isRunning = true
     try {
       yield* tested({ rule, from, to, limit, msMax, models: models?.() }, page, silentMsMax, signal)
@@ -41,6 +45,9 @@ export function ruleTestHost({ rules, models, page, msMax = RULE_TEST_MS_MAX, si
     }
   }
 }
+
+/** Of a text: whether it may have one. */
+const hasModel = (rule: RuleSettings | string) => (typeof rule === 'string' ? /\bmodel\b/.test(rule) : rule.model !== undefined)
 
 function ruleNamed(name: string, rules: readonly RuleSettings[]): RuleSettings {
   const found = rules.find((it) => it.name === name)

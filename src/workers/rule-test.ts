@@ -57,6 +57,16 @@ async function* pages(asks: Omit<PageRequest, 'after'>): AsyncIterable<{ parts: 
   }
 }
 
+/** Whether all of it was taken. */
+async function takeAll(testing: RuleTesting, parts: QueryPage['parts'], pause: () => Promise<void>, isEnough: () => boolean) {
+  for (const part of parts)
+    for (const _ of testing.take(part)) {
+      await pause()
+      if (isEnough()) return false
+    }
+  return true
+}
+
 async function* test(signal: AbortSignal): AsyncIterable<RuleTestStep> {
   const rule = await ruleOf(data.rule)
   // It ends with the thread.
@@ -64,8 +74,10 @@ async function* test(signal: AbortSignal): AsyncIterable<RuleTestStep> {
   const pause = pauses()
   const endsAt = performance.now() + data.msMax
   let share = 0
-  for await (const { parts, isLast } of pages(testing.asks)) {
-    for (const part of parts) for (const _ of testing.take(part)) await pause(TURN_MS)
+  // Of a page that is waited for, reading by reading, not all is taken.
+  const isEnough = () => signal.aborted || (rule.model !== undefined && performance.now() >= endsAt)
+  for await (const { parts, isLast: isLastPage } of pages(testing.asks)) {
+    const isLast = (await takeAll(testing, parts, () => pause(TURN_MS), isEnough)) && isLastPage
     await pause(0)
     if (signal.aborted) return
     const isOver = performance.now() >= endsAt

@@ -6,6 +6,7 @@
 // One step after another: what a read brought is in the log before the next one.
 import { parentPort, threadId, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
+import { setImmediate as turn } from 'node:timers/promises'
 import { decodeBlock } from '../columns/index.ts'
 import { BatchBuilder, newOrigin, transferables } from '../core/batch.ts'
 import { RULE_EVENTS_BYTES_MAX, RULE_STATE_BYTES_MAX } from '../core/bounds.ts'
@@ -32,6 +33,8 @@ export interface RulesWorkerData {
 export type RulesSaid = Omit<RulesReport, 'lagReadings'>
 
 const READINGS_A_READ = 16_384
+/** Scores are waited for: so long at a time, then what was found is said, and who asks is answered. */
+const SCORING_MS_MAX = 250
 /** The state is written again no sooner, and then no oftener than for so many bytes a second: flash wears. */
 const SAVE_MS_MIN = 10_000
 const SAVE_MS_MAX = 600_000
@@ -46,6 +49,7 @@ let engine: RuleEngine | undefined
 let missed = 0
 let trouble: string | null = null
 let isStopping = false
+let turnEndsAt = 0
 let saveDueAt = clock.monotonic() + SAVE_MS_MIN
 
 /** By class: what was said of. After a start the positions are behind it for a while, and a mark never goes back. */
@@ -75,11 +79,14 @@ async function takeSlice(rules: RuleEngine, slice: RawSlice, taken: RuleTaken, a
   const shiftOf = (it: LogSeries) => timeShiftOf(it, slice.time)
   const columns = decodeBlock(slice.block)
   const part = { stream, from: slice.from, to: slice.to, columns, series: taken.series, shiftOf }
-  for (let from = slice.from; from < slice.to; ) {
+  for (let from = slice.from; from < slice.to && !isStopping; ) {
+    turnEndsAt = performance.now() + SCORING_MS_MAX
     const { next, events } = rules.take(part, from)
+    scoring?.check()
     from = next
     at[stream] = next
     if (events.length > 0) await say(events, { ...at })
+    if (scoring) await turn()
   }
 }
 
@@ -118,6 +125,7 @@ async function run(): Promise<void> {
     marks: start.marks,
     eventsBytesMax: RULE_EVENTS_BYTES_MAX,
     score: scoring?.score,
+    isEnough: scoring && (() => performance.now() >= turnEndsAt),
   })
   engine = rules
   let at = start.positions
@@ -125,7 +133,8 @@ async function run(): Promise<void> {
     const taken = await main.call<RuleTaken>('read', [at, READINGS_A_READ])
     const during: Record<string, number> = { ...at }
     for (const it of taken.slices) await takeSlice(rules, it, taken, during)
-    at = taken.positions
+    // Who is to stop goes on later from where it is.
+    at = isStopping ? during : taken.positions
     missed += taken.missed
     if (clock.monotonic() >= saveDueAt) await save(rules, at, clock.monotonic())
     if (taken.slices.length === 0 && !isStopping) await main.call('more', [])

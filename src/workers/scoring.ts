@@ -10,7 +10,7 @@ import { lines } from '../models/wire.ts'
 export interface ScoringData {
   readonly socket: string
   readonly hello: Hello
-  /** Counts answers: who waits is woken by it. */
+  /** Counts answers: who waits is woken by it. Behind it: 1 where this thread has ended. */
   readonly answers: Int32Array<SharedArrayBuffer>
   readonly port: MessagePort
 }
@@ -33,12 +33,16 @@ let isReady = false
 let hasBegun = false
 let away = 'it has not answered yet'
 
+function wake(): void {
+  Atomics.add(answers, 0, 1)
+  Atomics.notify(answers, 0)
+}
+
 function answer(it: Answer): void {
   clearTimeout(open.get(it.id))
   if (!open.delete(it.id)) return
   port.postMessage(it)
-  Atomics.add(answers, 0, 1)
-  Atomics.notify(answers, 0)
+  wake()
 }
 
 const unreachable = (id: number) =>
@@ -75,7 +79,13 @@ function begin(): void {
     isConnected = true
     send(hello)
   })
-  it.on('data', feed)
+  it.on('data', (piece: string) => {
+    try {
+      if (!feed(piece)) it.destroy(new Error('a line of it is too long'))
+    } catch (error) {
+      it.destroy(error as Error)
+    }
+  })
   it.on('error', (error) => (away = error.message))
   it.on('close', () => {
     isReady = isConnected = false
@@ -92,6 +102,10 @@ function giveUp(): void {
   waiting.clear()
 }
 
+process.once('exit', () => {
+  Atomics.store(answers, 1, 1)
+  wake()
+})
 begin()
 setTimeout(giveUp, CONNECT_MS_MAX).unref()
 port.on('message', take)

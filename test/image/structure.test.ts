@@ -43,6 +43,17 @@ describe('units', () => {
       expect(text(`systemd/${it}`), it).not.toContain('systemd-journal')
   })
 
+  test('what runs models sees no socket but its own, and unpacks to where programs may lie', () => {
+    const unit = text('systemd/holdfast-models.service')
+    expect(unit).toMatch(/^User=holdfast-models\nGroup=holdfast-models$/m)
+    expect(unit).not.toContain('SupplementaryGroups')
+    const hidden = [...unit.matchAll(/^TemporaryFileSystem=(.*)$/gm)].flatMap((it) => it[1]?.split(' ') ?? [])
+    expect(hidden).toEqual(expect.arrayContaining(['/data:ro', '/state:ro', '/run/holdfast:ro']))
+    const into = /--unpack-to (\S+)/.exec(unit)?.[1]
+    expect(hidden.find((it) => it.startsWith(`${into}:`))).not.toMatch(/\bro\b|noexec/)
+    expect(text('rootfs/usr/lib/sysusers.d/holdfast.conf')).not.toMatch(/^m holdfast-models/m)
+  })
+
   test('no log-in is left where a shell could be', () => {
     for (const it of ['getty@', 'serial-getty@'])
       expect(text(`systemd/${it}.service.d/holdfast.conf`)).toMatch(/^ExecStart=\nExecStart=.* console /m)

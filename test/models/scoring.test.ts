@@ -1,10 +1,12 @@
 // Rules with models on a real agent, a real scorer and the real runtime: what is said names the model that said it, and a model that hangs or grows is
 // cut off while all else goes on.
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connectAgent } from '../../src/local-api/client.ts'
+import { ADDON_FILE } from '../../src/models/addon.ts'
 import { openModel } from '../../src/models/model.ts'
 import { modelFile } from '../../src/models/files.ts'
 import type { Agent, Site } from '../route/agent.ts'
@@ -176,7 +178,14 @@ test('a new version is signed and added while the rule runs; one of a stranger i
   expect(refused.code).not.toBe(0)
   expect(refused.err).toContain('model-foreign')
   expect(await sign('models.key')).toMatchObject({ code: 0 })
+  // Of the add-on another file is there, though with the same in it.
+  const addon = join(site.data, ADDON_FILE)
+  const scorerSaid = () => readFileSync(scorer?.logFile ?? '', 'utf8').split('the add-on onnx').length - 1
+  const before = scorerSaid()
+  copyFileSync(addon, `${addon}.new`)
+  renameSync(`${addon}.new`, addon)
   expect(await add()).toMatchObject({ code: 0, out: 'linear 2.0 is there\n' })
+  await until('it is unpacked anew, once for all models', () => scorerSaid() === before + 1)
   const listed = await holdfast(site, ['models', 'list', '--json', '--data', site.data])
   expect(JSON.parse(listed.out)).toMatchObject({
     addon: { version: expect.stringMatching(/^\d+\./) },
@@ -187,6 +196,20 @@ test('a new version is signed and added while the rule runs; one of a stranger i
     await through()
     return (await said('far')).at(-1)?.model.version === '2.0'
   })
+})
+
+test('models that come and go at once leave one that runs the rules: each event once', { timeout: 120_000 }, async () => {
+  const others = ['one', 'two', 'three']
+  for (const it of others) writeFileSync(modelFile(site.data, it), 'it')
+  await Promise.all(others.map((it) => connectAgent(site.data).removeModel(it)))
+  const before = (await said('far')).length
+  for (let i = 0; i < 5; i++) {
+    give(Array.from({ length: 20 }, () => [100, 0, 0]))
+    await through()
+  }
+  await until('all of it is said', async () => (await said('far')).length >= before + 100)
+  await sleep(3_000)
+  expect((await said('far')).length).toBe(before + 100)
 })
 
 test('one that hangs and one that grows are cut off; the others, and what comes in, go on', { timeout: 120_000 }, async () => {

@@ -1,12 +1,12 @@
 // What is not whole, or signed by somebody else, does not run: neither a model nor the add-on.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ownSigningKey } from '../../src/airgap/keys.ts'
 import { readKeyring, unpackAddon } from '../../src/models/addon.ts'
 import { open, seal } from '../../src/models/container.ts'
-import { listModels, modelFile } from '../../src/models/files.ts'
+import { listedModel, modelFile, modelNames, remembered } from '../../src/models/files.ts'
 import { openModel } from '../../src/models/model.ts'
 import { Refused } from '../../src/models/refused.ts'
 import { keyIn, layModel, manifestOf, onnxOf, sealed } from './box.ts'
@@ -105,11 +105,24 @@ test('the list says of each file what would become of it', () => {
   writeFileSync(modelFile(data, 'other'), file())
   writeFileSync(modelFile(data, 'rubbish'), 'rubbish')
   writeFileSync(modelFile(data, 'large'), Buffer.alloc(8_000_001))
-  expect(listModels(data, keys())).toMatchObject([
+  expect(modelNames(data).map((it) => listedModel(data, it, keys()))).toMatchObject([
     { name: 'large', code: 'model-too-large' },
     { name: 'linear', version: '7', inputs: ['a', 'b'], outputs: ['score'], signedBy: keys()[0] },
     { name: 'other', code: 'model-foreign' },
     { name: 'rubbish', code: 'model-damaged' },
   ])
-  expect(listModels(join(dir, 'nowhere'), keys())).toEqual([])
+  expect(modelNames(join(dir, 'nowhere'))).toEqual([])
+})
+
+test('what was found of a file is asked for again when the file is another, or other keys are trusted', () => {
+  const place = join(dir, 'remembered')
+  const ask = remembered<number>()
+  let asked = 0
+  const of = (trusted: readonly string[]) => ask(place, trusted, () => ++asked)
+  expect([of(['a']), of(['a'])]).toEqual([1, 2])
+  writeFileSync(place, 'one')
+  expect([of(['a']), of(['a']), of(['b']), of(['b'])]).toEqual([3, 3, 4, 4])
+  writeFileSync(`${place}.new`, 'two')
+  renameSync(`${place}.new`, place)
+  expect([of(['b']), of(['b'])]).toEqual([5, 5])
 })

@@ -63,6 +63,16 @@ test('what rules said is no reading for rules, be it of one that is gone', () =>
   expect(take(engineOf(rule()), sliceOf('box-1', 0, 90, { tag: 'rules/gone' }))).toEqual([])
 })
 
+test('where it is enough after each reading, the same comes of them', () => {
+  const isEnough = () => true
+  const slice = sliceOf('box-1', 0, 90)
+  const engine = createEngine({ rules: [rule()], marks: {}, eventsBytesMax: 400_000, isEnough })
+  expect(engine.take(slice, 0)).toMatchObject({ next: 1, events: [{ rule: 'hot' }] })
+  // Of what no rule reads nobody has to be asked.
+  const none = createEngine({ rules: [rule({ reads: { tags: ['other'] } })], marks: {}, eventsBytesMax: 400_000, isEnough })
+  expect(none.take({ ...slice, to: 5 }, 0)).toEqual({ next: 5, events: [] })
+})
+
 test('whole numbers are figures like all others', () => {
   const engine = engineOf(rule({ when: 'abs(value) + 1.0 > 80.0' }))
   expect(take(engine, sliceOf('box-1', 0, -90, { kind: 'long' }))).toHaveLength(1)
