@@ -41,16 +41,18 @@ export async function watchIssues({ dir, clock, logger, status }: WatchParts): P
   const history = issueHistory(before, clock)
   // Behind half a line nothing is written.
   let lines = text === '' || text.endsWith('\n') ? before.length : LINES_MAX
+  /** A write failed: what it was of is in no other, and half a line may stand there. */
+  let isOwed = false
   let savedMs = -Infinity
   let saving: Promise<void> = Promise.resolve()
   let isLooking = false
 
   async function save(): Promise<void> {
     const changed = history.changes()
-    if (changed.length === 0) return
+    if (changed.length === 0 && !isOwed) return
     savedMs = clock.monotonic()
     try {
-      if (lines + changed.length > LINES_MAX) {
+      if (isOwed || lines + changed.length > LINES_MAX) {
         const all = history.all()
         await writeWhole(path, textOf(all), MODE)
         lines = all.length
@@ -58,7 +60,9 @@ export async function watchIssues({ dir, clock, logger, status }: WatchParts): P
         await append(path, textOf(changed))
         lines += changed.length
       }
+      isOwed = false
     } catch (error) {
+      isOwed = true
       logger.warn({}, `the history of issues cannot be kept: ${(error as Error).message}`)
     }
   }

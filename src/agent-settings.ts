@@ -35,6 +35,7 @@ const NOT_CONFIRMED = 'not confirmed in time'
 const AGAIN_MS = 5_000
 const AGAIN_MS_MAX = 300_000
 const WAITS = 'a change waits for its confirmation'
+const SECRET_AS_BEFORE = 'look at what was typed: the secret is as it was'
 const WAITS_REMEDY = 'confirm it, or take it back'
 
 export interface SettingsParts {
@@ -117,8 +118,9 @@ export function settingsService(parts: SettingsParts): SettingsService {
   const read = () =>
     readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => refuse(file, `cannot be read: ${error.code ?? error.message}`))
 
-  async function record(text: string, by: string, note?: string): Promise<void> {
-    await history.add({ revision: revisionOf(text), at: parts.now(), by, ...(note !== undefined && { note }) }, text)
+  async function record(text: string, by: string, note?: string, outcome?: 'reverted'): Promise<void> {
+    const more = { ...(note !== undefined && { note }), ...(outcome && { outcome }) }
+    await history.add({ revision: revisionOf(text), at: parts.now(), by, ...more }, text)
   }
 
   /** Not before `leastMs`. */
@@ -162,11 +164,11 @@ export function settingsService(parts: SettingsParts): SettingsService {
 
   /** An update must not stop what ran: a text that was in force is checked for what cannot run at all. */
   async function checkedAgain(text: string): Promise<CheckedSettings> {
-    const revision = revisionOf(text)
-    return checked(
-      text,
-      (await history.entries()).some((it) => it.revision === revision && it.outcome === undefined),
-    )
+    return checked(text, await ranBefore(revisionOf(text)))
+  }
+
+  async function ranBefore(revision: string): Promise<boolean> {
+    return (await history.entries()).some((it) => it.revision === revision && it.outcome === undefined)
   }
 
   /** The history, the file, then what runs. What cannot be run leaves everything as it was, and stands in the history as taken back. */
@@ -210,9 +212,12 @@ export function settingsService(parts: SettingsParts): SettingsService {
     const revision = revisionOf(text)
     if (revision === previous) return now()
     const next = await checked(text)
-    if (!(await history.text(previous))) await record(old, 'file')
+    const ran = running().revision
+    // Written by hand, and never in force: nobody goes back to it, and no later version takes it for one that ran.
+    if (!(await history.text(previous))) await record(old, 'file', undefined, previous === ran ? undefined : 'reverted')
+    const back = (await history.text(ran)) === undefined ? previous : ran
     if (confirmWithinMs !== undefined)
-      await settle({ revision, previous, by, boot, deadlineMs: parts.monotonic() + confirmWithinMs })
+      await settle({ revision, previous: back, by, boot, deadlineMs: parts.monotonic() + confirmWithinMs })
     try {
       await putInForce(text, next, by, note)
     } catch (error) {
@@ -292,8 +297,14 @@ export function settingsService(parts: SettingsParts): SettingsService {
     setSecret: (name, text) =>
       inTurn(async () => {
         if (!isName(name)) refuse(name, NAME_ALLOWED)
+        const { stored, get } = await openSecrets(dir, parts.env)
+        const old = stored.includes(name) ? get(name) : undefined
         await changeSecret(dir, name, text, writeWhole)
-        await useSecrets(name)
+        await useSecrets(name).catch(async (error) => {
+          // The next start must find what runs now.
+          await changeSecret(dir, name, old, writeWhole)
+          throw error
+        })
       }),
     removeSecret: (name) =>
       inTurn(async () => {
@@ -312,7 +323,14 @@ export function settingsService(parts: SettingsParts): SettingsService {
     if (!before.secrets.some((it) => it.name === name)) return
     // Not what somebody has written into the file meanwhile.
     const next = await checkedAgain((await history.text(revision)) ?? (await read()))
-    await change(next)
+    const lost = newlyLeftOut(before, next)
+    if (lost.length > 0) throw new BadInput(lost.map((text) => ({ where: name, text, remedy: SECRET_AS_BEFORE })))
+    try {
+      await change(next)
+    } catch (error) {
+      await change(before).catch(parts.stuck)
+      throw error
+    }
     inForce = { revision, checked: next }
   }
 
@@ -326,7 +344,7 @@ export function settingsService(parts: SettingsParts): SettingsService {
       } else if (found) await history.setPending(undefined)
       const first = await read()
       inForce = { revision: revisionOf(first), checked: await checkedAgain(first) }
-      if (!(await history.text(inForce.revision))) await record(first, 'file')
+      if (!(await history.text(inForce.revision)) || !(await ranBefore(inForce.revision))) await record(first, 'file')
       return inForce.checked
     },
     serve(changeParts, restartsOf) {
@@ -350,6 +368,14 @@ export function settingsService(parts: SettingsParts): SettingsService {
     await record(text, 'holdfast', NOT_CONFIRMED)
     await history.setPending(undefined)
   }
+}
+
+/** What ran until now and would be left out; one that was left out before may be so for another reason. */
+function newlyLeftOut(before: CheckedSettings, next: CheckedSettings): string[] {
+  const of = ({ issues }: CheckedSettings) => issues.filter((it) => it.code === 'settings-left-out').map((it) => it.text)
+  const known = new Set(of(before).map((it) => it.split(' is left out')[0]))
+  const lost = of(next).filter((it) => !known.has(it.split(' is left out')[0]))
+  return lost.map((it) => `with this secret ${it.replace(/ is left out, .*? its settings: /, ' could not run: ')}`)
 }
 
 function pendingNow(pending: Pending | undefined, monotonicMs: number): PendingChange | null {

@@ -116,10 +116,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   settings.close()
   clock.save()
   const late = setTimeout(() => process.exit(EXIT_STOPPED_LATE), STOP_MS_MAX)
-  await seen.close()
-  const told = commands.close()
-  const closed = await running.close()
-  await told
+  const [, , closed] = await Promise.all([seen.close(), commands.close(), running.close()])
   await api.close()
   lock.release()
   clearTimeout(late)

@@ -14,6 +14,7 @@ import { programs } from './machine/host/programs.ts'
 import { serveHost } from './machine/host/server.ts'
 import { hostSocket } from './machine/host/wire.ts'
 import { openLogger } from './machine/logger.ts'
+import { writeWhole } from './machine/whole-file.ts'
 import { existsSync } from 'node:fs'
 
 /** Runs until the signal aborts. */
@@ -48,6 +49,7 @@ export async function runHost({ dir, places }: HostRequest, signal: AbortSignal)
       },
       checkSettings: (text) => checkSettings(text, settings, dir),
       agentRuns: () => agentRuns(dir),
+      isUpdating: () => isUpdating(dir, said),
     },
     said,
   )
@@ -73,6 +75,13 @@ async function agentRuns(dir: string): Promise<boolean> {
       () => true,
       (error: unknown) => !(error instanceof Unreachable && error.code === 'agent-unreachable'),
     )
+}
+
+/** As the updater has it on disk. */
+async function isUpdating(dir: string, said: (text: string) => void): Promise<boolean> {
+  const { openStore } = await import('./update/state.ts')
+  const { job } = (await openStore(join(dir, 'update', 'update.json'), writeWhole, said)).now()
+  return job !== null && job.phase !== 'fetch' && job.phase !== 'ready'
 }
 
 /** Whether secrets are there is the agent's to see. */

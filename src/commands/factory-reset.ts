@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import type { AgentApi } from '../core/agent-api.ts'
-import { BadInput } from '../core/errors.ts'
+import { BadInput, Unreachable } from '../core/errors.ts'
 import type { HostApi } from '../core/host.ts'
+import type { Status } from '../core/status.ts'
+import { deviceIdentity } from '../settings/identity.ts'
 import type { Command } from './command.ts'
 import { DONE } from './command.ts'
 import { operation } from './operation.ts'
@@ -42,13 +43,25 @@ export const factoryReset: Command = {
   options: { 'keep-readings': { summary: 'what the log holds stays, under the name that the box has' } },
   operation: reset,
   async run({ args, options, agent, parts, dir, out }) {
-    await resetBox(agent, await parts.connectHost(dir), args[0] ?? '', options['keep-readings'] === true)
+    const keeps = options['keep-readings'] === true
+    // An agent that does not come up is a reason for a reset. Readings are under the name that it has in force: that one it must say itself.
+    const named = async () =>
+      agent.status().catch(async (error: unknown) => {
+        if (keeps || !(error instanceof Unreachable)) throw error
+        return { device: await deviceIdentity(dir) }
+      })
+    await resetBox({ status: named }, await parts.connectHost(dir), args[0] ?? '', keeps)
     await lines(out, ['the box starts again, and erases what it was first'])
     return DONE
   },
 }
 
-async function resetBox(agent: AgentApi, host: HostApi, name: string, keepReadings: boolean): Promise<void> {
+async function resetBox(
+  agent: { status(): Promise<Pick<Status, 'device'>> },
+  host: HostApi,
+  name: string,
+  keepReadings: boolean,
+): Promise<void> {
   const { device } = await agent.status()
   if (name !== device) throw new BadInput([{ where: 'NAME', text: `this box is called ${device}: nothing was erased` }])
   await host.factoryReset(keepReadings ? device : null)

@@ -8,9 +8,18 @@ import type { QueryPart } from '../core/query.ts'
 import { rowAt } from '../core/query.ts'
 import { RULE_TAGS } from '../core/rule.ts'
 
+export interface SeenEvent {
+  readonly event: NotifiedEvent
+  /** Its value is a number, even where the event has that as text. */
+  readonly isNumber: boolean
+}
+
 /** One after another: a block may hold many. */
-export function* eventsOf({ stream: { device, epoch }, from, parts = [] }: FollowStep): Generator<NotifiedEvent> {
-  for (const [part, row] of inOrder(parts, from)) yield eventOf(rowAt(part, row), device, epoch)
+export function* eventsOf({ stream: { device, epoch }, from, parts = [] }: FollowStep): Generator<SeenEvent> {
+  for (const [part, at] of inOrder(parts, from)) {
+    const row = rowAt(part, at)
+    yield { event: eventOf(row, device, epoch), isNumber: typeof row.value === 'number' || typeof row.value === 'bigint' }
+  }
 }
 
 /** Parts hold series by series what a stream has number by number. */
@@ -70,15 +79,19 @@ export function keyOf({ device, tag, said = {} }: NotifiedEvent): string {
   return digestOf([device, tag, about]).slice(0, KEY_CHARS)
 }
 
-/** What it says to be the case: the states of an alarm, a text, yes or no, the value of a tag that is watched itself. What a rule has measured is none. */
-export function stateOf({ value, said }: NotifiedEvent): string | undefined {
-  const states = said && Object.entries(said).filter(([key, it]) => isState(key, it))
-  if (states?.length === 0) return undefined
-  return digestOf(states ?? value).slice(0, STATE_CHARS)
+/** What it says to be the case: the states of an alarm, a text, yes or no. What was measured is none: each number would be another. */
+export function stateOf({ event: { value, said }, isNumber }: SeenEvent): string | undefined {
+  if (!said) return isNumber || value === null ? undefined : digestOf(value).slice(0, STATE_CHARS)
+  const states = Object.entries(said).filter(([key, it]) => isState(key, it))
+  return states.length === 0 ? undefined : digestOf(states).slice(0, STATE_CHARS)
 }
 
+/** Rules have integers of 64 bits as text. */
+const LARGE = /^-?\d{16,20}$/
+
 function isState(key: string, value: unknown): boolean {
-  return /State(\/Id)?$/.test(key) || (key === 'value' && (typeof value === 'string' || typeof value === 'boolean'))
+  if (/State(\/Id)?$/.test(key)) return true
+  return key === 'value' && (typeof value === 'boolean' || (typeof value === 'string' && !LARGE.test(value)))
 }
 
 function digestOf(what: unknown): string {

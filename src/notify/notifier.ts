@@ -13,6 +13,7 @@ import type {
 } from '../core/notify.ts'
 import type { Logger, TestStep } from '../core/source.ts'
 import { dueRepeats, held, hourAt, HOUR_US, newlyBegun, remembered, repeatedIn, repeatsDueAt, sumOf, toldNow } from './counts.ts'
+import type { SeenEvent } from './event.ts'
 import { eventsOf, idOf, isWanted, keyOf, stateOf } from './event.ts'
 import { eventWords, gistOf, heldWords, testWords } from './words.ts'
 
@@ -51,7 +52,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
   const { settings, device, site, log, events, now, logger } = parts
   const { name, language, perHourMax, repeatAfterMs, staleAfterMs } = settings
   const place = { device, site }
-  let opened: NotifyTarget | undefined
+  let opening: Promise<NotifyTarget> | undefined
   let state: NotifySaved | undefined
   let savedAt = now()
   let isSaved = true
@@ -80,9 +81,12 @@ export function createNotifier(parts: NotifierParts): Notifier {
   }
 
   async function target(): Promise<NotifyTarget> {
+    // A test may ask for it while it is being opened: one target for both.
+    const mine = (opening ??= parts.open())
     try {
-      return (opened ??= await parts.open())
+      return await mine
     } catch (cause) {
+      if (opening === mine) opening = undefined
       const text = `it cannot be opened: ${(cause as Error).message}`
       throw new Unreachable('notify-not-opened', text, { cause, remedy: 'look at what stands in the settings for this notifier' })
     }
@@ -154,11 +158,12 @@ export function createNotifier(parts: NotifierParts): Notifier {
   }
 
   /** `numbers`: as they are behind it. */
-  async function take(event: NotifiedEvent, numbers: NotifySaved['numbers'], signal: AbortSignal): Promise<void> {
+  async function take(seen: SeenEvent, numbers: NotifySaved['numbers'], signal: AbortSignal): Promise<void> {
+    const { event } = seen
     const key = keyOf(event)
     const { told } = at()
     const last = told[key]
-    const state = stateOf(event)
+    const state = stateOf(seen)
     if (now() - event.received > staleAfterMs * 1000) return hold('stale', event)
     const about = { state, title: gistOf(language, event), received: event.received }
     const again = repeatedIn(last, about, now(), repeatAfterMs)
@@ -178,10 +183,11 @@ export function createNotifier(parts: NotifierParts): Notifier {
     const taken = await events.read(at().numbers)
     for (const it of taken.steps) {
       if (it.gap && !NO_LOSS.has(it.gap.action)) change({ missed: at().missed + it.gap.count, missedAt: now() })
-      for (const event of eventsOf(it)) {
+      for (const seen of eventsOf(it)) {
+        const { event } = seen
         if (signal.aborted) return false
         const numbers = { ...at().numbers, [it.name]: event.sequence + 1 }
-        if (isWanted(settings.on, event)) await take(event, numbers, signal)
+        if (isWanted(settings.on, event)) await take(seen, numbers, signal)
         if (at().numbers[it.name] !== event.sequence + 1) change({ numbers })
       }
       change({ numbers: { ...at().numbers, [it.name]: it.to } })
@@ -230,7 +236,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
       const id = `${device}:${name}:test:${now()}`
       yield* (await target()).test({ id, kind: 'test', notifier: name, ...place, ...testWords(language, place) }, signal)
     },
-    close: async () => opened?.close(),
+    close: async () => (await opening?.catch(() => undefined))?.close(),
     report: () => ({
       name,
       kind: settings.kind,

@@ -37,7 +37,7 @@ export function withoutWrongEntries(
   try {
     return parse(text)
   } catch (error) {
-    const found = error instanceof BadInput ? withLess(text, error.problems, parse) : undefined
+    const found = error instanceof BadInput ? withLess(text, error.problems, { parse, treeOf }) : undefined
     if (!found) throw error
     // Of the text as it stands: a secret of what is left out is still needed, and lines are those of the file.
     const tree = treeOf(text)
@@ -45,25 +45,29 @@ export function withoutWrongEntries(
   }
 }
 
-function withLess(
-  text: string,
-  problems: BadInput['problems'],
-  parse: (text: string) => CheckedSettings,
-  round = 1,
-): CheckedSettings | undefined {
-  const less = leaveOut(text, problems)
+interface Readers {
+  readonly parse: (text: string) => CheckedSettings
+  readonly treeOf: (text: string) => Tree
+}
+
+function withLess(text: string, problems: BadInput['problems'], by: Readers, round = 1): CheckedSettings | undefined {
+  const less = leaveOut(text, problems, by.treeOf)
   if (!less || round > ROUNDS_MAX) return undefined
   try {
-    const found = parse(less.text)
+    const found = by.parse(less.text)
     return { ...found, issues: [...found.issues, ...less.issues] }
   } catch (error) {
-    const found = error instanceof BadInput ? withLess(less.text, error.problems, parse, round + 1) : undefined
+    const found = error instanceof BadInput ? withLess(less.text, error.problems, by, round + 1) : undefined
     return found && { ...found, issues: [...found.issues, ...less.issues] }
   }
 }
 
 /** Undefined where a problem stands elsewhere, or what is left cannot stand without it (an alias of what went). */
-function leaveOut(text: string, problems: BadInput['problems']): { text: string; issues: Issue[] } | undefined {
+function leaveOut(
+  text: string,
+  problems: BadInput['problems'],
+  treeOf: Readers['treeOf'],
+): { text: string; issues: Issue[] } | undefined {
   const wrong = new Map<string, SettingsProblem>()
   for (const it of problems as readonly Partial<SettingsProblem>[]) {
     const entry = ENTRY.exec(it.path ?? '')?.[0]
@@ -71,19 +75,26 @@ function leaveOut(text: string, problems: BadInput['problems']): { text: string;
     if (!wrong.has(entry)) wrong.set(entry, it as SettingsProblem)
   }
   const document = parseDocument(text)
+  // A name may stand there by a variable or an alias.
+  const { value, secrets } = treeOf(text)
   const entries = [...wrong].map(([entry, problem]) => {
     const [, path = '', kind = '', at = ''] = ENTRY.exec(entry) ?? []
     const place = [...path.split('.'), Number(at)]
-    const name = document.getIn([...place, kind === 'ports' ? 'interface' : 'name']) ?? entry
+    const key = kind === 'ports' ? 'interface' : 'name'
+    const name = secrets.has(`${entry}.${key}`) ? entry : (valueAt(value, [...place, key]) ?? entry)
     return { place, issue: issueOf(KINDS[kind] ?? kind, name, problem) }
   })
   try {
-    // From the end: what stands before keeps its place.
-    for (const { place } of entries.toReversed()) document.deleteIn(place)
+    // From the end: what stands before keeps its place. Problems come by their lines, and what an alias stands for may stand anywhere.
+    for (const { place } of entries.toSorted((a, b) => Number(b.place.at(-1)) - Number(a.place.at(-1)))) document.deleteIn(place)
     return { text: String(document), issues: entries.map((it) => it.issue) }
   } catch {
     return undefined
   }
+}
+
+function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
+  return path.reduce<unknown>((of, key) => (of as Record<string | number, unknown> | null | undefined)?.[key], value)
 }
 
 function issueOf(kind: string, name: unknown, { path, text }: SettingsProblem): Issue {

@@ -1,8 +1,8 @@
 // Whether the version that runs may stay: when the data path is well, and not when a network is merely up.
 //
 //   log        it can be read, and what comes in is committed
-//   sources    each that gave readings before gives them again; one that nobody can reach from outside either is excused, one that these
-//              settings had and this version leaves out is not
+//   sources    each that gave readings before gives them again; one that nobody can reach from outside either is excused, one that gave
+//              readings and that this version leaves out is not
 //   uplinks    each that took readings before has acknowledged some since, or has nothing to take; one that does not answer is excused
 //
 //   agent      it answers, unless it did not before: a box whose disk is lost can be updated too
@@ -107,9 +107,12 @@ async function logCheck(
 }
 
 /** Settings that ran under the version before and do not under this one: nothing excuses that. */
-function leftOut({ name }: SeenPart, { issues }: Status): HealthCheck | undefined {
+function leftOut({ name, isAtWork }: SeenPart, { issues }: Status): HealthCheck | undefined {
   const found = issues.find((it) => it.code === LEFT_OUT && it.text.startsWith(`source ${name} `))
-  return found && { what: `source ${name}`, state: 'waiting', text: found.text }
+  if (!found) return undefined
+  const what = `source ${name}`
+  if (!isAtWork) return { what, state: 'excused', text: `gave nothing before either (${found.text})` }
+  return { what, state: 'waiting', text: found.text }
 }
 
 function sourceCheck({ name, isAtWork }: SeenPart, status: Status): HealthCheck {

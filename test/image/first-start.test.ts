@@ -31,3 +31,13 @@ test.each([
   box.run(name)
   expect(readFileSync(box.at(`state/agent/${file}`), 'utf8')).toBe(content)
 })
+
+test('what lies in the folder of the agent is given to it by its own name: a link leads to nobody', () => {
+  symlinkSync(box.at('other'), box.at('state/agent/identity.json'))
+  writeFileSync(box.at('bin/chown'), `#!/bin/sh\necho "$@" >> ${box.at('given')}\n`)
+  box.run('prepare-state')
+  const given = readFileSync(box.at('given'), 'utf8').split('\n')
+  expect(given.filter((it) => it.includes('/state/agent/'))).toEqual([
+    `-h holdfast-agent:holdfast ${box.at('state/agent/identity.json')}`,
+  ])
+})

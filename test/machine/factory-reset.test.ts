@@ -1,5 +1,5 @@
 // Who asks for a factory reset must name the box; what root lays down then is one line, and none where the box does not start again.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -17,13 +17,14 @@ test('root lays one line and starts the box anew; where that fails the line is g
   const reset = join(dir, 'reset')
   const verb = VERBS.find((it) => it.name === 'factoryReset')
   const laid: string[] = []
+  let isUpdating = false
   const asked = (keep: unknown, fails = false) => {
     const run = async (name: string, args: readonly string[]) => {
       laid.push(`${name} ${args.join(' ')}: ${readFileSync(reset, 'utf8')}`)
       if (fails) throw new Unreachable('program-failed', 'systemctl reboot: no')
       return ''
     }
-    const parts = { programs: { has: () => true, hasSystemd: true, run }, places: { reset } }
+    const parts = { programs: { has: () => true, hasSystemd: true, run }, places: { reset }, isUpdating: async () => isUpdating }
     const input = verb?.input.parse({ keep })
     return verb?.run(input as never, parts as never)
   }
@@ -31,6 +32,10 @@ test('root lays one line and starts the box anew; where that fails the line is g
   await asked('hf-7f3a')
   expect(laid).toEqual(['systemctl reboot: all\n', 'systemctl reboot: keep hf-7f3a\n'])
   await expect(asked(null, true)).rejects.toThrow('systemctl reboot: no')
+  expect(existsSync(reset)).toBe(false)
+  // The start after may run a version that knows no reset.
+  isUpdating = true
+  await expect(asked(null)).rejects.toThrow('an update is under way')
   expect(existsSync(reset)).toBe(false)
   for (const it of ['a b', 'a\nall', '../x', '', '-x', 7]) expect(() => verb?.input.parse({ keep: it })).toThrow()
 })
@@ -45,6 +50,22 @@ test('the command line takes the name of the box and no other', async () => {
   expect((await runHere('factory reset hf-7f3a', { connectHost })).status).toBe(0)
   expect((await runHere('factory reset hf-7f3a --keep-readings', { connectHost })).status).toBe(0)
   expect(told).toEqual([null, 'hf-7f3a'])
+})
+
+test('where the agent does not answer the box has the name that is on its disk; only readings are not kept then', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'hf-reset-'))
+  onTestFinished(() => rmSync(dir, { recursive: true }))
+  writeFileSync(join(dir, 'identity.json'), '{"id":"hf-7f3a"}\n')
+  const told: unknown[] = []
+  const connectHost = async () => ({ ...handMadeHost(), factoryReset: async (keep: string | null) => void told.push(keep) })
+  const status = () => Promise.reject(new Unreachable('agent-unreachable', 'the agent does not answer'))
+  const run = (words: string) =>
+    runHere(`factory reset ${words} --data ${dir}`, { connectHost }, {}, () => ({ ...handMadeAgent(), status }))
+  expect((await run('hf-7f3b')).err).toContain('this box is called hf-7f3a: nothing was erased')
+  expect((await run('hf-7f3a --keep-readings')).err).toContain('the agent does not answer')
+  expect(told).toEqual([])
+  expect((await run('hf-7f3a')).status).toBe(0)
+  expect(told).toEqual([null])
 })
 
 /** What is printed, and what the helper is told, where somebody types these answers. */

@@ -2,9 +2,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
 import type { FollowRead } from '../../src/core/follow.ts'
-import type { NotifySettings } from '../../src/core/notify.ts'
+import type { NotifiedEvent, NotifySettings } from '../../src/core/notify.ts'
 import { notifyTags } from '../../src/core/notify.ts'
 import { ruleTag } from '../../src/core/rule.ts'
+import { stateOf } from '../../src/notify/event.ts'
 import { createNotifier } from '../../src/notify/notifier.ts'
 import { openWebhook } from '../../src/notify/webhook.ts'
 import type { OpenedLog } from '../log/helpers.ts'
@@ -126,6 +127,11 @@ function notifierOf(more: Partial<NotifySettings> = {}, openTarget = openReceive
   return {
     report: notifier.report,
     save: notifier.save,
+    async test(): Promise<boolean[]> {
+      const steps: boolean[] = []
+      for await (const { ok } of notifier.test(new AbortController().signal)) steps.push(ok)
+      return steps
+    },
     /** Until all is read, or a message is not taken. */
     async once(): Promise<Error | undefined> {
       over.current = new AbortController()
@@ -311,6 +317,45 @@ test('an alarm that goes, and comes back, is told at once, however soon', async 
     [false, 1],
     [true, undefined],
   ])
+})
+
+test('a number that was measured is no state, of 64 bits or not; a text and yes or no are', async () => {
+  const it = notifierOf({ on: { tags: ['line/*'] }, repeatAfterMs: HOUR_MS })
+  await it.once()
+  const series = (kind: 'double' | 'long' | 'string' | 'bool') => builder.series({ tag: `line/${kind}`, class: 'alarm', kind })
+  const [double, long, text, yes] = [series('double'), series('long'), series('string'), series('bool')]
+  for (const n of [1, 2, Number.NaN]) builder.add(double, log.clock.now(), n)
+  for (const n of [1n, 2n ** 60n, 2n ** 61n]) builder.addLong(long, log.clock.now(), n)
+  for (const it of ['runs', 'runs', 'stands']) builder.addString(text, log.clock.now(), it)
+  for (const it of [0, 0, 1]) builder.add(yes, log.clock.now(), it)
+  log.append(builder.take(log.clock.now()))
+  log.clock.tick(400)
+  await it.once()
+  const told = receiver.got.map(({ message: { event } }) => [event?.tag, event?.value])
+  expect(told.toSorted()).toEqual([
+    ['line/bool', false],
+    ['line/bool', true],
+    ['line/double', 1],
+    ['line/long', 1],
+    ['line/string', 'runs'],
+    ['line/string', 'stands'],
+  ])
+  expect(it.report().heldBack).toBe(6)
+  // An integer of 64 bits is a text in a rule's event.
+  const said = (value: unknown) => stateOf({ event: { said: { value } } as unknown as NotifiedEvent, isNumber: false })
+  expect([said('4611686018427387904'), said(7)]).toEqual([undefined, undefined])
+  expect(said('4711')).not.toBe(said('4712'))
+})
+
+test('a test while it is being opened has the same target', async () => {
+  let opened = 0
+  const it = notifierOf({}, async () => {
+    opened++
+    await sleep(20, new AbortController().signal)
+    return openReceiver()
+  })
+  const [, steps] = await Promise.all([it.once(), it.test()])
+  expect([opened, steps.includes(false)]).toEqual([1, false])
 })
 
 test('of more kinds than it can remember none goes untold: what it forgets is summed up with what is beyond the limit', () => {

@@ -1,5 +1,5 @@
 // Which issues there were: one line for each, whatever its text counts and however often it comes and goes; over restarts and torn files.
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -129,7 +129,7 @@ describe('on disk', () => {
     vi.useRealTimers()
     rmSync(dir, { recursive: true })
   })
-  const logger = { debug() {}, info() {}, warn() {}, error() {} }
+  const logger = { debug() {}, info() {}, warn: vi.fn(), error() {} }
   const fileLines = () => readFileSync(join(dir, 'issues.jsonl'), 'utf8').split('\n').slice(0, -1)
 
   /** Looks once for each list of issues, five seconds apart. */
@@ -171,6 +171,16 @@ describe('on disk', () => {
     ])
     // The file is whole again.
     expect(fileLines().map((it) => (JSON.parse(it) as Issue).of)).toEqual(['a', 'b'])
+  })
+
+  test('what could not be written is written with the next, or at the end', async () => {
+    const path = join(dir, 'issues.jsonl')
+    mkdirSync(path)
+    const watch = await lived(clockAt(), [[down('a')]], false)
+    await vi.waitUntil(() => logger.warn.mock.calls.length > 0)
+    rmdirSync(path)
+    await watch.close()
+    expect(fileLines().map((it) => (JSON.parse(it) as Issue).of)).toEqual(['a'])
   })
 
   test('the file stays bounded', async () => {

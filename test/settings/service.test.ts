@@ -34,9 +34,10 @@ async function served(change: (bytesMax: number) => Promise<void>, checking: (is
     logger: silent,
     now: () => 1,
     monotonic: () => performance.now(),
-    async check(text) {
+    async check(text, ranBefore = false) {
       checking(true)
-      const checked = checkSettingsApart({ file, dir, deviceId: 'hf-1', env: {}, ...(text !== undefined && { text }) })
+      const request = { file, dir, deviceId: 'hf-1', env: {}, ranBefore }
+      const checked = checkSettingsApart({ ...request, ...(text !== undefined && { text }) })
       return checked.finally(() => checking(false))
     },
     stuck: (error) => void stuck.push(error),
@@ -101,6 +102,51 @@ test('a new text of a secret brings what is in force, not what somebody has writ
   writeFileSync(file, SECOND)
   await api.setSecret('cloud', 'b')
   expect(asked).toEqual([64e6])
+})
+
+test('a secret that would leave out what runs is refused, and the one before is there again; so it is where it cannot be put in force', async () => {
+  const source = (name: string, secret: string) =>
+    `{ name: ${name}, protocol: mqtt, url: "mqtts://b:8883", insecure: "a test", tls: { ca: { secret: ${secret} } }, subscribe: [{ topic: x, tag: ${name}, class: default }] }`
+  writeFileSync(file, `${FIRST}sources: [${source('one', 'ca')}, ${source('two', 'other')}]\n`)
+  const secrets = (ca: string, other: string) => `${JSON.stringify({ ca, other }, undefined, 1)}\n`
+  const PEM = '-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----'
+  const kept = () => readFileSync(join(dir, 'secrets.json'), 'utf8')
+  writeFileSync(join(dir, 'secrets.json'), secrets(PEM, PEM), { mode: 0o600 })
+  let fails = false
+  const asked: number[] = []
+  const { api } = await served(async (bytesMax) => {
+    asked.push(bytesMax)
+    const isThisOne = fails
+    fails = false
+    if (isThisOne) throw new Error('no room')
+  })
+  const error = await api.setSecret('ca', 'mistyped').catch((it: unknown) => it)
+  expect(error).toMatchObject({
+    name: 'BadInput',
+    problems: [{ where: 'ca', text: expect.stringMatching(/^with this secret source one could not run: sources\[0\]/) }],
+  })
+  expect(String(error)).not.toContain('mistyped')
+  expect([asked, JSON.parse(kept())]).toEqual([[], JSON.parse(secrets(PEM, PEM))])
+  fails = true
+  await expect(api.setSecret('ca', `${PEM}\n`)).rejects.toThrow('no room')
+  expect([asked, JSON.parse(kept())]).toEqual([[64e6, 64e6], JSON.parse(secrets(PEM, PEM))])
+  await api.setSecret('ca', `${PEM}\n`)
+  expect(JSON.parse(kept())).toEqual(JSON.parse(secrets(`${PEM}\n`, PEM)))
+})
+
+test('a text that somebody wrote into the file and that never ran counts for none that did: the way back leads past it', async () => {
+  const { api } = await served(async () => {})
+  const byHand = `${FIRST}# by hand\n`
+  writeFileSync(file, byHand)
+  const { revision } = await api.settingsApply({ ...apply, base: revisionOf(byHand), confirmWithinMs: 60_000 })
+  expect((await api.settings()).pending).toMatchObject({ revision, previous: revisionOf(FIRST) })
+  expect((await api.settingsHistory()).map((it) => it.outcome)).toEqual(['pending', 'reverted', 'replaced'])
+  await api.settingsRevert(undefined, 'anna')
+  expect(readFileSync(file, 'utf8')).toBe(FIRST)
+  // What runs at a start has run, whatever the history says of it.
+  writeFileSync(file, byHand)
+  await served(async () => {})
+  expect((await openHistory(dir, writeWhole).entries()).at(-1)).toEqual({ revision: revisionOf(byHand), at: 1, by: 'file' })
 })
 
 test('while a change waits, no secret goes: the text before it may need it', async () => {

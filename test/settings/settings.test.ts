@@ -339,6 +339,17 @@ describe('that ran under a version before', () => {
     expect(JSON.stringify(found.issues)).not.toContain('canary')
   })
 
+  test('lose no other entry where an alias leads back before one, and name what an alias stands for', async () => {
+    const first = `  - { name: a, protocol: files, path: /in, format: csv, time: &c clock, tags: &t [{ tag: a/t, column: v, class: default }] }\n`
+    const aliased = '  - { name: *c, protocol: modbus-tcp, host: h, unit: 1, every: 1s, tags: *t }\n'
+    const found = await again(`version: 1\nsources:\n${first}${file('b', 'colour: red,')}${aliased}${file('d')}`)
+    expect(gist(found).sources).toEqual(['a', 'd'])
+    const left = found.issues.map((it) => /^(\w+ \w+) is left out/.exec(it.text)?.[1]).toSorted()
+    expect(left).toEqual(['source b', 'source clock'])
+    const secret = await again(`version: 1\nsources:\n${file('b', 'colour: red,').replace('name: b', 'name: { secret: who }')}`)
+    expect(secret.issues.map((it) => it.text)).toEqual([expect.stringMatching(/^source sources\[0\] is left out/)])
+  })
+
   test('are refused as a whole where that does not help: each problem of the text is named', async () => {
     const uplinks = 'uplinks: [{ name: cloud, kafka: { brokers: [] } }]\n'
     const said = /sources\[1\]\.colour.*sources\[2\]\.every.*uplinks\[0\]\.kafka\.brokers/s

@@ -52,8 +52,13 @@ test('a source that these settings have and this version leaves out is held agai
     readLog: async () => undefined,
     answersOnBus: async () => false,
   })
-  const look = (of: string) => health(parts(of), BEFORE, TIMES, () => undefined, new AbortController().signal)
+  const look = (of: string, before = BEFORE) => health(parts(of), before, TIMES, () => undefined, new AbortController().signal)
   expect(await look(text)).toMatchObject({ isWell: false })
   expect((await look(text)).checks).toContainEqual({ what: 'source bus-1', state: 'waiting', text })
   expect(await look(text.replace('bus-1', 'bus-10'))).toMatchObject({ isWell: true })
+  // One that gave nothing before is no reason to go back.
+  const silent = { ...BEFORE, sources: BEFORE.sources.map((it) => ({ ...it, isAtWork: false })) }
+  const { isWell, checks } = await look(text, silent)
+  expect(isWell).toBe(true)
+  expect(checks).toContainEqual({ what: 'source bus-1', state: 'excused', text: `gave nothing before either (${text})` })
 })

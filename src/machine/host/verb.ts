@@ -14,6 +14,8 @@ export interface HostParts {
   checkSettings(text: string): Promise<void>
   /** Whether an agent has the data directory. */
   agentRuns(): Promise<boolean>
+  /** Whether the next start may run another version: one is being written, or has not shown yet that it is well. */
+  isUpdating(): Promise<boolean>
 }
 
 export interface HostPlaces {

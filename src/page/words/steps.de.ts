@@ -12,6 +12,8 @@ export const stepsDe = {
   'stepName.CONNECT': 'Verbinden (CONNECT)',
   'stepName.SUBSCRIBE': 'Abonnieren (SUBSCRIBE)',
   'stepName.next-message': 'Nächste Nachricht',
+  'stepName.first-message': 'Erste Nachricht',
+  'stepName.last-values': 'Letzte Werte',
   'stepName.session': 'Sitzung',
   'stepName.sign-in': 'Anmelden',
   'stepName.cluster': 'Cluster',

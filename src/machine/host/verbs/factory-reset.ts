@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { z } from 'zod'
+import { BadInput } from '../../../core/errors.ts'
 import { writeWhole } from '../../whole-file.ts'
 import { verb } from '../verb.ts'
 
@@ -8,12 +9,19 @@ import { verb } from '../verb.ts'
 const ERASER = '/usr/lib/holdfast/erase-state'
 /** As settings have it for a device. */
 const DEVICE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
+const UPDATING = {
+  where: 'update',
+  text: 'an update is under way: nothing was erased',
+  remedy: 'wait until it is over (holdfast update status), then ask again',
+}
 
 export const factoryReset = verb({
   name: 'factoryReset',
   input: z.strictObject({ keep: z.string().regex(DEVICE).nullable() }),
   isOffered: ({ programs }) => programs.hasSystemd && existsSync(ERASER),
-  async run({ keep }, { programs, places }) {
+  async run({ keep }, { programs, places, isUpdating }) {
+    // A version that knows no reset would leave the line to a later one, which erases the box weeks after.
+    if (await isUpdating()) throw new BadInput([UPDATING])
     await writeWhole(places.reset, keep === null ? 'all\n' : `keep ${keep}\n`, 0o600)
     try {
       await programs.run('systemctl', ['reboot'])
