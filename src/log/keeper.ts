@@ -63,7 +63,15 @@ export function openKeeper({ dir, device, bytesMax, classes, aggregating = [] }:
   const tryAggregates = createTryAggregates(stored)
   const reducer = createReducer({ db, stored, segments, raised, tryAggregates, seenOf: (stream) => seenOf(stream) })
   const { numberedTo } = followReader
-  const forwarding = createForwarding({ db, stored, reducer, raised, classes: aggregating, sentOf: (stream) => sentOf(stream) })
+  const forwarding = createForwarding({
+    db,
+    stored,
+    reducer,
+    raised,
+    classes: aggregating,
+    sentOf: (stream) => sentOf(stream),
+    seenOf: (stream) => seenOf(stream),
+  })
   const sealing = createSealing({ db, stored, segments, reducer, raised, numberedTo, seenOf: (stream) => seenOf(stream) })
   const scan = createScan(db, stored, { monotonic: () => performance.now() })
   const lost = db.prepare('SELECT stream, sum(count) AS lost FROM ledger GROUP BY stream')
