@@ -71,7 +71,7 @@ const whatIf = z.strictObject({
   floorBytes: z.number().min(0),
   whenFull: z.enum(['reduce', 'wait']),
   ladder: z.array(step).max(100),
-  forwardWindowMs: z.int().min(1).max(OFFLINE_MS_MAX).optional(),
+  forwardWindowMs: z.int().min(1_000).max(OFFLINE_MS_MAX).optional(),
 })
 const forecastInput = z.strictObject({
   offlineMs: z.int().min(0).max(OFFLINE_MS_MAX),

@@ -108,13 +108,19 @@ export function createChanges({ db, streams, accounts, catalogue, ledger, positi
     return rows.every((it) => it !== undefined) ? rows : undefined
   }
 
-  function isStillSo(change: Change, stream: StreamRow): boolean {
+  /** Of what is stored: what waits for nobody, or is kept raw, an intent of before may name all the same. */
+  function isPinned(stream: StreamRow, rows: readonly BlockRow[]): boolean {
+    const pinned = positions.pinned(stream)
+    return rows.some((it) => it.pending > 0 && overlaps(pinned, it.first, it.first + it.count))
+  }
+
+  function isStillSo(change: Change, rows: readonly BlockRow[], stream: StreamRow): boolean {
     const seen = positions.seen(stream)
     const untouched = change.kind === 'drop' || (change.kind === 'seal' && !change.renumbered)
     if (!untouched && overlaps(seen, change.from, change.to)) return false
     // A segment whose last block has gone meanwhile is gone with what was appended to it.
     if (change.kind !== 'drop' && change.into && catalogue.endOf(change.into.segment.id) !== change.into.base) return false
-    if (change.kind === 'drop' && overlaps(positions.pinned(stream), change.from, change.to)) return false
+    if (change.kind === 'drop' && isPinned(stream, rows)) return false
     return change.refused.lines.every((it) => openLine.get(it.id) === it.end)
   }
 
@@ -208,7 +214,7 @@ export function createChanges({ db, streams, accounts, catalogue, ledger, positi
     apply(change, at) {
       const stream = streams.byKey(change.stream)
       const rows = stream && rowsOf(change)
-      if (!stream || !rows || !isStillSo(change, stream)) return false
+      if (!stream || !rows || !isStillSo(change, rows, stream)) return false
       if (change.kind === 'reduce') return reduce(change, rows, stream, at)
       if (change.kind === 'seal') seal(change, rows, stream)
       else drop(change, rows, stream, at)

@@ -16,9 +16,11 @@ import { BLOCK_COLUMNS } from './catalogue.ts'
 import type { Change } from './change.ts'
 import { damageOf } from './change.ts'
 import type { Journal } from './journal.ts'
+import type { AggregatingClass } from './keeper-options.ts'
 import type { LogState } from './pressure.ts'
 import type { RaisedReader } from './raised.ts'
 import type { Reducer } from './reducing.ts'
+import { SEAL_AGE_US } from './sealing.ts'
 import type { Stored, StoredStream } from './stored.ts'
 
 export interface ForwardingParts {
@@ -27,9 +29,11 @@ export interface ForwardingParts {
   readonly reducer: Reducer
   readonly raised: RaisedReader
   /** Classes of which aggregates leave. */
-  readonly classes: readonly string[]
+  readonly classes: readonly AggregatingClass[]
   /** What any uplink has or may have of a stream, and numbers that no run may cross. */
   readonly sentOf: (stream: string) => { readonly sent: Intervals; readonly cuts: readonly number[] }
+  /** The same, with what rules have read: that is not dropped either. */
+  readonly seenOf: (stream: string) => { readonly seen: Intervals }
 }
 
 export interface Forwarding {
@@ -41,25 +45,38 @@ export interface Forwarding {
 
 /** One change, as one step of reduction. */
 const RUN_READINGS_MAX = 1_500_000
-const ROWS_A_LOOK = 2_000
-/** Commits of what was received at a window's end are over by then, whatever the class's `commitEvery`: what comes later makes a record more. */
+const ROWS_A_PAGE = 2_000
+/** What stays raw may be long: then the next look goes on there. */
+const PAGES_A_LOOK = 10
+/** Commits of what was received at a window's end are over so long after it, and after the class's `commitEvery`: what comes later makes a record more. */
 const SETTLE_US = 2_000_000
+const COMMIT_US = 1_000_000
 /** Within a window is looked again so often: what was under way may be decided. */
 const LOOK_AGAIN_US = 30_000_000
 
-export function createForwarding({ db, stored, reducer, raised, classes, sentOf }: ForwardingParts): Forwarding {
+interface Due {
+  /** µs. */
+  readonly before: number
+  readonly isOver: (row: BlockRow) => boolean
+  /** What stays as it is. */
+  readonly seen: () => Intervals
+}
+
+export function createForwarding({ db, stored, reducer, raised, classes, sentOf, seenOf }: ForwardingParts): Forwarding {
   const pendingFrom = db.prepare(
-    `SELECT ${BLOCK_COLUMNS} FROM block WHERE stream = ? AND first >= ? AND pending > 0 ORDER BY first LIMIT ${ROWS_A_LOOK}`,
+    `SELECT ${BLOCK_COLUMNS} FROM block WHERE stream = ? AND first >= ? AND pending > 0 ORDER BY first LIMIT ${ROWS_A_PAGE}`,
   )
   const newestPeriod = db.prepare('SELECT period FROM block WHERE stream = ? ORDER BY first DESC LIMIT 1').pluck()
-  const aggregating = new Set(classes)
+  const settleUs = new Map(classes.map((it) => [it.name, Math.max(SETTLE_US, it.commitEveryMs * 1000 + COMMIT_US)]))
   /** By stream: nothing below is pending. */
   const lowest = new Map<number, number>()
+  /** By stream: what is pending below stays raw, as far as this look through it knows. */
+  const passed = new Map<number, number>()
   /** By stream: when nothing was due, and up to when that was looked at. */
   const idle = new Map<number, { readonly before: number; readonly at: number }>()
 
   /** Another box's are none: that box has them, so they go on as they came. */
-  const isAggregated = ({ class: name, form }: StoredStream) => form === 'raw' && aggregating.has(name)
+  const isAggregated = ({ class: name, form }: StoredStream) => form === 'raw' && settleUs.has(name)
 
   /** What stays raw: somebody may have it, or a rule has raised it. */
   function staysRawOf(stream: StoredStream, sent: Intervals): (row: BlockRow) => boolean {
@@ -67,24 +84,35 @@ export function createForwarding({ db, stored, reducer, raised, classes, sentOf 
     return (it) => overlaps(sent, it.first, it.first + it.count) || isRaised(it)
   }
 
-  function rowsOf(stream: StoredStream): BlockRow[] {
-    const rows = pendingFrom.all(stream.id, lowest.get(stream.id) ?? 0) as BlockRow[]
-    lowest.set(stream.id, rows[0]?.first ?? stream.next)
-    return rows
+  const pageOf = (stream: StoredStream, from: number) => pendingFrom.all(stream.id, from) as BlockRow[]
+
+  /** Where blocks that are due begin; undefined: none is, or not as far as this look goes. */
+  function startOf(stream: StoredStream, isDue: (row: BlockRow) => boolean, all: boolean): number | undefined {
+    let at = all ? undefined : passed.get(stream.id)
+    for (let pages = 0; all || pages < PAGES_A_LOOK; pages++) {
+      const rows = pageOf(stream, at ?? lowest.get(stream.id) ?? 0)
+      if (at === undefined) lowest.set(stream.id, rows[0]?.first ?? stream.next)
+      const due = rows.find(isDue)
+      const last = rows.at(-1)
+      if (due) at = due.first
+      else if (last && rows.length === ROWS_A_PAGE) at = last.first + last.count
+      else at = undefined
+      if (at === undefined) passed.delete(stream.id)
+      else passed.set(stream.id, at)
+      if (due || at === undefined) return at
+    }
+    return undefined
   }
 
   /** Blocks that follow one another and are due; empty: none is. */
-  function runOf(stream: StoredStream, isOver: (row: BlockRow) => boolean, bytesMax: number): BlockRow[] {
-    const { sent, cuts } = sentOf(stream.key)
-    const staysRaw = staysRawOf(stream, sent)
-    const rows = rowsOf(stream)
-    const isDue = (it: BlockRow) => isOver(it) && !staysRaw(it)
-    const start = rows.findIndex(isDue)
-    const first = rows[start]
-    if (!first) return []
+  function runOf(stream: StoredStream, isDue: (row: BlockRow) => boolean, bytesMax: number, all: boolean): BlockRow[] {
+    const { cuts } = sentOf(stream.key)
+    const start = startOf(stream, isDue, all)
+    const [first, ...more] = start === undefined ? [] : pageOf(stream, start)
+    if (!first || !isDue(first)) return []
     const run = [first]
     let [readings, bytes] = [first.count, first.bytes]
-    for (const row of rows.slice(start + 1)) {
+    for (const row of more) {
       const last = run.at(-1) as BlockRow
       if (row.first !== last.first + last.count || row.period !== first.period || cuts.includes(row.first) || !isDue(row)) break
       if (readings + row.count > RUN_READINGS_MAX || bytes + row.bytes > bytesMax) break
@@ -129,23 +157,33 @@ export function createForwarding({ db, stored, reducer, raised, classes, sentOf 
     const present = newestPeriod.get(stream.id) as number | undefined
     return (it) => it.received_to < before || it.received_to > now + windowUs || it.period !== present
   }
+
+  /** What is not kept goes no sooner than where classes are sealed: rules read it before, or are that far behind. */
+  function whenOf(stream: StoredStream, { keep }: InForce, now: number): Due {
+    const drops = typeof keep === 'string'
+    const windowUs = drops ? SETTLE_US : keep.windowMs * 1000
+    const waitsUs = Math.max(settleUs.get(stream.class) ?? 0, drops ? SEAL_AGE_US : 0, raised.waitsUs(stream))
+    const before = Math.floor((now - waitsUs) / windowUs) * windowUs
+    if (!drops) return { before, isOver: isOverBy(stream, windowUs, before, now), seen: () => sentOf(stream.key).sent }
+    const isOver = (it: BlockRow) => it.received_to < before || it.received_to > now + SEAL_AGE_US
+    return { before, isOver, seen: () => seenOf(stream.key).seen }
+  }
+
   function dueOf(stream: StoredStream, step: InForce, state: LogState, all: boolean): Change | undefined {
-    const windowUs = typeof step.keep === 'string' ? SETTLE_US : step.keep.windowMs * 1000
-    const waitsUs = Math.max(SETTLE_US, raised.waitsUs(stream))
-    const before = Math.floor((state.now - waitsUs) / windowUs) * windowUs
+    const { before, isOver, seen } = whenOf(stream, step, state.now)
     const last = idle.get(stream.id)
     if (!all && last?.before === before && Math.abs(state.now - last.at) < LOOK_AGAIN_US) return undefined
-    const isOver = all ? () => true : isOverBy(stream, windowUs, before, state.now)
-    const run = runOf(stream, isOver, state.segmentRoom)
+    const staysRaw = staysRawOf(stream, seen())
+    const run = runOf(stream, (it) => (all || isOver(it)) && !staysRaw(it), state.segmentRoom, all)
     const change = run.length > 0 ? changeOf(stream, run, step, state.now) : undefined
-    if (change) idle.delete(stream.id)
+    if (change || passed.has(stream.id)) idle.delete(stream.id)
     else idle.set(stream.id, { before, at: state.now })
     return change
   }
 
   return {
     next(state, all) {
-      if (aggregating.size === 0) return undefined
+      if (settleUs.size === 0) return undefined
       for (const stream of stored.streams()) {
         const step = state.inForce[state.classes.findIndex((it) => it.name === stream.class)]
         if (!isAggregated(stream) || !step || step.keep === 'raw') continue

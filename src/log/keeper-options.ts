@@ -1,5 +1,8 @@
 // What the keeper is opened with: the thread that starts it needs no more of it.
+import type { ClassSettings } from '../core/settings.ts'
 import type { WriterOptions } from './writer.ts'
+
+export type AggregatingClass = Pick<ClassSettings, 'name' | 'commitEveryMs'>
 
 export interface KeeperOptions {
   /** DIR/log. */
@@ -9,12 +12,12 @@ export interface KeeperOptions {
   /** First is most valuable. */
   readonly classes: readonly string[]
   /** Of these only aggregates leave. Absent: of none. */
-  readonly aggregating?: readonly string[] | undefined
+  readonly aggregating?: readonly AggregatingClass[] | undefined
 }
 
 /** What the keeper needs of what the writer runs by. */
 export function keeperOptions(options: Pick<WriterOptions, 'dir' | 'device' | 'bytesMax' | 'classes'>): KeeperOptions {
   const { dir, device, bytesMax, classes } = options
-  const aggregating = classes.flatMap((it) => (it.forward ? [it.name] : []))
+  const aggregating = classes.filter((it) => it.forward).map(({ name, commitEveryMs }) => ({ name, commitEveryMs }))
   return { dir, device, bytesMax, classes: classes.map((it) => it.name), aggregating }
 }

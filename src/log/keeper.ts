@@ -63,13 +63,24 @@ export function openKeeper({ dir, device, bytesMax, classes, aggregating = [] }:
   const tryAggregates = createTryAggregates(stored)
   const reducer = createReducer({ db, stored, segments, raised, tryAggregates, seenOf: (stream) => seenOf(stream) })
   const { numberedTo } = followReader
-  const forwarding = createForwarding({ db, stored, reducer, raised, classes: aggregating, sentOf: (stream) => sentOf(stream) })
+  const forwarding = createForwarding({
+    db,
+    stored,
+    reducer,
+    raised,
+    classes: aggregating,
+    sentOf: (stream) => sentOf(stream),
+    seenOf: (stream) => seenOf(stream),
+  })
   const sealing = createSealing({ db, stored, segments, reducer, raised, numberedTo, seenOf: (stream) => seenOf(stream) })
   const scan = createScan(db, stored, { monotonic: () => performance.now() })
   const lost = db.prepare('SELECT stream, sum(count) AS lost FROM ledger GROUP BY stream')
 
   /** Numbers below are of an earlier run: what an intent says of those may have been sent. Of later ones the lanes know it. */
   const nextAtOpen = new Map(stored.streams().map((it) => [it.key, it.next]))
+
+  /** The last step makes room. */
+  let isMaking = false
 
   /** Of a stream: what any uplink has or may have, what is under way now, and numbers that no run may cross. */
   function sentOf(stream: string): { sent: Intervals; underWay: Intervals; cuts: readonly number[] } {
@@ -118,12 +129,15 @@ export function openKeeper({ dir, device, bytesMax, classes, aggregating = [] }:
     // No transaction around it: a snapshot held for so long would keep the write-ahead log from beginning anew. The writer checks what it applies.
     work(state, all) {
       if (!state.canWrite) return undefined
-      const change = reducer.next(state) ?? forwarding.next(state, all) ?? sealing.next(state, all) ?? scan.step()
+      const making = reducer.next(state)
+      isMaking = making !== undefined
+      const change = making ?? forwarding.next(state, all) ?? sealing.next(state, all) ?? scan.step()
       const range = change && { stream: change.stream, from: change.from, to: change.to }
       if (range) for (const it of [lanes, ruleReader, followReader]) it.block(range)
       return change
     },
     applied(done) {
+      if (!done && isMaking) reducer.refused()
       for (const it of [lanes, ruleReader, followReader]) it.block(undefined)
       segments.settle(done)
     },

@@ -51,6 +51,9 @@ interface Line {
   readonly id: number
   readonly first: number
   readonly end: number
+  readonly count: number
+  /** 0: `count` is less than the numbers of the range. */
+  readonly exact: number
   readonly action: string
 }
 
@@ -77,7 +80,7 @@ export function loadMarks({
     mark: db.prepare('SELECT value FROM meta WHERE key = ?').pluck(),
     agree: db.prepare('DELETE FROM meta WHERE key = ?'),
     data: db.prepare('SELECT data FROM block WHERE id = ?').pluck(),
-    lines: db.prepare('SELECT id, first, "end", action FROM ledger WHERE stream = ? AND first >= ? ORDER BY first'),
+    lines: db.prepare('SELECT id, first, "end", count, exact, action FROM ledger WHERE stream = ? AND first >= ? ORDER BY first'),
     moveLine: db.prepare(
       'UPDATE ledger SET stream = ?, first = ?, "end" = ?, count = ?, action = ?, reason = ?, gap_stream = NULL, sequence = NULL WHERE id = ?',
     ),
@@ -101,13 +104,16 @@ export function loadMarks({
     const kept = rows.filter((it) => isKeptRaw(from, it))
     for (const row of rows) moveBlock(row, from, to, at)
     for (const it of sql.lines.all(from.id, mark) as Line[]) {
-      const count = it.end - it.first - (it.action === 'aggregated' ? countWithin(kept, it) : 0)
+      const again = it.action === 'aggregated' ? countWithin(kept, it) : 0
+      const numbers = it.end - it.first - again
+      // What an inexact line counts is never more for having moved.
+      const count = it.exact === 1 ? numbers : Math.min(Math.max(0, it.count - again), numbers)
       if (count === 0) sql.removeLine.run(it.id)
       if (count === 0) continue
       // What aggregates stand for: they go as well.
       const [action, reason] = it.action === 'aggregated' ? ['dropped', REASON] : [it.action, sql.reason.get(it.id)]
-      sql.moveLine.run(to.id, to.next, to.next + count, count, action, reason, it.id)
-      to.next += count
+      sql.moveLine.run(to.id, to.next, to.next + numbers, count, action, reason, it.id)
+      to.next += numbers
     }
     sql.unpark.run(from.id, mark)
     from.next = mark

@@ -41,7 +41,8 @@ export interface Reducer {
   reduceRaw(place: ReducePlace, blocks: Iterable<ReadingColumns>, to: ReduceTo): ReduceChange | undefined
   /** The next step of making room; undefined when there is room, or nothing that may be given up. */
   next(state: LogState): Change | undefined
-  /** Rows that a change has taken, or not: the job goes on. */
+  /** The writer did not take the last step: it is chosen anew, after others had their turn. */
+  refused(): void
   bands(): readonly Band[]
 }
 
@@ -99,6 +100,7 @@ export function createReducer({ db, stored, segments, raised, tryAggregates, see
   const kindOf = (id: number) => stored.describe(id)?.kind as ValueKind
   const encode = createAggregateEncoder(AGGREGATES_LEVEL)
   let job: Job | undefined
+  let isRefused = false
 
   function bandRows(): { row: BandRow; stream: StoredStream }[] {
     const byId = new Map(stored.streams().map((it) => [it.id, it]))
@@ -316,7 +318,12 @@ export function createReducer({ db, stored, segments, raised, tryAggregates, see
       const columns = reduceReadings(watched, windowMs * 1000, kindOf)
       return write(place, columns, [{ received_from: receivedFrom, received_to: receivedTo }], reason, at, bytesMax)
     },
+    refused() {
+      job = undefined
+      isRefused = true
+    },
     next(state) {
+      if (isRefused) return void (isRefused = false)
       if (job && !job.isRaised && isRaisedNow(job)) job = undefined
       if (!job && state.bytesToFree > 0) job = choose(state)
       if (!job) return undefined

@@ -72,7 +72,7 @@ const SEAL_BYTES = 4_000_000
 /** Of the journal: a class is sealed when it has so much, and any is when the journal is so full. */
 const SEAL_SHARE = 1 / 8
 const JOURNAL_FILL_FORCED = 0.5
-const SEAL_AGE_US = 600_000_000
+export const SEAL_AGE_US = 600_000_000
 /** One step of the keeper. */
 const RUN_READINGS_MAX = 2 * SEALED_READINGS_MAX
 const RUN_BYTES_MAX = 8_000_000

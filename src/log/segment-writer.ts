@@ -57,10 +57,11 @@ export function createSegmentWriter(
       'SELECT l.id, l.stream, l.first, l."end", l.count, l.time_from AS timeFrom, l.time_to AS timeTo, l.action, l.reason, l.at FROM ledger l JOIN stream s ON s.id = l.stream WHERE s.class = ? AND l.id >= ? ORDER BY l.id LIMIT ?',
     ),
   }
+  const startOf = lineFinder(db)
   /** By segment: series that its notes describe already, as far as this run of the keeper wrote them. */
   const described = new Map<number, Set<number>>()
   /**
-   * By class and form: files of aggregates may go long before those of the readings that they stand for (forwarding.ts), which need the lines too.
+   * By class and form, as far as this run of the keeper noted them: files of aggregates may go long before those of the readings that they stand for (forwarding.ts), which need the lines too.
    * The last one is noted again: it may have grown.
    */
   const lastLosses = new Map<string, number>()
@@ -75,7 +76,7 @@ export function createSegmentWriter(
 
   function notesOf(segment: SegmentRow, series: readonly LogSeries[], at: number): [Notes, number] {
     const { id, class: name, form } = segment
-    const lastLoss = lastLosses.get(noted(segment)) ?? 0
+    const lastLoss = lastLosses.get(noted(segment)) ?? startOf(segment)
     const known = described.get(id)
     const losses = sql.losses.all(name, lastLoss, LOSSES_NOTED_MAX) as (NotedLoss & { id: number })[]
     const account = sql.account.get(name) as { lost: string; accepted: number; delivered: number; aggregated: number } | undefined
@@ -140,6 +141,40 @@ export function createSegmentWriter(
       for (const id of it.described) known.add(id)
       lastLosses.set(noted(it.segment), it.lastLoss)
     },
+  }
+}
+
+/**
+ * Where a run of the keeper begins to note lines. Which of them are in files already it does not know; those of what is held are noted once more, the
+ * rest of a ledger that grows for good is not.
+ */
+function lineFinder(db: Journal): (of: Pick<SegmentRow, 'class' | 'form'>) => number {
+  const streams = db.prepare<[string, string], number>('SELECT id FROM stream WHERE class = ? AND form = ?').pluck()
+  /** Lines of a stream do not overlap. */
+  const fromHeld = db
+    .prepare<[{ stream: number }], number | null>(
+      `SELECT min(l.id) FROM (SELECT first FROM block WHERE stream = :stream ORDER BY first LIMIT 1) held
+       JOIN ledger l ON l.stream = :stream AND l.first >= coalesce((SELECT max(first) FROM ledger WHERE stream = :stream AND first <= held.first), 0)`,
+    )
+    .pluck()
+  const receivedFrom = db.prepare<[number], number | null>('SELECT min(received_from) FROM block WHERE stream = ?').pluck()
+  const lastBefore = db
+    .prepare<[string, number], number>(
+      'SELECT l.id FROM ledger l CROSS JOIN stream s ON s.id = l.stream WHERE s.class = ? AND l.at < ? ORDER BY l.id DESC LIMIT 1',
+    )
+    .pluck()
+  const newest = db
+    .prepare<[string], number>(
+      `SELECT l.id FROM ledger l CROSS JOIN stream s ON s.id = l.stream WHERE s.class = ? ORDER BY l.id DESC LIMIT 1 OFFSET ${LOSSES_NOTED_MAX - 1}`,
+    )
+    .pluck()
+  return ({ class: name, form }) => {
+    const ids = streams.all(name, form)
+    const held = ids.flatMap((stream) => fromHeld.get({ stream }) ?? [])
+    // What aggregates stand for has lines of when they were made: after the readings were received.
+    const received = form === 'raw' ? [] : ids.flatMap((it) => receivedFrom.get(it) ?? [])
+    const standing = received.length === 0 ? Infinity : (lastBefore.get(name, Math.min(...received)) ?? 0)
+    return Math.min(...held, standing, newest.get(name) ?? 0)
   }
 }
 

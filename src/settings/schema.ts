@@ -95,7 +95,8 @@ const step = z
     error: 'must have one of offlineFor and filledTo',
   })
 const forward = z.strictObject({
-  aggregate: duration(1_000, 366 * DAY_MS, 'from 1s to 366d'),
+  /** Each window makes a line of the ledger for good. */
+  aggregate: duration(10_000, 366 * DAY_MS, 'from 10s to 366d'),
   keepRaw: duration(1_000, 3_660 * DAY_MS, 'from 1s to 3660d').optional(),
 })
 const classEntry = z

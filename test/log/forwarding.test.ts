@@ -10,6 +10,7 @@ import type { GapSlice, LedgerRow, Slice } from '../../src/core/log.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
 import type { Position } from '../../src/core/position.ts'
 import { recoverLog } from '../../src/log/recover.ts'
+import { walk } from '../../src/log/walk.ts'
 import type { OpenedLog, TestOptions } from './helpers.ts'
 import { bytesOnDisk, checkBooks, classNamed, NEXT, noise, openTestLog, T0, tempDir } from './helpers.ts'
 
@@ -273,6 +274,104 @@ test('where room is needed they go first, and nothing is lost that waits', () =>
   expect(rows(KEPT).readings).toBeLessThan(80)
   close()
 })
+
+test('what an intent of before names goes all the same where it is kept raw, and what has not gone holds up nobody', () => {
+  const random = noise(11)
+  const settings = { classes: [classNamed('process', { forward: { windowMs: 1_000 } })], bytesMax: 32_000_000 }
+  open(settings)
+  const fill = (times: number) => {
+    for (let n = 0; n < times; n++) {
+      const series = builder.series({ tag: 'wave', class: 'process', kind: 'bytes' })
+      builder.addBytes(series, log.clock.now(), random(400_000))
+      log.append(builder.take(log.clock.now()))
+      log.clock.tick(1000)
+      log.work()
+    }
+  }
+  fill(20)
+  const stream = Object.keys(log.keeper.heads()).find((it) => it.endsWith(':raw')) ?? ''
+  log.writer.offer('kafka', [{ stream, from: 0, to: 20 }], {})
+  log.close()
+  // The uplink does not come back.
+  log = openTestLog(dir, settings)
+  builder = new BatchBuilder(newOrigin(0))
+  fill(90)
+  expect(log.failures).toEqual([])
+  expect(bytesOnDisk(dir)).toBeLessThanOrEqual(32_000_000)
+  expect(account()).toMatchObject({ accepted: 110, lost: {} })
+  expect(rows(`${KEPT} AND first < 10`).blocks).toBe(0)
+  log.close()
+})
+
+test('behind thousands of blocks that stay raw aggregates are made', () => {
+  const settings = { uplinks: ['kafka', 'second'], delivery: { process: ['kafka', 'second'] as const } }
+  open({ ...settings, classes: [classNamed('process', { commitEveryMs: 0 })] })
+  for (let n = 0; n < 4_100; n++) {
+    log.append(batchNow())
+    log.clock.tick(1)
+  }
+  expect(send().raw).toBe(8_200)
+  there = positionNow()
+  log.close()
+  open(settings)
+  expect(rows("s.form = 'raw' AND pending > 0").blocks).toBeGreaterThan(4_000)
+  run(200)
+  expect(account().aggregated).toBeGreaterThan(200)
+  log.close()
+})
+
+test('where a class commits seldom its windows wait for the commit', () => {
+  open({ classes: [classNamed('process', { forward: { windowMs: 10_000 }, commitEveryMs: 20_000 })] })
+  run(100)
+  const sent = send()
+  // Of two tags; T0 lies within a window.
+  expect(sent.aggregates).toBe(2 * Math.ceil(sent.readings / 20))
+  close()
+})
+
+test('where a step keeps nothing, readings wait as long as elsewhere before they go', () => {
+  const ladder = [{ offlineForMs: 60_000, keep: 'nothing' as const }]
+  open({ classes: [classNamed('process', { forward: { windowMs: WINDOW_MS }, ladder })] })
+  run(400)
+  expect(account().lost).toEqual({})
+  run(400)
+  const { lost } = account()
+  expect(lost).toHaveProperty('offline-1m')
+  expect(rows(`s.form = 'raw' AND pending > 0 AND received_to > ${log.clock.now() - 590e6}`).readings).toBeGreaterThan(1_000)
+  close()
+})
+
+test('after a start notes begin anew with the lines of what is held, or the newest, not with the oldest of all', async () => {
+  const settings = { classes: [classNamed('process', { forward: { windowMs: 1_000, keepRawMs: 20_000 } })] }
+  open(settings)
+  for (let window = 0; window < 1_100; window++) {
+    run(1)
+    log.writer.publish()
+  }
+  log.work(true)
+  expect(account().aggregated).toBe(2_200)
+  log.close()
+  log = openTestLog(dir, settings)
+  log.clock.tick(1_200_000)
+  builder = new BatchBuilder(newOrigin(0))
+  run(10)
+  log.work(true)
+  log.close()
+  // Files of before have gone with their readings.
+  const [first = []] = await notedLines()
+  expect(first.length).toBe(1_000)
+  expect(Math.min(...first)).toBeGreaterThan(150)
+})
+
+/** By notes of raw files, in their order: the numbers that their lines begin with. */
+async function notedLines(): Promise<number[][]> {
+  const files = readdirSync(join(dir, 'segments', 'process')).filter((it) => it.endsWith('.raw'))
+  const found: number[][] = []
+  for (const it of files.toSorted())
+    for await (const record of walk(join(dir, 'segments', 'process', it)))
+      if (record.kind === 'notes') found.push(record.notes.ledger.map((line) => line.first))
+  return found
+}
 
 test('a damaged block of what aggregates stand for is dropped, and lost by no name', () => {
   open()

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
 import type { LadderStep } from '../../src/core/retention.ts'
 import type { OpenedLog } from './helpers.ts'
-import { classNamed, openTestLog, T0, tempDir } from './helpers.ts'
+import { classNamed, noise, openTestLog, T0, tempDir } from './helpers.ts'
 
 const TAGS = 100
 const SECONDS = 600
@@ -63,6 +63,27 @@ test('of a handful of readings nothing is said', () => {
   fill('few', [], 60)
   expect(log.keeper.tryAggregates([{ name: 'process', windowsMs: WINDOWS }])).toEqual({ process: [] })
   expect(log.keeper.tryAggregates([{ name: 'nobody', windowsMs: WINDOWS }])).toEqual({ nobody: [] })
+})
+
+test('of long strings it is what a few megabytes of them say; a call tries four windows, and none below a second', () => {
+  const random = noise(5)
+  log = openTestLog(join(temp.dir, 'long'), { classes: [classNamed('process')], bytesMax: 256_000_000 })
+  const builder = new BatchBuilder(newOrigin(0))
+  for (let second = 0; second < 400; second++) {
+    const series = builder.series({ tag: 'long', class: 'process', kind: 'bytes' })
+    builder.addBytes(series, T0 + second * 1_000_000, random(40_000))
+    log.append(builder.take(T0 + second * 1_000_000))
+    log.clock.tick(1000)
+    if (second % 50 === 49) log.work(true)
+  }
+  // 16 MB: of all of it there would be 400 windows of a second, of what is looked at there are too few.
+  expect(log.keeper.tryAggregates([{ name: 'process', windowsMs: [1_000] }])).toEqual({ process: [] })
+  log.close()
+  fill('windows', [])
+  const windowsMs = [10, 1_000, 2_000, 5_000, 10_000, 20_000]
+  const tried = () => log.keeper.tryAggregates([{ name: 'process', windowsMs }])['process']?.map((it) => it.windowMs)
+  expect(tried()).toEqual([1_000, 2_000, 5_000, 10_000])
+  expect(tried()).toEqual([1_000, 2_000, 5_000, 10_000, 20_000])
 })
 
 test('a file holds aggregates of one window: those that go on down the ladder first give room for it', () => {

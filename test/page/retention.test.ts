@@ -115,6 +115,7 @@ describe('classes of a file', () => {
     expect(withDrafts(file, [{ ...wells, forward: '' }])).not.toContain('forward')
     expect(withDrafts('classes: [{ name: wells }]', [{ ...wells, forward: '1m' }])).toContain('forward: { aggregate: 1m }')
     expect(whatIfOf([{ ...wells, forward: 'now and then' }])).toBeUndefined()
+    expect(whatIfOf([{ ...wells, forward: '9s' }])).toBeUndefined()
   })
 
   test('go back with comments and with keys that are not drawn', () => {

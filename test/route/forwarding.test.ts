@@ -40,7 +40,7 @@ device: { id: hf-forwarding, site: pad }
 log: { bytesMax: 64MB }
 classes:
   - { name: alarm }
-  - { name: wells, forward: { aggregate: 1s, keepRaw: 1d } }
+  - { name: wells, forward: { aggregate: 10s, keepRaw: 1d } }
 sources:
   - name: field
     protocol: mqtt
@@ -89,7 +89,7 @@ test('Kafka gets aggregates and gap records alone; verify holds; the readings ca
   })
   const wells = await classNamed('wells')
   const accepted = wells?.accepted ?? 0
-  expect(wells).toMatchObject({ stored: 0, delivered: 0, lost: {}, step: '1s' })
+  expect(wells).toMatchObject({ stored: 0, delivered: 0, lost: {}, step: '10s' })
   await until('alarms are there', async () => (await classNamed('alarm'))?.delivered === ALARMS)
 
   const counted = (records: readonly { value: Record<string, unknown> }[]) =>
@@ -99,7 +99,7 @@ test('Kafka gets aggregates and gap records alone; verify holds; the readings ca
   const gaps = await readTopics(kafka.bootstrap, [TOPICS.gaps], (all) => counted(all) >= accepted)
   expect(counted(gaps)).toBe(accepted)
   expect(gaps.filter((it) => it.value['class'] === 'wells').every((it) => it.value['action'] === 'aggregated')).toBe(true)
-  expect(gaps.filter((it) => it.value['class'] === 'wells').every((it) => it.value['reason'] === 'forward-1s')).toBe(true)
+  expect(gaps.filter((it) => it.value['class'] === 'wells').every((it) => it.value['reason'] === 'forward-10s')).toBe(true)
   const readings = await readTopics(kafka.bootstrap, [TOPICS.telemetry], (all) => all.length >= ALARMS)
   expect(readings.map((it) => it.value['class'])).toEqual(Array.from({ length: ALARMS }, () => 'alarm'))
 

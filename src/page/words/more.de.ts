@@ -43,7 +43,7 @@ export const moreDe: MoreWords = {
   'retention.floorHint': 'So viel wird nie für eine Klasse darunter genommen.',
   'retention.forward': 'Weitergegeben wird: Aggregate über',
   'retention.forwardHint': 'Etwa 1m: Die Messwerte bleiben dann auf der Box. Leer: Die Messwerte gehen hinaus.',
-  'retention.noWindow': 'Muss eine Dauer ab 1s sein, wie 1m',
+  'retention.noWindow': 'Muss eine Dauer ab 10s sein, wie 1m',
   'retention.noSize': 'Muss eine Größe sein, wie 100MB',
   'retention.up': '{name}: wertvoller',
   'retention.down': '{name}: weniger wertvoll',

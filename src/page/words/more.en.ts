@@ -44,7 +44,7 @@ export const moreEn = {
   'retention.floorHint': 'So much of it is never taken for a class below.',
   'retention.forward': 'What leaves: aggregates of',
   'retention.forwardHint': 'As 1m: then the readings stay on the box. Empty: the readings leave.',
-  'retention.noWindow': 'Must be a duration of at least 1s, as 1m',
+  'retention.noWindow': 'Must be a duration of at least 10s, as 1m',
   'retention.noSize': 'Must be a size, as 100MB',
   'retention.up': '{name}: more valuable',
   'retention.down': '{name}: less valuable',

@@ -139,10 +139,15 @@ function keepOf(text: string): Keep | undefined {
   return windowMs === undefined || windowMs < 1_000 ? undefined : { windowMs }
 }
 
+/** Shorter ones no settings take. */
+const FORWARD_WINDOW_MS_MIN = 10_000
+
 /** Of the aggregates that leave; undefined: the text is none. */
 export function windowOf(forward: string): Keep | undefined {
   const text = forward.trim()
-  return text === '' || text === 'nothing' ? (text === '' ? 'raw' : undefined) : keepOf(text)
+  if (text === '') return 'raw'
+  const keep = text === 'nothing' ? undefined : keepOf(text)
+  return typeof keep === 'object' && keep.windowMs < FORWARD_WINDOW_MS_MIN ? undefined : keep
 }
 
 /** What a forecast is asked; undefined while a text is none. */
