@@ -43,7 +43,8 @@ export function admittedRows(rows: AsyncIterable<QueryRow>, admission: Asked, si
         continue
       }
       const grant = await admission.reserve?.(route, LOOK_BYTES)
-      if (admission.reserve && route && !grant) throw new Unreachable('budget', `the budget of ${route.link} has no room for more`)
+      if (admission.reserve && route && !grant)
+        throw new Unreachable('budget', `the budget of ${route.link} has no room for more`)
       grant?.spent(LOOK_BYTES)
       grant?.end()
       return now.except.length > 0 ? waiting().map((it) => it.name) : []
