@@ -89,13 +89,23 @@ export function openJournal(dataDir: string, putAside: (why: Error) => void): Jo
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const path = join(dir, 'commands.db')
   try {
-    return journalOn(openDatabase(path))
+    return journalAt(path)
   } catch (error) {
     if (!/^SQLITE_(CORRUPT|NOTADB)/.test((error as { code?: string }).code ?? '')) throw error
     putAside(error as Error)
     for (const more of ['-wal', '-shm']) rmSync(path + more, { force: true })
     renameSync(path, `${path}.damaged`)
-    return journalOn(openDatabase(path))
+    return journalAt(path)
+  }
+}
+
+function journalAt(path: string): Journal {
+  const db = openDatabase(path)
+  try {
+    return journalOn(db)
+  } catch (error) {
+    db.close()
+    throw error
   }
 }
 
