@@ -85,15 +85,16 @@ export function runCommands(parts: RunParts, signal: AbortSignal): Running {
 
   async function tried(command: Held, kind: Kind): Promise<Outcome | 'again'> {
     const isBegun = command.facts !== undefined
-    const isStale = parts.now() >= command.expires
-    if (!isBegun && isStale) return stale(command, parts.now())
+    const isStale = () => parts.now() >= command.expires
+    const wasStale = isStale()
+    if (!isBegun && wasStale) return stale(command, parts.now())
     if (!isBegun && command.expires > parts.now() + COMMAND_EXPIRES_MS_MAX * 1000) return tooLong()
     let hasBegun = isBegun
     let isLate = false
     const doing: Doing = {
       begin(facts, target) {
         // What it had to ask before may have taken long.
-        isLate = parts.now() >= command.expires
+        isLate = isStale()
         if (isLate) throw new Error('it is not wanted any more')
         journal.begin(command.id, parts.now(), facts, target)
         hasBegun = true
@@ -106,7 +107,7 @@ export function runCommands(parts: RunParts, signal: AbortSignal): Running {
     } catch (error) {
       if (isLate) return stale(command, parts.now())
       if (signal.aborted) return 'again'
-      return afterFailure(error, hasBegun, isStale || parts.now() >= command.expires)
+      return afterFailure(error, hasBegun, wasStale || isStale())
     }
   }
 
