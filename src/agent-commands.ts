@@ -51,22 +51,44 @@ export interface AgentCommandsParts {
 const CONFIRM_WITHIN_MS = 180_000
 const READ_BACKOFF = { minMs: 1_000, maxMs: 60_000 }
 const OFFER_EVERY_MS = 1_000
+const OPEN_AGAIN_MS = 30_000
 const ROOM_LOOK_MS = 5_000
 const CLOSE_MS_MAX = 2_000
 
+/** A disk that takes no journal costs the commands, never the readings. */
 export function openCommands(parts: AgentCommandsParts): AgentCommands {
   let open: Open | undefined
+  let closed: Error | undefined
+  let again: NodeJS.Timeout | undefined
   const needed = () => commandsOf(parts.told).length > 0 || existsSync(join(parts.dir, 'commands', 'commands.db'))
   const change = () => {
-    if (needed()) open ??= openAll(parts)
-    open?.follow()
+    clearTimeout(again)
+    try {
+      if (needed()) open ??= openAll(parts)
+      closed = undefined
+      open?.follow()
+    } catch (error) {
+      const { message } = (closed = error as Error)
+      parts.logger.error({}, `commands are neither read nor done: ${message}`)
+      again = setTimeout(change, OPEN_AGAIN_MS)
+      again.unref()
+    }
   }
   change()
   return {
     api: { commands: async (limit) => open?.journal.list(limit) ?? [] },
     change,
-    issues: () => open?.issues() ?? [],
-    close: async () => open?.close(),
+    issues() {
+      try {
+        return closed ? [closedIssue(closed)] : (open?.issues() ?? [])
+      } catch (error) {
+        return [closedIssue(error as Error)]
+      }
+    },
+    async close() {
+      clearTimeout(again)
+      await open?.close()
+    },
   }
 }
 
@@ -115,6 +137,8 @@ function openAll({ dir, clock, logger, told, settings, settingsApi, query }: Age
       has,
     }),
     replay: replayKind({
+      uplinks: () => told.settings().uplinks.map((it) => it.settings),
+      classes: () => told.settings().classes.map((it) => it.name),
       replay: (uplink, topic, request, signal) =>
         told.replay(uplink, topic, query({ ...request, limit: QUERY_ROWS_MAX }, signal), signal),
     }),
@@ -235,6 +259,15 @@ function openAll({ dir, clock, logger, told, settings, settingsApi, query }: Age
   }
 }
 
+function closedIssue(error: Error): Issue {
+  return {
+    code: 'commands-closed',
+    severity: 'warning',
+    text: `commands are neither read nor done: ${error.message}`,
+    remedy: 'look at the disk of the box: full, read-only or broken; it is tried again by itself',
+  }
+}
+
 function unreadIssue(uplink: string, error: Error): Issue {
   return {
     code: 'commands-unread',
@@ -257,7 +290,7 @@ function fullIssue(): Issue {
   return {
     code: 'commands-full',
     severity: 'warning',
-    text: 'no more commands are read: as many as can be remembered are still in their time',
+    text: 'no more commands are read: as many as can be remembered are still in their time, or wait to be done',
     remedy: 'give commands a shorter time (expires), or send fewer',
   }
 }

@@ -4,6 +4,7 @@
 //               ◄── admission: links, windows, budgets, failover
 import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { Route } from './core/admission.ts'
 import type { QueryRow } from './core/agent-api.ts'
 import type { CommandPlace, CommandReader } from './core/cloud-command.ts'
@@ -21,6 +22,7 @@ import { createFailover } from './pipeline/failover.ts'
 import { hasRival, newReport } from './pipeline/forward-report.ts'
 import { feedLag, feedReader, isFeedsOnly, newFeed } from './pipeline/feed.ts'
 import { forward } from './pipeline/forward.ts'
+import { admittedRows } from './pipeline/links/admitted-rows.ts'
 import type { UplinkAdmission } from './pipeline/links/admission.ts'
 import { uplinkAdmission } from './pipeline/links/admission.ts'
 import type { Links } from './pipeline/links/links.ts'
@@ -39,9 +41,9 @@ export interface Delivery extends Pick<Parts, 'uplinks' | 'turn'> {
   views(): readonly UplinkView[]
   /** Undefined: there is none of that name. */
   test(name: string, signal: AbortSignal): AsyncIterable<TestStep> | undefined
-  /** Commands that an uplink brings, by the link that a connection would take now. Rejects with Unreachable. */
+  /** Commands that an uplink brings, by the first link that is up and within its budget: closed when that is another one. Rejects with Unreachable. */
   commands(name: string, from: CommandPlace | undefined): Promise<CommandReader>
-  /** Rows once more, to a topic of an uplink, by the same link. Rejects with Unreachable. */
+  /** Rows once more, to a topic of an uplink, as long as its windows, links and budget let readings go. Rejects with Unreachable. */
   replay(name: string, topic: string, rows: AsyncIterable<QueryRow>, signal: AbortSignal): Promise<number>
   /** What uplinks have not got yet, for their time until they have caught up. */
   foretell(): Promise<void>
@@ -98,18 +100,46 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
     ),
   )
   const ended = Promise.allSettled(forwards).then(() => {})
-  function wayOf(name: string): { host: UplinkHost; route: Route | undefined } {
+  const reading = new Map<string, { readonly reader: CommandReader; readonly route: Route | undefined }>()
+
+  function uplinkOf(name: string) {
     const found = uplinks.find((it) => it.name === name)
     if (!found) throw new Unreachable('uplink-gone', `the settings have no uplink ${name}`)
-    const way = found.admission.testRoute()
-    if (way !== 'any' && 'code' in way) throw new Unreachable(way.code, way.text)
-    return { host: found.host, route: way === 'any' ? undefined : way }
+    return found
+  }
+
+  /** Commands are read outside of windows too: these are for readings. */
+  function commandsRoute(name: string): Route | undefined {
+    const way = uplinkOf(name).admission.testRoute()
+    if (way === 'any') return undefined
+    if ('code' in way) throw new Unreachable(way.code, way.text)
+    return way
+  }
+
+  function holds(name: string, route: Route | undefined): boolean {
+    try {
+      return isDeepStrictEqual(commandsRoute(name), route)
+    } catch {
+      return false
+    }
+  }
+
+  /** Whoever reads asks anew, and is told why there is no way. */
+  function closeReaders(): void {
+    for (const [name, { reader, route }] of reading) {
+      if (holds(name, route)) continue
+      reading.delete(name)
+      reader.close()
+    }
   }
 
   return {
     uplinks,
     turn: failover.turn,
-    look: () => links.look(),
+    look() {
+      links.look()
+      closeReaders()
+    },
     views() {
       links.look()
       return uplinks.map((it) => uplinkView(it.name, it.admission, it.report))
@@ -119,12 +149,19 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
       return found && testUplink(found, signal)
     },
     async commands(name, from) {
-      const { host, route } = wayOf(name)
-      return host.commands(from, route)
+      const route = commandsRoute(name)
+      const reader = await uplinkOf(name).host.commands(from, route)
+      reading.set(name, { reader, route })
+      return reader
     },
     async replay(name, topic, rows, signal) {
-      const { host, route } = wayOf(name)
-      return host.replay(topic, rows, route, signal)
+      const { host, admission } = uplinkOf(name)
+      const admitted = admittedRows(rows, admission, signal)
+      try {
+        return await host.replay(topic, admitted.rows, admitted.route, signal)
+      } catch (error) {
+        throw admitted.why() ?? error
+      }
     },
     async foretell() {
       const heads = await log.reader.heads()

@@ -24,10 +24,12 @@ export function answersHandOver({ journal, now, isTrusted, offer }: HandOverPart
         next = undefined
         return true
       }
-      const { events } = journal.answersFrom(next + 1, EVENTS_OFFERED_MAX)
-      if (events.length > 0) next = await offer({ list, from: next, events })
+      const from = next
+      const { events } = journal.answersFrom(from + 1, EVENTS_OFFERED_MAX)
+      if (events.length > 0) next = await offer({ list, from, events })
       if (isTrusted()) journal.forget(now(), next + 1)
-      return events.length === EVENTS_OFFERED_MAX
+      // A log that takes nothing now is offered the same a while later.
+      return next > from && events.length === EVENTS_OFFERED_MAX
     } catch (error) {
       // Who comes back may have another log.
       next = undefined

@@ -11,7 +11,13 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { COMMAND_ANSWERS_MAX, COMMAND_EXPIRES_MS_MAX, COMMAND_REMEMBERED_MS, COMMANDS_MAX } from '../core/bounds.ts'
+import {
+  COMMAND_ANSWERS_MAX,
+  COMMAND_EXPIRES_MS_MAX,
+  COMMAND_REMEMBERED_MS,
+  COMMANDS_MAX,
+  COMMANDS_WAITING_BYTES_MAX,
+} from '../core/bounds.ts'
 import type { CommandAnswer, CommandPlace, CommandView } from '../core/cloud-command.ts'
 import type { LogEvent } from '../core/events.ts'
 import type { Parsed } from './parse.ts'
@@ -83,29 +89,41 @@ export function openJournal(dataDir: string, putAside: (why: Error) => void): Jo
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const path = join(dir, 'commands.db')
   try {
-    return journalOn(openDatabase(path))
+    return journalAt(path)
   } catch (error) {
     if (!/^SQLITE_(CORRUPT|NOTADB)/.test((error as { code?: string }).code ?? '')) throw error
     putAside(error as Error)
     for (const more of ['-wal', '-shm']) rmSync(path + more, { force: true })
     renameSync(path, `${path}.damaged`)
-    return journalOn(openDatabase(path))
+    return journalAt(path)
+  }
+}
+
+function journalAt(path: string): Journal {
+  const db = openDatabase(path)
+  try {
+    return journalOn(db)
+  } catch (error) {
+    db.close()
+    throw error
   }
 }
 
 function openDatabase(path: string): Database.Database {
   const db = new Database(path)
-  db.pragma('journal_mode = WAL')
-  db.pragma('synchronous = FULL')
-  db.pragma('trusted_schema = OFF')
-  db.pragma('cell_size_check = ON')
-  const [{ quick_check: found }] = db.pragma('quick_check(1)') as [{ quick_check: string }]
-  if (found !== 'ok') {
+  try {
+    db.pragma('journal_mode = WAL')
+    db.pragma('synchronous = FULL')
+    db.pragma('trusted_schema = OFF')
+    db.pragma('cell_size_check = ON')
+    const [{ quick_check: found }] = db.pragma('quick_check(1)') as [{ quick_check: string }]
+    if (found !== 'ok') throw Object.assign(new Error(found), { code: 'SQLITE_CORRUPT' })
+    db.exec(TABLES)
+    return db
+  } catch (error) {
     db.close()
-    throw Object.assign(new Error(found), { code: 'SQLITE_CORRUPT' })
+    throw error
   }
-  db.exec(TABLES)
-  return db
 }
 
 function journalOn(db: Database.Database): Journal {
@@ -124,6 +142,9 @@ function journalOn(db: Database.Database): Journal {
   const begunAt = db.prepare<[string], number | null>('SELECT max(begun) FROM command WHERE target = ?').pluck()
   const youngest = db.prepare<[number], Row>('SELECT * FROM command ORDER BY seq DESC LIMIT ?')
   const count = db.prepare<[], number>('SELECT count(*) FROM command').pluck()
+  const waitingBytes = db
+    .prepare<[], number>(`SELECT coalesce(sum(octet_length(body)), 0) FROM command WHERE state IN ('begun', 'waiting')`)
+    .pluck()
   const forget = db.prepare(`DELETE FROM command WHERE state = 'done' AND forget < ?`)
   const forgetAnswers = db.prepare('DELETE FROM answer WHERE position < ? AND position <= (SELECT max(position) FROM answer) - ?')
   const answer = db.prepare('INSERT INTO answer (text) VALUES (?)')
@@ -138,7 +159,8 @@ function journalOn(db: Database.Database): Journal {
 
   function close(id: string, it: CommandAnswer, now: number, events: readonly object[]): void {
     const latest = now + COMMAND_EXPIRES_MS_MAX * 1000
-    const until = Math.min(expiresOf.get(id) ?? latest, latest) + COMMAND_REMEMBERED_MS * 1000
+    // What says no end was never to be done: it is refused again should it come again.
+    const until = Math.min(expiresOf.get(id) ?? now, latest) + COMMAND_REMEMBERED_MS * 1000
     end.run(now, JSON.stringify(it), until, id)
     for (const one of events) answer.run(JSON.stringify(one))
   }
@@ -166,7 +188,7 @@ function journalOn(db: Database.Database): Journal {
     end: (id, it, now, events) => write(() => close(id, it, now, events)),
     begunAt: (target) => begunAt.get(target) ?? undefined,
     list: (limit) => youngest.all(limit).map(viewOf),
-    isFull: () => (count.get() ?? 0) >= COMMANDS_MAX,
+    isFull: () => (count.get() ?? 0) >= COMMANDS_MAX || (waitingBytes.get() ?? 0) >= COMMANDS_WAITING_BYTES_MAX,
     forget: (now, answersTo) =>
       write(() => {
         forget.run(now)

@@ -1,6 +1,6 @@
 // What a record says: its own words, checked. What is wrong is an answer, never an error: whoever sent it is told.
 import { z } from 'zod'
-import { CONFIRM_MS_MAX, CONFIRM_MS_MIN } from '../core/bounds.ts'
+import { COMMAND_TEXT_CHARS_MAX, CONFIRM_MS_MAX, CONFIRM_MS_MIN } from '../core/bounds.ts'
 import type { CommandAnswer, CommandKind } from '../core/cloud-command.ts'
 import { COMMAND_KINDS } from '../core/cloud-command.ts'
 
@@ -100,6 +100,7 @@ function recordOf(text: string): Record<string, unknown> | undefined {
   }
 }
 
-function refused(why: Required<Pick<CommandAnswer, 'code' | 'reason'>>): CommandAnswer {
-  return { result: 'refused', ...why }
+/** A reason may name keys of any length. */
+function refused({ code, reason }: Required<Pick<CommandAnswer, 'code' | 'reason'>>): CommandAnswer {
+  return { result: 'refused', code, reason: reason.slice(0, COMMAND_TEXT_CHARS_MAX) }
 }

@@ -18,7 +18,7 @@ export interface ReadParts {
   room(signal: AbortSignal): Promise<void>
 }
 
-/** Until the signal aborts, or it rejects: whoever calls it tries again. `heard`: the topic has answered. */
+/** Until the signal aborts, or it rejects: whoever calls it tries again. `heard`: the topic can be read. */
 export async function readCommands(
   uplink: string,
   { topic, kinds }: CommandSettings,
@@ -27,20 +27,18 @@ export async function readCommands(
   signal: AbortSignal,
 ): Promise<void> {
   const { journal } = parts
-  const from = journal.place(uplink, topic)
-  const reader = await parts.open(uplink, from)
+  const reader = await parts.open(uplink, journal.place(uplink, topic))
   const close = () => reader.close()
   signal.addEventListener('abort', close, { once: true })
   try {
-    if (from) heard()
     while (!signal.aborted) {
       await parts.room(signal)
-      const { place, records, unreadable } = await reader.next()
+      const { place, records, unreadable, isFetched } = await reader.next()
       const now = parts.now()
       const found = records.map((it) => parseCommand(it.value, `${topic}/${it.partition}@${it.offset}`, kinds))
       journal.take(uplink, topic, place, found, now, refusalEvents(uplink, now, parts.isTrusted()))
       if (unreadable > 0) parts.unreadable(uplink, unreadable)
-      heard()
+      if (isFetched) heard()
       if (found.length > 0) parts.taken()
     }
   } finally {

@@ -5,7 +5,7 @@
 //
 // Stale is by the box's clock: while nobody vouches for that, commands wait. What may be tried again is, as long as it is wanted.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { COMMAND_EXPIRES_MS_MAX } from '../core/bounds.ts'
+import { COMMAND_EXPIRES_MS_MAX, COMMAND_TEXT_CHARS_MAX } from '../core/bounds.ts'
 import type { CommandAnswer, CommandKind } from '../core/cloud-command.ts'
 import { COMMAND_KINDS } from '../core/cloud-command.ts'
 import { BadInput, Unreachable } from '../core/errors.ts'
@@ -32,7 +32,6 @@ export interface Running {
 const LOOK_EVERY_MS = 1_000
 const AGAIN_MS_MIN = 1_000
 const AGAIN_MS_MAX = 30_000
-const REASON_CHARS_MAX = 1_000
 
 export function runCommands(parts: RunParts, signal: AbortSignal): Running {
   const { journal, log } = parts
@@ -53,7 +52,7 @@ export function runCommands(parts: RunParts, signal: AbortSignal): Running {
   signal.addEventListener('abort', wakeAll, { once: true })
 
   function end(command: Held, outcome: Outcome): void {
-    const { audit, ...answer } = { ...outcome, ...(outcome.reason && { reason: outcome.reason.slice(0, REASON_CHARS_MAX) }) }
+    const { audit, ...answer } = shortened(outcome)
     const now = parts.now()
     const audits = audit ? [auditEvent(command, audit, answer, now, parts.isTrusted())] : []
     journal.end(command.id, answer, now, [...audits, answerEvent(command, answer, now, parts.isTrusted())])
@@ -86,12 +85,17 @@ export function runCommands(parts: RunParts, signal: AbortSignal): Running {
 
   async function tried(command: Held, kind: Kind): Promise<Outcome | 'again'> {
     const isBegun = command.facts !== undefined
-    const isStale = parts.now() >= command.expires
-    if (!isBegun && isStale) return stale(command, parts.now())
+    const isStale = () => parts.now() >= command.expires
+    const wasStale = isStale()
+    if (!isBegun && wasStale) return stale(command, parts.now())
     if (!isBegun && command.expires > parts.now() + COMMAND_EXPIRES_MS_MAX * 1000) return tooLong()
     let hasBegun = isBegun
+    let isLate = false
     const doing: Doing = {
       begin(facts, target) {
+        // What it had to ask before may have taken long.
+        isLate = isStale()
+        if (isLate) throw new Error('it is not wanted any more')
         journal.begin(command.id, parts.now(), facts, target)
         hasBegun = true
       },
@@ -101,8 +105,9 @@ export function runCommands(parts: RunParts, signal: AbortSignal): Running {
     try {
       return await (isBegun ? kind.resume(command, doing) : kind.run(command, doing))
     } catch (error) {
+      if (isLate) return stale(command, parts.now())
       if (signal.aborted) return 'again'
-      return afterFailure(error, hasBegun, isStale || parts.now() >= command.expires)
+      return afterFailure(error, hasBegun, wasStale || isStale())
     }
   }
 
@@ -136,6 +141,24 @@ function stale({ expires }: Held, now: number): Outcome {
 function tooLong(): Outcome {
   const reason = `expires may be at most ${COMMAND_EXPIRES_MS_MAX / 86_400_000} days ahead`
   return { result: 'refused', code: 'command-expires-late', reason }
+}
+
+/** A log that cannot take an answer would take none behind it either. */
+function shortened({ reason, detail, audit, ...rest }: Outcome): Outcome {
+  return {
+    ...rest,
+    ...(reason !== undefined && { reason: cut(reason) }),
+    ...(detail && { detail: cutAll(detail) }),
+    ...(audit && { audit: cutAll(audit) }),
+  }
+}
+
+function cut<T>(it: T): T | string {
+  return typeof it === 'string' && it.length > COMMAND_TEXT_CHARS_MAX ? `${it.slice(0, COMMAND_TEXT_CHARS_MAX - 1)}…` : it
+}
+
+function cutAll<T>(all: Readonly<Record<string, T>>): Record<string, T | string> {
+  return Object.fromEntries(Object.entries(all).map(([name, it]) => [name, cut(it)]))
 }
 
 type Told = Pick<Held, 'id' | 'kind' | 'uplink'>

@@ -128,6 +128,10 @@ export const COMMAND_EXPIRES_MS_MAX = 31 * 86_400_000
 export const COMMAND_REMEMBERED_MS = 86_400_000
 /** Commands that are remembered: past it none is read until one may be forgotten. */
 export const COMMANDS_MAX = 10_000
+/** Bytes of commands that wait: past it none is read. */
+export const COMMANDS_WAITING_BYTES_MAX = 32_000_000
+/** Of each text of an answer: the log takes no event of any size. */
+export const COMMAND_TEXT_CHARS_MAX = 1_000
 /** Answers that are kept for a log that was lost. */
 export const COMMAND_ANSWERS_MAX = 2_000
 /** Tags of one source that commands may write. */

@@ -49,6 +49,8 @@ export interface CommandPage {
   readonly records: readonly CommandRecord[]
   /** Records that cannot be read: in a compression that nobody here knows. */
   readonly unreadable: number
+  /** False: it only says where reading begins, and nobody knows yet whether we may read. */
+  readonly isFetched: boolean
 }
 
 /** An open reader of one topic. It retries nothing; after an error it is thrown away. */

@@ -39,12 +39,15 @@ interface Thread {
 export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
   const streams = streamCalls()
   let thread: Thread | undefined
+  let isClosed = false
   /** What is replayed, by the number of its replay. */
   const reading = new Map<number, AsyncIterator<readonly QueryRow[]>>()
   let replays = 0
   const carried = carriedOf(() => thread?.calls)
 
   function running(): Thread {
+    // Nobody would ever end it.
+    if (isClosed) throw new Unreachable('uplink-restarting', `uplink ${data.name} is being started anew`)
     if (thread) return thread
     const worker = new Worker(new URL('./uplink.ts', import.meta.url), {
       workerData: data,
@@ -102,6 +105,7 @@ export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
       return { next: () => calls.call<CommandPage>('nextCommands', []), close: () => calls.tell('closeCommands', []) }
     },
     async close() {
+      isClosed = true
       const it = thread
       thread = undefined
       await it?.worker.terminate()

@@ -99,6 +99,35 @@ test('answers go into a log in their order, into another one anew, and under ano
   expect(journal.listId()).not.toBe(before)
 })
 
+test('a log that takes nothing is not asked again at once', async () => {
+  take(200, ...Array.from({ length: 150 }, (_, n) => push(`c${n}`)))
+  for (let n = 0; n < 150; n++) end(`c${n}`)
+  let isFull = true
+  let next = 0
+  const offer = async ({ events }: LogEvents) => (isFull ? next : (next = (events.at(-1)?.sequence ?? next - 1) + 1))
+  const round = answersHandOver({ journal, now: () => DAY, isTrusted: () => true, offer })
+  expect(await round()).toBe(false)
+  isFull = false
+  expect(await round()).toBe(true)
+  expect(await round()).toBe(false)
+  expect(next).toBe(150)
+})
+
+test('what names no end is forgotten after a day; no more is read while many bytes wait', () => {
+  take(1, parseCommand('{"id":"rubbish"}', 't/0@0', ['push']))
+  journal.forget(1.9 * DAY, 0)
+  expect(journal.list(10)).toHaveLength(1)
+  journal.forget(2.1 * DAY, 0)
+  expect(journal.list(10)).toEqual([])
+  const large = (id: string) => ({ id, kind: 'push', expires: 10 * DAY, body: { text: 'x'.repeat(11_000_000) } })
+  take(3, large('a'), large('b'))
+  expect(journal.isFull()).toBe(false)
+  take(4, large('c'))
+  expect(journal.isFull()).toBe(true)
+  end('c')
+  expect(journal.isFull()).toBe(false)
+})
+
 test('a file that is no database is put aside: nothing is known, and only what comes from now on is read', () => {
   take(1, push('a'))
   journal.close()

@@ -154,7 +154,7 @@ function apiVersions(out: Writer, version: number, state: State, error = 0): Wri
 const HANDLERS: Readonly<Partial<Record<Api, (call: Call) => void>>> = {
   ApiVersions: ({ out, version, state }) => void apiVersions(out, version, state),
 
-  Metadata({ in: it, out, version, state, host, port }) {
+  Metadata({ in: it, out, version, refused, state, host, port }) {
     const names = it.array(() => it.text() ?? '')
     if (version >= 3) out.int32(0)
     out.array([1], (id) => out.int32(id).text(host).int32(port).text(null))
@@ -163,7 +163,7 @@ const HANDLERS: Readonly<Partial<Record<Api, (call: Call) => void>>> = {
     out.array(names.length > 0 ? names : Object.keys(state.topics()), (name) => {
       const count = state.partitionsOf(name)
       out
-        .int16(count === undefined ? ERRORS.UNKNOWN_TOPIC_OR_PARTITION : 0)
+        .int16(refused ?? (count === undefined ? ERRORS.UNKNOWN_TOPIC_OR_PARTITION : 0))
         .text(name)
         .int8(0)
       out.array([...Array(count ?? 0).keys()], (partition) => {

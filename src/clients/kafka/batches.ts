@@ -1,6 +1,5 @@
 // Kafka's answers to a fetch, read without an object for each record: what a reader of whole topics needs.
-import { gunzipSync } from 'node:zlib'
-import { decompress } from './compression.ts'
+import { decompress, gunzip } from './compression.ts'
 
 /** One partition's part of an answer. */
 export interface FetchedPartition {
@@ -143,7 +142,7 @@ export function forEachRecord(batch: RecordBatch, visit: (record: RecordCursor) 
 function plain(batch: RecordBatch): Buffer {
   if (batch.codec === NONE) return batch.records
   if (batch.codec === ZSTD) return decompress(batch.records)
-  if (batch.codec === GZIP) return gunzipSync(batch.records)
+  if (batch.codec === GZIP) return gunzip(batch.records)
   throw new Error(`a record batch in compression ${batch.codec}; this reader knows none, gzip and zstd`)
 }
 

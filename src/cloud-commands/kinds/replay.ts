@@ -7,11 +7,22 @@ import type { Held } from '../journal.ts'
 import type { REPLAY } from '../parse.ts'
 
 export interface ReplayParts {
+  /** What each uplink's kind has of its own settings: `topics` and `commands` are topics that this box has a use for. */
+  uplinks(): readonly unknown[]
+  classes(): readonly string[]
   /** Resolves with how many were sent. Rejects with Unreachable. */
   replay(uplink: string, topic: string, request: Omit<QueryRequest, 'limit'>, signal: AbortSignal): Promise<number>
 }
 
-export function replayKind({ replay }: ReplayParts): Kind {
+export function replayKind({ uplinks, classes, replay }: ReplayParts): Kind {
+  /** Whoever reads those takes each record for a new one, or for a command. */
+  function refused({ body }: Held): Outcome | undefined {
+    const { topic } = body as z.output<typeof REPLAY>
+    const own = uplinks().flatMap(topicsOf)
+    if (!own.some((it) => patternOf(it, classes()).test(topic))) return undefined
+    return { result: 'refused', code: 'replay-own-topic', reason: `${topic} is a topic that an uplink of this box uses itself` }
+  }
+
   async function send({ uplink, body }: Held, { signal }: Doing): Promise<Outcome> {
     const { tags, from, to, topic } = body as z.output<typeof REPLAY>
     const readings = await replay(uplink, topic, { tag: tags, from, to, origin: true }, signal)
@@ -20,9 +31,29 @@ export function replayKind({ replay }: ReplayParts): Kind {
   }
   return {
     async run(command, doing) {
+      const early = refused(command)
+      if (early) return early
       doing.begin({})
       return send(command, doing)
     },
-    resume: send,
+    resume: async (command, doing) => refused(command) ?? send(command, doing),
   }
+}
+
+function topicsOf(own: unknown): string[] {
+  const { topics = {}, commands } = (own ?? {}) as { topics?: object; commands?: { topic?: unknown } }
+  return [...Object.values(topics), commands?.topic].filter((it) => typeof it === 'string')
+}
+
+/** `{class}` stands for one of the box's classes; at which site it is may change, so `{site}` for any. */
+function patternOf(template: string, classes: readonly string[]): RegExp {
+  const parts = template.split(/(\{class\}|\{site\})/).map((it) => {
+    if (it === '{class}') return `(${classes.map(escaped).join('|')})`
+    return it === '{site}' ? '[a-zA-Z0-9._-]*' : escaped(it)
+  })
+  return new RegExp(`^${parts.join('')}$`)
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[^a-zA-Z0-9_-]/g, String.raw`\$&`)
 }

@@ -55,14 +55,17 @@ export function settingsKind(parts: SettingsParts): Kind {
 
   async function apply(command: Held, doing: Doing): Promise<Outcome> {
     const { text, base, confirmWithinMs = parts.confirmWithinMs } = command.body as z.output<typeof SETTINGS>
-    const refused = await whyNot(text)
+    // Rights are compared with the text that it is put in the place of.
+    const before = await parts.api().settings()
+    if (base !== undefined && base !== before.revision)
+      return { result: 'refused', code: 'settings-refused', reason: 'the settings were changed since, or were never these' }
+    const refused = await whyNot(text, before.text)
     if (refused) return refused
     const revision = createHash('sha256').update(text).digest('hex')
     doing.begin({ revision } satisfies Facts)
-    const before = await parts.api().settings()
     try {
       const by = `command ${command.id}`
-      await parts.api().settingsApply({ text, base: base ?? before.revision, by, confirmWithinMs })
+      await parts.api().settingsApply({ text, base: before.revision, by, confirmWithinMs })
     } catch (error) {
       if (error instanceof BadInput) return { result: 'refused', code: 'settings-refused', reason: textOf(error) }
       return { result: 'failed', code: 'settings-failed', reason: (error as Error).message }
@@ -70,14 +73,24 @@ export function settingsKind(parts: SettingsParts): Kind {
     return confirmed(command, { revision }, doing)
   }
 
-  async function whyNot(text: string): Promise<Outcome | undefined> {
+  async function whyNot(text: string, before: string): Promise<Outcome | undefined> {
     try {
-      if (isDeepStrictEqual(rightsOf(await parts.checked(text)), rightsOf(parts.now()))) return undefined
+      if (isDeepStrictEqual(rightsOf(await parts.checked(text)), rightsOf(await settingsOf(before)))) return undefined
       const reason =
         'it would change what commands may do (commands of an uplink, writes of a source): a person does that at the box'
       return { result: 'refused', code: 'settings-own-rights', reason }
     } catch (error) {
       if (error instanceof BadInput) return { result: 'refused', code: 'settings-refused', reason: textOf(error) }
+      throw error
+    }
+  }
+
+  /** An older version may have taken a text that this one does not: then what is in force says it. */
+  async function settingsOf(text: string): Promise<Settings> {
+    try {
+      return await parts.checked(text)
+    } catch (error) {
+      if (error instanceof BadInput) return parts.now()
       throw error
     }
   }

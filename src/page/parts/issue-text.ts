@@ -39,6 +39,7 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   'settings-left-out':
     /^(?:source|rule|notifier|port) (?<name>.+?) is left out, for this version does not take its settings: (?<detail>.*)$/s,
   'commands-unread': /^commands of uplink (?<name>.+?) cannot be read: (?<detail>.*)$/s,
+  'commands-closed': /^commands are neither read nor done: (?<detail>.*)$/s,
   'commands-clock': /^commands wait: nobody vouches/,
   'commands-full': /^no more commands are read/,
   'commands-unreadable': /^(?<count>\d+) records of the topic of commands/,

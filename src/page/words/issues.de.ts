@@ -19,6 +19,7 @@ export const issuesDe = {
   'issue.notify-missed': 'Einem Melder fehlen Messwerte',
   'issue.notifier-insecure': 'Ein Melder ist nicht geschützt',
   'issue.commands-unread': 'Befehle sind nicht zu lesen',
+  'issue.commands-closed': 'Befehle ruhen: die Platte',
   'issue.commands-clock': 'Befehle warten auf die Uhr',
   'issue.commands-full': 'Es warten zu viele Befehle',
   'issue.commands-unreadable': 'Befehle in einer fremden Kompression',
@@ -55,8 +56,9 @@ export const issuesDe = {
   'issueText.notify-missed': 'Melder {name}: {count} Messwerte seiner Klassen gingen, bevor er sie gelesen hatte.',
   'issueText.notifier-insecure': 'Melder {name} ist nicht geschützt: {detail}',
   'issueText.commands-unread': 'Die Befehle von Uplink {name} sind nicht zu lesen: {detail}',
+  'issueText.commands-closed': 'Befehle werden weder gelesen noch ausgeführt: {detail}',
   'issueText.commands-clock': 'Niemand bürgt für die Uhr: Es ist nicht zu sagen, welche Befehle abgelaufen sind.',
-  'issueText.commands-full': 'Weitere Befehle werden erst gelesen, wenn ältere abgelaufen sind.',
+  'issueText.commands-full': 'Weitere Befehle werden erst gelesen, wenn ältere ausgeführt oder abgelaufen sind.',
   'issueText.commands-unreadable':
     '{count} Datensätze im Topic der Befehle wurden übergangen: Ihre Kompression ist hier nicht bekannt.',
   'issueText.settings-pending': 'Die Einstellungen von {name} gehen in {seconds} s zurück.',
@@ -102,6 +104,8 @@ export const issuesDe = {
     'Mit der nächsten Änderung der Einstellungen in Ordnung bringen; vorher wird keine andere angenommen.',
   'issueRemedy.settings-left-out': 'In den Einstellungen in Ordnung bringen; vorher wird keine andere Änderung angenommen.',
   'issueRemedy.commands-unread': 'Den Uplink ansehen; gelesen wird, sobald er erreichbar ist.',
+  'issueRemedy.commands-closed':
+    'Die Platte des Geräts ansehen: voll, nur lesbar oder schadhaft. Es wird von selbst wieder versucht.',
   'issueRemedy.commands-clock': 'Einen Zeitserver eintragen oder die Uhr stellen.',
   'issueRemedy.commands-full': 'Befehlen weniger Zeit geben (expires), oder weniger senden.',
   'issueRemedy.commands-unreadable': 'Wer Befehle sendet, nimmt zstd, gzip oder keine Kompression.',
