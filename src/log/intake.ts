@@ -74,14 +74,16 @@ export function createIntake(
     return map
   }
 
-  /** The gather of a class, empty when what it holds is of another period, or of a window before. */
-  function enter(place: number, period: number, received: number): void {
+  /** The gather of a class, empty when what it holds is of another period, or of a window before. Whether room was made: any class's may be empty then. */
+  function enter(place: number, period: number, received: number): boolean {
     const it = waitingOf(place)
     const windowMs = classes[place]?.forward?.windowMs
     const window = windowMs === undefined ? -1 : Math.floor(received / (windowMs * 1000))
-    if ((it.period !== period || it.window < window) && it.gather.count > 0) makeRoom(place)
+    const isOver = (it.period !== period || it.window < window) && it.gather.count > 0
+    if (isOver) makeRoom(place)
     it.window = it.period === period ? Math.max(it.window, window) : window
     it.period = period
+    return isOver
   }
 
   function appendRuns(place: number, batch: ReadingBatch, map: SeriesMap): void {
@@ -105,7 +107,7 @@ export function createIntake(
         refuseUnknown(batch, row, touched)
         continue
       }
-      if (!touched.has(place)) enter(place, period, batch.received)
+      if (!touched.has(place) && enter(place, period, batch.received)) indices.clear()
       const { gather } = waitingOf(place)
       if (!hasRoom(gather, 1, 0) || gather.bytesUsed > BLOCK_BYTES_MAX) {
         makeRoom(place)
