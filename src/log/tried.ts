@@ -72,20 +72,21 @@ export function createTryAggregates(stored: Stored): TryAggregates {
     }
   }
 
-  /** One at a time: decoded, a block may take many times what it takes on disk. */
-  function* all(rows: readonly BlockRow[]): Iterable<ReadingColumns> {
-    for (const it of rows) yield* read(it)
-  }
-
   function bytesOf(columns: AggregateColumns): number {
     const times = { receivedFrom: 0, receivedTo: 0 }
     const blocks = splitAggregates(columns, AGGREGATES_A_BLOCK).map((it) => encode(it, { stream: 0, first: 0, ...times }, kindOf))
     return blocks.reduce((sum, it) => sum + it.block.length, 0)
   }
 
+  /** Each block by itself, as what is sealed at once is reduced at once: of few tags that is little, and takes more a row. */
   function tryWindow(rows: readonly BlockRow[], windowMs: number): number | undefined {
-    const columns = reduceReadings(all(rows), windowMs * 1000, kindOf)
-    return columns.count < ROWS_MIN ? undefined : bytesOf(columns) / columns.count
+    let [count, bytes] = [0, 0]
+    for (const row of rows) {
+      const columns = reduceReadings(read(row), windowMs * 1000, kindOf)
+      count += columns.count
+      bytes += bytesOf(columns)
+    }
+    return count < ROWS_MIN ? undefined : bytes / count
   }
 
   /** Whoever looks at a what-if asks again and again, and the plan for each band: what is known of data hardly older is not worked out anew. */

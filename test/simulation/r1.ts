@@ -8,7 +8,8 @@ import type { ClassSettings } from '../../src/core/settings.ts'
 import { forecastRequest } from '../../src/pipeline/forecast-request.ts'
 import { forecast } from '../../src/retention/forecast.ts'
 import { windowsOf } from '../../src/retention/ladder.ts'
-import type { Forecast, LadderStep } from '../../src/core/retention.ts'
+import { FREED_SHARE_MIN } from '../../src/retention/plan.ts'
+import type { Forecast, ForecastRequest, LadderStep } from '../../src/core/retention.ts'
 import type { ClassStatus } from '../../src/core/status.ts'
 import { books, bytesOnDisk, checkBooks } from '../log/helpers.ts'
 import type { Campaign, Round } from '../prove/campaign.ts'
@@ -109,6 +110,11 @@ const FORETOLD_BYTES_LEAST = 0.001
 const FORETOLD_BYTES_LEAST_SMALL = 0.02
 /** Whoever had fewer readings on the first day is told, not compared: nobody knows a class by a handful. */
 const FORETOLD_OF_LEAST = 100
+/**
+ * Aggregates that save hardly more or hardly less than what a reduction has to (FREED_SHARE_MIN) take as much as raw readings: which of the two there will
+ * be nobody can tell, and the bytes are the same. Then how many are raw is told, not compared.
+ */
+const EDGE = 0.035
 /** Refused readings come by chance: of a class of few nobody knows the share after a day. */
 const FORETOLD_LOST_LEAST = 0.2
 
@@ -138,6 +144,7 @@ interface Told extends Forecast {
   /** By class, when it was made. */
   readonly lostBefore: ReadonlyMap<string, number>
   readonly acceptedBefore: ReadonlyMap<string, number>
+  readonly onEdge: ReadonlySet<string>
 }
 
 const lostOf = (it: { readonly lost: Readonly<Record<string, number>> }) => Object.values(it.lost).reduce((sum, n) => sum + n, 0)
@@ -163,7 +170,22 @@ function foretell(log: Lives, bytesMax: number, offlineMs: number): Told {
     offlineMs,
   )
   const before = (of: (it: ClassStatus) => number) => new Map(figures.classes.map((it) => [it.name, of(it)]))
-  return { ...forecast(request), lostBefore: before(lostOf), acceptedBefore: before((it) => it.accepted) }
+  return {
+    ...forecast(request),
+    lostBefore: before(lostOf),
+    acceptedBefore: before((it) => it.accepted),
+    onEdge: onEdge(request),
+  }
+}
+
+/** Classes one of whose steps saves about as much as it has to. */
+function onEdge({ classes }: ForecastRequest): Set<string> {
+  const isOn = ({ aggregateBytes = [], bytesPerReading, readingsPerSecond, series }: ForecastRequest['classes'][number]) =>
+    aggregateBytes.some(({ windowMs, bytes }) => {
+      const readings = (readingsPerSecond * windowMs) / 1000 / series
+      return Math.abs(bytes / (readings * bytesPerReading) - (1 - FREED_SHARE_MIN)) < EDGE
+    })
+  return new Set(classes.filter(isOn).map((it) => it.name))
 }
 
 interface Outage {
@@ -219,7 +241,7 @@ function checkHeld({ size, source, log }: Outage): Map<string, Held> {
 }
 
 interface Foretold {
-  /** There was enough of its class to foretell by. */
+  /** There was enough of its class to foretell by, and it stands on no edge. */
   readonly isKnown: boolean
   readonly what: string
   readonly foretold: number
@@ -228,7 +250,7 @@ interface Foretold {
   readonly off: number
 }
 
-function compare({ size, log }: Outage, { classes, lostBefore, acceptedBefore }: Told): Foretold[] {
+function compare({ size, log }: Outage, { classes, lostBefore, acceptedBefore, onEdge: edges }: Told): Foretold[] {
   const figures = log.writer().figures().classes
   return classes.flatMap((it) => {
     const account = figures.find(({ name }) => name === it.name)
@@ -236,9 +258,10 @@ function compare({ size, log }: Outage, { classes, lostBefore, acceptedBefore }:
     const lost = lostOf(account) - (lostBefore.get(it.name) ?? 0)
     const { stored, aggregated, accepted, bytes } = account
     const isKnown = (acceptedBefore.get(it.name) ?? 0) >= FORETOLD_OF_LEAST
+    const isOnEdge = (what: string) => edges.has(it.name) && (what === 'raw' || what === 'aggregated')
     const row = (what: string, foretold: number, is: number, least: number): Foretold => ({
       what: `${it.name} ${what}`,
-      isKnown,
+      isKnown: isKnown && !isOnEdge(what),
       foretold,
       is,
       off: Math.abs(foretold - is) / Math.max(is, least),
