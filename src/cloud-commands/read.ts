@@ -32,13 +32,15 @@ export async function readCommands(
   signal.addEventListener('abort', close, { once: true })
   try {
     while (!signal.aborted) {
-      await parts.room(signal)
       const { place, records, unreadable, isFetched } = await reader.next()
+      if (isFetched) heard()
+      // Heard before there is room: what waits for it, a change of settings to be kept, is what fills the journal.
+      await parts.room(signal)
+      if (signal.aborted) break
       const now = parts.now()
       const found = records.map((it) => parseCommand(it.value, `${topic}/${it.partition}@${it.offset}`, kinds))
       journal.take(uplink, topic, place, found, now, refusalEvents(uplink, now, parts.isTrusted()))
       if (unreadable > 0) parts.unreadable(uplink, unreadable)
-      if (isFetched) heard()
       if (found.length > 0) parts.taken()
     }
   } finally {

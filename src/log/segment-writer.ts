@@ -51,6 +51,7 @@ export function createSegmentWriter(
        AND (form = 'raw' OR (SELECT window_ms FROM block WHERE segment = segment.id LIMIT 1) = @windowMs) ORDER BY id DESC LIMIT 1`,
     ),
     nextId: db.prepare("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'segment'), 0) + 1").pluck(),
+    newest: db.prepare('SELECT coalesce(max(id), 0) FROM ledger').pluck(),
     account: db.prepare('SELECT class, accepted, delivered, aggregated, lost FROM account WHERE class = ?'),
     epoch: db.prepare("SELECT value FROM meta WHERE key = 'epoch'").pluck(),
     losses: db.prepare(
@@ -78,6 +79,7 @@ export function createSegmentWriter(
     const { id, class: name, form } = segment
     const lastLoss = lastLosses.get(noted(segment)) ?? startOf(segment)
     const known = described.get(id)
+    const newest = sql.newest.get() as number
     const losses = sql.losses.all(name, lastLoss, LOSSES_NOTED_MAX) as (NotedLoss & { id: number })[]
     const account = sql.account.get(name) as { lost: string; accepted: number; delivered: number; aggregated: number } | undefined
     const { lost, ...counts } = account ?? { lost: '{}', accepted: 0, delivered: 0, aggregated: 0 }
@@ -102,7 +104,8 @@ export function createSegmentWriter(
       account: { ...counts, class: name, lost: JSON.parse(lost) as Record<string, number> },
       ledger: losses.map(plainLoss),
     }
-    return [notes, losses.at(-1)?.id ?? lastLoss]
+    // Of a class without lines the next look begins where this one ended.
+    return [notes, losses.at(-1)?.id ?? Math.max(lastLoss, newest)]
   }
 
   function appendOnce(segment: SegmentRow, blocks: readonly Uint8Array[], series: readonly LogSeries[], at: number): Appended {

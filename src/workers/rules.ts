@@ -33,6 +33,8 @@ export interface RulesWorkerData {
 export type RulesSaid = Omit<RulesReport, 'lagReadings'>
 
 const READINGS_A_READ = 16_384
+/** … where models score them: the state is saved between two reads. */
+const READINGS_A_SCORED_READ = 512
 /** Scores are waited for: so long at a time, then what was found is said, and who asks is answered. */
 const SCORING_MS_MAX = 250
 /** The state is written again no sooner, and then no oftener than for so many bytes a second: flash wears. */
@@ -130,7 +132,7 @@ async function run(): Promise<void> {
   engine = rules
   let at = start.positions
   while (!isStopping) {
-    const taken = await main.call<RuleTaken>('read', [at, READINGS_A_READ])
+    const taken = await main.call<RuleTaken>('read', [at, scoring ? READINGS_A_SCORED_READ : READINGS_A_READ])
     const during: Record<string, number> = { ...at }
     for (const it of taken.slices) await takeSlice(rules, it, taken, during)
     // Who is to stop goes on later from where it is.

@@ -30,7 +30,7 @@ export async function openKafkajs(settings: ClusterSettings, options: ClusterOpt
     await withDeadline('connect', OPEN_MS_MAX, undefined, Promise.race([admin.connect(), client.unreachable]))
     // Each connection has its own time: by a slow way both are not made in that of one, nor in that of the first call.
     const parts = clusterParts(client)
-    await withDeadline('connect', OPEN_MS_MAX, undefined, parts.connect())
+    await withDeadline('connect', OPEN_MS_MAX, undefined, Promise.race([parts.connect(), client.unreachable]))
     const work = settings.guarantee === 'exactly-once' ? kafkajsTransactions(client, identity) : kafkajsPlain(client)
     return clusterOn(
       { client, admin, parts },

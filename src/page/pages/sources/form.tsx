@@ -1,7 +1,6 @@
 // The form of a source: fields of its protocol with what is wrong beside each, then the difference.
 import { useLocation } from 'preact-iso'
 import { useState } from 'preact/hooks'
-import { call } from '../../api/client.ts'
 import type { Draft } from '../../entry-form/draft.ts'
 import { draftOf, entryFrom, isOut, isSecret, isThere } from '../../entry-form/draft.ts'
 import { EntryField } from '../../entry-form/field.tsx'
@@ -14,8 +13,9 @@ import { TextField } from '../../parts/field.tsx'
 import { Problems } from '../../parts/proposal.tsx'
 import { ErrorView } from '../../parts/states.tsx'
 import type { Entry } from '../../settings-text/entries.ts'
-import { isTaken, putEntry } from '../../settings-text/entries.ts'
-import { nameTaken, NO_PROBLEMS, otherProblems, problemAt, problemsOf } from '../../settings-text/problems.ts'
+import { putEntry } from '../../settings-text/entries.ts'
+import { takenName } from '../../entry-form/taken-name.ts'
+import { NO_PROBLEMS, otherProblems, problemAt, problemsOf } from '../../settings-text/problems.ts'
 import { prepare, show } from '../../state/proposal.ts'
 import { t } from '../../words/index.ts'
 import { LinesEditor } from './lines-editor.tsx'
@@ -42,8 +42,8 @@ export function SourceForm({ spec, entry, name, classes, onCancel, onApplied }: 
   const submit = () =>
     attempt(async () => {
       const given = draft.name.trim()
-      const now = await call('settings show', {})
-      if (isTaken(now.text, 'sources', name, given)) return setFound(nameTaken(t('form.nameTaken')))
+      const taken = await takenName('sources', name, given)
+      if (taken) return setFound(taken)
       // Under the source's name.
       const secretNames = await storeSecrets(draft, spec, { list: 'sources', name }, ({ kind }) =>
         kind === 'secret-pem' ? `${given}-key` : given,

@@ -4,6 +4,7 @@ import { call } from '../../api/client.ts'
 import { ActionDialog } from '../../parts/action-dialog.tsx'
 import { AreaField } from '../../parts/area-field.tsx'
 import { CheckField, SelectField, TextField } from '../../parts/field.tsx'
+import { takenName } from '../../entry-form/taken-name.ts'
 import { ownSecrets } from '../../settings-text/own-secret.ts'
 import { Problems } from '../../parts/proposal.tsx'
 import { ErrorView, Waiting } from '../../parts/states.tsx'
@@ -32,18 +33,25 @@ export function UplinkForm({ name, onClose }: Props) {
   const [problems, setProblems] = useState<SettingsCheck['problems']>([])
   const next = async () => {
     if (!draft) return
-    // The settings name them: without they would be refused.
-    if (password !== '') await call('secrets set', { name: draft.secret, text: password })
-    const keyName = newKey === '' ? draft.key : (await ownSecrets('uplinks', name))(draft.key || `${draft.name}-key`)
-    if (newKey !== '') await call('secrets set', { name: keyName, text: newKey })
+    const taken = await takenName('uplinks', name, draft.name)
+    if (taken) return setProblems(taken.all)
     const made = await prepare({
       title: t('uplinks.change', { name: draft.name }),
-      edit: (text) => withUplink(text, name, { ...draft, key: keyName }),
+      edit: await withSecrets(draft),
     })
     setProblems(made.check.problems)
     if (made.check.problems.length > 0) return
     onClose()
     show(made)
+  }
+  /** What was typed goes into the box's store first: settings that name what is not there would be refused. */
+  const withSecrets = async (it: UplinkDraft) => {
+    const ownName = password + newKey === '' ? (wanted: string) => wanted : await ownSecrets('uplinks', name)
+    const secret = password === '' ? it.secret : ownName(it.secret)
+    const key = newKey === '' ? it.key : ownName(it.key || `${it.name}-key`)
+    if (password !== '') await call('secrets set', { name: secret, text: password })
+    if (newKey !== '') await call('secrets set', { name: key, text: newKey })
+    return (text: string) => withUplink(text, name, { ...it, secret, key })
   }
   const remove = async (known: string) => {
     const made = await prepare({ title: t('removeName', { name: known }), edit: (text) => withoutUplink(text, known) })

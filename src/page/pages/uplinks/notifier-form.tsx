@@ -1,6 +1,5 @@
 // A notifier as a form. What it makes of the settings is shown as a difference before anything happens.
 import { useState } from 'preact/hooks'
-import { call } from '../../api/client.ts'
 import type { Draft } from '../../entry-form/draft.ts'
 import { draftOf, entryFrom, isOut, isSecret, secretOf } from '../../entry-form/draft.ts'
 import { EntryField } from '../../entry-form/field.tsx'
@@ -12,9 +11,10 @@ import { useCall } from '../../parts/hooks.ts'
 import { Problems } from '../../parts/proposal.tsx'
 import { ErrorView, Waiting } from '../../parts/states.tsx'
 import type { Entry } from '../../settings-text/entries.ts'
-import { classNames, entriesOf, entryOf, isTaken, putEntry, removeEntry } from '../../settings-text/entries.ts'
+import { classNames, entriesOf, entryOf, putEntry, removeEntry } from '../../settings-text/entries.ts'
+import { takenName } from '../../entry-form/taken-name.ts'
 import type { FoundProblems } from '../../settings-text/problems.ts'
-import { nameTaken, NO_PROBLEMS, otherProblems, problemAt, problemsOf } from '../../settings-text/problems.ts'
+import { NO_PROBLEMS, otherProblems, problemAt, problemsOf } from '../../settings-text/problems.ts'
 import { prepare, show } from '../../state/proposal.ts'
 import { t } from '../../words/index.ts'
 import type { NotifierKind } from './notifier-spec.ts'
@@ -52,8 +52,8 @@ function Form({ name, text, entry, onClose }: Props & { readonly text: string; r
 
   const next = async () => {
     const given = draft.name.trim()
-    const now = await call('settings show', {})
-    if (isTaken(now.text, 'notify', name, given)) return setFound(nameTaken(t('form.nameTaken')))
+    const taken = await takenName('notify', name, given)
+    if (taken) return setFound(taken)
     // Where one is stored already, under its name; sources have names of their own.
     const secretName = ({ key }: FieldSpec) => secretOf(entry, key) || `notify-${given}-${key.split('.').at(-1)}`
     const made = entryFrom(draft, spec, entry, await storeSecrets(draft, spec, { list: 'notify', name }, secretName))
