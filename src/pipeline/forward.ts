@@ -1,7 +1,8 @@
 // log ─next─► uplink ─► log.commit
 //
 // One transaction at a time, both lanes in it (forward-take.ts). Any error of a send is doubt: the uplink is thrown away, opened anew, and says
-// what it has (restart); where it has forgotten that, its records are asked. It retries nothing; keep-running does.
+// what it has (restart); where it has forgotten that, its records are asked. It retries nothing; keep-running does. While one is under way the next
+// one is read, and the uplink prepares it.
 //
 //   open ─► position ─► log.restart (─► read back ─► log.restart) ─► ┌ take ─► (intent) ─► send ─► commit ┐
 //    ▲                                                               └────────────────────────────────────┘
@@ -21,7 +22,7 @@ import { keepArrived } from './forward-part.ts'
 import type { BlockedClasses, ForwardReport } from './forward-report.ts'
 import { block, blockedNow, fenced, hasRival, isWell, note, tries } from './forward-report.ts'
 import type { LaneSettings, Pair } from './forward-take.ts'
-import { isShutOut, readingsMaxOf, readingsOf, rowsOf, taker, without } from './forward-take.ts'
+import { batchOf, isShutOut, NOTHING, readingsMaxOf, readingsOf, rowsOf, taker, without } from './forward-take.ts'
 import type { Backoff, Loop } from './keep-running.ts'
 import { keepRunning, sleep } from './keep-running.ts'
 import { failed, opened } from './link-rate.ts'
@@ -271,9 +272,9 @@ async function run(
         started = clock.monotonic()
         const checkpoint = reason ? { reason, streams: await log.heads() } : undefined
         const sent = send(uplink, pair, resumed, { ranges, position, checkpoint }, signal)
-        // The next one is read while this one is under way.
+        // The next one is read, and its backlog made ready, while this one is under way.
         ahead = take()
-        ahead.catch(() => {})
+        ahead.then((next) => prepare(uplink, next, resumed)).catch(() => {})
         const refused = await sent.catch(async (error: unknown) => {
           sending = await keepArrived(error, { uplink: parts.uplink, log, transaction, ranges, pair }, report)
           throw error
@@ -300,23 +301,22 @@ async function run(
   }
 }
 
+/** Of live more may come until it is sent, and it is little: that is sent as it comes. */
+async function prepare(uplink: Uplink, { backlog }: Pair, resumed: Resumed): Promise<void> {
+  if (backlog.slices.length > 0) await uplink.prepare?.(batchOf({ live: NOTHING, backlog }, resumed))
+}
+
 function send(
   uplink: Uplink,
-  { live, backlog }: Pair,
+  pair: Pair,
   resumed: Resumed,
   { ranges, position, checkpoint }: { ranges: readonly StreamRange[]; position: Position; checkpoint: Checkpoint | undefined },
   signal: AbortSignal,
 ): Promise<readonly Refusal[]> {
   // A stop that came meanwhile: an abort that is over already would be heard by nobody.
   signal.throwIfAborted()
-  const batch = {
-    slices: [...live.slices, ...backlog.slices],
-    series: new Map([...live.series, ...backlog.series]),
-    maybeDuplicate: [...resumed.inDoubt, ...(live.maybeDuplicate ?? []), ...(backlog.maybeDuplicate ?? [])],
-    ranges,
-    elsewhere: [...(live.elsewhere ?? []), ...(backlog.elsewhere ?? [])],
-  }
-  return uplink.send(checkpoint ? { ...batch, checkpoint } : batch, position, signal)
+  const batch = { ...batchOf(pair, resumed), ranges, ...(checkpoint && { checkpoint }) }
+  return uplink.send(batch, position, signal)
 }
 
 /** Waits for a commit of the log, but not so long that a checkpoint or a class that waits would be late. */

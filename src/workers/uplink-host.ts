@@ -77,8 +77,8 @@ export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
     carried: carried.ask,
     async open(signal, route) {
       const { calls, worker } = running()
-      await orAborted(calls.call('open', [route]), signal)
-      return remoteUplink(calls, worker, signal)
+      const { prepares } = await orAborted(calls.call<{ prepares: boolean }>('open', [route]), signal)
+      return remoteUplink(calls, worker, prepares, signal)
     },
     test: (signal, route) => streams.stream<TestStep>(running().calls, 'test', [route], signal),
     async replay(topic, rows, route, signal) {
@@ -158,7 +158,8 @@ async function orAborted<T>(what: Promise<T>, signal: AbortSignal): Promise<T> {
   }
 }
 
-function remoteUplink(calls: Caller, worker: Worker, signal: AbortSignal): Uplink {
+function remoteUplink(calls: Caller, worker: Worker, prepares: boolean, signal: AbortSignal): Uplink {
+  const ahead = preparing(calls)
   const abort = () => calls.tell('abort', [])
   signal.addEventListener('abort', abort, { once: true })
   return {
@@ -166,13 +167,39 @@ function remoteUplink(calls: Caller, worker: Worker, signal: AbortSignal): Uplin
     peek: () => calls.call('peek', []),
     endOffsets: () => calls.call('endOffsets', []),
     readBack: (ranges, from) => calls.call('readBack', [ranges, from]),
-    send: (batch, position) => calls.call('send', [batch, position], buffersOf(batch)),
+    ...(prepares && { prepare: ahead.prepare }),
+    send(batch, position) {
+      const [rest, id] = ahead.taken(batch)
+      return calls.call('send', [rest, position, id], buffersOf(rest))
+    },
     async close() {
       signal.removeEventListener('abort', abort)
       const timer = globalThis.setTimeout(() => void worker.terminate(), CLOSE_MS_MAX)
       // An uplink that does not even close is ended with its thread; the next `open` starts another.
       await calls.call('close', []).catch(() => {})
       clearTimeout(timer)
+    },
+  }
+}
+
+/** What the thread has prepared is not handed over again. It is copied there, since a batch that is sent without it needs its blocks. */
+function preparing(calls: Caller) {
+  let last: { readonly id: number; readonly batch: UplinkBatch } | undefined
+  let ids = 0
+  return {
+    async prepare(batch: UplinkBatch): Promise<void> {
+      last = { id: ++ids, batch }
+      calls.tell('prepare', [last.id, batch])
+    },
+    /** What of a batch the thread lacks, and the number of what it has. */
+    taken(batch: UplinkBatch): [UplinkBatch, number?] {
+      const it = last
+      last = undefined
+      const own = new Set(it?.batch.slices)
+      const rest = batch.slices.filter((slice) => !own.has(slice))
+      if (!it || batch.slices.length - rest.length < own.size) return [batch]
+      const series = new Map([...batch.series].filter(([id, one]) => it.batch.series.get(id) !== one))
+      return [{ ...batch, slices: rest, series }, it.id]
     },
   }
 }

@@ -3,6 +3,30 @@ import type { Fault } from './fault.ts'
 
 export const KAFKA_FAULTS: readonly Fault[] = [
   {
+    id: 'prepared-anyway',
+    file: 'src/uplinks/kafka/ahead.ts',
+    find: 'slices.has(it) && ',
+    replace: '',
+    why: 'what was packed ahead goes though it is not in the batch that is sent',
+    caughtBy: ['test/uplinks/kafka/ahead.test.ts > of another batch'],
+  },
+  {
+    id: 'prepared-stale',
+    file: 'src/uplinks/kafka/ahead.ts',
+    find: ' && parts.topicOf(it) === topics.get(it) && parts.marksOf(sent, it) === marks[n]',
+    replace: ' && n >= 0 && topics.size > 0 && marks.length > 0',
+    why: 'what was packed ahead goes as it was packed, to partitions and without marks that are others now',
+    caughtBy: ['test/uplinks/kafka/ahead.test.ts > packed anew'],
+  },
+  {
+    id: 'prepared-in-part',
+    file: 'src/workers/uplink-host.ts',
+    find: 'if (!it || batch.slices.length - rest.length < own.size) return [batch]',
+    replace: 'if (!it) return [batch]',
+    why: 'the thread sends all that it has prepared, though some of it has been given up meanwhile',
+    caughtBy: ['test/uplinks/kafka/delivery.test.ts > direct through its thread'],
+  },
+  {
     id: 'unfenced',
     file: 'src/uplinks/kafka/uplink.ts',
     find: '    await cluster.fence(signal, {',

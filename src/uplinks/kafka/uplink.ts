@@ -2,6 +2,7 @@
 //
 //   open      a new client; the topics and what they take
 //   position  the transactional id first (whoever had it is shut out, what they left open is aborted), then the position
+//   prepare   packs what will probably be sent next (ahead.ts)
 //   send      begin → records → position → commit. A refusal before the commit is aborted and said as Blocked.
 //             Any other error, or no answer in time, is doubt: the sockets are closed and this uplink is of no more use.
 //
@@ -14,6 +15,8 @@ import type { Form, Stream } from '../../core/stream.ts'
 import { streamKey, streamOf } from '../../core/stream.ts'
 import type { Position, Refusal } from '../../core/position.ts'
 import type { Uplink, UplinkBatch, UplinkContext } from '../../core/uplink.ts'
+import type { Claim, Ready } from './ahead.ts'
+import { packedAhead, together } from './ahead.ts'
 import { topicSchemas } from './avro/topic-schemas.ts'
 import type { Cluster, RefusedTransaction } from './cluster.ts'
 import { openCluster } from './cluster.ts'
@@ -56,6 +59,19 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
   const topics = knownTopics(cluster, () => context.clock.monotonic())
   const events = settings.topics.events
   const topicOfStream = (key: string) => topicOf(streamOf(key), settings, context)
+  /** Topics whose schema is known: a transaction has gone there, or was about to. */
+  const written = new Set<string>()
+  const ahead = packedAhead({
+    pack,
+    steps: stepsOf,
+    topicOf(slice) {
+      const name = topicOf(slice.stream, settings, context)
+      return written.has(name) ? topics.known(name) : undefined
+    },
+    marksOf: (batch, slice) =>
+      JSON.stringify([duplicatesWithin(batch, slice), sentTimeOnly.has(topicOf(slice.stream, settings, context))]),
+    now: () => context.clock.now(),
+  })
   let spent = false
 
   /** One call at the destination. An error that is neither Blocked nor ours (a position too long) gives the client up; a bug or a damaged block stays what it is. */
@@ -100,36 +116,44 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     }
   }
 
+  function* stepsOf(batch: UplinkBatch, topicFor: (slice: Slice) => Topic): Iterable<void> {
+    for (const slice of batch.slices) {
+      const topic = topicFor(slice)
+      const maybe = duplicatesOf(batch, slice)
+      yield
+      if (slice.form === 'event') pack.addListEvents(slice, topic, maybe)
+      else if (slice.form === 'gap') pack.addGaps(slice, topic, maybe)
+      else if (context.records === 'blocks') pack.blocks.add(slice, batch.series, topic, maybe)
+      else if (slice.form === 'aggregate') pack.addAggregates(slice, batch.series, topic, maybe)
+      else yield* pack.stepsOfReadings(slice, batch.series, topic, maybe)
+    }
+    pack.blocks.flush()
+  }
+
   function packAll(
     batch: UplinkBatch,
     position: Position,
     found: ReadonlyMap<string, Topic>,
     destination: Destination | undefined,
+    ready: Ready | undefined,
   ): Packed {
     const now = context.clock.now()
     const eventsTopic = found.get(events) as Topic
+    const rest = ready ? { ...batch, slices: batch.slices.filter((it) => !ready.slices.has(it)) } : batch
     pack.begin(now)
-    for (const slice of batch.slices) {
-      const topic = found.get(topicOf(slice.stream, settings, context)) as Topic
-      const maybe = duplicatesOf(batch, slice)
-      if (slice.form === 'event') pack.addListEvents(slice, topic, maybe)
-      else if (slice.form === 'gap') pack.addGaps(slice, topic, maybe)
-      else if (context.records === 'blocks') pack.blocks.add(slice, batch.series, topic, maybe)
-      else if (slice.form === 'aggregate') pack.addAggregates(slice, batch.series, topic, maybe)
-      else pack.addReadings(slice, batch.series, topic, maybe)
-    }
-    pack.blocks.flush()
+    for (const _ of stepsOf(rest, ({ stream }) => found.get(topicOf(stream, settings, context)) as Topic));
     for (const [n, range] of (batch.elsewhere ?? []).entries()) {
       const topic = found.get(topicOf(gapOf(range.stream), settings, context)) as Topic
       pack.addEvent(elsewhereRecord(range, n, position, about, style, now), topic)
     }
-    if (pack.refusals.length > 0) pack.addEvent(refusedRecord(pack.refusals, position, about, style, now), eventsTopic)
+    const refusals = [...(ready?.packed.refusals ?? []), ...pack.refusals]
+    if (refusals.length > 0) pack.addEvent(refusedRecord(refusals, position, about, style, now), eventsTopic)
     if (batch.checkpoint && destination) {
       const { classes = [], served = classes } = context
       const where = { ...about, destination, stays: classes.filter((it) => !served.includes(it)) }
       pack.addEvent(checkpointRecord({ ...batch, checkpoint: batch.checkpoint }, position, where, style, now), eventsTopic)
     }
-    return pack.take()
+    return together(ready, pack.take())
   }
 
   /** Of all topics that the records may go to, so that the schema of a gap is known before there is one; those of this batch must be. */
@@ -153,6 +177,20 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
   }
 
   async function sendAll(batch: UplinkBatch, position: Position, signal: AbortSignal): Promise<readonly Refusal[]> {
+    const claim = ahead.claim(batch)
+    try {
+      return await sendClaimed(claim, batch, position, signal)
+    } finally {
+      claim.release()
+    }
+  }
+
+  async function sendClaimed(
+    claim: Claim,
+    batch: UplinkBatch,
+    position: Position,
+    signal: AbortSignal,
+  ): Promise<readonly Refusal[]> {
     const names = new Set([events, ...streamsOf(batch).map((it) => topicOf(it, settings, context))])
     const metadata = positionText(position.delivered)
     const offsets = { group: identity, topic: events, offset: String(position.transaction), metadata }
@@ -162,7 +200,12 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
       await refuseUnknown(batch)
       if (batch.checkpoint) await askAll(signal)
       const destination = batch.checkpoint && (await withDeadline('describe the cluster', CALL_MS_MAX, signal, topics.describe()))
-      const packed = packAll(batch, position, found as ReadonlyMap<string, Topic>, destination)
+      for (const name of names) written.add(name)
+      // A second time round it is packed in another way, and whatever is being prepared gives way.
+      if (adaptations > 0) ahead.drop()
+      const ready = adaptations === 0 ? await claim.ready() : undefined
+      const packed = packAll(batch, position, found as ReadonlyMap<string, Topic>, destination, ready)
+      claim.release()
       const outcome = await cluster.commit(packed, offsets, signal)
       if (outcome === 'committed') return packed.refusals
       const adapted = adaptations < ADAPTATIONS_MAX && adapt(outcome, packed)
@@ -190,8 +233,11 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     endOffsets: (signal) => orSpend(() => endOffsets(signal)),
     readBack: (ranges, from, signal) => orSpend(() => readBack(settings, context, topicOfStream, ranges, from, signal)),
     send: (batch, position, signal) => orSpend(() => sendAll(batch, position, signal)),
+    // Blocks go as they are: there is nothing to do before.
+    ...(context.records === 'blocks' ? {} : { prepare: (batch: UplinkBatch) => ahead.prepare(batch) }),
     async close() {
       spent = true
+      ahead.drop()
       await withDeadline('close', CLOSE_MS_MAX, undefined, cluster.close()).catch(() => {})
       cluster.destroy()
     },
@@ -238,6 +284,11 @@ export function topicsOf(settings: KafkaSettings, { site, records, classes = [] 
       (template.includes('{class}') ? classes : ['']).map((it): [string, Form] => [filledTopic(template, it, site), form]),
     ),
   )
+}
+
+/** What of a slice may be there already. */
+function duplicatesWithin(batch: UplinkBatch, slice: Slice) {
+  return duplicatesOf(batch, slice).filter((it) => it.from < slice.to && slice.from < it.to)
 }
 
 function duplicatesOf(batch: UplinkBatch, slice: Slice) {
