@@ -58,7 +58,7 @@ export const readingsMaxOf = ({ records }: LaneSettings) => (records === 'blocks
 /** Takes in turn; `blocked` are classes that wait for the destination. */
 export interface Taker {
   next(blocked: readonly string[]): Promise<Pair>
-  /** With what live has had to say since `pair` was read: it would wait for one transaction more. Where `pair` has nothing, as `next`. */
+  /** With what live has had to say since `pair` was read: it would wait for one transaction more. */
   withNewest(pair: Pair, blocked: readonly string[]): Promise<Pair>
 }
 
@@ -94,7 +94,6 @@ export function taker({ uplink, log, clock, admission, lanes, anyOf, link, rowsM
   return {
     next,
     async withNewest(pair, blocked) {
-      if (pair.live.ranges.length + pair.backlog.ranges.length === 0) return next(blocked)
       const { request, most, rate } = requestNow(blocked)
       const has = rowsOf({ live: pair.live, backlog: NOTHING })
       const readingsMax = Math.min(rate.readingsMax - has, most - rowsOf(pair))

@@ -16,13 +16,14 @@ import type { StreamRange } from '../core/stream.ts'
 import { streamOf } from '../core/stream.ts'
 import type { Position, Refusal } from '../core/position.ts'
 import type { Checkpoint, Uplink } from '../core/uplink.ts'
+import { aheadOf } from './forward-ahead.ts'
 import { checkpointClock } from './forward-checkpoint.ts'
 import { intentKeeper } from './forward-intent.ts'
 import { keepArrived } from './forward-part.ts'
 import type { BlockedClasses, ForwardReport } from './forward-report.ts'
 import { block, blockedNow, fenced, hasRival, isWell, note, tries } from './forward-report.ts'
 import type { LaneSettings, Pair } from './forward-take.ts'
-import { batchOf, isShutOut, NOTHING, readingsMaxOf, readingsOf, rowsOf, taker, without } from './forward-take.ts'
+import { batchOf, isShutOut, readingsMaxOf, readingsOf, rowsOf, taker, without } from './forward-take.ts'
 import type { Backoff, Loop } from './keep-running.ts'
 import { keepRunning, sleep } from './keep-running.ts'
 import { failed, opened } from './link-rate.ts'
@@ -229,8 +230,7 @@ async function run(
     report.blocked = report.blocked.filter((it) => it.until > clock.monotonic())
     return report.blocked.flatMap((it) => it.classes)
   }
-  const take = () => lanesTaker.next(blocked())
-  let ahead: Promise<Pair> | undefined
+  const ahead = aheadOf({ ...parts, taker: lanesTaker, resumed, blocked }, uplink, signal)
   /** What is under way now: all that a doubt can be about. */
   let sending: readonly StreamRange[] = []
   let readings = 0
@@ -243,8 +243,7 @@ async function run(
         await sleep(pauseMs(now.wait, clock, parts.waits?.idleMs ?? WAITS.idleMs), signal)
         continue
       }
-      const taken = ahead ? await lanesTaker.withNewest(await ahead, blocked()) : await take()
-      ahead = undefined
+      const taken = await ahead.take()
       // What was read ahead has been shut out meanwhile: a new start hands it out again in its time.
       if (isShutOut(taken, parts.admission.now())) return
       const ranges = [...taken.live.ranges, ...taken.backlog.ranges]
@@ -272,9 +271,7 @@ async function run(
         started = clock.monotonic()
         const checkpoint = reason ? { reason, streams: await log.heads() } : undefined
         const sent = send(uplink, pair, resumed, { ranges, position, checkpoint }, signal)
-        // The next one is read, and its backlog made ready, while this one is under way.
-        ahead = take()
-        ahead.then((next) => prepare(uplink, next, resumed)).catch(() => {})
+        ahead.read()
         const refused = await sent.catch(async (error: unknown) => {
           sending = await keepArrived(error, { uplink: parts.uplink, log, transaction, ranges, pair }, report)
           throw error
@@ -295,15 +292,9 @@ async function run(
   } finally {
     if (sending.length > 0) report.link = failed(report.link, readings)
     report.sending = []
-    // What is being read for a session that is over must not move the lanes of the next one.
-    await ahead?.catch(() => {})
+    await ahead.end()
     await intent.narrow(sending)
   }
-}
-
-/** Of live more may come until it is sent, and it is little: that is sent as it comes. */
-async function prepare(uplink: Uplink, { backlog }: Pair, resumed: Resumed): Promise<void> {
-  if (backlog.slices.length > 0) await uplink.prepare?.(batchOf({ live: NOTHING, backlog }, resumed))
 }
 
 function send(

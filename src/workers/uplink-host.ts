@@ -189,15 +189,16 @@ function preparing(calls: Caller) {
   return {
     async prepare(batch: UplinkBatch): Promise<void> {
       last = { id: ++ids, batch }
-      calls.tell('prepare', [last.id, batch])
+      await calls.call('prepare', [last.id, batch]).catch(() => {})
     },
     /** What of a batch the thread lacks, and the number of what it has. */
     taken(batch: UplinkBatch): [UplinkBatch, number?] {
       const it = last
-      last = undefined
       const own = new Set(it?.batch.slices)
       const rest = batch.slices.filter((slice) => !own.has(slice))
-      if (!it || batch.slices.length - rest.length < own.size) return [batch]
+      if (!it || rest.length === batch.slices.length) return [batch]
+      last = undefined
+      if (batch.slices.length - rest.length < own.size) return [batch]
       const series = new Map([...batch.series].filter(([id, one]) => it.batch.series.get(id) !== one))
       return [{ ...batch, slices: rest, series }, it.id]
     },

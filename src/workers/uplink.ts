@@ -95,9 +95,9 @@ serve(port, {
     await uplink?.prepare?.(batch)
   },
   send(batch: UplinkBatch, position: Position, ahead: number | undefined) {
+    if (ahead === undefined) return opened().send(batch, position, stop.signal)
     const it = prepared
     prepared = undefined
-    if (ahead === undefined) return opened().send(batch, position, stop.signal)
     if (it?.id !== ahead) throw new Error('what was prepared is not here')
     return opened().send(withPrepared(batch, it.batch), position, stop.signal)
   },

@@ -8,7 +8,7 @@ export const KAFKA_FAULTS: readonly Fault[] = [
     find: 'slices.has(it) && ',
     replace: '',
     why: 'what was packed ahead goes though it is not in the batch that is sent',
-    caughtBy: ['test/uplinks/kafka/ahead.test.ts > of another batch'],
+    caughtBy: ['test/uplinks/kafka/ahead.test.ts > of a batch that lacks'],
   },
   {
     id: 'prepared-stale',
@@ -21,8 +21,8 @@ export const KAFKA_FAULTS: readonly Fault[] = [
   {
     id: 'prepared-in-part',
     file: 'src/workers/uplink-host.ts',
-    find: 'if (!it || batch.slices.length - rest.length < own.size) return [batch]',
-    replace: 'if (!it) return [batch]',
+    find: '      if (batch.slices.length - rest.length < own.size) return [batch]\n',
+    replace: '',
     why: 'the thread sends all that it has prepared, though some of it has been given up meanwhile',
     caughtBy: ['test/uplinks/kafka/delivery.test.ts > direct > through its thread'],
   },

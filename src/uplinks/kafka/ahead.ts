@@ -1,7 +1,8 @@
 // What will probably be sent next is packed while the transaction before it is under way, so that neither waits for the other.
 //
-//   prepare   packs in short turns, so that answers of the cluster are heard between them; the one before it that nobody has claimed is dropped
-//   claim     by whoever sends: all of it has to be in the batch that goes, or nothing of it does. It has the packer until `release`
+//   prepare   packs in short turns, so that answers of the cluster are heard between them, by a packer of its own: another batch may be sent
+//             meanwhile. What was prepared before and nobody has claimed is dropped
+//   claim     by whoever sends: all of it has to be in the batch that goes, or nothing of it does. A batch that has none of it leaves it as it is
 //
 // Nothing goes that is not in the batch, nor what was packed for a topic, a mark or a time that is another one now.
 import { setImmediate } from 'node:timers/promises'
@@ -21,7 +22,7 @@ export interface Ready {
 
 export interface AheadParts {
   readonly pack: Pick<Packer, 'begin' | 'take'>
-  /** Packs a batch's slices. */
+  /** Packs a batch's slices by `pack`. */
   steps(batch: UplinkBatch, topicOf: (slice: Slice) => Topic): Iterable<void>
   /** The topic that a slice goes to, of those that are known; undefined: it is none of them. */
   topicOf(slice: Slice): Topic | undefined
@@ -39,24 +40,21 @@ interface Ahead {
   done: Promise<Ready | undefined>
 }
 
-export interface Claim {
-  /** What of the batch is packed already; undefined: nothing. Rejects never. */
-  ready(): Promise<Ready | undefined>
-  /** The sender has packed: what is prepared meanwhile may begin. */
-  release(): void
-}
+/** Yields what of the batch is packed already; undefined: nothing. Rejects never. */
+export type Claim = () => Promise<Ready | undefined>
 
 export function packedAhead(parts: AheadParts) {
   let current: Ahead | undefined
-  let sender: Promise<void> = Promise.resolve()
+  /** Has the packer now, or had it last. */
+  let last: Promise<unknown> = Promise.resolve()
 
   const drop = () => {
     if (current) current.state = 'dropped'
     current = undefined
   }
 
-  async function packIn(ahead: Ahead): Promise<Ready | undefined> {
-    await sender
+  async function packIn(ahead: Ahead, before: Promise<unknown>): Promise<Ready | undefined> {
+    await before
     // What is to be written goes first.
     await setImmediate()
     if (isDropped(ahead)) return undefined
@@ -95,24 +93,23 @@ export function packedAhead(parts: AheadParts) {
       const begun = performance.now()
       const ahead: Ahead = { batch, topics, marks, begun, state: 'packing', done: Promise.resolve(undefined) }
       current = ahead
-      ahead.done = packIn(ahead).catch(() => undefined)
+      last = ahead.done = packIn(ahead, last).catch(() => undefined)
       await ahead.done
     },
     claim(batch: UplinkBatch): Claim {
-      const claimed = current && isStillTrue(current, batch) ? current : undefined
-      if (claimed) current = undefined
-      else drop()
-      let release = () => {}
-      sender = new Promise((done) => (release = done))
-      return {
-        async ready() {
-          if (!claimed) return undefined
-          claimed.state = 'waited-for'
-          const ready = await claimed.done
-          // A topic may have been asked for anew meanwhile.
-          return isStillTrue(claimed, batch) ? ready : undefined
-        },
-        release: () => release(),
+      const slices = new Set(batch.slices)
+      const ahead = current
+      if (!ahead?.batch.slices.some((it) => slices.has(it))) return async () => undefined
+      if (!isStillTrue(ahead, batch)) {
+        drop()
+        return async () => undefined
+      }
+      current = undefined
+      return async () => {
+        ahead.state = 'waited-for'
+        const ready = await ahead.done
+        // A topic may have been asked for anew meanwhile.
+        return isStillTrue(ahead, batch) ? ready : undefined
       }
     },
   }

@@ -71,13 +71,22 @@ interface TopicOut {
   batches: PreparedBatch[]
 }
 
+/** Packers of one uplink may share them: there is one for each series. */
+export const templatesOf = (format: RecordFormat) => ({
+  readings: templates(format.readingTemplate),
+  aggregates: templates(format.aggregateTemplate),
+})
+
 /** `sentTimeOnly` names topics whose records carry the time of sending. */
-export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>, format: RecordFormat = jsonFormat): Packer {
+export function packer(
+  style: RecordStyle,
+  sentTimeOnly: ReadonlySet<string>,
+  format: RecordFormat = jsonFormat,
+  { readings: readingTemplates, aggregates: aggregateTemplates } = templatesOf(format),
+): Packer {
   const outs = new Map<string, TopicOut>()
   const decodeRaw = decodedOnce(decodeBlock)
   const decodeOther = decodedOnce(decodeAggregates)
-  const readingTemplates = templates(format.readingTemplate)
-  const aggregateTemplates = templates(format.aggregateTemplate)
   const blocks = blockPacker(style, {
     put: (topic, partition, rest) => put(outOf(topic), partition, nowMs, rest),
     refuse,

@@ -15,15 +15,15 @@ import type { Form, Stream } from '../../core/stream.ts'
 import { streamKey, streamOf } from '../../core/stream.ts'
 import type { Position, Refusal } from '../../core/position.ts'
 import type { Uplink, UplinkBatch, UplinkContext } from '../../core/uplink.ts'
-import type { Claim, Ready } from './ahead.ts'
+import type { Ready } from './ahead.ts'
 import { packedAhead, together } from './ahead.ts'
 import { topicSchemas } from './avro/topic-schemas.ts'
 import type { Cluster, RefusedTransaction } from './cluster.ts'
 import { openCluster } from './cluster.ts'
 import type { Destination } from './events.ts'
 import { checkpointRecord, elsewhereRecord, refusedRecord } from './events.ts'
-import type { Packed } from './pack.ts'
-import { packer } from './pack.ts'
+import type { Packed, Packer } from './pack.ts'
+import { packer, templatesOf } from './pack.ts'
 import { readBack, withReader } from './read-back.ts'
 import { decodePosition, encodePosition } from './position.ts'
 import type { KafkaSettings } from './settings.ts'
@@ -55,15 +55,17 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
   const style = { site: context.site, headers: settings.headers }
   const sentTimeOnly = new Set<string>()
   const schemas = topicSchemas(context)
-  const pack = packer(style, sentTimeOnly, schemas.format)
+  const known = templatesOf(schemas.format)
+  const pack = packer(style, sentTimeOnly, schemas.format, known)
+  const packAhead = packer(style, sentTimeOnly, schemas.format, known)
   const topics = knownTopics(cluster, () => context.clock.monotonic())
   const events = settings.topics.events
   const topicOfStream = (key: string) => topicOf(streamOf(key), settings, context)
   /** Topics whose schema is known: a transaction has gone there, or was about to. */
   const written = new Set<string>()
   const ahead = packedAhead({
-    pack,
-    steps: stepsOf,
+    pack: packAhead,
+    steps: (batch, topicFor) => stepsOf(packAhead, batch, topicFor),
     topicOf(slice) {
       const name = topicOf(slice.stream, settings, context)
       return written.has(name) ? topics.known(name) : undefined
@@ -116,18 +118,18 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     }
   }
 
-  function* stepsOf(batch: UplinkBatch, topicFor: (slice: Slice) => Topic): Iterable<void> {
+  function* stepsOf(to: Packer, batch: UplinkBatch, topicFor: (slice: Slice) => Topic): Iterable<void> {
     for (const slice of batch.slices) {
       const topic = topicFor(slice)
       const maybe = duplicatesOf(batch, slice)
       yield
-      if (slice.form === 'event') pack.addListEvents(slice, topic, maybe)
-      else if (slice.form === 'gap') pack.addGaps(slice, topic, maybe)
-      else if (context.records === 'blocks') pack.blocks.add(slice, batch.series, topic, maybe)
-      else if (slice.form === 'aggregate') pack.addAggregates(slice, batch.series, topic, maybe)
-      else yield* pack.stepsOfReadings(slice, batch.series, topic, maybe)
+      if (slice.form === 'event') to.addListEvents(slice, topic, maybe)
+      else if (slice.form === 'gap') to.addGaps(slice, topic, maybe)
+      else if (context.records === 'blocks') to.blocks.add(slice, batch.series, topic, maybe)
+      else if (slice.form === 'aggregate') to.addAggregates(slice, batch.series, topic, maybe)
+      else yield* to.stepsOfReadings(slice, batch.series, topic, maybe)
     }
-    pack.blocks.flush()
+    to.blocks.flush()
   }
 
   function packAll(
@@ -141,7 +143,7 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     const eventsTopic = found.get(events) as Topic
     const rest = ready ? { ...batch, slices: batch.slices.filter((it) => !ready.slices.has(it)) } : batch
     pack.begin(now)
-    for (const _ of stepsOf(rest, ({ stream }) => found.get(topicOf(stream, settings, context)) as Topic));
+    for (const _ of stepsOf(pack, rest, ({ stream }) => found.get(topicOf(stream, settings, context)) as Topic));
     for (const [n, range] of (batch.elsewhere ?? []).entries()) {
       const topic = found.get(topicOf(gapOf(range.stream), settings, context)) as Topic
       pack.addEvent(elsewhereRecord(range, n, position, about, style, now), topic)
@@ -177,20 +179,7 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
   }
 
   async function sendAll(batch: UplinkBatch, position: Position, signal: AbortSignal): Promise<readonly Refusal[]> {
-    const claim = ahead.claim(batch)
-    try {
-      return await sendClaimed(claim, batch, position, signal)
-    } finally {
-      claim.release()
-    }
-  }
-
-  async function sendClaimed(
-    claim: Claim,
-    batch: UplinkBatch,
-    position: Position,
-    signal: AbortSignal,
-  ): Promise<readonly Refusal[]> {
+    const claimed = ahead.claim(batch)
     const names = new Set([events, ...streamsOf(batch).map((it) => topicOf(it, settings, context))])
     const metadata = positionText(position.delivered)
     const offsets = { group: identity, topic: events, offset: String(position.transaction), metadata }
@@ -201,11 +190,9 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
       if (batch.checkpoint) await askAll(signal)
       const destination = batch.checkpoint && (await withDeadline('describe the cluster', CALL_MS_MAX, signal, topics.describe()))
       for (const name of names) written.add(name)
-      // A second time round it is packed in another way, and whatever is being prepared gives way.
-      if (adaptations > 0) ahead.drop()
-      const ready = adaptations === 0 ? await claim.ready() : undefined
+      // A second time round it is packed in another way.
+      const ready = adaptations === 0 ? await claimed() : undefined
       const packed = packAll(batch, position, found as ReadonlyMap<string, Topic>, destination, ready)
-      claim.release()
       const outcome = await cluster.commit(packed, offsets, signal)
       if (outcome === 'committed') return packed.refusals
       const adapted = adaptations < ADAPTATIONS_MAX && adapt(outcome, packed)
