@@ -20,11 +20,11 @@ export const KAFKA_FAULTS: readonly Fault[] = [
   },
   {
     id: 'prepared-in-part',
-    file: 'src/workers/uplink-host.ts',
+    file: 'src/workers/preparing.ts',
     find: '      if (batch.slices.length - rest.length < own.size) return [batch]\n',
     replace: '',
     why: 'the thread sends all that it has prepared, though some of it has been given up meanwhile',
-    caughtBy: ['test/uplinks/kafka/delivery.test.ts > direct > through its thread'],
+    caughtBy: ['test/workers/preparing.test.ts > a batch that lacks'],
   },
   {
     id: 'unfenced',
