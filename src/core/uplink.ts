@@ -27,7 +27,7 @@ export interface Checkpoint {
   readonly streams: Readonly<Record<string, { readonly next: number; readonly lost: number }>>
 }
 
-/** An open connection to one destination. It retries nothing, keeps no schedule; after a doubt it is thrown away. One call at a time. */
+/** An open connection to one destination. It retries nothing, keeps no schedule; after a doubt it is thrown away. One call at a time, but for `prepare`. */
 export interface Uplink {
   /**
    * Fences predecessors first, then reads. 'none': nothing was ever stored; 'unknown': nothing is there although something may have been.
@@ -39,6 +39,11 @@ export interface Uplink {
   endOffsets(signal: AbortSignal): Promise<EndOffsets>
   /** After a position of 'none': what of `ranges` is at the destination, behind the ends that it had when they were first offered. */
   readBack?(ranges: readonly StreamRange[], from: EndOffsets, signal: AbortSignal): Promise<ReadBack>
+  /**
+   * Makes ready what will probably be sent next, while a `send` is under way. `send` takes it where all of these very slices are in its batch, whatever else is;
+   * of no other batch anything of it goes. Rejects never. Absent: there is nothing to do before.
+   */
+  prepare?(batch: UplinkBatch): Promise<void>
   /**
    * Resolves once position and records are committed. Rejects with Blocked (nothing was committed) or any other error (doubt, but for what `arrived` of it
    * names). When the signal aborts nothing new goes out, and what is under way has a moment to be acknowledged.

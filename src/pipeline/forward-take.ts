@@ -5,12 +5,13 @@
 //   live     never waits for backlog: all that it has goes first, whatever its share
 //   backlog  what live leaves of the transaction, but at least 1 − liveShare of its size on top of what live has: however much live
 //            brings, the backlog shrinks, and live waits no longer than for that part
-import type { NextRequest, Slice, Taken } from '../core/log.ts'
+import type { NextRequest, Resumed, Slice, Taken } from '../core/log.ts'
 import type { LogReader } from '../core/log.ts'
 import type { UplinkSettings } from '../core/settings.ts'
 import type { Clock } from '../core/source.ts'
 import type { StreamRange } from '../core/stream.ts'
 import { streamKey } from '../core/stream.ts'
+import type { UplinkBatch } from '../core/uplink.ts'
 import type { Admission, Admitted } from '../core/admission.ts'
 import type { LinkRate } from './link-rate.ts'
 import { BLOCK_READINGS_MAX, READINGS_MAX } from './link-rate.ts'
@@ -57,7 +58,7 @@ export const readingsMaxOf = ({ records }: LaneSettings) => (records === 'blocks
 /** Takes in turn; `blocked` are classes that wait for the destination. */
 export interface Taker {
   next(blocked: readonly string[]): Promise<Pair>
-  /** With what live has had to say since `pair` was read: it would wait for one transaction more. Where `pair` has nothing, as `next`. */
+  /** With what live has had to say since `pair` was read: it would wait for one transaction more. */
   withNewest(pair: Pair, blocked: readonly string[]): Promise<Pair>
 }
 
@@ -93,7 +94,6 @@ export function taker({ uplink, log, clock, admission, lanes, anyOf, link, rowsM
   return {
     next,
     async withNewest(pair, blocked) {
-      if (pair.live.ranges.length + pair.backlog.ranges.length === 0) return next(blocked)
       const { request, most, rate } = requestNow(blocked)
       const has = rowsOf({ live: pair.live, backlog: NOTHING })
       const readingsMax = Math.min(rate.readingsMax - has, most - rowsOf(pair))
@@ -132,7 +132,7 @@ export function wholeRoom(room: number, { perSecond, readingsMax }: LinkRate): n
   return Math.floor(Math.min(readingsMax, Math.max(room, Math.min(room * WHOLE_TIMES, inTime))))
 }
 
-const NOTHING: Taken = { slices: [], ranges: [], series: new Map() }
+export const NOTHING: Taken = { slices: [], ranges: [], series: new Map() }
 /** Readings and aggregates. */
 export const readingsOf = (taken: Taken) => taken.slices.reduce((sum, it) => sum + ('rows' in it ? 0 : it.to - it.from), 0)
 
@@ -149,6 +149,15 @@ function bytesOf({ slices }: Taken): number {
 
 export function isShutOut({ live, backlog }: Pair, { except }: Admitted): boolean {
   return [...live.slices, ...backlog.slices].some((it) => except.includes(it.stream.class))
+}
+
+export function batchOf({ live, backlog }: Pair, { inDoubt }: Pick<Resumed, 'inDoubt'>): UplinkBatch {
+  return {
+    slices: [...live.slices, ...backlog.slices],
+    series: new Map([...live.series, ...backlog.series]),
+    maybeDuplicate: [...inDoubt, ...(live.maybeDuplicate ?? []), ...(backlog.maybeDuplicate ?? [])],
+    elsewhere: [...(live.elsewhere ?? []), ...(backlog.elsewhere ?? [])],
+  }
 }
 
 /** Less what the log has given up meanwhile: it is named in the ledger. */

@@ -1,7 +1,8 @@
 // log ─next─► uplink ─► log.commit
 //
 // One transaction at a time, both lanes in it (forward-take.ts). Any error of a send is doubt: the uplink is thrown away, opened anew, and says
-// what it has (restart); where it has forgotten that, its records are asked. It retries nothing; keep-running does.
+// what it has (restart); where it has forgotten that, its records are asked. It retries nothing; keep-running does. While one is under way the next
+// one is read, and the uplink prepares it.
 //
 //   open ─► position ─► log.restart (─► read back ─► log.restart) ─► ┌ take ─► (intent) ─► send ─► commit ┐
 //    ▲                                                               └────────────────────────────────────┘
@@ -15,13 +16,14 @@ import type { StreamRange } from '../core/stream.ts'
 import { streamOf } from '../core/stream.ts'
 import type { Position, Refusal } from '../core/position.ts'
 import type { Checkpoint, Uplink } from '../core/uplink.ts'
+import { aheadOf } from './forward-ahead.ts'
 import { checkpointClock } from './forward-checkpoint.ts'
 import { intentKeeper } from './forward-intent.ts'
 import { keepArrived } from './forward-part.ts'
 import type { BlockedClasses, ForwardReport } from './forward-report.ts'
 import { block, blockedNow, fenced, hasRival, isWell, note, tries } from './forward-report.ts'
 import type { LaneSettings, Pair } from './forward-take.ts'
-import { isShutOut, readingsMaxOf, readingsOf, rowsOf, taker, without } from './forward-take.ts'
+import { batchOf, isShutOut, readingsMaxOf, readingsOf, rowsOf, taker, without } from './forward-take.ts'
 import type { Backoff, Loop } from './keep-running.ts'
 import { keepRunning, sleep } from './keep-running.ts'
 import { failed, opened } from './link-rate.ts'
@@ -228,8 +230,7 @@ async function run(
     report.blocked = report.blocked.filter((it) => it.until > clock.monotonic())
     return report.blocked.flatMap((it) => it.classes)
   }
-  const take = () => lanesTaker.next(blocked())
-  let ahead: Promise<Pair> | undefined
+  const ahead = aheadOf({ ...parts, taker: lanesTaker, resumed, blocked }, uplink, signal)
   /** What is under way now: all that a doubt can be about. */
   let sending: readonly StreamRange[] = []
   let readings = 0
@@ -242,8 +243,7 @@ async function run(
         await sleep(pauseMs(now.wait, clock, parts.waits?.idleMs ?? WAITS.idleMs), signal)
         continue
       }
-      const taken = ahead ? await lanesTaker.withNewest(await ahead, blocked()) : await take()
-      ahead = undefined
+      const taken = await ahead.take()
       // What was read ahead has been shut out meanwhile: a new start hands it out again in its time.
       if (isShutOut(taken, parts.admission.now())) return
       const ranges = [...taken.live.ranges, ...taken.backlog.ranges]
@@ -271,9 +271,7 @@ async function run(
         started = clock.monotonic()
         const checkpoint = reason ? { reason, streams: await log.heads() } : undefined
         const sent = send(uplink, pair, resumed, { ranges, position, checkpoint }, signal)
-        // The next one is read while this one is under way.
-        ahead = take()
-        ahead.catch(() => {})
+        ahead.read()
         const refused = await sent.catch(async (error: unknown) => {
           sending = await keepArrived(error, { uplink: parts.uplink, log, transaction, ranges, pair }, report)
           throw error
@@ -294,29 +292,22 @@ async function run(
   } finally {
     if (sending.length > 0) report.link = failed(report.link, readings)
     report.sending = []
-    // What is being read for a session that is over must not move the lanes of the next one.
-    await ahead?.catch(() => {})
+    await ahead.end()
     await intent.narrow(sending)
   }
 }
 
 function send(
   uplink: Uplink,
-  { live, backlog }: Pair,
+  pair: Pair,
   resumed: Resumed,
   { ranges, position, checkpoint }: { ranges: readonly StreamRange[]; position: Position; checkpoint: Checkpoint | undefined },
   signal: AbortSignal,
 ): Promise<readonly Refusal[]> {
   // A stop that came meanwhile: an abort that is over already would be heard by nobody.
   signal.throwIfAborted()
-  const batch = {
-    slices: [...live.slices, ...backlog.slices],
-    series: new Map([...live.series, ...backlog.series]),
-    maybeDuplicate: [...resumed.inDoubt, ...(live.maybeDuplicate ?? []), ...(backlog.maybeDuplicate ?? [])],
-    ranges,
-    elsewhere: [...(live.elsewhere ?? []), ...(backlog.elsewhere ?? [])],
-  }
-  return uplink.send(checkpoint ? { ...batch, checkpoint } : batch, position, signal)
+  const batch = { ...batchOf(pair, resumed), ranges, ...(checkpoint && { checkpoint }) }
+  return uplink.send(batch, position, signal)
 }
 
 /** Waits for a commit of the log, but not so long that a checkpoint or a class that waits would be late. */

@@ -10,6 +10,7 @@ import type { Uplink, UplinkBatch } from '../core/uplink.ts'
 import type { Caller } from './port.ts'
 import { YOUNG_GENERATION_MB } from '../machine/memory.ts'
 import { caller, serve } from './port.ts'
+import { preparing } from './preparing.ts'
 import { streamCalls } from './stream-calls.ts'
 import type { Level } from './thread-logger.ts'
 import type { UplinkWorkerData } from './uplink.ts'
@@ -77,8 +78,8 @@ export function uplinkHost(data: UplinkWorkerData, logger: Logger): UplinkHost {
     carried: carried.ask,
     async open(signal, route) {
       const { calls, worker } = running()
-      await orAborted(calls.call('open', [route]), signal)
-      return remoteUplink(calls, worker, signal)
+      const { prepares } = await orAborted(calls.call<{ prepares: boolean }>('open', [route]), signal)
+      return remoteUplink(calls, worker, prepares, signal)
     },
     test: (signal, route) => streams.stream<TestStep>(running().calls, 'test', [route], signal),
     async replay(topic, rows, route, signal) {
@@ -158,7 +159,8 @@ async function orAborted<T>(what: Promise<T>, signal: AbortSignal): Promise<T> {
   }
 }
 
-function remoteUplink(calls: Caller, worker: Worker, signal: AbortSignal): Uplink {
+function remoteUplink(calls: Caller, worker: Worker, prepares: boolean, signal: AbortSignal): Uplink {
+  const ahead = preparing(calls)
   const abort = () => calls.tell('abort', [])
   signal.addEventListener('abort', abort, { once: true })
   return {
@@ -166,7 +168,11 @@ function remoteUplink(calls: Caller, worker: Worker, signal: AbortSignal): Uplin
     peek: () => calls.call('peek', []),
     endOffsets: () => calls.call('endOffsets', []),
     readBack: (ranges, from) => calls.call('readBack', [ranges, from]),
-    send: (batch, position) => calls.call('send', [batch, position], buffersOf(batch)),
+    ...(prepares && { prepare: ahead.prepare }),
+    send(batch, position) {
+      const [rest, id] = ahead.taken(batch)
+      return calls.call('send', [rest, position, id], buffersOf(rest))
+    },
     async close() {
       signal.removeEventListener('abort', abort)
       const timer = globalThis.setTimeout(() => void worker.terminate(), CLOSE_MS_MAX)

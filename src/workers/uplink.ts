@@ -52,6 +52,8 @@ const context = {
 }
 
 let uplink: Uplink | undefined
+/** What main has had prepared last, by its number: its slices are known by being the same objects. */
+let prepared: { readonly id: number; readonly batch: UplinkBatch } | undefined
 let commands: CommandReader | undefined
 const replays = new Map<number, AbortController>()
 /** Aborts what is under way. */
@@ -60,6 +62,10 @@ let stop = new AbortController()
 function opened(): Uplink {
   if (!uplink) throw new Error('the uplink is not open')
   return uplink
+}
+
+function withPrepared(rest: UplinkBatch, { slices, series }: UplinkBatch): UplinkBatch {
+  return { ...rest, slices: [...rest.slices, ...slices], series: new Map([...rest.series, ...series]) }
 }
 
 /** Main has them, and hands them out portion by portion. */
@@ -74,7 +80,9 @@ async function* rowsOf(id: number): AsyncIterable<QueryRow> {
 serve(port, {
   async open(route: Route | undefined) {
     stop = new AbortController()
+    prepared = undefined
     uplink = await kind.open(data.settings, { ...context, route })
+    return { prepares: uplink.prepare !== undefined }
   },
   carried: () => traffic.bytes(),
   position: (told: number) => opened().position(stop.signal, told),
@@ -82,7 +90,17 @@ serve(port, {
   endOffsets: () => opened().endOffsets(stop.signal),
   readBack: (ranges: readonly StreamRange[], from: EndOffsets): Promise<ReadBack> =>
     opened().readBack?.(ranges, from, stop.signal) ?? Promise.resolve({ found: new Map(), undecided: ranges }),
-  send: (batch: UplinkBatch, position: Position) => opened().send(batch, position, stop.signal),
+  async prepare(id: number, batch: UplinkBatch) {
+    prepared = { id, batch }
+    await uplink?.prepare?.(batch)
+  },
+  send(batch: UplinkBatch, position: Position, ahead: number | undefined) {
+    if (ahead === undefined) return opened().send(batch, position, stop.signal)
+    const it = prepared
+    prepared = undefined
+    if (it?.id !== ahead) throw new Error('what was prepared is not here')
+    return opened().send(withPrepared(batch, it.batch), position, stop.signal)
+  },
   abort: () => stop.abort(),
   async close() {
     const it = uplink

@@ -100,12 +100,6 @@ describe('what live has had to say since', () => {
     bounded.head += 30_000
     expect(rowsOf(await least.withNewest(small, []))).toBe(3_000)
   })
-
-  test('where nothing was read ahead, both lanes are asked', async () => {
-    const log = fakeLog()
-    const { live, backlog } = await takerOf(log).withNewest({ live: NOTHING, backlog: NOTHING }, [])
-    expect([live.ranges.length, backlog.ranges.length]).toEqual([0, 1])
-  })
 })
 
 describe('what the link carries', () => {

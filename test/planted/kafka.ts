@@ -3,12 +3,36 @@ import type { Fault } from './fault.ts'
 
 export const KAFKA_FAULTS: readonly Fault[] = [
   {
+    id: 'prepared-anyway',
+    file: 'src/uplinks/kafka/ahead.ts',
+    find: 'slices.has(it) && ',
+    replace: '',
+    why: 'what was packed ahead goes though it is not in the batch that is sent',
+    caughtBy: ['test/uplinks/kafka/ahead.test.ts > of a batch that lacks'],
+  },
+  {
+    id: 'prepared-stale',
+    file: 'src/uplinks/kafka/ahead.ts',
+    find: ' && parts.topicOf(it) === topics.get(it) && parts.marksOf(sent, it) === marks[n]',
+    replace: ' && n >= 0 && topics.size > 0 && marks.length > 0',
+    why: 'what was packed ahead goes as it was packed, to partitions and without marks that are others now',
+    caughtBy: ['test/uplinks/kafka/ahead.test.ts > packed anew'],
+  },
+  {
+    id: 'prepared-in-part',
+    file: 'src/workers/preparing.ts',
+    find: '      if (batch.slices.length - rest.length < own.size) return [batch]\n',
+    replace: '',
+    why: 'the thread sends all that it has prepared, though some of it has been given up meanwhile',
+    caughtBy: ['test/workers/preparing.test.ts > a batch that lacks'],
+  },
+  {
     id: 'unfenced',
     file: 'src/uplinks/kafka/uplink.ts',
     find: '    await cluster.fence(signal, {',
     replace: '    void ({',
     why: 'a second holder of the identity writes beside the first',
-    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct a second holder'],
+    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct > a second holder'],
   },
   {
     id: 'unknown-is-zero',
@@ -16,7 +40,7 @@ export const KAFKA_FAULTS: readonly Fault[] = [
     find: "    if (!stored || stored.offset === '-1') return 'none'\n",
     replace: "    if (!stored || stored.offset === '-1') return { transaction: 0, delivered: new Map() }\n",
     why: 'a position that is gone is read as nothing delivered',
-    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct a second holder'],
+    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct > a second holder'],
   },
   {
     id: 'spent-used',
@@ -24,7 +48,7 @@ export const KAFKA_FAULTS: readonly Fault[] = [
     find: "    if (spent) throw new Unreachable('spent', 'this connection was given up after a doubt')\n",
     replace: '',
     why: 'a connection is used on after a doubt',
-    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct a second holder'],
+    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct > a second holder'],
   },
   {
     id: 'position-beside',
@@ -32,7 +56,7 @@ export const KAFKA_FAULTS: readonly Fault[] = [
     find: '    await whileBusy(() => ofGroup.send(txnOffsetCommit(producer, repaired ? 5 : 3, offsets)))\n',
     replace: '',
     why: 'records are committed without the position',
-    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct a second holder'],
+    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct > a second holder'],
   },
   {
     id: 'deadline-late',
@@ -40,7 +64,7 @@ export const KAFKA_FAULTS: readonly Fault[] = [
     find: 'const DEADLINE_MS_MAX = 27_000\n',
     replace: 'const DEADLINE_MS_MAX = 90_000\n',
     why: 'the broker gives up a transaction before its sender does',
-    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct a link that freezes'],
+    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct > a link that freezes'],
   },
   {
     id: 'refused-kept',
@@ -48,7 +72,7 @@ export const KAFKA_FAULTS: readonly Fault[] = [
     find: '  if (doubt) throw asUnreachable(doubt.error)\n',
     replace: '',
     why: 'any answer of the broker counts as a refusal: being shut out does',
-    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct a second holder'],
+    caughtBy: ['test/uplinks/kafka/faults.test.ts > direct > a second holder'],
   },
   {
     id: 'too-large-lost',
@@ -60,7 +84,7 @@ export const KAFKA_FAULTS: readonly Fault[] = [
         put(out, template.partition, timestamp, record)
 `,
     why: 'a record that the topic does not take is lost without a word',
-    caughtBy: ['test/uplinks/kafka/delivery.test.ts > direct a record over max.message.bytes'],
+    caughtBy: ['test/uplinks/kafka/delivery.test.ts > direct > a record over max.message.bytes'],
   },
   {
     id: 'position-crooked',
@@ -84,6 +108,6 @@ export const KAFKA_FAULTS: readonly Fault[] = [
     find: '      refuseMissing(found, batch, settings, context)\n',
     replace: '',
     why: 'what has no topic is packed for none',
-    caughtBy: ['test/uplinks/kafka/delivery.test.ts > direct a missing topic'],
+    caughtBy: ['test/uplinks/kafka/delivery.test.ts > direct > a missing topic'],
   },
 ]

@@ -77,6 +77,14 @@ export const PIPELINE_FAULTS: readonly Fault[] = [
     caughtBy: ['test/pipeline/forward-steps.test.ts > gave up'],
   },
   {
+    id: 'live-held-up',
+    file: 'src/pipeline/forward-ahead.ts',
+    find: '      const pair = await next.pair\n',
+    replace: '      const pair = await next.pair\n      await next.ready\n',
+    why: 'live readings wait until the backlog has been made ready',
+    caughtBy: ['test/pipeline/ahead.test.ts > live goes by itself'],
+  },
+  {
     id: 'drain-runs-away',
     file: 'src/pipeline/link-rate.ts',
     find: 'Math.min(seconds, emptyOf(seen) ?? least)',

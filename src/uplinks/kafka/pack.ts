@@ -28,6 +28,9 @@ const BATCH_RECORDS_MAX = 20_000
 /** Beyond so many the templates are made anew, so that tags which come and go cost no memory for ever. */
 const TEMPLATES_MAX = 50_000
 
+/** Some milliseconds' work at most. */
+const STEP_READINGS = 512
+
 export interface Packed {
   readonly batches: ReadonlyMap<string, readonly PreparedBatch[]>
   readonly refusals: readonly Refusal[]
@@ -41,6 +44,8 @@ export interface Packer {
   begin(now: number): void
   /** `origin` where somebody else sent them, before. */
   addReadings(slice: RawSlice, series: SeriesMap, topic: Topic, maybeDuplicate: Intervals, origin?: Origin): void
+  /** The same step by step, for who does something else between; all steps have to be taken. */
+  stepsOfReadings(slice: RawSlice, series: SeriesMap, topic: Topic, maybeDuplicate: Intervals): Iterable<void>
   addAggregates(slice: AggregateSlice, series: SeriesMap, topic: Topic, maybeDuplicate: Intervals, origin?: Origin): void
   addGaps(slice: GapSlice, topic: Topic, maybeDuplicate: Intervals): void
   addListEvents(slice: EventSlice, topic: Topic, maybeDuplicate: Intervals): void
@@ -66,13 +71,22 @@ interface TopicOut {
   batches: PreparedBatch[]
 }
 
+/** Packers of one uplink may share them: there is one for each series. */
+export const templatesOf = (format: RecordFormat) => ({
+  readings: templates(format.readingTemplate),
+  aggregates: templates(format.aggregateTemplate),
+})
+
 /** `sentTimeOnly` names topics whose records carry the time of sending. */
-export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>, format: RecordFormat = jsonFormat): Packer {
+export function packer(
+  style: RecordStyle,
+  sentTimeOnly: ReadonlySet<string>,
+  format: RecordFormat = jsonFormat,
+  { readings: readingTemplates, aggregates: aggregateTemplates } = templatesOf(format),
+): Packer {
   const outs = new Map<string, TopicOut>()
   const decodeRaw = decodedOnce(decodeBlock)
   const decodeOther = decodedOnce(decodeAggregates)
-  const readingTemplates = templates(format.readingTemplate)
-  const aggregateTemplates = templates(format.aggregateTemplate)
   const blocks = blockPacker(style, {
     put: (topic, partition, rest) => put(outOf(topic), partition, nowMs, rest),
     refuse,
@@ -114,13 +128,13 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>, fo
     return sentMs === nowMs || isTaken(timestamp, topic, nowMs) ? timestamp : nowMs
   }
 
-  function addReadings(
+  function* stepsOfReadings(
     slice: RawSlice,
     series: SeriesMap,
     topic: Topic,
     maybeDuplicate: Intervals,
     origin: Origin = { style, sentMs: nowMs },
-  ): void {
+  ): Iterable<void> {
     const block = decodeRaw(slice.block, slice.to)
     const of = readingTemplates(slice.stream, series, topic, origin.style)
     const out = outOf(topic)
@@ -140,6 +154,7 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>, fo
       const template = of(block.seriesIds[run] as number)
       const bytesMax = quick?.bytesMax(template) ?? Infinity
       for (let i = from; i < to; i++) {
+        if (i % STEP_READINGS === 0) yield
         const sequence = sequenceAt(block, i)
         if (sequence < slice.from || sequence >= slice.to) continue
         const time = toldTime(block, i, template, told.shiftUs)
@@ -210,7 +225,10 @@ export function packer(style: RecordStyle, sentTimeOnly: ReadonlySet<string>, fo
         for (const [partition, writer] of out.writers.entries()) if (writer && writer.count > 0) writer.close(partition)
       }
     },
-    addReadings,
+    addReadings(...words) {
+      for (const _ of stepsOfReadings(...words));
+    },
+    stepsOfReadings,
     addAggregates,
     addGaps(slice, topic, maybeDuplicate) {
       for (const row of slice.rows) {

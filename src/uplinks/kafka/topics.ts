@@ -124,6 +124,11 @@ export function knownTopics(cluster: Cluster, monotonic: () => number) {
 
   return {
     ask,
+    /** Of those that were asked for; undefined where it is missing. */
+    known(name: string): Topic | undefined {
+      const topic = known.get(name)?.topic
+      return topic && !isMissing(topic) ? topic : undefined
+    },
     forget(name: string): void {
       known.delete(name)
     },

@@ -2,6 +2,7 @@
 //
 //   open      a new client; the topics and what they take
 //   position  the transactional id first (whoever had it is shut out, what they left open is aborted), then the position
+//   prepare   packs what will probably be sent next (ahead.ts)
 //   send      begin → records → position → commit. A refusal before the commit is aborted and said as Blocked.
 //             Any other error, or no answer in time, is doubt: the sockets are closed and this uplink is of no more use.
 //
@@ -14,13 +15,15 @@ import type { Form, Stream } from '../../core/stream.ts'
 import { streamKey, streamOf } from '../../core/stream.ts'
 import type { Position, Refusal } from '../../core/position.ts'
 import type { Uplink, UplinkBatch, UplinkContext } from '../../core/uplink.ts'
+import type { Ready } from './ahead.ts'
+import { packedAhead, together } from './ahead.ts'
 import { topicSchemas } from './avro/topic-schemas.ts'
 import type { Cluster, RefusedTransaction } from './cluster.ts'
 import { openCluster } from './cluster.ts'
 import type { Destination } from './events.ts'
 import { checkpointRecord, elsewhereRecord, refusedRecord } from './events.ts'
-import type { Packed } from './pack.ts'
-import { packer } from './pack.ts'
+import type { Packed, Packer } from './pack.ts'
+import { packer, templatesOf } from './pack.ts'
 import { readBack, withReader } from './read-back.ts'
 import { decodePosition, encodePosition } from './position.ts'
 import type { KafkaSettings } from './settings.ts'
@@ -52,10 +55,25 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
   const style = { site: context.site, headers: settings.headers }
   const sentTimeOnly = new Set<string>()
   const schemas = topicSchemas(context)
-  const pack = packer(style, sentTimeOnly, schemas.format)
+  const known = templatesOf(schemas.format)
+  const pack = packer(style, sentTimeOnly, schemas.format, known)
+  const packAhead = packer(style, sentTimeOnly, schemas.format, known)
   const topics = knownTopics(cluster, () => context.clock.monotonic())
   const events = settings.topics.events
   const topicOfStream = (key: string) => topicOf(streamOf(key), settings, context)
+  /** Topics whose schema is known: a transaction has gone there, or was about to. */
+  const written = new Set<string>()
+  const ahead = packedAhead({
+    pack: packAhead,
+    steps: (batch, topicFor) => stepsOf(packAhead, batch, topicFor),
+    topicOf(slice) {
+      const name = topicOf(slice.stream, settings, context)
+      return written.has(name) ? topics.known(name) : undefined
+    },
+    marksOf: (batch, slice) =>
+      JSON.stringify([duplicatesWithin(batch, slice), sentTimeOnly.has(topicOf(slice.stream, settings, context))]),
+    now: () => context.clock.now(),
+  })
   let spent = false
 
   /** One call at the destination. An error that is neither Blocked nor ours (a position too long) gives the client up; a bug or a damaged block stays what it is. */
@@ -100,36 +118,44 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     }
   }
 
+  function* stepsOf(to: Packer, batch: UplinkBatch, topicFor: (slice: Slice) => Topic): Iterable<void> {
+    for (const slice of batch.slices) {
+      const topic = topicFor(slice)
+      const maybe = duplicatesOf(batch, slice)
+      yield
+      if (slice.form === 'event') to.addListEvents(slice, topic, maybe)
+      else if (slice.form === 'gap') to.addGaps(slice, topic, maybe)
+      else if (context.records === 'blocks') to.blocks.add(slice, batch.series, topic, maybe)
+      else if (slice.form === 'aggregate') to.addAggregates(slice, batch.series, topic, maybe)
+      else yield* to.stepsOfReadings(slice, batch.series, topic, maybe)
+    }
+    to.blocks.flush()
+  }
+
   function packAll(
     batch: UplinkBatch,
     position: Position,
     found: ReadonlyMap<string, Topic>,
     destination: Destination | undefined,
+    ready: Ready | undefined,
   ): Packed {
     const now = context.clock.now()
     const eventsTopic = found.get(events) as Topic
+    const rest = ready ? { ...batch, slices: batch.slices.filter((it) => !ready.slices.has(it)) } : batch
     pack.begin(now)
-    for (const slice of batch.slices) {
-      const topic = found.get(topicOf(slice.stream, settings, context)) as Topic
-      const maybe = duplicatesOf(batch, slice)
-      if (slice.form === 'event') pack.addListEvents(slice, topic, maybe)
-      else if (slice.form === 'gap') pack.addGaps(slice, topic, maybe)
-      else if (context.records === 'blocks') pack.blocks.add(slice, batch.series, topic, maybe)
-      else if (slice.form === 'aggregate') pack.addAggregates(slice, batch.series, topic, maybe)
-      else pack.addReadings(slice, batch.series, topic, maybe)
-    }
-    pack.blocks.flush()
+    for (const _ of stepsOf(pack, rest, ({ stream }) => found.get(topicOf(stream, settings, context)) as Topic));
     for (const [n, range] of (batch.elsewhere ?? []).entries()) {
       const topic = found.get(topicOf(gapOf(range.stream), settings, context)) as Topic
       pack.addEvent(elsewhereRecord(range, n, position, about, style, now), topic)
     }
-    if (pack.refusals.length > 0) pack.addEvent(refusedRecord(pack.refusals, position, about, style, now), eventsTopic)
+    const refusals = [...(ready?.packed.refusals ?? []), ...pack.refusals]
+    if (refusals.length > 0) pack.addEvent(refusedRecord(refusals, position, about, style, now), eventsTopic)
     if (batch.checkpoint && destination) {
       const { classes = [], served = classes } = context
       const where = { ...about, destination, stays: classes.filter((it) => !served.includes(it)) }
       pack.addEvent(checkpointRecord({ ...batch, checkpoint: batch.checkpoint }, position, where, style, now), eventsTopic)
     }
-    return pack.take()
+    return together(ready, pack.take())
   }
 
   /** Of all topics that the records may go to, so that the schema of a gap is known before there is one; those of this batch must be. */
@@ -153,6 +179,7 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
   }
 
   async function sendAll(batch: UplinkBatch, position: Position, signal: AbortSignal): Promise<readonly Refusal[]> {
+    const claimed = ahead.claim(batch)
     const names = new Set([events, ...streamsOf(batch).map((it) => topicOf(it, settings, context))])
     const metadata = positionText(position.delivered)
     const offsets = { group: identity, topic: events, offset: String(position.transaction), metadata }
@@ -162,7 +189,10 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
       await refuseUnknown(batch)
       if (batch.checkpoint) await askAll(signal)
       const destination = batch.checkpoint && (await withDeadline('describe the cluster', CALL_MS_MAX, signal, topics.describe()))
-      const packed = packAll(batch, position, found as ReadonlyMap<string, Topic>, destination)
+      for (const name of names) written.add(name)
+      // A second time round it is packed in another way.
+      const ready = adaptations === 0 ? await claimed() : undefined
+      const packed = packAll(batch, position, found as ReadonlyMap<string, Topic>, destination, ready)
       const outcome = await cluster.commit(packed, offsets, signal)
       if (outcome === 'committed') return packed.refusals
       const adapted = adaptations < ADAPTATIONS_MAX && adapt(outcome, packed)
@@ -190,8 +220,11 @@ function uplinkOn(cluster: Cluster, settings: KafkaSettings, context: UplinkCont
     endOffsets: (signal) => orSpend(() => endOffsets(signal)),
     readBack: (ranges, from, signal) => orSpend(() => readBack(settings, context, topicOfStream, ranges, from, signal)),
     send: (batch, position, signal) => orSpend(() => sendAll(batch, position, signal)),
+    // Blocks go as they are: there is nothing to do before.
+    ...(context.records === 'blocks' ? {} : { prepare: (batch: UplinkBatch) => ahead.prepare(batch) }),
     async close() {
       spent = true
+      ahead.drop()
       await withDeadline('close', CLOSE_MS_MAX, undefined, cluster.close()).catch(() => {})
       cluster.destroy()
     },
@@ -238,6 +271,11 @@ export function topicsOf(settings: KafkaSettings, { site, records, classes = [] 
       (template.includes('{class}') ? classes : ['']).map((it): [string, Form] => [filledTopic(template, it, site), form]),
     ),
   )
+}
+
+/** What of a slice may be there already. */
+function duplicatesWithin(batch: UplinkBatch, slice: Slice) {
+  return duplicatesOf(batch, slice).filter((it) => it.from < slice.to && slice.from < it.to)
 }
 
 function duplicatesOf(batch: UplinkBatch, slice: Slice) {

@@ -3,14 +3,20 @@ import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { murmur2 } from '../../../src/clients/kafka/partition.ts'
 import { Blocked } from '../../../src/core/errors.ts'
+import { withInterval } from '../../../src/core/intervals.ts'
 import type { GapSlice } from '../../../src/core/log.ts'
+import type { Position } from '../../../src/core/position.ts'
 import { streamKey } from '../../../src/core/stream.ts'
+import type { UplinkBatch } from '../../../src/core/uplink.ts'
 import { kafka } from '../../../src/uplinks/kafka/index.ts'
 import { verifyTopics } from '../../../src/uplinks/kafka/verify/index.ts'
+import { uplinkHost } from '../../../src/workers/uplink-host.ts'
 import type { Broker } from '../../kafka/broker.ts'
 import { adminOf, createTopics, startBroker, TOPICS, createLed } from '../../kafka/broker.ts'
 import { NEVER, ofDevice, openFor, PROTOCOLS, readTopic, settled, settingsOf } from './cluster.ts'
 import { batchOf, CLOCK, contextOf, doubles, positionOf, rawStream, sliceOf } from './slices.ts'
+
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} }
 
 describe.each(PROTOCOLS)('$name', ({ client, features }) => {
   let broker: Broker
@@ -87,6 +93,55 @@ describe.each(PROTOCOLS)('$name', ({ client, features }) => {
     })
     expect(Date.parse(first?.headers['ce_time'] ?? '')).toBe(Math.floor(time / 1000))
   })
+
+  const isFirst = client === 'direct' && features.length === 0
+  test.each(['by itself', ...(isFirst ? ['through its thread'] : [])])(
+    '%s: what was prepared goes with the transaction that has it, and never where it is not in it',
+    async (way) => {
+      const device = `ahead-${way.replaceAll(' ', '-')}`
+      const stream = rawStream(device)
+      const key = streamKey(stream)
+      const settings = settingsOf(broker.bootstrap, { client })
+      const thread = { name: 'cloud', kind: 'kafka', settings, device, site: 'plant-1', records: 'readings' as const }
+      const host = uplinkHost(thread, SILENT)
+      const uplink = way === 'by itself' ? await openFor(broker.bootstrap, device, { client }) : await host.open(NEVER, undefined)
+      await uplink.position(NEVER)
+      let delivered: Position['delivered'] = new Map()
+      let transaction = 0
+      const send = (batch: UplinkBatch) => {
+        const all = batch.slices.reduce((sum, it) => withInterval(sum, it.from, it.to), delivered.get(key) ?? [])
+        delivered = new Map([[key, all]])
+        return uplink.send(batch, { transaction: ++transaction, delivered }, NEVER)
+      }
+      const part = (from: number, count: number) => batchOf(doubles(stream, from, count))
+      // Topics are known from then on.
+      await send(part(0, 10))
+      const [first, other, second, newest] = [part(1_000, 1_500), part(100, 10), part(4_000, 1_500), part(200, 10)]
+      const preparing = uplink.prepare?.(first)
+      await send(other)
+      await preparing
+      const sending = send(first)
+      // While a transaction is under way, as it is in life.
+      void uplink.prepare?.(second)
+      await sending
+      await send({ ...second, slices: [...newest.slices, ...second.slices] })
+      const marked = part(300, 10)
+      await uplink.prepare?.(marked)
+      await send({ ...marked, maybeDuplicate: [{ stream: key, from: 300, to: 310 }] })
+      await uplink.close()
+      await host.close()
+      const count = 40 + 3_000
+      const records = ofDevice(
+        await readTopic(broker.bootstrap, TOPICS.telemetry, (it) => ofDevice(it, device).length >= count),
+        device,
+      )
+      const sequences = records.map((it) => Number(it.value['seq'])).sort((a, b) => a - b)
+      const expected = (delivered.get(key) ?? []).flatMap(({ from, to }) => Array.from({ length: to - from }, (_, i) => from + i))
+      expect(sequences).toEqual(expected)
+      const suspects = records.filter((it) => it.headers['holdfast-maybe-duplicate']).map((it) => Number(it.value['seq']))
+      expect(suspects.sort((a, b) => a - b)).toEqual(Array.from({ length: 10 }, (_, i) => 300 + i))
+    },
+  )
 
   test('headers: id keeps ce_id alone; what may be there twice says so', async () => {
     const device = 'short'
