@@ -4,7 +4,7 @@ import { exportOf, receiptOf } from '../core/airgap.ts'
 import { boxOf } from '../core/boxes.ts'
 import { OUTSTANDING_EPOCHS_MAX } from '../core/bounds.ts'
 import type { Intervals } from '../core/intervals.ts'
-import { contains, countOf, difference, intersection, union, withInterval } from '../core/intervals.ts'
+import { contains, countOf, difference, intersection, overlaps, union, withInterval } from '../core/intervals.ts'
 import type { EndOffsets, Resumed } from '../core/log.ts'
 import type { DeliveryRule } from '../core/settings.ts'
 import type { Form, StreamIntervals, StreamRange } from '../core/stream.ts'
@@ -64,6 +64,8 @@ export interface Positions {
   delivered(stream: StreamRow): Intervals
   /** Sequences that somebody may have seen: any uplink has them, or they are under way to one. */
   seen(stream: StreamRow): Intervals
+  /** Whether everybody who has any of [from, to) has all of it. */
+  isEven(stream: StreamRow, from: number, to: number): boolean
   /** Sequences of [from, to) that still count as stored. */
   storedOf(stream: StreamRow, from: number, to: number): Intervals
   /** Sequences of [from, to) by the uplinks that have them. */
@@ -406,6 +408,8 @@ export function loadPositions({
     delivered: deliveredOf,
     pinned: pinnedOf,
     seen: (stream) => [...states.keys()].reduce<Intervals>((set, it) => union(set, hadBy(it, stream)), pinnedOf(stream)),
+    isEven: (stream, from, to) =>
+      [...states.keys()].every((it) => has(it, stream, from, to) || !overlaps(hadBy(it, stream), from, to)),
     storedOf: (stream, from, to) => storedOf(stream, from, to),
     havers,
     unpark: (stream, from, to) => void sql.unpark.run(stream.id, from, to),

@@ -159,10 +159,27 @@ function takeSlices({ slices, series }: Taken, { readings, aggregates, rows }: F
 function addRow(rows: Found['rows'], { gap, row }: SaidLine, faults: string[]): void {
   const place = `${gap} ${row.sequence}`
   const known = rows.get(place)
-  if (known && JSON.stringify(known) !== JSON.stringify(row))
-    faults.push(`I2: the gap record ${place} changed: ${JSON.stringify(known)}, now ${JSON.stringify(row)}`)
+  if (known && JSON.stringify(known) !== JSON.stringify(row)) {
+    const parts = [...rows].filter(([, it]) => isPartOf(it, row))
+    if (!parts.some(([key]) => key === place) || !isWhole(parts, row))
+      faults.push(`I2: the gap record ${place} changed: ${JSON.stringify(known)}, now ${JSON.stringify(row)}`)
+    for (const [key] of parts) rows.delete(key)
+  }
   rows.set(place, row)
 }
+
+/** Lines that were told one by one may have become one since. */
+function isPartOf(part: LedgerRow, { stream, from, to, action, reason, exact }: LedgerRow): boolean {
+  const isSame = streamKey(part.stream) === streamKey(stream) && part.action === action && part.reason === reason
+  return isSame && exact && part.exact && from <= part.from && part.to <= to
+}
+
+const isWhole = (parts: readonly (readonly [string, LedgerRow])[], { from, to }: LedgerRow) =>
+  contains(
+    parts.reduce<Intervals>((set, [, it]) => withInterval(set, it.from, it.to), []),
+    from,
+    to,
+  )
 
 const rowsOf = (rows: Found['rows'], key: string) => [...rows.values()].filter((it) => streamKey(it.stream) === key)
 const namedIn = (rows: Found['rows'], key: string) => rowsOf(rows, key).reduce((sum, it) => sum + it.count, 0)

@@ -1,0 +1,404 @@
+// Old lines of the ledger become one: by themselves, and in lives of uplinks that take, lose, forget and come later. Real writer, keeper and files.
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
+import type { Intervals } from '../../src/core/intervals.ts'
+import { countOf, intersection, withInterval } from '../../src/core/intervals.ts'
+import type { GapSlice, LossAction } from '../../src/core/log.ts'
+import { firstPlaces } from '../../src/core/log.ts'
+import type { StreamIntervals } from '../../src/core/stream.ts'
+import { streamKey } from '../../src/core/stream.ts'
+import type { LineRow } from '../../src/log/ledger-merge.ts'
+import { mergedLine, runsOf } from '../../src/log/ledger-merge.ts'
+import fc from '../prove/fast-check.ts'
+import type { OpenedLog, TestOptions } from './helpers.ts'
+import { classNamed, NEXT, openTestLog, T0, tempDir } from './helpers.ts'
+
+const RUNS = Number(process.env['HOLDFAST_RUNS'] ?? 20)
+const DAY_US = 86_400_000_000
+
+let temp: ReturnType<typeof tempDir>
+let dir: string
+beforeEach(() => {
+  temp = tempDir()
+  dir = join(temp.dir, 'log')
+})
+afterEach(() => temp.remove())
+
+// --- lines alone -------------------------------------------------------------------------------------------------------------
+
+/** Lines as they come: each begins where the one before of its stream ends, or behind a hole. */
+const someLines = fc
+  .array(
+    fc.record({
+      stream: fc.constantFrom(1, 1, 1, 2),
+      action: fc.constantFrom<LossAction>('aggregated', 'aggregated', 'refused'),
+      count: fc.integer({ min: 1, max: 9 }),
+      hole: fc.constantFrom(0, 0, 0, 3),
+      days: fc.constantFrom(0, 0, 0, 1),
+      isExact: fc.constantFrom(true, true, true, true, false),
+      isPublished: fc.constantFrom(true, true, true, true, false),
+    }),
+    { maxLength: 40 },
+  )
+  .map((list) => {
+    const next = new Map<number, number>()
+    let at = T0
+    return list.map((it, n): LineRow => {
+      const first = (next.get(it.stream) ?? 0) + it.hole
+      const end = first + it.count + (it.isExact ? 0 : 1)
+      next.set(it.stream, end)
+      at += it.days * DAY_US + 1
+      const times = { time_from: at - 10, time_to: at, at, exact: it.isExact ? 1 : 0 }
+      const place = { gap_stream: it.isPublished ? 9 : null, sequence: it.isPublished ? n : null }
+      return {
+        id: n + 1,
+        stream: it.stream,
+        first,
+        end,
+        count: it.count,
+        action: it.action,
+        reason: it.action,
+        ...times,
+        ...place,
+      }
+    })
+  })
+
+const claimed = (lines: readonly LineRow[], stream: number) =>
+  lines
+    .filter((it) => it.stream === stream)
+    .reduce<Intervals>((set, { first, end }) => {
+      expect(intersection(set, [{ from: first, to: end }])).toEqual([])
+      return withInterval(set, first, end)
+    }, [])
+
+const dayOf = (us: number) => Math.floor(us / DAY_US)
+
+/** What people are told of: by stream, action, reason, and days. */
+function sums(lines: readonly LineRow[]): Record<string, number> {
+  const found: Record<string, number> = {}
+  for (const it of lines)
+    for (const day of [`at ${dayOf(it.at)}`, `from ${dayOf(it.time_from)}`, `to ${dayOf(it.time_to)}`]) {
+      const key = `${it.stream} ${it.action} ${it.reason} ${day}`
+      found[key] = (found[key] ?? 0) + it.count
+    }
+  return found
+}
+
+test('merged, lines claim what they claimed before, and count by day, action and reason what they counted', () => {
+  fc.assert(
+    fc.property(someLines, (lines) => {
+      const inOrder = lines.toSorted((a, b) => a.stream - b.stream || a.first - b.first)
+      const after = runsOf(inOrder, () => true).map((run) => mergedLine(run) ?? run)
+      const all = after.flat()
+      for (const stream of [1, 2]) expect(claimed(all, stream)).toEqual(claimed(lines, stream))
+      expect(sums(all)).toEqual(sums(lines))
+      // What has no place, or counts less than it spans, stays as it is.
+      for (const it of lines) if (it.sequence === null || it.exact === 0) expect(all).toContainEqual(it)
+      // No two that could still be one.
+      for (const [n, it] of all.entries()) {
+        const next = all[n + 1]
+        if (next) expect(mergedLine([it, next])).toBeUndefined()
+      }
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('lines with a hole between them, of other reasons, or out of their order are never one', () => {
+  const line = (n: number, more: Partial<LineRow> = {}): LineRow => ({
+    ...{ id: n, stream: 1, first: n * 10, end: n * 10 + 10, count: 10, time_from: T0, time_to: T0, action: 'dropped' },
+    ...{ reason: 'full', at: T0, exact: 1, gap_stream: 2, sequence: n, ...more },
+  })
+  expect(mergedLine([line(1), line(2)])).toEqual(line(2, { first: 10, count: 20 }))
+  expect(mergedLine([line(1), line(3)])).toBeUndefined()
+  expect(mergedLine([line(1), line(2, { reason: 'history' })])).toBeUndefined()
+  expect(mergedLine([line(1), line(2, { gap_stream: 3 })])).toBeUndefined()
+  expect(mergedLine([line(1), line(2, { sequence: 0 })])).toBeUndefined()
+  expect(mergedLine([line(1), line(2, { time_to: T0 + DAY_US })])).toBeUndefined()
+  expect(mergedLine([line(1)])).toBeUndefined()
+})
+
+// --- in lives of uplinks -----------------------------------------------------------------------------------------------------
+
+const UPLINKS = ['a', 'b'] as const
+
+interface Appended {
+  readonly stored: number
+  readonly refused: number
+  readonly reason: string
+  readonly isPublished: boolean
+}
+
+type Counted = ReturnType<OpenedLog['writer']['figures']>['classes'][number]
+
+/** A destination: what it was told, line by line, and which places of gap streams it has records of. */
+interface Side {
+  readonly name: string
+  position: Map<string, Intervals>
+  transaction: number
+  named: Map<string, Intervals>
+  readonly places: Map<string, Intervals>
+  hasMet: boolean
+  unsaid: { readonly ranges: Parameters<OpenedLog['writer']['commit']>[1] } | undefined
+}
+
+const newSide = (name: string): Side => ({
+  name,
+  position: new Map(),
+  transaction: 0,
+  named: new Map(),
+  places: new Map(),
+  hasMet: false,
+  unsaid: undefined,
+})
+
+const of = (map: StreamIntervals, key: string): Intervals => map.get(key) ?? []
+
+function claim(map: Map<string, Intervals>, key: string, from: number, to: number, whose: string): void {
+  if (countOf(intersection(of(map, key), [{ from, to }])) > 0) throw new Error(`${whose}: ${key} ${from} to ${to} twice`)
+  map.set(key, withInterval(of(map, key), from, to))
+}
+
+/** Each line names what no line before it did, and each place of a gap stream goes with one. */
+function hear(side: Side, slice: GapSlice): void {
+  const firsts = firstPlaces(slice)
+  for (const [n, row] of slice.rows.entries()) {
+    expect(row.count).toBe(row.to - row.from)
+    claim(side.named, `${streamKey(row.stream)} ${row.action} ${row.reason}`, row.from, row.to, side.name)
+    claim(side.places, streamKey(slice.stream), firsts[n] as number, row.sequence + 1, side.name)
+  }
+}
+
+function livesOn(at: string, options: TestOptions = {}) {
+  let log = open()
+  let [builder, series] = source()
+  let given = 0
+
+  function open(): OpenedLog {
+    return openTestLog(at, { uplinks: [...UPLINKS], classes: [classNamed('process', { commitEveryMs: 50 })], ...options })
+  }
+
+  function source() {
+    const made = new BatchBuilder(newOrigin(0))
+    return [made, made.series({ tag: 'x', class: 'process', kind: 'double' })] as const
+  }
+
+  function restart(side: Side): void {
+    side.unsaid = undefined
+    side.hasMet = true
+    const there = side.transaction === 0 ? 'none' : { transaction: side.transaction, delivered: new Map(side.position) }
+    const { delivered, inDoubt } = log.writer.restart(side.name, there)
+    log.keeper.restart(side.name, delivered, inDoubt)
+  }
+
+  function settle(side: Side): void {
+    if (side.unsaid) log.writer.commit(side.name, side.unsaid.ranges, side.transaction, [])
+    side.unsaid = undefined
+    log.clock.tick(100)
+  }
+
+  return {
+    log: () => log,
+    restart,
+    append({ stored, refused, reason, isPublished }: Appended): void {
+      for (let i = 0; i < stored; i++) builder.add(series, T0 + given, given++)
+      if (refused > 0) builder.refuse('process', reason, log.clock.now(), refused)
+      log.append(builder.take(log.clock.now()))
+      log.clock.tick(100)
+      if (isPublished) log.writer.publish()
+    },
+    send(side: Side, readingsMax: number, outcome: 'had' | 'lost' | 'open'): number {
+      if (!side.hasMet) return 0
+      settle(side)
+      const taken = log.keeper.next({ ...NEXT, uplink: side.name, lane: 'live', readingsMax })
+      if (taken.ranges.length === 0) return 0
+      log.writer.offer(side.name, taken.ranges, {})
+      if (outcome === 'lost') return (restart(side), taken.ranges.length)
+      side.transaction++
+      for (const it of taken.slices) if (it.form === 'gap') hear(side, it)
+      for (const it of taken.ranges) side.position.set(it.stream, withInterval(of(side.position, it.stream), it.from, it.to))
+      side.unsaid = { ranges: taken.ranges }
+      if (outcome === 'had') settle(side)
+      return taken.ranges.length
+    },
+    reopen(): void {
+      log.close()
+      log = open()
+      ;[builder, series] = source()
+    },
+  }
+}
+
+/** Everybody, a newcomer too, has been told of all lines once, in whatever shape, and of every place. */
+function finish(lives: ReturnType<typeof livesOn>, sides: readonly Side[]): void {
+  const late = newSide('late')
+  while (lives.log().writer.publish() > 0);
+  for (const side of [...sides, late]) {
+    lives.restart(side)
+    while (lives.send(side, 1_000, 'had') > 0);
+  }
+  for (const side of [...sides, late]) {
+    expect(side.named, side.name).toEqual(late.named)
+    for (const [key, { next }] of Object.entries(lives.log().keeper.heads()))
+      if (key.endsWith(':gap') && next > 0) expect(of(side.places, key), `${side.name} ${key}`).toEqual([{ from: 0, to: next }])
+  }
+  const lost = Object.values(lives.log().keeper.heads()).reduce((sum, it) => sum + it.lost, 0)
+  expect([...late.named.values()].reduce((sum, it) => sum + countOf(it), 0)).toBe(lost)
+}
+
+const who = fc.nat(1)
+const steps = fc.array(
+  fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        do: fc.constant('append' as const),
+        stored: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 3),
+        refused: fc.constantFrom(1, 2),
+        isPublished: fc.constantFrom(true, true, true, false),
+        reason: fc.constantFrom('unreadable', 'unreadable', 'unreadable', 'unreadable', 'unreadable', 'overflow'),
+      }),
+    },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        do: fc.constant('take' as const),
+        who,
+        max: fc.constantFrom(1, 2, 5, 1_000),
+        outcome: fc.constantFrom<'had' | 'lost' | 'open'>('had', 'had', 'had', 'lost', 'open'),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const), who }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('reopen' as const) }) },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('merge' as const) }) },
+  ),
+  { minLength: 30, maxLength: 120 },
+)
+
+test('whatever uplinks have, lose and come back to: each is told of every loss once, and of every place of the gap stream', () => {
+  let merged = 0
+  fc.assert(
+    fc.property(steps, (list) => {
+      const own = tempDir()
+      try {
+        const lives = livesOn(join(own.dir, 'log'))
+        const sides = UPLINKS.map(newSide)
+        for (const it of sides) lives.restart(it)
+        for (const it of list) {
+          if (it.do === 'append') lives.append(it)
+          else if (it.do === 'take') lives.send(sides[it.who] as Side, it.max, it.outcome)
+          else if (it.do === 'restart') lives.restart(sides[it.who] as Side)
+          else if (it.do === 'merge') merged += linesMergedBy(join(own.dir, 'log'), () => lives.log().work(true))
+          else {
+            lives.reopen()
+            for (const side of sides) Object.assign(side, { unsaid: undefined, hasMet: false })
+            lives.restart(sides[0] as Side)
+          }
+          expect(lives.log().failures).toEqual([])
+        }
+        finish(lives, sides)
+        expect(lives.log().writer.figures().classes.map(imbalanceOf)).toEqual([0])
+        lives.log().close()
+      } finally {
+        own.remove()
+      }
+    }),
+    { numRuns: RUNS, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: false },
+  )
+  // Else nothing was tried.
+  expect(merged).toBeGreaterThan(RUNS)
+}, 120_000)
+
+const imbalanceOf = ({ accepted, delivered, stored, aggregated, lost }: Counted) =>
+  accepted - delivered - stored - aggregated - Object.values(lost).reduce((sum, n) => sum + n, 0)
+
+function read<T>(at: string, sql: string): T[] {
+  const db = new Database(join(at, 'journal.db'), { readonly: true })
+  try {
+    return db.prepare(sql).all() as T[]
+  } finally {
+    db.close()
+  }
+}
+
+const linesIn = (at: string) => read<LineRow>(at, 'SELECT * FROM ledger ORDER BY first')
+
+function linesMergedBy(at: string, work: () => void): number {
+  const before = linesIn(at).length
+  work()
+  return before - linesIn(at).length
+}
+
+// --- a class of which aggregates leave ---------------------------------------------------------------------------------------
+
+const FORWARD = {
+  uplinks: ['a'],
+  classes: [classNamed('process', { commitEveryMs: 50, forward: { windowMs: 1_000, keepRawMs: 5_000 } })],
+}
+
+/** A reading a window, sent as it is over; the destination has nearly all of them. */
+function forwardWindows(lives: ReturnType<typeof livesOn>, side: Side, count: number): void {
+  for (let n = 0; n < count; n++) {
+    lives.append({ stored: 1, refused: 0, reason: '', isPublished: true })
+    lives.log().clock.tick(900)
+    lives.log().work()
+    lives.log().writer.publish()
+    if (n % 20 === 19) while (lives.send(side, 1_000, 'had') > 0);
+  }
+}
+
+/** All that people and other parts are told of the ledger but for how many lines it has. */
+function told(log: OpenedLog) {
+  const { check, heads } = log.keeper
+  const { ledger } = check.inspect(undefined)
+  const lines = check.ledger({ limit: 100_000 })
+  const named = lines.reduce<Intervals>((set, it) => withInterval(set, it.from, it.to + 1), [])
+  const totals = ledger.map(({ lines: _, ...it }) => it)
+  return { totals, days: check.days(), heads: heads(), classes: log.writer.figures().classes, named, sum: countIn(lines) }
+}
+
+const countIn = (lines: readonly { readonly count: number }[]) => lines.reduce((sum, it) => sum + it.count, 0)
+
+/** All that is to be done is done; says what was told before the first lines were merged. */
+function workAndMerge(log: OpenedLog): ReturnType<typeof told> | undefined {
+  const { keeper, writer } = log
+  let before: ReturnType<typeof told> | undefined
+  for (;;) {
+    const change = keeper.work(writer.state(), true)
+    if (!change) return before
+    if (change.kind === 'merge') before ??= told(log)
+    keeper.applied(writer.apply(change))
+  }
+}
+
+test('a line a window becomes a line; what anybody is told stays the same, and a newcomer is told in one record what the others were in many', () => {
+  const lives = livesOn(dir, FORWARD)
+  const side = newSide('a')
+  lives.restart(side)
+  forwardWindows(lives, side, 150)
+  expect(linesIn(dir).length).toBeGreaterThan(140)
+  const before = workAndMerge(lives.log())
+  expect(before?.sum).toBe(150)
+  expect(told(lives.log())).toEqual(before)
+  // All in one day; what was not sent yet stays.
+  expect(linesIn(dir).length).toBeLessThan(15)
+  const sent = side.transaction
+  while (lives.send(side, 1_000, 'had') > 0);
+  expect(side.transaction).toBeLessThan(sent + 3)
+  lives.reopen()
+  expect(told(lives.log()).totals).toEqual(before?.totals)
+  const late = newSide('late')
+  lives.restart(side)
+  lives.restart(late)
+  const [slice] = lives.log().keeper.next({ ...NEXT, uplink: 'late', lane: 'live' }).slices
+  expect(slice?.form === 'gap' && slice.rows.length).toBeLessThan(15)
+  lives.restart(late)
+  while (lives.send(late, 1_000, 'had') > 0);
+  expect(late.named).toEqual(side.named)
+  expect(late.places).toEqual(side.places)
+  expect(lives.log().failures).toEqual([])
+  lives.log().close()
+})
