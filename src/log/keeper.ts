@@ -79,7 +79,7 @@ export function openKeeper({ dir, device, bytesMax, classes, aggregating = [] }:
     db,
     positionsOf: stored.positionsOf,
     marksOf: stored.marksOf,
-    underWay: (stream) => sentOf(stream).underWay,
+    mayHave: (stream) => mayHave(stream),
     monotonic: () => performance.now(),
   })
   const lost = db.prepare('SELECT stream, sum(count) AS lost FROM ledger GROUP BY stream')
@@ -105,6 +105,18 @@ export function openKeeper({ dir, device, bytesMax, classes, aggregating = [] }:
       sent: positions.map((it) => it.had).reduce<Intervals>(union, underWay),
       cuts: [...handed.flatMap((it) => it.liveStart ?? []), ...stored.marksOf(stream).map((it) => it.head)],
     }
+  }
+
+  /** By uplink, of a stream: what may be on its way to it, but for what it has. */
+  function mayHave(stream: string): { uplink: string; ranges: Intervals }[] {
+    const positions = stored.positionsOf(stream)
+    const earlier = [{ from: 0, to: nextAtOpen.get(stream) ?? 0 }]
+    const pinned = positions.map((it) => ({ uplink: it.uplink, ranges: intersection(it.pinned, earlier) }))
+    const hadBy = (uplink: string) => positions.find((it) => it.uplink === uplink)?.had ?? []
+    return [...pinned, ...lanes.handedOut(stream)].map(({ uplink, ranges }) => ({
+      uplink,
+      ranges: difference(ranges, hadBy(uplink)),
+    }))
   }
 
   /** The same, with what rules are told of. */

@@ -1,5 +1,4 @@
 // The writer's part in the merging of old lines of the ledger (ledger-compaction.ts): one transaction, or nothing where anything has moved on.
-import { overlaps } from '../core/intervals.ts'
 import type { Journal } from './journal.ts'
 import type { LineRow, Places } from './ledger-merge.ts'
 import { LINE_COLUMNS, mergedLine, placesOf } from './ledger-merge.ts'
@@ -18,7 +17,7 @@ export interface MergeChange extends Places {
 export interface MergeParts {
   readonly db: Journal
   readonly streams: Pick<Streams, 'byKey'>
-  readonly positions: Pick<Positions, 'pinned' | 'isEven'>
+  readonly positions: Pick<Positions, 'isEven'>
 }
 
 /** Inside a transaction. False: the log has moved on, nothing was changed. */
@@ -33,7 +32,7 @@ export function createMerge({ db, streams, positions }: MergeParts): (change: Me
     const stream = streams.byKey(key)
     const places = placesOf(lines)
     if (!stream || lines[0]?.gap_stream !== stream.id || places.from !== from || places.to !== to) return false
-    return positions.isEven(stream, from, to) && !overlaps(positions.pinned(stream), from, to)
+    return positions.isEven(stream, from, to)
   }
 
   return (change) => {

@@ -9,7 +9,7 @@
 // were told of some numbers twice, or of some never. What an uplink may have, and has not said yet, is below its mark (recover-marks.ts); no merged
 // line crosses a mark, neither by its numbers nor by its places: what came after it may have to go to another stream.
 import type { Intervals } from '../core/intervals.ts'
-import { contains, overlaps } from '../core/intervals.ts'
+import { contains, overlaps, union } from '../core/intervals.ts'
 import { givenOutFor } from '../core/airgap.ts'
 import type { Journal } from './journal.ts'
 import type { MergeChange } from './ledger-change.ts'
@@ -22,7 +22,8 @@ export interface CompactionParts {
   readonly db: Journal
   /** By name, of a gap stream: what it has. */
   readonly positionsOf: (stream: string) => readonly { readonly uplink: string; readonly had: Intervals }[]
-  readonly underWay: (stream: string) => Intervals
+  /** By uplink: what it may have beside. */
+  readonly mayHave: (stream: string) => readonly { readonly ranges: Intervals }[]
   /** By uplink that has not met this log since it was opened: the head of a stream then. */
   readonly marksOf: (stream: string) => readonly { readonly uplink: string; readonly head: number }[]
   /** Milliseconds. */
@@ -53,7 +54,7 @@ interface Told {
   readonly marks: readonly number[]
 }
 
-export function createCompaction({ db, positionsOf, underWay, marksOf, monotonic }: CompactionParts): Compaction {
+export function createCompaction({ db, positionsOf, mayHave, marksOf, monotonic }: CompactionParts): Compaction {
   const page = db.prepare<[number, number], LineRow>(
     `SELECT ${LINE_COLUMNS} FROM ledger WHERE stream = ? AND first >= ? ORDER BY first LIMIT ${LINES_MAX}`,
   )
@@ -80,7 +81,8 @@ export function createCompaction({ db, positionsOf, underWay, marksOf, monotonic
       given: givenOutFor(name).map(hadBy),
       mark: marks.find((it) => it.uplink === name)?.head ?? 0,
     }))
-    return { key, underWay: underWay(key), uplinks, marks: marks.map((it) => it.head) }
+    const underWay = mayHave(key).reduce<Intervals>((set, it) => union(set, it.ranges), [])
+    return { key, underWay, uplinks, marks: marks.map((it) => it.head) }
   }
 
   /** Whether everybody has been told of all of these places, or cannot have been told of any. */
@@ -156,7 +158,8 @@ export function createCompaction({ db, positionsOf, underWay, marksOf, monotonic
     next(now, all) {
       if (!all && monotonic() < dueAt) return undefined
       dueAt = monotonic() + STEP_MS
-      return round(now, all)
+      const isFromStart = at.stream === 0 && at.first === 0
+      return round(now, all) ?? (all && !isFromStart ? round(now, all) : undefined)
     },
     refused() {
       at = { ...at, first: proposedTo }

@@ -18,7 +18,7 @@ import type { Opened } from './opened.ts'
 import { READER, UPLINK } from './options.ts'
 import { addReading, CLASSES, classOf, CYCLE, readingsOf, standsFor, tagOf, timeOf } from './readings.ts'
 import type { SaidLine, Truth } from './truth.ts'
-import { linesOf } from './truth.ts'
+import { isJustOf, isPartOf, linesOf } from './truth.ts'
 
 export interface Expectation {
   readonly bytesMax: number
@@ -160,26 +160,12 @@ function addRow(rows: Found['rows'], { gap, row }: SaidLine, faults: string[]): 
   const place = `${gap} ${row.sequence}`
   const known = rows.get(place)
   if (known && JSON.stringify(known) !== JSON.stringify(row)) {
-    const parts = [...rows].filter(([, it]) => isPartOf(it, row))
-    if (!parts.some(([key]) => key === place) || !isWhole(parts, row))
+    if (!isPartOf(known, row) || !isJustOf(rows.values(), row))
       faults.push(`I2: the gap record ${place} changed: ${JSON.stringify(known)}, now ${JSON.stringify(row)}`)
-    for (const [key] of parts) rows.delete(key)
+    for (const [key, it] of rows) if (isPartOf(it, row)) rows.delete(key)
   }
   rows.set(place, row)
 }
-
-/** Lines that were told one by one may have become one since. */
-function isPartOf(part: LedgerRow, { stream, from, to, action, reason, exact }: LedgerRow): boolean {
-  const isSame = streamKey(part.stream) === streamKey(stream) && part.action === action && part.reason === reason
-  return isSame && exact && part.exact && from <= part.from && part.to <= to
-}
-
-const isWhole = (parts: readonly (readonly [string, LedgerRow])[], { from, to }: LedgerRow) =>
-  contains(
-    parts.reduce<Intervals>((set, [, it]) => withInterval(set, it.from, it.to), []),
-    from,
-    to,
-  )
 
 const rowsOf = (rows: Found['rows'], key: string) => [...rows.values()].filter((it) => streamKey(it.stream) === key)
 const namedIn = (rows: Found['rows'], key: string) => rowsOf(rows, key).reduce((sum, it) => sum + it.count, 0)

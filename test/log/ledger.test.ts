@@ -1,4 +1,5 @@
 // Old lines of the ledger become one: by themselves, and in lives of uplinks that take, lose, forget and come later. Real writer, keeper and files.
+import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -10,6 +11,7 @@ import { firstPlaces } from '../../src/core/log.ts'
 import type { StreamIntervals } from '../../src/core/stream.ts'
 import { streamKey } from '../../src/core/stream.ts'
 import type { LineRow } from '../../src/log/ledger-merge.ts'
+import { recoverLog } from '../../src/log/recover.ts'
 import { mergedLine, runsOf } from '../../src/log/ledger-merge.ts'
 import fc from '../prove/fast-check.ts'
 import type { OpenedLog, TestOptions } from './helpers.ts'
@@ -141,6 +143,8 @@ interface Side {
   transaction: number
   named: Map<string, Intervals>
   readonly places: Map<string, Intervals>
+  /** By stream: readings that it has. */
+  readonly read: Map<string, Intervals>
   hasMet: boolean
   unsaid: { readonly ranges: Parameters<OpenedLog['writer']['commit']>[1] } | undefined
 }
@@ -151,6 +155,7 @@ const newSide = (name: string): Side => ({
   transaction: 0,
   named: new Map(),
   places: new Map(),
+  read: new Map(),
   hasMet: false,
   unsaid: undefined,
 })
@@ -218,7 +223,9 @@ function livesOn(at: string, options: TestOptions = {}) {
       log.writer.offer(side.name, taken.ranges, {})
       if (outcome === 'lost') return (restart(side), taken.ranges.length)
       side.transaction++
-      for (const it of taken.slices) if (it.form === 'gap') hear(side, it)
+      for (const it of taken.slices)
+        if (it.form === 'gap') hear(side, it)
+        else if (it.form === 'raw') claim(side.read, streamKey(it.stream), it.from, it.to, side.name)
       for (const it of taken.ranges) side.position.set(it.stream, withInterval(of(side.position, it.stream), it.from, it.to))
       side.unsaid = { ranges: taken.ranges }
       if (outcome === 'had') settle(side)
@@ -401,4 +408,138 @@ test('a line a window becomes a line; what anybody is told stays the same, and a
   expect(late.places).toEqual(side.places)
   expect(lives.log().failures).toEqual([])
   lives.log().close()
+})
+
+// --- what may not be merged --------------------------------------------------------------------------------------------------
+
+const REFUSED = { stored: 0, refused: 2, reason: 'unreadable', isPublished: true }
+const STORED = { ...REFUSED, stored: 3, refused: 0 }
+
+function withLines(count: number) {
+  const lives = livesOn(dir, { uplinks: ['a'] })
+  const side = newSide('a')
+  lives.restart(side)
+  for (let n = 0; n < count; n++) lives.append(REFUSED)
+  return { lives, side, lines: () => linesIn(dir).length }
+}
+
+test('lines that are on their way, or that an uplink has in part, or of which it has not said whether it has them, stay as they are', () => {
+  const { lives, side, lines } = withLines(6)
+  lives.send(side, 3, 'open')
+  lives.log().work(true)
+  // Three are under way: the others, which nobody has, are one.
+  expect(lines()).toBe(4)
+  lives.append(REFUSED)
+  lives.append({ ...REFUSED, isPublished: false })
+  lives.reopen()
+  side.hasMet = false
+  lives.log().work(true)
+  expect(lines()).toBe(6)
+  lives.restart(side)
+  while (lives.send(side, 1_000, 'had') > 0);
+  lives.log().work(true)
+  // The last one has no place yet.
+  expect(lines()).toBe(2)
+  finish(lives, [side])
+  lives.log().close()
+})
+
+test('nothing of what is to be one is handed out meanwhile; when an uplink turns out to have some of it, nothing is changed', () => {
+  const { lives, side, lines } = withLines(4)
+  const log = lives.log()
+  const change = log.keeper.work(log.writer.state(), true)
+  expect(change).toMatchObject({ kind: 'merge', from: 0, to: 4 })
+  expect(log.keeper.next({ ...NEXT, uplink: 'a', lane: 'live' }).ranges).toEqual([])
+  log.writer.commit('a', [{ stream: change?.stream ?? '', from: 0, to: 2 }], 1, [])
+  const done = change && log.writer.apply(change)
+  expect(done).toBe(false)
+  log.keeper.applied(false)
+  expect(lines()).toBe(4)
+  side.transaction = 1
+  side.position.set(change?.stream ?? '', [{ from: 0, to: 2 }])
+  lives.restart(side)
+  log.work(true)
+  expect(lines()).toBe(2)
+  log.close()
+})
+
+test('an uplink that forgot some of the lines that are one now is told of all of it once more', () => {
+  const { lives, side } = withLines(8)
+  while (lives.send(side, 1_000, 'had') > 0);
+  lives.log().work(true)
+  const [gap] = [...side.places.keys()]
+  const had = [
+    { from: 0, to: 2 },
+    { from: 6, to: 8 },
+  ]
+  lives.log().keeper.restart('x', new Map([[gap as string, had]]), [])
+  const { ranges, slices } = lives.log().keeper.next({ ...NEXT, uplink: 'x', lane: 'live' })
+  expect(ranges).toEqual([{ stream: gap, from: 2, to: 8 }])
+  expect(slices).toMatchObject([{ from: 2, to: 6, rows: [{ sequence: 5, from: 0, to: 16, count: 16 }] }])
+  expect(lives.log().keeper.next({ ...NEXT, uplink: 'x', lane: 'live' }).ranges).toEqual([])
+  lives.log().close()
+})
+
+test('a log that was put back: what it gave up before and since then is not one, for the one stays and the other gets other numbers', () => {
+  const { lives, side, lines } = withLines(2)
+  while (lives.send(side, 1_000, 'had') > 0);
+  lives.append({ ...REFUSED, isPublished: false })
+  lives.log().close()
+  const copy = join(temp.dir, 'copy')
+  cpSync(dir, copy, { recursive: true })
+  const other = livesOn(dir, { uplinks: ['a'] })
+  other.restart(side)
+  // Its lanes begin at the head: what comes is live.
+  expect(other.send(side, 1_000, 'had')).toBe(0)
+  for (let n = 0; n < 3; n++) other.append({ ...STORED, isPublished: false })
+  while (other.send(side, 1_000, 'had') > 0);
+  other.log().close()
+  rmSync(dir, { recursive: true })
+  cpSync(copy, dir, { recursive: true })
+  const back = livesOn(dir, { uplinks: ['a'] })
+  while (back.log().writer.publish() > 0);
+  back.append(REFUSED)
+  back.append(REFUSED)
+  back.log().work(true)
+  // Two that were sent; one of before; two of since then.
+  expect(lines()).toBe(3)
+  back.restart(side)
+  while (back.log().writer.publish() > 0);
+  while (back.send(side, 1_000, 'had') > 0);
+  const sent = [...side.named].filter(([key]) => key.includes(':raw'))
+  for (const [key, set] of sent) expect(countOf(intersection(set, of(side.read, key.split(' ')[0] as string))), key).toBe(0)
+  expect([...side.read.values()].map(countOf)).toEqual([9])
+  expect(sent).toHaveLength(2)
+  back.log().close()
+})
+
+test.each(['the journal', 'a line that many have become'])('%s is lost: the segments know what was given up', async (what) => {
+  const options = { ...FORWARD, classes: [classNamed('process', { commitEveryMs: 50, forward: { windowMs: 1_000 } })] }
+  const lives = livesOn(dir, options)
+  const side = newSide('a')
+  lives.restart(side)
+  for (let n = 0; n < 3; n++) {
+    forwardWindows(lives, side, 40)
+    lives.log().work(true)
+  }
+  const before = told(lives.log())
+  expect(linesIn(dir).length).toBeLessThan(40)
+  lives.log().close()
+  if (what === 'the journal') for (const it of ['journal.db', 'journal.db-wal']) rmSync(join(dir, it), { force: true })
+  else {
+    const db = new Database(join(dir, 'journal.db'))
+    db.exec('DELETE FROM ledger WHERE id = (SELECT id FROM ledger ORDER BY count DESC LIMIT 1)')
+    db.close()
+  }
+  const { device, uplinks, classes } = { device: 'box-1', ...options }
+  const made = { device, uplinks, classes, delivery: {}, keepDeliveredMs: 0, dir, bytesMax: 64_000_000 }
+  const { faults } = await recoverLog({ ...made, bootId: 'boot-1', now: T0 })
+  expect(faults).toHaveLength(1)
+  const again = livesOn(dir, options)
+  again.restart(side)
+  const after = told(again.log())
+  expect(after.named).toEqual(before.named)
+  const [{ accepted, aggregated } = {}] = before.classes
+  expect(after.classes).toMatchObject([{ accepted, aggregated }])
+  again.log().close()
 })

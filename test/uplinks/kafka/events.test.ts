@@ -27,6 +27,11 @@ test.each(['all', 'id'] as const)('a gap record that may be there already says s
   expect(gapRecord(stream, row, row.sequence, style, 4, false).value).toMatchObject({ seq_from: 10, seq_to: 11 })
 })
 
+test('a line that others have become part of is a record with all of their places', () => {
+  const text = gapRecord(stream, row, 3, { site: 's', headers: 'all' }, 4, false).rest('{}', 'application/json')
+  expect(text).toContain('box:e:process:gap:3-7')
+})
+
 const style = { site: 's', headers: 'all' } as const
 const key = 'box:e:process:raw'
 const position = { transaction: 5, delivered: new Map([[key, [{ from: 0, to: 7 }]]]) }

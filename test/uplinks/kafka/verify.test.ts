@@ -252,6 +252,35 @@ test('a span of merged lines: what is there of it is no error, what is not is na
   expect(report.streams.find((it) => it.stream.form === 'raw')).toMatchObject({ proven: 25, named: 15, missing: 0, doubled: 0 })
 })
 
+test('a line that many have become: its record goes with their places; with one of them beside it, what both name counts once', async () => {
+  const device = 'become-one'
+  const [first, later] = [gap(device, 4, 0, 100), gap(device, 6, 100, 160)]
+  const places = (it: kafkajs.Message, claims: string) => ({
+    ...it,
+    headers: { ce_id: `${streamKey(form(device, 'gap'))}:${claims}` },
+  })
+  await write(TOPICS.gaps, [places(first, '0-4'), places(later, '5-6')])
+  await write(TOPICS.aggregates, [aggregate(device, 0, 0, 60), aggregate(device, 1, 60, 160)])
+  await write(TOPICS.events, [drained(device, 160, 2, 7)])
+  const report = await verifyTopics({ brokers: [broker.bootstrap], device })
+  expect(report).toMatchObject({ ok: true, totals: { proven: 9, named: 160, missing: 0, doubled: 0, waiting: 0 } })
+
+  const other = 'forgot'
+  await write(TOPICS.gaps, [gap(other, 0, 0, 50), gap(other, 1, 0, 100)])
+  await write(TOPICS.aggregates, [aggregate(other, 0, 0, 50), aggregate(other, 1, 50, 100)])
+  const lost = { lost: 100, next: 100, delivered: [[0, 100]] }
+  const all = (next: number) => ({ delivered: [[0, next]], next })
+  const streams = {
+    [streamKey(rawStream(other))]: lost,
+    [streamKey(form(other, 'aggregate'))]: all(2),
+    [streamKey(form(other, 'gap'))]: all(2),
+  }
+  await write(TOPICS.events, [checkpoint(other, 1, [], 0, { streams })])
+  expect(await contradictions(other)).toEqual([])
+  await write(TOPICS.aggregates, [aggregate(other, 2, 60, 70)])
+  expect(await contradictions(other)).toHaveLength(1)
+})
+
 test('a checkpoint of an epoch that nobody has seen, and one that counts less in its ledger than is named, fail', async () => {
   await write(TOPICS.telemetry, messages('forged', range(0, 20)))
   await write(TOPICS.events, [
