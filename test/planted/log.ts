@@ -11,14 +11,6 @@ export const LOG_FAULTS: readonly Fault[] = [
     caughtBy: ['test/log/ledger.test.ts > merged, lines'],
   },
   {
-    id: 'merged-unpublished',
-    file: 'src/log/ledger-merge.ts',
-    find: ' && it.gap_stream !== null && it.sequence !== null',
-    replace: '',
-    why: 'a line that nobody has been told of becomes part of one that was told already',
-    caughtBy: ['test/log/ledger.test.ts > merged, lines'],
-  },
-  {
     id: 'merged-under-way',
     file: 'src/log/ledger-compaction.ts',
     find: '    if (overlaps(underWay, from, to)) return false\n',
@@ -81,14 +73,6 @@ export const LOG_FAULTS: readonly Fault[] = [
     replace: '      const found = here\n',
     why: 'an uplink that forgot some of the lines that are one now is told of nothing any more',
     caughtBy: ['test/log/ledger.test.ts > an uplink that forgot'],
-  },
-  {
-    id: 'noted-part',
-    file: 'src/log/recover-rebuild.ts',
-    find: '!runAround(loss, held)) return unnamedOf(loss)',
-    replace: '!runAround(loss, held)) return countOf(unnamedOf(loss)) === loss.count ? unnamedOf(loss) : []',
-    why: 'a rebuilt journal loses what a line has grown by since the old one was read',
-    caughtBy: ['test/log/ledger.test.ts > a line that many'],
   },
   {
     id: 'kept-raw-stored',
