@@ -11,7 +11,8 @@
 //   position  by uplink: the intervals that it has, and the number of its last transaction; under names of their own what left by hand (given.ts)
 //   intent    by uplink: what may be under way; retention does not touch it
 //   parked    readings that an uplink refused for good: kept raw in their block
-//   ledger    readings that were given up, with why; `sequence` is the row's place in the class's gap stream, null until published
+//   ledger    readings that were given up, with why; `sequence` is the row's place in the class's gap stream, null until published. Places
+//             without a row are of rows that have become part of a later one (ledger-compaction.ts)
 //   account   by class, over the life of the log: accepted = delivered + stored + aggregated + lost, checked at each open against the blocks
 //   accepted  by class: the account's first number once more (journal-layout.ts); each row has its own CRC
 //   offline   by class: running time since it was last caught up
