@@ -63,6 +63,7 @@ for (;;) {
   const begun = performance.now()
   log.keeper.applied(log.writer.apply(change))
   steps.push(performance.now() - begun)
+  if (process.env['SLOW'] && (steps.at(-1) as number) > 200) console.log('slow', steps.length, steps.at(-1), bytes())
   walBytesMost = Math.max(walBytesMost, statSync(join(dir, 'journal.db-wal')).size)
 }
 const { ledger } = log.keeper.check.inspect(undefined)
