@@ -8,7 +8,7 @@ export const LOG_FAULTS: readonly Fault[] = [
     find: ' && a.end === b.first && ',
     replace: ' && a.end <= b.first && ',
     why: 'lines of the ledger become one that claims what lay between them',
-    caughtBy: ['test/log/ledger.test.ts > merged, lines'],
+    caughtBy: ['test/log/ledger-merge.test.ts'],
   },
   {
     id: 'merged-under-way',
@@ -56,7 +56,7 @@ export const LOG_FAULTS: readonly Fault[] = [
     find: 'dayOf(it.at), ',
     replace: '',
     why: 'what was given up on one day counts to another once its lines are one',
-    caughtBy: ['test/log/ledger.test.ts > merged, lines'],
+    caughtBy: ['test/log/ledger-merge.test.ts'],
   },
   {
     id: 'merged-places',
