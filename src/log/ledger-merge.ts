@@ -40,8 +40,7 @@ const kindOf = (it: LineRow) =>
   JSON.stringify([it.stream, it.action, it.reason, it.gap_stream, dayOf(it.at), dayOf(it.time_from), dayOf(it.time_to)])
 
 /** Whether `b` goes on where `a` ends, and says the same of it. */
-const joinsOn = (a: LineRow, b: LineRow): boolean =>
-  isPlain(a) && isPlain(b) && a.end === b.first && kindOf(a) === kindOf(b)
+const joinsOn = (a: LineRow, b: LineRow): boolean => isPlain(a) && isPlain(b) && a.end === b.first && kindOf(a) === kindOf(b)
 
 /** Of lines that have places. */
 export function placesOf(lines: readonly LineRow[]): Places {
