@@ -199,6 +199,8 @@ const rangeOf = (slice: Slice): StreamRange => ({ stream: streamKey(slice.stream
 /** What of a slice is not there, in parts that a transaction can take. */
 function partsOf(slice: Slice, there: Intervals): Slice[] {
   return difference([{ from: slice.from, to: slice.to }], there).flatMap(({ from, to }) => {
+    // One line may go with more numbers than a transaction has readings.
+    if (slice.form === 'gap') return [cut(slice, from, to)]
     const starts = Array.from({ length: Math.ceil((to - from) / READINGS_MAX) }, (_, n) => from + n * READINGS_MAX)
     return starts.map((start) => cut(slice, start, Math.min(to, start + READINGS_MAX)))
   })
@@ -206,7 +208,11 @@ function partsOf(slice: Slice, there: Intervals): Slice[] {
 
 function cut(slice: Slice, from: number, to: number): Slice {
   if (slice.form !== 'gap') return { ...slice, from, to }
-  return { ...slice, from, to, rows: slice.rows.filter((it) => from <= it.sequence && it.sequence < to) } satisfies GapSlice
+  const rows = slice.rows.filter((it) => from <= it.sequence && it.sequence < to)
+  const later = slice.rows.find((it) => it.sequence >= to)
+  // Of a line with which these numbers go, the destination has a part alone.
+  const isWhole = (rows.at(-1)?.sequence ?? from - 1) === to - 1
+  return { ...slice, from, to, rows: isWhole || !later ? rows : [...rows, { ...later, sequence: to - 1 }] } satisfies GapSlice
 }
 
 /** One transaction each. */
@@ -215,7 +221,10 @@ function roundsOf(slices: readonly Slice[]): Slice[][] {
   let readings = Infinity
   let bytes = Infinity
   for (const slice of slices) {
-    const more = { readings: slice.to - slice.from, bytes: 'block' in slice ? slice.block.length : 0 }
+    const more = {
+      readings: 'rows' in slice ? slice.rows.length : slice.to - slice.from,
+      bytes: 'block' in slice ? slice.block.length : 0,
+    }
     if (readings + more.readings > READINGS_MAX || bytes + more.bytes > BYTES_MAX) {
       rounds.push([])
       readings = 0

@@ -62,6 +62,8 @@ export const exportOf = (uplink: string) => `export:${uplink}`
 export const wholeOf = (uplink: string) => `whole:${uplink}`
 /** … and what receipts have said of it. */
 export const receiptOf = (uplink: string) => `receipt:${uplink}`
+/** All of these names for an uplink. */
+export const givenOutFor = (uplink: string): string[] => [exportOf(uplink), wholeOf(uplink), receiptOf(uplink)]
 /** Whether it is one of these names. */
 export const isByHand = (name: string) => name.includes(':')
 

@@ -55,7 +55,13 @@ export interface GapSlice {
   readonly stream: Stream
   readonly from: number
   readonly to: number
+  /** In the order of their sequences. Numbers between them are of lines that have become part of others: whoever takes a line takes those before it along. */
   readonly rows: readonly LedgerRow[]
+}
+
+/** The first of the numbers that go with each row of a slice; the last is its own. */
+export function firstPlaces({ from, rows }: Pick<GapSlice, 'from' | 'rows'>): number[] {
+  return rows.map((_, n) => (n === 0 ? from : (rows[n - 1] as LedgerRow).sequence + 1))
 }
 
 /** Events of a list's stream. Numbers that no row has are of events that are gone. */

@@ -13,6 +13,8 @@ import type { BlockRow, Catalogue, SealedBlock, SegmentRow } from './catalogue.t
 import { isKeptRaw } from './catalogue.ts'
 import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'
+import type { MergeChange } from './ledger-change.ts'
+import { createMerge } from './ledger-change.ts'
 import type { Positions } from './positions.ts'
 import type { StreamRow, Streams } from './streams.ts'
 
@@ -80,7 +82,8 @@ export interface DropChange extends Common {
   readonly counts: ReadonlyMap<number, Uint32Array>
 }
 
-export type Change = SealChange | ReduceChange | DropChange
+type BlockChange = SealChange | ReduceChange | DropChange
+export type Change = BlockChange | MergeChange
 
 export interface ChangeParts {
   readonly db: Journal
@@ -97,10 +100,11 @@ export interface Changes {
 }
 
 export function createChanges({ db, streams, accounts, catalogue, ledger, positions }: ChangeParts): Changes {
+  const merge = createMerge({ db, streams, positions })
   const openLine = db.prepare('SELECT "end" FROM ledger WHERE id = ? AND sequence IS NULL').pluck()
 
   /** The rows as they are now; undefined when any is not as the keeper saw it. */
-  function rowsOf(change: Change): BlockRow[] | undefined {
+  function rowsOf(change: BlockChange): BlockRow[] | undefined {
     const rows = change.rows.map(({ id, pending }) => {
       const row = catalogue.byId(id)
       return row?.pending === pending ? row : undefined
@@ -114,7 +118,7 @@ export function createChanges({ db, streams, accounts, catalogue, ledger, positi
     return rows.some((it) => it.pending > 0 && overlaps(pinned, it.first, it.first + it.count))
   }
 
-  function isStillSo(change: Change, rows: readonly BlockRow[], stream: StreamRow): boolean {
+  function isStillSo(change: BlockChange, rows: readonly BlockRow[], stream: StreamRow): boolean {
     const seen = positions.seen(stream)
     const untouched = change.kind === 'drop' || (change.kind === 'seal' && !change.renumbered)
     if (!untouched && overlaps(seen, change.from, change.to)) return false
@@ -138,7 +142,7 @@ export function createChanges({ db, streams, accounts, catalogue, ledger, positi
   }
 
   /** After the readings of the run, from `from` on. */
-  function moveRefused(change: Change, stream: StreamRow, from: number): void {
+  function moveRefused(change: BlockChange, stream: StreamRow, from: number): void {
     ledger.remove(change.refused.lines.map((it) => it.id))
     let next = from
     for (const { count, ...line } of change.refused.joined) {
@@ -212,6 +216,7 @@ export function createChanges({ db, streams, accounts, catalogue, ledger, positi
 
   return {
     apply(change, at) {
+      if (change.kind === 'merge') return merge(change)
       const stream = streams.byKey(change.stream)
       const rows = stream && rowsOf(change)
       if (!stream || !rows || !isStillSo(change, rows, stream)) return false

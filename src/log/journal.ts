@@ -11,7 +11,8 @@
 //   position  by uplink: the intervals that it has, and the number of its last transaction; under names of their own what left by hand (given.ts)
 //   intent    by uplink: what may be under way; retention does not touch it
 //   parked    readings that an uplink refused for good: kept raw in their block
-//   ledger    readings that were given up, with why; `sequence` is the row's place in the class's gap stream, null until published
+//   ledger    readings that were given up, with why; `sequence` is the row's place in the class's gap stream, null until published. Places
+//             without a row are of rows that have become part of a later one (ledger-compaction.ts)
 //   account   by class, over the life of the log: accepted = delivered + stored + aggregated + lost, checked at each open against the blocks
 //   accepted  by class: the account's first number once more (journal-layout.ts); each row has its own CRC
 //   offline   by class: running time since it was last caught up
@@ -155,17 +156,20 @@ export function pagesUsed(db: Journal): number {
   return (db.pragma('page_count', { simple: true }) as number) - (db.pragma('freelist_count', { simple: true }) as number)
 }
 
+/** What may be moved when pages are given back: of lines that have become one, which is never urgent, no more than takes a moment. */
+export const movedBytesMax = (kind: string, walBytesMax: number): number => (kind === 'merge' ? walBytesMax / 16 : walBytesMax)
+
 /**
  * Gives free pages back to the partition where they are most of the file, as after sealing. Outside of a transaction: at the end of one in this
  * mode SQLite gives all of them back at once, and `incremental_vacuum` would look for each. Format 2 cannot. All that moves
- * goes through the write-ahead log: no more than it may hold. A failure is final, as of any commit.
+ * goes through the write-ahead log: no more than it may hold, and than `bytesMax`. A failure is final, as of any commit.
  */
-export function giveBackPages(db: Journal, walBytesMax: number, fail: (error: unknown) => void): void {
+export function giveBackPages(db: Journal, bytesMax: number, fail: (error: unknown) => void): void {
   try {
     const free = db.pragma('freelist_count', { simple: true }) as number
     const used = pagesUsed(db)
     if (db.pragma('auto_vacuum', { simple: true }) === 0 || free <= Math.max(FREE_PAGES_KEPT, used)) return
-    if (used * pageBytes(db) > walBytesMax) return
+    if (used * pageBytes(db) > bytesMax) return
     // These are commits too. No more than one may be without its flush: what a power cut leaves of several looks like damage, not like an end.
     db.pragma('synchronous = FULL')
     vacuum(db)

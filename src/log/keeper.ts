@@ -2,7 +2,7 @@
 // that the writer's checkpoints always get through.
 //
 //   next, restart ─► lanes ─► uplinks          query ─► operators
-//   work ─► make room (reducing.ts), aggregates that leave (forwarding.ts), seal (sealing.ts) ─► Change ─► writer ─► applied
+//   work ─► make room (reducing.ts), aggregates that leave (forwarding.ts), seal (sealing.ts), merge lines (ledger-compaction.ts) ─► Change ─► writer ─► applied
 //
 // What must hold: what was handed out to an uplink keeps its numbers; while a change is with the writer, nothing of it is handed out.
 import { decodeAggregates } from '../columns/aggregates/index.ts'
@@ -18,6 +18,7 @@ import { createForwarding } from './forwarding.ts'
 import type { KeeperOptions } from './keeper-options.ts'
 import type { LogState } from './pressure.ts'
 import type { StoredBlock } from './query.ts'
+import { createCompaction } from './ledger-compaction.ts'
 import { createRaisedReader } from './raised.ts'
 import { createQuery } from './query.ts'
 import { createReducer } from './reducing.ts'
@@ -74,6 +75,13 @@ export function openKeeper({ dir, device, bytesMax, classes, aggregating = [] }:
   })
   const sealing = createSealing({ db, stored, segments, reducer, raised, numberedTo, seenOf: (stream) => seenOf(stream) })
   const scan = createScan(db, stored, { monotonic: () => performance.now() })
+  const compaction = createCompaction({
+    db,
+    positionsOf: stored.positionsOf,
+    marksOf: stored.marksOf,
+    mayHave: (stream) => mayHave(stream),
+    monotonic: () => performance.now(),
+  })
   const lost = db.prepare('SELECT stream, sum(count) AS lost FROM ledger GROUP BY stream')
 
   /** Numbers below are of an earlier run: what an intent says of those may have been sent. Of later ones the lanes know it. */
@@ -81,6 +89,8 @@ export function openKeeper({ dir, device, bytesMax, classes, aggregating = [] }:
 
   /** The last step makes room. */
   let isMaking = false
+  /** … is a merging of lines. */
+  let isMerging = false
 
   /** Of a stream: what any uplink has or may have, what is under way now, and numbers that no run may cross. */
   function sentOf(stream: string): { sent: Intervals; underWay: Intervals; cuts: readonly number[] } {
@@ -93,8 +103,20 @@ export function openKeeper({ dir, device, bytesMax, classes, aggregating = [] }:
     return {
       underWay,
       sent: positions.map((it) => it.had).reduce<Intervals>(union, underWay),
-      cuts: [...handed.flatMap((it) => it.liveStart ?? []), ...stored.marksOf(stream)],
+      cuts: [...handed.flatMap((it) => it.liveStart ?? []), ...stored.marksOf(stream).map((it) => it.head)],
     }
+  }
+
+  /** By uplink, of a stream: what may be on its way to it, but for what it has. */
+  function mayHave(stream: string): { uplink: string; ranges: Intervals }[] {
+    const positions = stored.positionsOf(stream)
+    const earlier = [{ from: 0, to: nextAtOpen.get(stream) ?? 0 }]
+    const pinned = positions.map((it) => ({ uplink: it.uplink, ranges: intersection(it.pinned, earlier) }))
+    const hadBy = (uplink: string) => positions.find((it) => it.uplink === uplink)?.had ?? []
+    return [...pinned, ...lanes.handedOut(stream)].map(({ uplink, ranges }) => ({
+      uplink,
+      ranges: difference(ranges, hadBy(uplink)),
+    }))
   }
 
   /** The same, with what rules are told of. */
@@ -131,13 +153,16 @@ export function openKeeper({ dir, device, bytesMax, classes, aggregating = [] }:
       if (!state.canWrite) return undefined
       const making = reducer.next(state)
       isMaking = making !== undefined
-      const change = making ?? forwarding.next(state, all) ?? sealing.next(state, all) ?? scan.step()
+      const change =
+        making ?? forwarding.next(state, all) ?? sealing.next(state, all) ?? compaction.next(state.now, all) ?? scan.step()
+      isMerging = change?.kind === 'merge'
       const range = change && { stream: change.stream, from: change.from, to: change.to }
       if (range) for (const it of [lanes, ruleReader, followReader]) it.block(range)
       return change
     },
     applied(done) {
       if (!done && isMaking) reducer.refused()
+      if (!done && isMerging) compaction.refused()
       for (const it of [lanes, ruleReader, followReader]) it.block(undefined)
       segments.settle(done)
     },

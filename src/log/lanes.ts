@@ -147,7 +147,8 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
 
   function takeGaps(row: StoredStream, { had }: Cursor, from: number, to: number, uplink: string, room: Room, out: Out): number {
     for (const part of difference([{ from, to }], had)) {
-      const found = gaps.all(row.id, part.from, part.to, GAP_ROWS_A_READ) as GapRow[]
+      const here = gaps.all(row.id, part.from, part.to, GAP_ROWS_A_READ) as GapRow[]
+      const found = [...here, ...toldAgain(row, here, part, to)]
       const count = room.take(found.length, GAP_BYTES)
       if (count === 0) return part.from
       const end = (found[count - 1] as GapRow).sequence + 1
@@ -156,6 +157,17 @@ export function createLanes(db: Journal, stored: Stored, classes: readonly strin
       if (end < part.to) return end
     }
     return to
+  }
+
+  /**
+   * Numbers of lines that are part of a later one now, which the uplink has. It can only have been told of some of them before it forgot: it is told
+   * once more, under the last of these numbers.
+   */
+  function toldAgain(row: StoredStream, here: readonly GapRow[], { from, to }: Interval, end: number): GapRow[] {
+    const isWhole = here.length === GAP_ROWS_A_READ || (here.at(-1)?.sequence ?? from - 1) === to - 1
+    if (isWhole || to === end) return []
+    const later = gaps.all(row.id, to, Number.MAX_SAFE_INTEGER, 1) as GapRow[]
+    return later.map((it) => ({ ...it, sequence: to - 1 }))
   }
 
   function takeEvents(row: StoredStream, { had }: Cursor, from: number, to: number, room: Room, out: Out): number {

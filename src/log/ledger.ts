@@ -1,6 +1,7 @@
 // The ledger: every reading that was given up, by stream, range, times, action and reason, in the transaction that gives it up.
 // A row gets its place in the class's gap stream when it is published; until then the next loss of the same kind that joins on is
-// merged into it, so that a week of reclaiming is a few rows. A published row never changes: an uplink may have it.
+// merged into it, so that a week of reclaiming is a few rows. A published row changes no more, for an uplink may have it, until everybody has it that
+// is to: then rows of a day that adjoin become one (ledger-compaction.ts).
 import type { LossAction } from '../core/log.ts'
 import type { Journal } from './journal.ts'
 import type { StreamRow, Streams } from './streams.ts'

@@ -4,7 +4,7 @@ import { exportOf, receiptOf } from '../core/airgap.ts'
 import { boxOf } from '../core/boxes.ts'
 import { OUTSTANDING_EPOCHS_MAX } from '../core/bounds.ts'
 import type { Intervals } from '../core/intervals.ts'
-import { contains, countOf, difference, intersection, union, withInterval } from '../core/intervals.ts'
+import { contains, countOf, difference, intersection, overlaps, union, withInterval } from '../core/intervals.ts'
 import type { EndOffsets, Resumed } from '../core/log.ts'
 import type { DeliveryRule } from '../core/settings.ts'
 import type { Form, StreamIntervals, StreamRange } from '../core/stream.ts'
@@ -64,6 +64,8 @@ export interface Positions {
   delivered(stream: StreamRow): Intervals
   /** Sequences that somebody may have seen: any uplink has them, or they are under way to one. */
   seen(stream: StreamRow): Intervals
+  /** Whether everybody who has any of [from, to), or may have, has all of it. */
+  isEven(stream: StreamRow, from: number, to: number): boolean
   /** Sequences of [from, to) that still count as stored. */
   storedOf(stream: StreamRow, from: number, to: number): Intervals
   /** Sequences of [from, to) by the uplinks that have them. */
@@ -290,14 +292,15 @@ export function loadPositions({
     return new Set([...new Set(rows.map((it) => it.epoch))].slice(-OUTSTANDING_EPOCHS_MAX))
   }
 
-  function pinnedOf(stream: StreamRow): Intervals {
-    let set: Intervals = []
-    // An uplink that is no longer in the settings holds nothing back.
-    for (const uplink of uplinks)
-      for (const it of underWay(stateOf(uplink))) if (it.stream === stream.key) set = union(set, [{ from: it.from, to: it.to }])
+  function pinnedBy(uplink: string, stream: StreamRow): Intervals {
+    const ranges = underWay(stateOf(uplink)).filter((it) => it.stream === stream.key)
+    const set = ranges.reduce<Intervals>((all, it) => union(all, [{ from: it.from, to: it.to }]), [])
     // What was given out since is known to the keeper, who hands it out: an intent covers far more than was ever sent.
     return intersection(set, [{ from: 0, to: nextAtOpen.get(stream.key) ?? 0 }])
   }
+
+  /** An uplink that is no longer in the settings holds nothing back. */
+  const pinnedOf = (stream: StreamRow): Intervals => uplinks.map((it) => pinnedBy(it, stream)).reduce<Intervals>(union, [])
 
   function serves(uplink: string, stream: StreamRow): boolean {
     const rule = delivery[stream.class] ?? 'all-uplinks'
@@ -406,6 +409,10 @@ export function loadPositions({
     delivered: deliveredOf,
     pinned: pinnedOf,
     seen: (stream) => [...states.keys()].reduce<Intervals>((set, it) => union(set, hadBy(it, stream)), pinnedOf(stream)),
+    isEven: (stream, from, to) =>
+      [...states.keys()].every(
+        (it) => has(it, stream, from, to) || !overlaps(union(hadBy(it, stream), pinnedBy(it, stream)), from, to),
+      ),
     storedOf: (stream, from, to) => storedOf(stream, from, to),
     havers,
     unpark: (stream, from, to) => void sql.unpark.run(stream.id, from, to),

@@ -160,7 +160,18 @@ function addLosses(db: Journal, { losses, blocks }: FoundSegments): void {
   const insert = db.prepare(
     'INSERT INTO ledger (stream, first, end, count, time_from, time_to, action, reason, at, exact) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   )
+  const over = db.prepare<[number, number, number], Interval>(
+    'SELECT first AS "from", "end" AS "to" FROM ledger WHERE stream = ? AND first < ? AND "end" > ? ORDER BY first',
+  )
   const held = heldBy(blocks)
+
+  /** Lines become longer, and one of many: what stands there may be a part of it as it was before. */
+  function unnamedOf(loss: NotedLoss): Intervals {
+    const named = over
+      .all(loss.stream, loss.end, loss.first)
+      .reduce<Intervals>((set, it) => withInterval(set, it.from, it.to), [])
+    return difference([{ from: loss.first, to: loss.end }], named)
+  }
 
   /** Undefined: there is no room for it, so what stands there is the same line as it was later. */
   function placeOf(loss: NotedLoss, next: number): number | undefined {
@@ -177,13 +188,19 @@ function addLosses(db: Journal, { losses, blocks }: FoundSegments): void {
   }
 
   // A line that grew is in the notes of several segments: the longest holds the others.
-  for (const it of losses.toSorted((a, b) => b.end - b.first - (a.end - a.first))) {
-    const next = nextOf.get(it.stream)
-    const first = next === undefined ? undefined : placeOf(it, next)
-    if (first === undefined) continue
-    const end = first + it.end - it.first
-    const isExact = it.count === end - first ? 1 : 0
-    insert.run(it.stream, first, end, it.count, it.timeFrom, it.timeTo, it.action, it.reason, it.at, isExact)
+  for (const it of losses.toSorted((a, b) => b.end - b.first - (a.end - a.first)))
+    for (const { from, to } of placesOf(it)) {
+      const count = Math.min(it.count, to - from)
+      const isExact = count === to - from ? 1 : 0
+      insert.run(it.stream, from, to, count, it.timeFrom, it.timeTo, it.action, it.reason, it.at, isExact)
+    }
+
+  function placesOf(loss: NotedLoss): Intervals {
+    const next = nextOf.get(loss.stream)
+    if (next === undefined) return []
+    if (loss.count === loss.end - loss.first && !runAround(loss, held)) return unnamedOf(loss)
+    const first = placeOf(loss, next)
+    return first === undefined ? [] : [{ from: first, to: first + loss.end - loss.first }]
   }
 }
 

@@ -20,6 +20,12 @@ export interface StoredStream extends Stream {
   readonly key: string
 }
 
+/** Of an uplink that has not said what it has since the log was opened: the head of a stream then. */
+export interface Mark {
+  readonly uplink: string
+  readonly head: number
+}
+
 export interface Stored {
   /** All that have not ended. */
   streams(): readonly StoredStream[]
@@ -32,7 +38,7 @@ export interface Stored {
   /** The bytes of a block. Throws DamagedBlock where a file has lost them; undefined: it is gone. */
   read(row: Pick<BlockRow, 'id' | 'segment' | 'offset' | 'bytes'>): Uint8Array | undefined
   /** Numbers of a stream that what an uplink says may still take apart: below them all is of before the last open (recover-marks.ts). */
-  marksOf(stream: string): readonly number[]
+  marksOf(stream: string): readonly Mark[]
   /** By uplink: what it has and what may be under way to it, as of the last commit. */
   positionsOf(stream: string): readonly { readonly uplink: string; readonly had: Intervals; readonly pinned: Intervals }[]
 }
@@ -51,7 +57,7 @@ export function openStored(db: Journal, dir: string): Stored {
     streamId: db
       .prepare('SELECT id FROM stream WHERE device = @device AND epoch = @epoch AND class = @class AND form = @form')
       .pluck(),
-    marks: db.prepare(`SELECT value FROM meta WHERE key LIKE '${MARK_PREFIX}%'`).pluck(),
+    marks: db.prepare(`SELECT key, value FROM meta WHERE key LIKE '${MARK_PREFIX}%'`),
     data: db.prepare('SELECT data FROM block WHERE id = ?').pluck(),
     segment: db.prepare('SELECT id, class, form, "end" FROM segment WHERE id = ?'),
     positions: db.prepare(
@@ -84,8 +90,11 @@ export function openStored(db: Journal, dir: string): Stored {
     marksOf(stream) {
       const id = sql.streamId.get(streamOf(stream)) as number | undefined
       if (id === undefined) return []
-      const marks = sql.marks.all() as string[]
-      return marks.flatMap((it) => new Map(JSON.parse(it) as [number, number][]).get(id) ?? [])
+      const marks = sql.marks.all() as { key: string; value: string }[]
+      return marks.flatMap(({ key, value }) => {
+        const head = new Map(JSON.parse(value) as [number, number][]).get(id)
+        return head === undefined ? [] : [{ uplink: key.slice(MARK_PREFIX.length), head }]
+      })
     },
     positionsOf(stream) {
       const rows = sql.positions.all() as { uplink: string; delivered: string | null; ranges: string | null }[]

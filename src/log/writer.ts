@@ -34,7 +34,7 @@ import { createOthers } from './others.ts'
 import { loadCatalogue } from './catalogue.ts'
 import type { Ready } from './choose.ts'
 import { choose, freshRow, readyBlock } from './choose.ts'
-import { giveBackPages, openJournal, ownCommits, presentEpoch, writeMeta } from './journal.ts'
+import { giveBackPages, movedBytesMax, openJournal, ownCommits, presentEpoch, writeMeta } from './journal.ts'
 import { loadLedger } from './ledger.ts'
 import { loadPeriods } from './periods.ts'
 import { loadPositions } from './positions.ts'
@@ -447,7 +447,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
     apply(it) {
       if (!pressure.canWrite()) return false
       const done = change(() => changes.apply(it, world.now())) ?? false
-      if (done && it.kind !== 'drop') giveBackPages(db, space.walBytesMax, fail)
+      if (done && it.kind !== 'drop') giveBackPages(db, movedBytesMax(it.kind, space.walBytesMax), fail)
       if (done) world.durable([], ledger.unpublished())
       plan()
       return done

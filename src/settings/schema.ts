@@ -95,7 +95,7 @@ const step = z
     error: 'must have one of offlineFor and filledTo',
   })
 const forward = z.strictObject({
-  /** Each window makes a line of the ledger for good. */
+  /** Each window makes a line of the ledger, until those of a day have become one. */
   aggregate: duration(10_000, 366 * DAY_MS, 'from 10s to 366d'),
   keepRaw: duration(1_000, 3_660 * DAY_MS, 'from 1s to 3660d').optional(),
 })

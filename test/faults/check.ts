@@ -18,7 +18,7 @@ import type { Opened } from './opened.ts'
 import { READER, UPLINK } from './options.ts'
 import { addReading, CLASSES, classOf, CYCLE, readingsOf, standsFor, tagOf, timeOf } from './readings.ts'
 import type { SaidLine, Truth } from './truth.ts'
-import { linesOf } from './truth.ts'
+import { isJustOf, isPartOf, linesOf } from './truth.ts'
 
 export interface Expectation {
   readonly bytesMax: number
@@ -159,8 +159,11 @@ function takeSlices({ slices, series }: Taken, { readings, aggregates, rows }: F
 function addRow(rows: Found['rows'], { gap, row }: SaidLine, faults: string[]): void {
   const place = `${gap} ${row.sequence}`
   const known = rows.get(place)
-  if (known && JSON.stringify(known) !== JSON.stringify(row))
-    faults.push(`I2: the gap record ${place} changed: ${JSON.stringify(known)}, now ${JSON.stringify(row)}`)
+  if (known && JSON.stringify(known) !== JSON.stringify(row)) {
+    if (!isPartOf(known, row) || !isJustOf(rows.values(), row))
+      faults.push(`I2: the gap record ${place} changed: ${JSON.stringify(known)}, now ${JSON.stringify(row)}`)
+    for (const [key, it] of rows) if (isPartOf(it, row)) rows.delete(key)
+  }
   rows.set(place, row)
 }
 

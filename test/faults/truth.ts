@@ -8,7 +8,7 @@
 //   done, closed         the script is over; after a clean stop
 //   failed, unopened, reader TEXT
 import type { Intervals } from '../../src/core/intervals.ts'
-import { withInterval } from '../../src/core/intervals.ts'
+import { contains, withInterval } from '../../src/core/intervals.ts'
 import type { LedgerRow, Slice } from '../../src/core/log.ts'
 import { streamKey } from '../../src/core/stream.ts'
 import type { Life } from './life.ts'
@@ -117,4 +117,20 @@ function keep(truth: Truth, all: Truth['sent'], { stream, readings }: SentTransa
 export function linesOf(slice: Slice): SaidLine[] {
   if (slice.form !== 'gap') return []
   return slice.rows.map((row) => ({ gap: streamKey(slice.stream), row }))
+}
+
+/** Lines that were told one by one may have become one since. */
+export function isPartOf(part: LedgerRow, { stream, from, to, action, reason, exact }: LedgerRow): boolean {
+  const isSame = streamKey(part.stream) === streamKey(stream) && part.action === action && part.reason === reason
+  return isSame && exact && part.exact && from <= part.from && part.to <= to
+}
+
+/** Whether a line names just what lines that were told before name. */
+export function isJustOf(told: Iterable<LedgerRow>, row: LedgerRow): boolean {
+  const parts = [...told].filter((it) => isPartOf(it, row))
+  return contains(
+    parts.reduce<Intervals>((set, it) => withInterval(set, it.from, it.to), []),
+    row.from,
+    row.to,
+  )
 }

@@ -348,6 +348,8 @@ test('after a start notes begin anew with the lines of what is held, or the newe
     run(1)
     log.writer.publish()
   }
+  // Under way, and never known to have arrived: they stay lines of their own.
+  while (log.keeper.next({ ...NEXT, lane: 'live', readingsMax: 1e6 }).ranges.length > 0);
   log.work(true)
   expect(account().aggregated).toBe(2_200)
   log.close()

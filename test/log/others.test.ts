@@ -213,6 +213,27 @@ test('lines of the ledger, aggregates and events go up under the lower box numbe
     expect(it.stream).toMatchObject({ device: LOWER, epoch: it.form === 'event' ? 'e'.repeat(32) : epoch })
 })
 
+test('lines that have become one on the lower box go up as one, and on from there with the places of all of them', () => {
+  open()
+  const builder = new BatchBuilder(newOrigin(0))
+  for (let n = 0; n < 6; n++) {
+    builder.refuse('process', 'unreadable', T0, 2)
+    append(lower, builder.take(T0))
+    lower.writer.publish()
+  }
+  lower.work(true)
+  const [slice] = move().slices
+  expect(slice).toMatchObject({ form: 'gap', from: 0, to: 6, rows: [{ sequence: 5, from: 0, to: 12, count: 12 }] })
+  builder.refuse('process', 'unreadable', T0, 2)
+  append(lower, builder.take(T0))
+  move()
+  // Nobody above has been told yet.
+  post.work(true)
+  expect(nextOfPost().slices).toMatchObject([
+    { form: 'gap', from: 0, to: 7, rows: [{ sequence: 6, from: 0, to: 14, count: 14 }] },
+  ])
+})
+
 test('what the post gives up of it is dropped and named in its own gap stream, whatever its ladder says', {
   timeout: 60_000,
 }, () => {

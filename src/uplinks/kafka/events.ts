@@ -20,10 +20,21 @@ export interface EventRecord {
   rest(value: string, contentType: string): string
 }
 
-/** A line of the ledger. `seq_to` and `to` are inclusive: the last sequence and the last time. */
-export function gapRecord(stream: Stream, row: LedgerRow, style: RecordStyle, now: number, maybeDuplicate: boolean): EventRecord {
+/**
+ * A line of the ledger. `seq_to` and `to` are inclusive: the last sequence and the last time. `first`: of the numbers of the gap stream that go with
+ * it; its id names them all, as that of a block does.
+ */
+export function gapRecord(
+  stream: Stream,
+  row: LedgerRow,
+  first: number,
+  style: RecordStyle,
+  now: number,
+  maybeDuplicate: boolean,
+): EventRecord {
   const value = gapValue(row, style.site, now)
-  const name = { type: 'holdfast.gap', subject: row.stream.class, idPrefix: `${streamKey(stream)}:`, sequence: row.sequence }
+  const sequence = first < row.sequence ? `${first}-${row.sequence}` : row.sequence
+  const name = { type: 'holdfast.gap', subject: row.stream.class, idPrefix: `${streamKey(stream)}:`, sequence }
   return eventRecord(stream, `${stream.device}/${row.stream.class}`, name, value, style, now, maybeDuplicate)
 }
 

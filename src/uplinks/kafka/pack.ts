@@ -7,6 +7,7 @@ import { decodeBlock, sequenceAt } from '../../columns/index.ts'
 import type { Intervals } from '../../core/intervals.ts'
 import { contains, overlaps } from '../../core/intervals.ts'
 import type { AggregateSlice, EventSlice, GapSlice, LogSeries, RawSlice } from '../../core/log.ts'
+import { firstPlaces } from '../../core/log.ts'
 import type { Stream } from '../../core/stream.ts'
 import { streamKey } from '../../core/stream.ts'
 import type { Refusal } from '../../core/position.ts'
@@ -231,9 +232,11 @@ export function packer(
     stepsOfReadings,
     addAggregates,
     addGaps(slice, topic, maybeDuplicate) {
-      for (const row of slice.rows) {
-        const isMarked = contains(maybeDuplicate, row.sequence, row.sequence + 1)
-        addEvent(gapRecord(slice.stream, row, style, nowMs * 1000, isMarked), topic)
+      const firsts = firstPlaces(slice)
+      for (const [n, row] of slice.rows.entries()) {
+        const first = firsts[n] as number
+        const isMarked = overlaps(maybeDuplicate, first, row.sequence + 1)
+        addEvent(gapRecord(slice.stream, row, first, style, nowMs * 1000, isMarked), topic)
       }
     },
     addListEvents(slice, topic, maybeDuplicate) {

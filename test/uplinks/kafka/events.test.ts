@@ -20,9 +20,16 @@ const row: LedgerRow = {
 
 test.each(['all', 'id'] as const)('a gap record that may be there already says so, with headers: %s', (headers) => {
   const style = { site: 's', headers }
-  const texts = [true, false].map((marked) => gapRecord(stream, row, style, 4, marked).rest('{}', 'application/json'))
+  const texts = [true, false].map((marked) =>
+    gapRecord(stream, row, row.sequence, style, 4, marked).rest('{}', 'application/json'),
+  )
   expect(texts.map((it) => it.includes('holdfast-maybe-duplicate'))).toEqual([true, false])
-  expect(gapRecord(stream, row, style, 4, false).value).toMatchObject({ seq_from: 10, seq_to: 11 })
+  expect(gapRecord(stream, row, row.sequence, style, 4, false).value).toMatchObject({ seq_from: 10, seq_to: 11 })
+})
+
+test('a line that others have become part of is a record with all of their places', () => {
+  const text = gapRecord(stream, row, 3, { site: 's', headers: 'all' }, 4, false).rest('{}', 'application/json')
+  expect(text).toContain('box:e:process:gap:3-7')
 })
 
 const style = { site: 's', headers: 'all' } as const
@@ -40,7 +47,7 @@ const batch = {
 const about = { device: 'box', uplink: 'cloud', destination, stays: ['alarm', 'debug'] }
 
 test.each([
-  ['a gap record', gapRecord(stream, row, style, 4, false)],
+  ['a gap record', gapRecord(stream, row, row.sequence, style, 4, false)],
   ['a checkpoint', checkpointRecord(batch, position, about, style, 4)],
   ['what was refused', refusedRecord([{ stream: key, sequence: 3, code: 'too-large' }], position, about, style, 4)],
 ])('%s says in Avro all that it says in JSON', (_name, record) => {

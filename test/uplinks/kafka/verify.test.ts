@@ -82,10 +82,10 @@ function aggregate(device: string, sequence: number, from: number, to: number, c
 }
 
 /** All of it delivered: so many readings, aggregates and gap records. */
-function drained(device: string, raw: number, aggregates: number, gaps: number): kafkajs.Message {
+function drained(device: string, raw: number, aggregates: number, gaps: number, ofRaw: object = {}): kafkajs.Message {
   const all = (next: number) => ({ delivered: next > 0 ? [[0, next]] : [], next })
   const streams = {
-    [streamKey(rawStream(device))]: all(raw),
+    [streamKey(rawStream(device))]: { ...all(raw), ...ofRaw },
     [streamKey(form(device, 'aggregate'))]: all(aggregates),
     [streamKey(form(device, 'gap'))]: all(gaps),
   }
@@ -250,6 +250,26 @@ test('a span of merged lines: what is there of it is no error, what is not is na
   const report = await verifyTopics({ brokers: [broker.bootstrap], device })
   expect(report.ok).toBe(true)
   expect(report.streams.find((it) => it.stream.form === 'raw')).toMatchObject({ proven: 25, named: 15, missing: 0, doubled: 0 })
+})
+
+test('a line that many have become: its record goes with their places; with one of them beside it, what both name counts once', async () => {
+  const device = 'become-one'
+  const as = (claims: string, it: kafkajs.Message) => ({
+    ...it,
+    headers: { ce_id: `${streamKey(form(device, 'gap'))}:${claims}` },
+  })
+  await write(TOPICS.gaps, [as('0-4', gap(device, 4, 0, 100)), as('5-6', gap(device, 6, 100, 160))])
+  await write(TOPICS.aggregates, [aggregate(device, 0, 0, 60), aggregate(device, 1, 60, 160)])
+  await write(TOPICS.events, [drained(device, 160, 2, 7)])
+  const report = await verifyTopics({ brokers: [broker.bootstrap], device })
+  expect(report).toMatchObject({ ok: true, totals: { proven: 9, named: 160, missing: 0, doubled: 0, waiting: 0 } })
+  const other = 'forgot'
+  await write(TOPICS.gaps, [gap(other, 0, 0, 50), gap(other, 1, 0, 100)])
+  await write(TOPICS.aggregates, [aggregate(other, 0, 0, 50), aggregate(other, 1, 50, 100)])
+  await write(TOPICS.events, [drained(other, 100, 2, 2, { lost: 100 })])
+  expect(await contradictions(other)).toEqual([])
+  await write(TOPICS.aggregates, [aggregate(other, 2, 60, 70)])
+  expect(await contradictions(other)).toHaveLength(1)
 })
 
 test('a checkpoint of an epoch that nobody has seen, and one that counts less in its ledger than is named, fail', async () => {

@@ -143,7 +143,7 @@ test('of gap records, of what others have, and of events', () => {
   const position = { transaction: 12, delivered: new Map() }
   const sent = messagesOf({ slices: [gap, event], series: new Map(), maybeDuplicate: [], elsewhere }, 12, settings, context)
   expect(sent.map((it) => JSON.parse(it.payload.toString()) as unknown)).toEqual([
-    gapRecord(gap.stream, row, style, NOW, false).value,
+    gapRecord(gap.stream, row, row.sequence, style, NOW, false).value,
     ...[...listEvents(event, style, NOW, () => false)].map((it) => it.value),
     elsewhereRecord(elsewhere[0] as (typeof elsewhere)[0], 0, position, { device: stream.device, uplink: 'site' }, style, NOW)
       .value,

@@ -1,5 +1,6 @@
 // Whether aggregates stand for as many readings as the gap records say that were aggregated. An aggregate belongs to the line of the ledger
-// that its sequences lie inside of; lines that overlap (merged ones do), and those that one aggregate spans, are weighed together.
+// that its sequences lie inside of; lines that overlap (a merged one and a part of it, told before), and those that one aggregate spans, are weighed
+// together, and what two of them name counts once.
 import type { Interval } from '../../../core/intervals.ts'
 import { countOf } from '../../../core/intervals.ts'
 import type { Claim } from './checkpoints.ts'
@@ -89,13 +90,18 @@ function spansOf(lines: Lines): Spans {
   let length = 0
   const spans = { from: new Float64Array(order.length), to: new Float64Array(order.length) }
   const counts = new Float64Array(order.length)
+  /** What lines that name all of their range have named up to here. */
+  let namedTo = 0
   const sequences = new Float64Array(order.length)
   for (const at of order) {
     const isNew = length === 0 || (from[at] as number) >= (spans.to[length - 1] as number)
     if (isNew) spans.from[length++] = from[at] as number
     const i = length - 1
     spans.to[i] = Math.max(spans.to[i] as number, to[at] as number)
-    counts[i] = (counts[i] as number) + (count[at] as number)
+    const isExact = count[at] === (to[at] as number) - (from[at] as number)
+    const known = isExact ? Math.max(0, Math.min(to[at] as number, namedTo) - (from[at] as number)) : 0
+    if (isExact) namedTo = Math.max(namedTo, to[at] as number)
+    counts[i] = (counts[i] as number) + (count[at] as number) - known
     sequences[i] = Math.max(sequences[i] as number, sequence[at] as number)
   }
   const found = new Float64Array(length)
