@@ -4,8 +4,6 @@
 //               ◄── admission: links, windows, budgets, failover
 import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
-import type { Route } from './core/admission.ts'
-import { isSameRoute } from './core/admission.ts'
 import type { QueryRow } from './core/agent-api.ts'
 import type { CommandPlace, CommandReader } from './core/cloud-command.ts'
 import { Unreachable } from './core/errors.ts'
@@ -25,6 +23,7 @@ import { forward } from './pipeline/forward.ts'
 import { admittedRows } from './pipeline/links/admitted-rows.ts'
 import type { UplinkAdmission } from './pipeline/links/admission.ts'
 import { uplinkAdmission } from './pipeline/links/admission.ts'
+import { commandReaders } from './pipeline/links/command-readers.ts'
 import type { Links } from './pipeline/links/links.ts'
 import { openLinks } from './pipeline/links/links.ts'
 import { createUntold } from './pipeline/links/metering.ts'
@@ -103,7 +102,6 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
     ),
   )
   const ended = Promise.allSettled(forwards).then(() => {})
-  const reading = new Map<string, { readonly reader: CommandReader; readonly route: Route | undefined }>()
 
   function uplinkOf(name: string) {
     const found = uplinks.find((it) => it.name === name)
@@ -111,37 +109,17 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
     return found
   }
 
-  /** Commands are read outside of windows too: these are for readings. */
-  function commandsRoute(name: string): Route | undefined {
-    const way = uplinkOf(name).admission.testRoute()
-    if (way === 'any') return undefined
-    if ('code' in way) throw new Unreachable(way.code, way.text)
-    return way
-  }
-
-  function holds(name: string, route: Route | undefined): boolean {
-    try {
-      return isSameRoute(commandsRoute(name), route)
-    } catch {
-      return false
-    }
-  }
-
-  /** Whoever reads asks anew, and is told why there is no way. */
-  function closeReaders(): void {
-    for (const [name, { reader, route }] of reading) {
-      if (holds(name, route)) continue
-      reading.delete(name)
-      reader.close()
-    }
-  }
+  const readers = commandReaders({
+    way: (name) => uplinkOf(name).admission.testRoute(),
+    open: (name, from, route) => uplinkOf(name).host.commands(from, route),
+  })
 
   return {
     uplinks,
     turn: failover.turn,
     look() {
       links.look()
-      closeReaders()
+      readers.look()
     },
     views() {
       links.look()
@@ -151,12 +129,7 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
       const found = uplinks.find((it) => it.name === name)
       return found && testUplink(found, signal)
     },
-    async commands(name, from) {
-      const route = commandsRoute(name)
-      const reader = await uplinkOf(name).host.commands(from, route)
-      reading.set(name, { reader, route })
-      return reader
-    },
+    commands: readers.open,
     async replay(name, topic, rows, signal) {
       const { host, admission, untold } = uplinkOf(name)
       const admitted = admittedRows(rows, admission, { carried: host.carried, untold }, signal)
