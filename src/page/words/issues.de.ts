@@ -62,10 +62,6 @@ export const issuesDe = {
   'issueText.commands-unreadable':
     '{count} Datensätze im Topic der Befehle wurden übergangen: Ihre Kompression ist hier nicht bekannt.',
   'issueText.settings-pending': 'Die Einstellungen von {name} gehen in {seconds} s zurück.',
-  'issueKind.source': 'Quelle',
-  'issueKind.rule': 'Regel',
-  'issueKind.notifier': 'Melder',
-  'issueKind.port': 'Anschluss',
   'issueText.settings-left-out': '{name} läuft nicht: Diese Version nimmt die Einstellungen dafür nicht an: {detail}',
   'issueText.rules-failed': 'Die Regeln laufen nicht, wie sie sollen: {detail}',
   'issueText.rules-missed': '{count} Messwerte gingen, bevor die Regeln sie gelesen hatten: Sie fehlen in Fenstern.',

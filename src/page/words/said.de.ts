@@ -1,5 +1,5 @@
-// What sources, uplinks and the updater say went wrong, in German, by their stable codes: `said.` the sentence, `saidRemedy.` what to do. They say
-// it in English themselves, so English needs none of these; where there is a sentence here, their own words stand beneath it.
+// What sources, uplinks and the updater say went wrong, in German, by their stable codes: `said.` the sentence, `saidRemedy.` what to do; `issueKind.`
+// what an issue is of. They say it in English themselves, so English needs none of these; where there is a sentence here, their own words stand beneath it.
 export const saidDe = {
   'said.refused': 'Dort nimmt niemand Verbindungen an.',
   'saidRemedy.refused': 'Adresse und Port prüfen, und ob das Gegenüber läuft.',
@@ -228,4 +228,9 @@ export const saidDe = {
   'said.admin-reset': 'Das Passwort eines Admins wurde an der Konsole mit dem Claim-Code neu gesetzt.',
   'saidRemedy.admin-reset':
     'War das keiner von Ihnen: Passwort ändern und herausfinden, wer am Gerät war; danach hier bestätigen.',
+
+  'issueKind.source': 'Quelle',
+  'issueKind.rule': 'Regel',
+  'issueKind.notifier': 'Melder',
+  'issueKind.port': 'Anschluss',
 }
