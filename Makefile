@@ -13,7 +13,8 @@ help: ## This list
 	@echo 'Variables (each optional):'
 	@sed -nE 's/^## ([A-Z]+=[^ ]*) (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  %-17s %s\n' "$$name" "$$text"; done
 
-## FOR=60 run: end by itself after so many seconds; demo-outage: length of the outage; soak: length in all
+## FOR=60 run: end by itself after so many seconds; demo-outage: length of the outage; soak: length in all; flood: seconds of each
+## GUESSES=10000 guesses: so many
 ## FRESH=1 run: forget what an earlier run kept
 ## ONLY=PATH test, test-image: only these files or folders; bench: only these figures (P1, P1L, P2 … P11; several in quotes); newcomer: only this Debian
 ## PART=S2,S7 prove, prove-short: only these campaigns

@@ -137,7 +137,7 @@ function openAll({ dir, clock, logger, told, settings, settingsApi, query }: Age
       has,
     }),
     replay: replayKind({
-      uplinks: () => told.settings().uplinks.map((it) => it.settings),
+      topics: () => told.settings().uplinks.flatMap((it) => it.topics ?? []),
       classes: () => told.settings().classes.map((it) => it.name),
       replay: (uplink, topic, request, signal) =>
         told.replay(uplink, topic, query({ ...request, limit: QUERY_ROWS_MAX }, signal), signal),

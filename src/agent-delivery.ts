@@ -4,8 +4,6 @@
 //               ◄── admission: links, windows, budgets, failover
 import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
-import type { Route } from './core/admission.ts'
 import type { QueryRow } from './core/agent-api.ts'
 import type { CommandPlace, CommandReader } from './core/cloud-command.ts'
 import { Unreachable } from './core/errors.ts'
@@ -25,8 +23,10 @@ import { forward } from './pipeline/forward.ts'
 import { admittedRows } from './pipeline/links/admitted-rows.ts'
 import type { UplinkAdmission } from './pipeline/links/admission.ts'
 import { uplinkAdmission } from './pipeline/links/admission.ts'
+import { commandReaders } from './pipeline/links/command-readers.ts'
 import type { Links } from './pipeline/links/links.ts'
 import { openLinks } from './pipeline/links/links.ts'
+import { createUntold } from './pipeline/links/metering.ts'
 import { uplinkView } from './pipeline/links/view.ts'
 import type { Parts } from './pipeline/report.ts'
 import { serves } from './pipeline/report.ts'
@@ -43,7 +43,7 @@ export interface Delivery extends Pick<Parts, 'uplinks' | 'turn'> {
   test(name: string, signal: AbortSignal): AsyncIterable<TestStep> | undefined
   /** Commands that an uplink brings, by the first link that is up and within its budget: closed when that is another one. Rejects with Unreachable. */
   commands(name: string, from: CommandPlace | undefined): Promise<CommandReader>
-  /** Rows once more, to a topic of an uplink, as long as its windows, links and budget let readings go. Rejects with Unreachable. */
+  /** Rows once more, to a topic of an uplink, as long as its windows, links and budget let readings go. Rejects with Unreachable, or with BadInput where they never will. */
   replay(name: string, topic: string, rows: AsyncIterable<QueryRow>, signal: AbortSignal): Promise<number>
   /** What uplinks have not got yet, for their time until they have caught up. */
   foretell(): Promise<void>
@@ -67,6 +67,7 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
       report,
       tally: createTally(clock.monotonic),
       eta: createEta(clock.monotonic),
+      untold: createUntold(),
       hasRival: () => hasRival(report, clock),
       admission: admissionOf(settings, it, links, clock),
       lanes: it,
@@ -78,7 +79,7 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
   const anyOf = { classes: failover.classes, uplinks: keepers.map((it) => it.name) }
   const isAlone = (name: string) => isFeedsOnly(settings.delivery[name], feeds)
   const stop = new AbortController()
-  const forwards = uplinks.map(({ name, host, report, lanes, admission, feed }) =>
+  const forwards = uplinks.map(({ name, host, report, lanes, admission, feed, untold }) =>
     forward(
       {
         uplink: name,
@@ -86,6 +87,7 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
         ...(!feed && { anyOf }),
         open: host.open,
         carried: host.carried,
+        untold,
         log: feed ? feedReader(log.reader, feed, isAlone) : log.reader,
         lanes,
         clock,
@@ -100,7 +102,6 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
     ),
   )
   const ended = Promise.allSettled(forwards).then(() => {})
-  const reading = new Map<string, { readonly reader: CommandReader; readonly route: Route | undefined }>()
 
   function uplinkOf(name: string) {
     const found = uplinks.find((it) => it.name === name)
@@ -108,37 +109,17 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
     return found
   }
 
-  /** Commands are read outside of windows too: these are for readings. */
-  function commandsRoute(name: string): Route | undefined {
-    const way = uplinkOf(name).admission.testRoute()
-    if (way === 'any') return undefined
-    if ('code' in way) throw new Unreachable(way.code, way.text)
-    return way
-  }
-
-  function holds(name: string, route: Route | undefined): boolean {
-    try {
-      return isDeepStrictEqual(commandsRoute(name), route)
-    } catch {
-      return false
-    }
-  }
-
-  /** Whoever reads asks anew, and is told why there is no way. */
-  function closeReaders(): void {
-    for (const [name, { reader, route }] of reading) {
-      if (holds(name, route)) continue
-      reading.delete(name)
-      reader.close()
-    }
-  }
+  const readers = commandReaders({
+    way: (name) => uplinkOf(name).admission.testRoute(),
+    open: (name, from, route) => uplinkOf(name).host.commands(from, route),
+  })
 
   return {
     uplinks,
     turn: failover.turn,
     look() {
       links.look()
-      closeReaders()
+      readers.look()
     },
     views() {
       links.look()
@@ -148,19 +129,16 @@ export function openDelivery(settings: Settings, log: OpenLog, clock: AgentClock
       const found = uplinks.find((it) => it.name === name)
       return found && testUplink(found, signal)
     },
-    async commands(name, from) {
-      const route = commandsRoute(name)
-      const reader = await uplinkOf(name).host.commands(from, route)
-      reading.set(name, { reader, route })
-      return reader
-    },
+    commands: readers.open,
     async replay(name, topic, rows, signal) {
-      const { host, admission } = uplinkOf(name)
-      const admitted = admittedRows(rows, admission, signal)
+      const { host, admission, untold } = uplinkOf(name)
+      const admitted = admittedRows(rows, admission, { carried: host.carried, untold }, signal)
       try {
         return await host.replay(topic, admitted.rows, admitted.route, signal)
       } catch (error) {
         throw admitted.why() ?? error
+      } finally {
+        await admitted.close()
       }
     },
     async foretell() {

@@ -109,7 +109,10 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   let ruling: Promise<void> = Promise.resolve()
   /** Without a log nothing can be asked. */
   let isClosed = false
+  let isLogOpen = true
   let isEnding = false
+  /** The change that closed and opens it. */
+  let changing: Promise<unknown> = Promise.resolve()
 
   function open(settings: Settings): Promise<OpenLog> {
     const options = { ...writerOptions(logDir, settings), clock: { cell: clock.cell, state: clock.current() } }
@@ -162,11 +165,16 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     await stop()
     await delivery.close()
     await log.close()
+    isLogOpen = false
     await begin(next)
   }
 
+  /** Whoever ends meanwhile closes what is open then: the next start is by these settings. */
   async function begin(next: Checked): Promise<void> {
+    if (isEnding) return
     log = await open(next.settings)
+    isLogOpen = true
+    if (isEnding) return
     for (const it of now.settings.sources) live.forget(it.name)
     now = next
     intake = openIntake(next.settings, { log: log.writer, clock, live, dir, logger })
@@ -176,6 +184,17 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     rates = ratesOf(next.settings, log)
     isClosed = false
     await rerule()
+  }
+
+  /** Whatever hangs, it is closed in time: a stop without its mark would begin a new epoch at the next boot. */
+  async function closeLog(): Promise<boolean> {
+    try {
+      await log.close()
+      return true
+    } catch (error) {
+      logger.error({ stack: (error as Error).stack }, `the log failed: ${(error as Error).message}`)
+      return false
+    }
   }
 
   async function redeliver(next: Checked): Promise<void> {
@@ -298,8 +317,13 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     foretell: () => (isClosed ? Promise.resolve() : delivery.foretell()),
     logAnswers: () => (isClosed ? Promise.resolve() : log.figures()),
     async change(next) {
-      if (isClosed) return begin(next)
-      if (!isDeepStrictEqual(writerOptions(logDir, now.settings), writerOptions(logDir, next.settings))) return reopen(next)
+      if (isEnding) return
+      const isOtherLog = !isDeepStrictEqual(writerOptions(logDir, now.settings), writerOptions(logDir, next.settings))
+      if (isClosed || isOtherLog) {
+        const reopened = isClosed ? begin(next) : reopen(next)
+        changing = reopened.catch(() => {})
+        return reopened
+      }
       const isOtherBoxes = !isDeepStrictEqual(now.settings.boxes, next.settings.boxes)
       const isElsewhere = !isDeepStrictEqual(deliveryOf(now.settings), deliveryOf(next.settings))
       const hasOtherRules = !isDeepStrictEqual(rulesOf(now.settings), rulesOf(next.settings))
@@ -315,16 +339,13 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
       await intake.change(next.settings.sources)
     },
     async close() {
-      if (isClosed) return true
       isEnding = true
+      if (isClosed) {
+        await changing
+        return isLogOpen ? closeLog() : true
+      }
       await stop()
-      // Whatever hangs, the log is closed in time: a stop without its mark would begin a new epoch at the next boot.
-      const closed = await log.close().then(
-        () => true,
-        (error: unknown) => (
-          logger.error({ stack: (error as Error).stack }, `the log failed: ${(error as Error).message}`), false
-        ),
-      )
+      const closed = await closeLog()
       await delivery.close()
       return closed
     },

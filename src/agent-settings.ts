@@ -372,10 +372,10 @@ export function settingsService(parts: SettingsParts): SettingsService {
 
 /** What ran until now and would be left out; one that was left out before may be so for another reason. */
 function newlyLeftOut(before: CheckedSettings, next: CheckedSettings): string[] {
-  const of = ({ issues }: CheckedSettings) => issues.filter((it) => it.code === 'settings-left-out').map((it) => it.text)
-  const known = new Set(of(before).map((it) => it.split(' is left out')[0]))
-  const lost = of(next).filter((it) => !known.has(it.split(' is left out')[0]))
-  return lost.map((it) => `with this secret ${it.replace(/ is left out, .*? its settings: /, ' could not run: ')}`)
+  const of = ({ issues }: CheckedSettings) => issues.flatMap((it) => it.leftOut ?? [])
+  const known = new Set(of(before).map((it) => `${it.kind} ${it.name}`))
+  const lost = of(next).filter((it) => !known.has(`${it.kind} ${it.name}`))
+  return lost.map(({ kind, name, path, text }) => `with this secret ${kind} ${name} could not run: ${path}: ${text}`)
 }
 
 function pendingNow(pending: Pending | undefined, monotonicMs: number): PendingChange | null {

@@ -5,7 +5,7 @@ import { expressionProblem } from './rules/expression.ts'
 import type { SettingsSchemas } from './settings/schema.ts'
 import { protocols } from './sources/index.ts'
 import { boxSettingsSchema } from './uplinks/box/settings.ts'
-import { kafkaSettingsSchema } from './uplinks/kafka/settings.ts'
+import { kafkaSettingsSchema, ownTopics } from './uplinks/kafka/settings.ts'
 import { mqttSettingsSchema } from './uplinks/mqtt/settings.ts'
 
 export const settingsSchemas: SettingsSchemas = {
@@ -13,6 +13,7 @@ export const settingsSchemas: SettingsSchemas = {
     await Promise.all(Object.entries(protocols).map(async ([name, it]) => [name, await it.settings()] as const)),
   ),
   uplinkKinds: { kafka: kafkaSettingsSchema, box: boxSettingsSchema, mqtt: mqttSettingsSchema },
+  uplinkTopics: { kafka: ownTopics },
   uplinkTraits: {
     box: { inOrder: 'always' },
     mqtt: { inOrder: 'without-lanes', isFeed: true, guarantee: 'at-least-once' },

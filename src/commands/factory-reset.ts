@@ -26,11 +26,12 @@ const reset = operation({
   input: z.strictObject({
     name: z.string().min(1).max(63).describe('of this box, so that it is the right one'),
     keepReadings: z.boolean().default(false),
+    despiteUpdate: z.boolean().default(false).describe('also while an update is under way: one that does not end'),
   }),
   output: z.object({}),
-  audited: ['keepReadings'],
-  async run({ name, keepReadings }, { agent, host }) {
-    await resetBox(agent, host, name, keepReadings)
+  audited: ['keepReadings', 'despiteUpdate'],
+  async run({ name, ...how }, { agent, host }) {
+    await resetBox(agent, host, name, how)
     return {}
   },
 })
@@ -40,29 +41,38 @@ export const factoryReset: Command = {
   role: 'local',
   summary: reset.summary,
   arguments: ['NAME'],
-  options: { 'keep-readings': { summary: 'what the log holds stays, under the name that the box has' } },
+  options: {
+    'keep-readings': { summary: 'what the log holds stays, under the name that the box has' },
+    'despite-update': { summary: 'also while an update is under way: one that does not end' },
+  },
   operation: reset,
   async run({ args, options, agent, parts, dir, out }) {
-    const keeps = options['keep-readings'] === true
+    const keepReadings = options['keep-readings'] === true
+    const despiteUpdate = options['despite-update'] === true
     // An agent that does not come up is a reason for a reset. Readings are under the name that it has in force: that one it must say itself.
     const named = async () =>
       agent.status().catch(async (error: unknown) => {
-        if (keeps || !(error instanceof Unreachable)) throw error
+        if (keepReadings || !isAway(error)) throw error
         return { device: await deviceIdentity(dir) }
       })
-    await resetBox({ status: named }, await parts.connectHost(dir), args[0] ?? '', keeps)
+    await resetBox({ status: named }, await parts.connectHost(dir), args[0] ?? '', { keepReadings, despiteUpdate })
     await lines(out, ['the box starts again, and erases what it was first'])
     return DONE
   },
+}
+
+/** One that puts settings in force is there, and has a name in a moment. */
+function isAway(error: unknown): boolean {
+  return error instanceof Unreachable && error.code === 'agent-unreachable'
 }
 
 async function resetBox(
   agent: { status(): Promise<Pick<Status, 'device'>> },
   host: HostApi,
   name: string,
-  keepReadings: boolean,
+  { keepReadings, despiteUpdate }: { readonly keepReadings: boolean; readonly despiteUpdate: boolean },
 ): Promise<void> {
   const { device } = await agent.status()
   if (name !== device) throw new BadInput([{ where: 'NAME', text: `this box is called ${device}: nothing was erased` }])
-  await host.factoryReset(keepReadings ? device : null)
+  await host.factoryReset(keepReadings ? device : null, despiteUpdate)
 }

@@ -10,6 +10,11 @@ export interface Route {
   readonly localAddress: string
 }
 
+/** Whether both are the same way out. */
+export function isSameRoute(a: Route | undefined, b: Route | undefined): boolean {
+  return a?.link === b?.link && a?.localAddress === b?.localAddress
+}
+
 export interface Admitted {
   /** Classes to leave out now. */
   readonly except: readonly string[]

@@ -94,8 +94,14 @@ export interface HostApi {
   stickUnmount(): Promise<void>
   /** Checked as a whole first; only while no agent runs. */
   settingsWrite(text: string, by: string): Promise<void>
-  /** The box starts again as it came, and erases what it was first. `keep`: the readings stay, and the name that they are under; null: nothing does. */
-  factoryReset(keep: string | null): Promise<void>
+  /**
+   * The box starts again as it came, and erases what it was first. `keep`: the readings stay, and the name that they are under; null: nothing does.
+   * `despiteUpdate`: also while an update stands. Else rejects with BadInput (AN_UPDATE) then.
+   */
+  factoryReset(keep: string | null, despiteUpdate: boolean): Promise<void>
 }
+
+/** Where the problem lies when a reset is refused for an update. */
+export const AN_UPDATE = 'update'
 
 export type HostVerb = Exclude<keyof HostApi, 'verbs'>

@@ -98,6 +98,8 @@ export interface UplinkSettings {
   readonly guarantee?: 'at-least-once' | undefined
   /** Absent: it brings none. */
   readonly commands?: CommandSettings | undefined
+  /** Those of the destination that it writes or reads itself, with {class} and {site} in them. Absent: its kind has none. */
+  readonly topics?: readonly string[] | undefined
   readonly records: 'readings' | 'blocks'
   readonly encoding: Encoding
   /** The first that is up, in its window and within budget carries each class; absent: whatever way the system has. */

@@ -132,6 +132,18 @@ export interface Issue {
   readonly remedy: string
   /** Name of the source, uplink, class … that it is of: with the code it says which issue this is, whatever its text counts. */
   readonly of?: string
+  /** Of 'settings-left-out'. */
+  readonly leftOut?: LeftOut
+}
+
+/** An entry of old settings that does not run under this version. */
+export interface LeftOut {
+  readonly kind: 'source' | 'rule' | 'notifier' | 'port'
+  /** Where its name is not to be told: its place. */
+  readonly name: string
+  /** Of what is wrong with it, in the settings. */
+  readonly path: string
+  readonly text: string
 }
 
 /** An issue with the time that it was there. */

@@ -33,7 +33,7 @@ export interface ForwardingParts {
   /** What any uplink has or may have of a stream, and numbers that no run may cross. */
   readonly sentOf: (stream: string) => { readonly sent: Intervals; readonly cuts: readonly number[] }
   /** The same, with what rules have read: that is not dropped either. */
-  readonly seenOf: (stream: string) => { readonly seen: Intervals }
+  readonly seenOf: (stream: string) => Kept
 }
 
 export interface Forwarding {
@@ -54,12 +54,17 @@ const COMMIT_US = 1_000_000
 /** Within a window is looked again so often: what was under way may be decided. */
 const LOOK_AGAIN_US = 30_000_000
 
+/** What stays as it is, and numbers that no run may cross. */
+interface Kept {
+  readonly seen: Intervals
+  readonly cuts: readonly number[]
+}
+
 interface Due {
   /** µs. */
   readonly before: number
   readonly isOver: (row: BlockRow) => boolean
-  /** What stays as it is. */
-  readonly seen: () => Intervals
+  readonly kept: () => Kept
 }
 
 export function createForwarding({ db, stored, reducer, raised, classes, sentOf, seenOf }: ForwardingParts): Forwarding {
@@ -84,32 +89,39 @@ export function createForwarding({ db, stored, reducer, raised, classes, sentOf,
     return (it) => overlaps(sent, it.first, it.first + it.count) || isRaised(it)
   }
 
+  function keptRaw({ key }: StoredStream): Kept {
+    const { sent, cuts } = sentOf(key)
+    return { seen: sent, cuts }
+  }
+
   const pageOf = (stream: StoredStream, from: number) => pendingFrom.all(stream.id, from) as BlockRow[]
 
-  /** Where blocks that are due begin; undefined: none is, or not as far as this look goes. */
-  function startOf(stream: StoredStream, isDue: (row: BlockRow) => boolean, all: boolean): number | undefined {
+  /** Blocks from the first one on that is due; empty: none is, or not as far as this look goes. */
+  function fromDue(stream: StoredStream, isDue: (row: BlockRow) => boolean, all: boolean): readonly BlockRow[] {
     let at = all ? undefined : passed.get(stream.id)
     for (let pages = 0; all || pages < PAGES_A_LOOK; pages++) {
       const rows = pageOf(stream, at ?? lowest.get(stream.id) ?? 0)
       if (at === undefined) lowest.set(stream.id, rows[0]?.first ?? stream.next)
-      const due = rows.find(isDue)
+      const index = rows.findIndex(isDue)
+      const due = rows[index]
       const last = rows.at(-1)
+      const isLastPage = rows.length < ROWS_A_PAGE
       if (due) at = due.first
-      else if (last && rows.length === ROWS_A_PAGE) at = last.first + last.count
+      else if (last && !isLastPage) at = last.first + last.count
       else at = undefined
       if (at === undefined) passed.delete(stream.id)
       else passed.set(stream.id, at)
-      if (due || at === undefined) return at
+      // A run may go on behind this page.
+      if (due) return index === 0 || isLastPage ? rows.slice(index) : pageOf(stream, due.first)
+      if (at === undefined) return []
     }
-    return undefined
+    return []
   }
 
   /** Blocks that follow one another and are due; empty: none is. */
-  function runOf(stream: StoredStream, isDue: (row: BlockRow) => boolean, bytesMax: number, all: boolean): BlockRow[] {
-    const { cuts } = sentOf(stream.key)
-    const start = startOf(stream, isDue, all)
-    const [first, ...more] = start === undefined ? [] : pageOf(stream, start)
-    if (!first || !isDue(first)) return []
+  function runOf(rows: readonly BlockRow[], isDue: (row: BlockRow) => boolean, { cuts }: Kept, bytesMax: number): BlockRow[] {
+    const [first, ...more] = rows
+    if (!first) return []
     const run = [first]
     let [readings, bytes] = [first.count, first.bytes]
     for (const row of more) {
@@ -164,17 +176,19 @@ export function createForwarding({ db, stored, reducer, raised, classes, sentOf,
     const windowUs = drops ? SETTLE_US : keep.windowMs * 1000
     const waitsUs = Math.max(settleUs.get(stream.class) ?? 0, drops ? SEAL_AGE_US : 0, raised.waitsUs(stream))
     const before = Math.floor((now - waitsUs) / windowUs) * windowUs
-    if (!drops) return { before, isOver: isOverBy(stream, windowUs, before, now), seen: () => sentOf(stream.key).sent }
+    if (!drops) return { before, isOver: isOverBy(stream, windowUs, before, now), kept: () => keptRaw(stream) }
     const isOver = (it: BlockRow) => it.received_to < before || it.received_to > now + SEAL_AGE_US
-    return { before, isOver, seen: () => seenOf(stream.key).seen }
+    return { before, isOver, kept: () => seenOf(stream.key) }
   }
 
   function dueOf(stream: StoredStream, step: InForce, state: LogState, all: boolean): Change | undefined {
-    const { before, isOver, seen } = whenOf(stream, step, state.now)
+    const { before, isOver, kept } = whenOf(stream, step, state.now)
     const last = idle.get(stream.id)
     if (!all && last?.before === before && Math.abs(state.now - last.at) < LOOK_AGAIN_US) return undefined
-    const staysRaw = staysRawOf(stream, seen())
-    const run = runOf(stream, (it) => (all || isOver(it)) && !staysRaw(it), state.segmentRoom, all)
+    const known = kept()
+    const staysRaw = staysRawOf(stream, known.seen)
+    const isDue = (it: BlockRow) => (all || isOver(it)) && !staysRaw(it)
+    const run = runOf(fromDue(stream, isDue, all), isDue, known, state.segmentRoom)
     const change = run.length > 0 ? changeOf(stream, run, step, state.now) : undefined
     if (change || passed.has(stream.id)) idle.delete(stream.id)
     else idle.set(stream.id, { before, at: state.now })

@@ -8,6 +8,7 @@
 //    ▲                                                               └────────────────────────────────────┘
 //    └──────────── back off ◄── doubt, unreachable, blocked ──────────────────────┘
 import type { Admission, Admitted, Route, Wait } from '../core/admission.ts'
+import { isSameRoute } from '../core/admission.ts'
 import { Unreachable } from '../core/errors.ts'
 import { union, withInterval } from '../core/intervals.ts'
 import type { LogReader, NextRequest, Resumed } from '../core/log.ts'
@@ -27,8 +28,8 @@ import { batchOf, isShutOut, readingsMaxOf, readingsOf, rowsOf, taker, without }
 import type { Backoff, Loop } from './keep-running.ts'
 import { keepRunning, sleep } from './keep-running.ts'
 import { failed, opened } from './link-rate.ts'
-import type { Connection, Meter, Spending } from './links/metering.ts'
-import { createMeter, isEnd, isSameRoute } from './links/metering.ts'
+import type { Connection, Meter, Spending, Untold } from './links/metering.ts'
+import { createMeter, isEnd } from './links/metering.ts'
 
 export interface ForwardParts {
   readonly uplink: string
@@ -37,6 +38,8 @@ export interface ForwardParts {
   open(signal: AbortSignal, route: Route | undefined): Promise<Uplink>
   /** Bytes both ways on this uplink's sockets, ever; absent where nothing counts them. */
   carried?(): Promise<number>
+  /** What others send on them is told to the budget too. */
+  readonly untold?: Untold
   readonly log: LogReader
   readonly clock: Clock
   readonly random: () => number

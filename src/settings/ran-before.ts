@@ -8,12 +8,12 @@
 // Only what was in force before is read so: new settings are refused for each of these.
 import { parseDocument } from 'yaml'
 import { BadInput } from '../core/errors.ts'
-import type { Issue } from '../core/status.ts'
+import type { Issue, LeftOut } from '../core/status.ts'
 import { notInForce } from './not-in-force.ts'
 import type { CheckedSettings, SecretUse, SettingsProblem } from './read.ts'
 import type { Tree } from './yaml-tree.ts'
 
-const KINDS: Readonly<Record<string, string>> = { sources: 'source', rules: 'rule', notify: 'notifier', ports: 'port' }
+const KINDS = { sources: 'source', rules: 'rule', notify: 'notifier', ports: 'port' } as const
 const ENTRY = /^((?:network\.)?(sources|rules|notify|ports))\[(\d+)\]/
 const REMEDY = 'put it right in the settings; until then no other change of them is taken'
 
@@ -82,7 +82,8 @@ function leaveOut(
     const place = [...path.split('.'), Number(at)]
     const key = kind === 'ports' ? 'interface' : 'name'
     const name = secrets.has(`${entry}.${key}`) ? entry : (valueAt(value, [...place, key]) ?? entry)
-    return { place, issue: issueOf(KINDS[kind] ?? kind, name, problem) }
+    const { path: of, text: why } = problem
+    return { place, issue: issueOf({ kind: KINDS[kind as keyof typeof KINDS], name: String(name), path: of, text: why }) }
   })
   try {
     // From the end: what stands before keeps its place. Problems come by their lines, and what an alias stands for may stand anywhere.
@@ -97,11 +98,14 @@ function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
   return path.reduce<unknown>((of, key) => (of as Record<string | number, unknown> | null | undefined)?.[key], value)
 }
 
-function issueOf(kind: string, name: unknown, { path, text }: SettingsProblem): Issue {
+function issueOf(leftOut: LeftOut): Issue {
+  const { kind, name, path, text } = leftOut
   return {
     code: 'settings-left-out',
     severity: 'problem',
-    text: `${kind} ${String(name)} is left out, for this version does not take its settings: ${path}: ${text}`,
+    text: `${kind} ${name} is left out, for this version does not take its settings: ${path}: ${text}`,
     remedy: REMEDY,
+    of: `${kind} ${name}`,
+    leftOut,
   }
 }

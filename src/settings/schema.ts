@@ -25,6 +25,8 @@ export interface SettingsSchemas {
   readonly writables?: Readonly<Record<string, (own: never, tag: string) => string | undefined>>
   /** By kind, where it is not like Kafka. */
   readonly uplinkTraits?: Readonly<Record<string, UplinkTraits>>
+  /** By kind that has topics: those of its own settings, with {class} and {site} as they stand there. */
+  readonly uplinkTopics?: Readonly<Record<string, (own: never) => readonly string[]>>
   /** Of a log.bytesMax, what readings may take: the rest is the log's own. */
   readonly readingBytesMax: (bytesMax: number) => number
   readonly expressionProblem: ExpressionProblem
@@ -323,7 +325,7 @@ function likeIts(traits: UplinkTraits | undefined, own: unknown, hasLanes: boole
 }
 
 /** One uplink: the key that names the kind holds the kind's own settings. */
-function uplink({ uplinkKinds: kinds, uplinkTraits = {} }: SettingsSchemas) {
+function uplink({ uplinkKinds: kinds, uplinkTraits = {}, uplinkTopics = {} }: SettingsSchemas) {
   const names = Object.keys(kinds)
   const own = Object.fromEntries(names.map((it) => [it, (kinds[it] as z.ZodType).optional()]))
   return z
@@ -346,6 +348,7 @@ function uplink({ uplinkKinds: kinds, uplinkTraits = {} }: SettingsSchemas) {
       const { liveShare, backlog } = entry.lanes ?? LANES_DEFAULT
       const { records, links, windows } = entry
       const like = likeIts(uplinkTraits[kind], values[kind], entry.lanes !== undefined)
+      const topics = present.length === 1 ? uplinkTopics[kind]?.(values[kind] as never) : undefined
       return {
         name: entry.name,
         kind,
@@ -353,6 +356,7 @@ function uplink({ uplinkKinds: kinds, uplinkTraits = {} }: SettingsSchemas) {
         liveShare,
         backlog,
         ...like,
+        ...(topics && { topics }),
         records,
         encoding,
         links,

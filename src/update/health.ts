@@ -36,7 +36,6 @@ export interface Health {
   readonly checks: readonly HealthCheck[]
 }
 
-const LEFT_OUT = 'settings-left-out'
 const LOOK_MS = 2_000
 const CONNECT_MS_MAX = 3_000
 
@@ -108,7 +107,7 @@ async function logCheck(
 
 /** Settings that ran under the version before and do not under this one: nothing excuses that. */
 function leftOut({ name, isAtWork }: SeenPart, { issues }: Status): HealthCheck | undefined {
-  const found = issues.find((it) => it.code === LEFT_OUT && it.text.startsWith(`source ${name} `))
+  const found = issues.find((it) => it.leftOut?.kind === 'source' && it.leftOut.name === name)
   if (!found) return undefined
   const what = `source ${name}`
   if (!isAtWork) return { what, state: 'excused', text: `gave nothing before either (${found.text})` }

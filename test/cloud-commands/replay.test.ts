@@ -2,16 +2,24 @@
 import { expect, test } from 'vitest'
 import { replayKind } from '../../src/cloud-commands/kinds/replay.ts'
 import type { Held } from '../../src/cloud-commands/journal.ts'
+import { settingsSchemas } from '../../src/schemas.ts'
+import { settingsSchema } from '../../src/settings/schema.ts'
 
-const OWN = {
-  topics: { telemetry: 'plant.{site}.{class}', events: 'holdfast.events.v1' },
-  commands: { topic: 'holdfast.commands.v1', kinds: ['replay'] },
-}
+const BROKERS = { brokers: ['kafka:9092'], insecure: 'a test' }
+const TOPICS = { telemetry: 'plant.{site}.{class}' }
+const { uplinks } = settingsSchema(settingsSchemas).parse({
+  version: 1,
+  classes: [{ name: 'process' }],
+  uplinks: [
+    { name: 'cloud', kafka: { ...BROKERS, topics: TOPICS, commands: { kinds: ['replay'] } } },
+    { name: 'site', mqtt: { url: 'mqtt://broker:1883', insecure: 'a test' } },
+  ],
+})
 
 async function tried(topic: string) {
   const asked: string[] = []
   const kind = replayKind({
-    uplinks: () => [OWN, {}],
+    topics: () => uplinks.flatMap((it) => it.topics ?? []),
     classes: () => ['process', 'a+b'],
     replay: async (_, to) => asked.push(to),
   })

@@ -11,7 +11,7 @@ import { settingsKind } from '../../src/cloud-commands/kinds/settings.ts'
 import type { Held } from '../../src/cloud-commands/journal.ts'
 import { parseCommand } from '../../src/cloud-commands/parse.ts'
 import { runCommands } from '../../src/cloud-commands/run.ts'
-import { Unreachable } from '../../src/core/errors.ts'
+import { BadInput, Unreachable } from '../../src/core/errors.ts'
 import { until } from '../route/until.ts'
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} }
@@ -24,12 +24,12 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
 /** What becomes of one command. */
-async function ended(run: Kind['run'], clock: { now: number }) {
+async function ended(run: Kind['run'], clock: { now: number }, resume: Kind['resume'] = run) {
   const journal = openJournal(dir, () => {})
   const stop = new AbortController()
   const text = JSON.stringify({ id: 'a', kind: 'push', expires: 100, tag: 't', value: 1 })
   journal.take('cloud', 't', { cluster: 'c', partitions: {} }, [parseCommand(text, 't/0@0', ['push'])], 0, () => [])
-  const kinds = { push: { ...NONE, run }, replay: NONE, settings: NONE, write: NONE }
+  const kinds = { push: { run, resume }, replay: NONE, settings: NONE, write: NONE }
   const running = runCommands({ journal, kinds, now: () => clock.now, isTrusted: () => true, log: SILENT }, stop.signal)
   await until('it has ended', () => journal.list(1)[0]?.state === 'done')
   stop.abort()
@@ -50,6 +50,28 @@ test('what became stale while it was prepared is not begun', async () => {
   }, clock)
   expect(answer).toMatchObject({ result: 'refused', code: 'command-stale' })
   expect(done).toEqual([])
+})
+
+test('what can be tried again is, what can never be done is answered at once', async () => {
+  const tries: string[] = []
+  const { answer } = await ended(
+    async (_, { begin }) => {
+      begin({})
+      tries.push('begun')
+      throw new Unreachable('away', 'away')
+    },
+    { now: 10 },
+    async () => {
+      tries.push('again')
+      throw new BadInput([{ where: 'range', text: 'the budget is spent, after 1000 readings' }])
+    },
+  )
+  expect(answer).toMatchObject({
+    result: 'failed',
+    code: 'command-impossible',
+    reason: expect.stringContaining('1000') as string,
+  })
+  expect(tries).toEqual(['begun', 'again'])
 })
 
 test('long texts of an answer are cut, numbers stay', async () => {

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { factoryReset as item } from '../../src/console/items/factory-reset.ts'
 import type { Session } from '../../src/console/parts.ts'
-import { Unreachable } from '../../src/core/errors.ts'
+import { BadInput, Unreachable } from '../../src/core/errors.ts'
+import { AN_UPDATE } from '../../src/core/host.ts'
 import { VERBS } from '../../src/machine/host/verbs/index.ts'
 import { runHere } from '../commands/surroundings.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
@@ -18,14 +19,14 @@ test('root lays one line and starts the box anew; where that fails the line is g
   const verb = VERBS.find((it) => it.name === 'factoryReset')
   const laid: string[] = []
   let isUpdating = false
-  const asked = (keep: unknown, fails = false) => {
+  const asked = (keep: unknown, fails = false, despiteUpdate = false) => {
     const run = async (name: string, args: readonly string[]) => {
       laid.push(`${name} ${args.join(' ')}: ${readFileSync(reset, 'utf8')}`)
       if (fails) throw new Unreachable('program-failed', 'systemctl reboot: no')
       return ''
     }
     const parts = { programs: { has: () => true, hasSystemd: true, run }, places: { reset }, isUpdating: async () => isUpdating }
-    const input = verb?.input.parse({ keep })
+    const input = verb?.input.parse({ keep, despiteUpdate })
     return verb?.run(input as never, parts as never)
   }
   await asked(null)
@@ -37,19 +38,27 @@ test('root lays one line and starts the box anew; where that fails the line is g
   isUpdating = true
   await expect(asked(null)).rejects.toThrow('an update is under way')
   expect(existsSync(reset)).toBe(false)
+  // An updater that is broken ends none.
+  await asked(null, false, true)
+  expect(readFileSync(reset, 'utf8')).toBe('all\n')
   for (const it of ['a b', 'a\nall', '../x', '', '-x', 7]) expect(() => verb?.input.parse({ keep: it })).toThrow()
 })
 
 test('the command line takes the name of the box and no other', async () => {
   const told: unknown[] = []
-  const connectHost = async () => ({ ...handMadeHost(), factoryReset: async (keep: string | null) => void told.push(keep) })
+  const connectHost = async () => ({ ...handMadeHost(), factoryReset: async (...it: unknown[]) => void told.push(it) })
   const wrong = await runHere('factory reset hf-7f3b', { connectHost })
   expect(wrong).toMatchObject({ status: 2, out: '' })
   expect(wrong.err).toContain('this box is called hf-7f3a: nothing was erased')
   expect(told).toEqual([])
   expect((await runHere('factory reset hf-7f3a', { connectHost })).status).toBe(0)
   expect((await runHere('factory reset hf-7f3a --keep-readings', { connectHost })).status).toBe(0)
-  expect(told).toEqual([null, 'hf-7f3a'])
+  expect((await runHere('factory reset hf-7f3a --despite-update', { connectHost })).status).toBe(0)
+  expect(told).toEqual([
+    [null, false],
+    ['hf-7f3a', false],
+    [null, true],
+  ])
 })
 
 test('where the agent does not answer the box has the name that is on its disk; only readings are not kept then', async () => {
@@ -57,26 +66,36 @@ test('where the agent does not answer the box has the name that is on its disk; 
   onTestFinished(() => rmSync(dir, { recursive: true }))
   writeFileSync(join(dir, 'identity.json'), '{"id":"hf-7f3a"}\n')
   const told: unknown[] = []
-  const connectHost = async () => ({ ...handMadeHost(), factoryReset: async (keep: string | null) => void told.push(keep) })
-  const status = () => Promise.reject(new Unreachable('agent-unreachable', 'the agent does not answer'))
+  const connectHost = async () => ({ ...handMadeHost(), factoryReset: async (...it: unknown[]) => void told.push(it) })
+  let away = new Unreachable('agent-unreachable', 'the agent does not answer')
+  const status = () => Promise.reject(away)
   const run = (words: string) =>
     runHere(`factory reset ${words} --data ${dir}`, { connectHost }, {}, () => ({ ...handMadeAgent(), status }))
   expect((await run('hf-7f3b')).err).toContain('this box is called hf-7f3a: nothing was erased')
   expect((await run('hf-7f3a --keep-readings')).err).toContain('the agent does not answer')
   expect(told).toEqual([])
+  // One that is there and has no name for a moment has one in the next, and it may be another.
+  away = new Unreachable('agent-restarting', 'new settings are being put in force')
+  expect((await run('hf-7f3a')).err).toContain('new settings are being put in force')
+  expect(told).toEqual([])
+  away = new Unreachable('agent-unreachable', 'the agent does not answer')
   expect((await run('hf-7f3a')).status).toBe(0)
-  expect(told).toEqual([null])
+  expect(told).toEqual([[null, false]])
 })
 
 /** What is printed, and what the helper is told, where somebody types these answers. */
-async function typed(role: string, answers: string[]) {
+async function typed(role: string, answers: string[], isUpdating = false) {
   const [told, printed, audited]: [unknown[], string[], unknown[]] = [[], [], []]
   const terminal = {
     print: async (lines: readonly string[]) => void printed.push(...lines),
     ask: async () => answers.shift() ?? '',
     during: (work: (signal: AbortSignal) => Promise<unknown>) => work(new AbortController().signal),
   }
-  const host = { ...handMadeHost(), factoryReset: async (keep: string | null) => void told.push(keep) }
+  const factoryReset = async (keep: string | null, despiteUpdate: boolean) => {
+    if (isUpdating && !despiteUpdate) throw new BadInput([{ where: AN_UPDATE, text: 'an update is under way' }])
+    told.push(keep)
+  }
+  const host = { ...handMadeHost(), factoryReset }
   const access = { audit: (...it: unknown[]) => void audited.push(it) }
   const session = { terminal, parts: { agent: handMadeAgent(), host, access }, person: { name: 'anna', role }, verbs: [] }
   await item.run(session as unknown as Session)
@@ -93,6 +112,10 @@ test('at the console an admin alone may, after what goes was said and the name w
     audited: [['factory reset', 'anna', { keepReadings: 'true' }]],
   })
   expect((await typed('admin', ['n', 'hf-7f3a'])).told).toEqual([null])
+  const kept = await typed('admin', ['n', 'hf-7f3a', 'n'], true)
+  expect(kept.told).toEqual([])
+  expect(kept.printed).toContain('one that does not end')
+  expect((await typed('admin', ['n', 'hf-7f3a', 'y'], true)).told).toEqual([null])
   expect(item.missing?.({ verbs: [] } as unknown as Session)).toContain('nothing was erased')
   expect(item.missing?.({ verbs: ['factoryReset'] } as unknown as Session)).toBe(undefined)
 })

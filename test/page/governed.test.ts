@@ -238,8 +238,17 @@ describe('the box itself', () => {
     await dialog.getByLabel('Readings on the disk').selectOption('readings')
     expect(await lookedAt(page, 'factory-reset')).toEqual([])
     const [request] = await Promise.all([page.waitForRequest('**/api/v1/factory/reset'), erase.click()])
-    expect(request.postDataJSON()).toEqual({ name: 'hf-page', keepReadings: true })
+    expect(request.postDataJSON()).toEqual({ name: 'hf-page', keepReadings: true, despiteUpdate: false })
     await dialog.getByText('host-unreachable').first().waitFor()
+    // An update that does not end is no reason to keep the box.
+    const problems = [{ where: 'update', text: 'an update is under way: nothing was erased', remedy: 'wait' }]
+    const refused = { status: 422, json: { error: { name: 'BadInput', text: 'update: an update is under way', problems } } }
+    await page.route('**/api/v1/factory/reset', (route) => route.fulfill(refused))
+    expect(await dialog.getByLabel('Erase it all the same').count()).toBe(0)
+    await erase.click()
+    await dialog.getByLabel('Erase it all the same').check()
+    const [despite] = await Promise.all([page.waitForRequest('**/api/v1/factory/reset'), erase.click()])
+    expect(despite.postDataJSON()).toMatchObject({ despiteUpdate: true })
     await page.close()
   })
 

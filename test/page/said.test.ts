@@ -82,6 +82,22 @@ test('an issue says its detail in German, and in its own words after it', () => 
   })
 })
 
+test('what is left out of old settings is named by its kind; refusals of a secret and of a reset have their sentence', () => {
+  const leftOut = { kind: 'rule', name: 'hot', path: 'rules[0].when', text: 'is no expression' } as const
+  expect(wordsOf({ code: 'settings-left-out', text: 'in English', remedy: 'x', leftOut }).text).toBe(
+    'Regel hot läuft nicht: Diese Version nimmt die Einstellungen dafür nicht an: rules[0].when: is no expression',
+  )
+  for (const text of [
+    'with this secret source a could not run: sources[0].ca: no',
+    'an update is under way: nothing was erased',
+  ]) {
+    const said = saidWords({ text, remedy: 'in English' })
+    expect(said.original).toBe(text)
+    expect(said.remedy).not.toBe('in English')
+  }
+  expect(saidWords({ code: 'uplink-restarting', text: 'x' }).original).toBe('x')
+})
+
 test('steps of tests have a German name, and all that a probe says is said in German', () => {
   const sources = ['src/clients', 'src/sources', 'src/uplinks', 'src/notify', 'src/commands/probe.ts'].flatMap((it) =>
     filesIn(join(ROOT, it)),

@@ -324,7 +324,7 @@ describe('that ran under a version before', () => {
     )
     expect(gist(found)).toMatchObject({ sources: ['a', 'd'], notify: [] })
     expect(found.system.ports).toEqual([])
-    const left = found.issues.map((it) => /^(\w+ \w+) is left out.*: (\S+): /.exec(it.text)?.slice(1).join(' ')).toSorted()
+    const left = found.issues.map(({ leftOut: it }) => `${it?.kind} ${it?.name} ${it?.path}`).toSorted()
     expect(left).toEqual([
       'notifier shift notify[0]',
       'port eth2 network.ports[1].zone',
@@ -344,7 +344,7 @@ describe('that ran under a version before', () => {
     const aliased = '  - { name: *c, protocol: modbus-tcp, host: h, unit: 1, every: 1s, tags: *t }\n'
     const found = await again(`version: 1\nsources:\n${first}${file('b', 'colour: red,')}${aliased}${file('d')}`)
     expect(gist(found).sources).toEqual(['a', 'd'])
-    const left = found.issues.map((it) => /^(\w+ \w+) is left out/.exec(it.text)?.[1]).toSorted()
+    const left = found.issues.map(({ leftOut: it }) => `${it?.kind} ${it?.name}`).toSorted()
     expect(left).toEqual(['source b', 'source clock'])
     const secret = await again(`version: 1\nsources:\n${file('b', 'colour: red,').replace('name: b', 'name: { secret: who }')}`)
     expect(secret.issues.map((it) => it.text)).toEqual([expect.stringMatching(/^source sources\[0\] is left out/)])

@@ -42,23 +42,27 @@ test('an agent that does not answer is held against a version that found it well
 
 test('a source that these settings have and this version leaves out is held against it, whether it could be reached or not', async () => {
   const status = await handMadeAgent().status()
-  const text = 'source bus-1 is left out, for this version does not take its settings: sources[0].unit: must be at least 1'
-  const parts = (of: string): HealthParts => ({
+  const text = 'as the settings say it'
+  const parts = (name: string, kind: 'source' | 'rule'): HealthParts => ({
     status: async () => ({
       ...status,
       sources: [],
-      issues: [{ code: 'settings-left-out', severity: 'problem', text: of, remedy: '' }],
+      issues: [
+        { code: 'settings-left-out', severity: 'problem', text, remedy: '', leftOut: { kind, name, path: 'p', text: 't' } },
+      ],
     }),
     readLog: async () => undefined,
     answersOnBus: async () => false,
   })
-  const look = (of: string, before = BEFORE) => health(parts(of), before, TIMES, () => undefined, new AbortController().signal)
-  expect(await look(text)).toMatchObject({ isWell: false })
-  expect((await look(text)).checks).toContainEqual({ what: 'source bus-1', state: 'waiting', text })
-  expect(await look(text.replace('bus-1', 'bus-10'))).toMatchObject({ isWell: true })
+  const look = (name: string, before = BEFORE, kind: 'source' | 'rule' = 'source') =>
+    health(parts(name, kind), before, TIMES, () => undefined, new AbortController().signal)
+  expect(await look('bus-1')).toMatchObject({ isWell: false })
+  expect((await look('bus-1')).checks).toContainEqual({ what: 'source bus-1', state: 'waiting', text })
+  expect(await look('bus-10')).toMatchObject({ isWell: true })
+  expect(await look('bus-1', BEFORE, 'rule')).toMatchObject({ isWell: true })
   // One that gave nothing before is no reason to go back.
   const silent = { ...BEFORE, sources: BEFORE.sources.map((it) => ({ ...it, isAtWork: false })) }
-  const { isWell, checks } = await look(text, silent)
+  const { isWell, checks } = await look('bus-1', silent)
   expect(isWell).toBe(true)
   expect(checks).toContainEqual({ what: 'source bus-1', state: 'excused', text: `gave nothing before either (${text})` })
 })

@@ -7,19 +7,18 @@ import type { Held } from '../journal.ts'
 import type { REPLAY } from '../parse.ts'
 
 export interface ReplayParts {
-  /** What each uplink's kind has of its own settings: `topics` and `commands` are topics that this box has a use for. */
-  uplinks(): readonly unknown[]
+  /** Topics that this box has a use for, with {class} and {site} in them. */
+  topics(): readonly string[]
   classes(): readonly string[]
-  /** Resolves with how many were sent. Rejects with Unreachable. */
+  /** Resolves with how many were sent. Rejects with Unreachable, or with BadInput where they never go. */
   replay(uplink: string, topic: string, request: Omit<QueryRequest, 'limit'>, signal: AbortSignal): Promise<number>
 }
 
-export function replayKind({ uplinks, classes, replay }: ReplayParts): Kind {
+export function replayKind({ topics, classes, replay }: ReplayParts): Kind {
   /** Whoever reads those takes each record for a new one, or for a command. */
   function refused({ body }: Held): Outcome | undefined {
     const { topic } = body as z.output<typeof REPLAY>
-    const own = uplinks().flatMap(topicsOf)
-    if (!own.some((it) => patternOf(it, classes()).test(topic))) return undefined
+    if (!topics().some((it) => patternOf(it, classes()).test(topic))) return undefined
     return { result: 'refused', code: 'replay-own-topic', reason: `${topic} is a topic that an uplink of this box uses itself` }
   }
 
@@ -38,11 +37,6 @@ export function replayKind({ uplinks, classes, replay }: ReplayParts): Kind {
     },
     resume: async (command, doing) => refused(command) ?? send(command, doing),
   }
-}
-
-function topicsOf(own: unknown): string[] {
-  const { topics = {}, commands } = (own ?? {}) as { topics?: object; commands?: { topic?: unknown } }
-  return [...Object.values(topics), commands?.topic].filter((it) => typeof it === 'string')
 }
 
 /** `{class}` stands for one of the box's classes; at which site it is may change, so `{site}` for any. */

@@ -123,6 +123,7 @@ const issue = z.object({
   text,
   remedy: text,
   of: maybe(text),
+  leftOut: maybe(z.object({ kind: z.enum(['source', 'rule', 'notifier', 'port']), name: text, path: text, text })),
 })
 
 export const seenIssue = shapeOf<SeenIssue>()(

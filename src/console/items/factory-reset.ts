@@ -1,3 +1,5 @@
+import { BadInput } from '../../core/errors.ts'
+import { AN_UPDATE } from '../../core/host.ts'
 import type { Item } from '../parts.ts'
 import { deviceName, nameTyped, yes } from '../questions.ts'
 
@@ -8,6 +10,12 @@ const ABOUT = [
   "Afterwards the box is nobody's: this console shows its new claim code (the one on",
   'the label is over), and the page has a new certificate. Deleted, not written over:',
   'whoever takes the disk out may find remains.',
+]
+
+const WHILE_UPDATING = [
+  'An update is under way: nothing was erased. Wait until it is over (item 11 shows it),',
+  'unless it is one that does not end. The box is erased at its next start by a',
+  'version that knows how: if the update brings an older one, that may be later.',
 ]
 
 export const factoryReset: Item = {
@@ -28,7 +36,15 @@ export const factoryReset: Item = {
     if (!(await nameTyped(session, keeps ? 'erases all but the readings' : 'erases everything, readings too'))) return
     parts.access.audit('factory reset', person.name, { keepReadings: String(keeps) })
     const device = await deviceName(parts)
-    await terminal.during(() => parts.host.factoryReset(keeps ? device : null))
+    const reset = (despiteUpdate: boolean) => terminal.during(() => parts.host.factoryReset(keeps ? device : null, despiteUpdate))
+    try {
+      await reset(false)
+    } catch (error) {
+      if (!(error instanceof BadInput) || error.problems[0]?.where !== AN_UPDATE) throw error
+      await terminal.print(WHILE_UPDATING)
+      if (!(await yes(terminal, 'Erase the box all the same?'))) return
+      await reset(true)
+    }
     await terminal.print(['The box starts again, and erases what it was first.'])
   },
 }

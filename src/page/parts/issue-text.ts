@@ -1,6 +1,6 @@
 // An issue in the language of this browser. The agent says it in English under a stable code; what its sentence is about is taken out of it, and put
 // into the sentence of that code. Where that fails, its own words stand below a title that is translated.
-import type { Issue } from '../../core/status.ts'
+import type { Issue, LeftOut } from '../../core/status.ts'
 import type { Parameters } from '../words/index.ts'
 import { saidWords } from './said-text.ts'
 import { tFilled, tOf } from '../words/index.ts'
@@ -36,8 +36,6 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   'notify-partly': /^Notifier (?<name>.+?) does not reach all: (?<detail>.*)$/s,
   'notify-missed': /^Notifier (?<name>.+?): (?<count>\d+) readings/,
   'notifier-insecure': /^notifier (?<name>.+?) is not protected: (?<detail>.*)$/s,
-  'settings-left-out':
-    /^(?:source|rule|notifier|port) (?<name>.+?) is left out, for this version does not take its settings: (?<detail>.*)$/s,
   'commands-unread': /^commands of uplink (?<name>.+?) cannot be read: (?<detail>.*)$/s,
   'commands-closed': /^commands are neither read nor done: (?<detail>.*)$/s,
   'commands-clock': /^commands wait: nobody vouches/,
@@ -53,8 +51,8 @@ export interface IssueWords {
   readonly remedy: string
 }
 
-export function wordsOf({ code, text, remedy }: Pick<Issue, 'code' | 'text' | 'remedy'>): IssueWords {
-  const found = SENTENCES[code]?.exec(text)
+export function wordsOf({ code, text, remedy, leftOut }: Pick<Issue, 'code' | 'text' | 'remedy' | 'leftOut'>): IssueWords {
+  const found = leftOut ? { groups: aboutOf(leftOut) } : SENTENCES[code]?.exec(text)
   const detail = found?.groups?.['detail']
   const said = detail === undefined ? undefined : saidWords({ text: detail, remedy })
   const groups = said?.original === undefined ? found?.groups : { ...found?.groups, detail: `${said.text} (${said.original})` }
@@ -63,6 +61,10 @@ export function wordsOf({ code, text, remedy }: Pick<Issue, 'code' | 'text' | 'r
     text: (found && tFilled(`issueText.${code}`, numbered(groups ?? {}))) ?? text,
     remedy: tOf(`issueRemedy.${code}`) ?? said?.remedy ?? remedy,
   }
+}
+
+function aboutOf({ kind, name, path, text }: LeftOut): Record<string, string> {
+  return { name: `${tOf(`issueKind.${kind}`) ?? kind} ${name}`, detail: `${path}: ${text}` }
 }
 
 /** Numbers are written as the language has them. */

@@ -68,6 +68,8 @@ const SENTENCES: readonly (readonly [code: string, RegExp])[] = [
   ['update-kind', /is not what was promised|is longer than it was said/],
   ['bundle-refused', /^the bundle is refused/],
   ['bundle-old', /which this box has had$/],
+  ['update-stands', /^an update is under way/],
+  ['secret-refused', /^with this secret /],
   ['install-failed', /^it could not be installed|it was exchanged$/],
 ]
 

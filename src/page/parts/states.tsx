@@ -1,9 +1,10 @@
 // What stands where there is nothing, where something is awaited, and where something failed.
 import type { ComponentChildren } from 'preact'
+import type { Problem } from '../../core/errors.ts'
 import { ApiError, CUT, errorOf, UNREACHABLE } from '../api/errors.ts'
 import { t, tOf } from '../words/index.ts'
 import { Badge } from './badge.tsx'
-import { Original } from './original.tsx'
+import { Original, OriginalText } from './original.tsx'
 import { saidWords } from './said-text.ts'
 import { CopyButton } from './copy.tsx'
 
@@ -38,10 +39,7 @@ export function ErrorView({ error, retry }: { readonly error: unknown; readonly 
       {it.problems.length > 0 && (
         <ul>
           {it.problems.map((problem) => (
-            <li key={problem.where + problem.text}>
-              <code>{problem.where}</code> {problem.text}
-              {problem.remedy !== undefined && <span class="remedy"> {problem.remedy}</span>}
-            </li>
+            <ProblemLine key={problem.where + problem.text} problem={problem} />
           ))}
         </ul>
       )}
@@ -59,6 +57,17 @@ export function ErrorView({ error, retry }: { readonly error: unknown; readonly 
         <CopyButton text={`${it.code}: ${it.message}`} />
       </p>
     </div>
+  )
+}
+
+function ProblemLine({ problem: { where, ...own } }: { readonly problem: Problem }) {
+  const { text, remedy, original } = saidWords(own)
+  return (
+    <li>
+      <code>{where}</code> {text}
+      {original !== undefined && <OriginalText text={original} />}
+      {remedy !== undefined && <span class="remedy"> {remedy}</span>}
+    </li>
   )
 }
 

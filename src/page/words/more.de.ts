@@ -473,6 +473,7 @@ export const moreDe: MoreWords = {
   'factory.readings.readings': 'behalten, unter dem Namen, den das Gerät hat',
   'factory.name': 'Tippen Sie den Namen dieses Geräts: {name}',
   'factory.otherName': 'Das ist ein anderer Name.',
+  'factory.despiteUpdate': 'Trotzdem löschen: Das Update endet nicht',
   'backup.tooLarge': 'Eine Einstellungsdatei hat höchstens 8 MB.',
   'about.manualText': 'Auf dem Gerät, auf Englisch; Startseite und häufigste Codes auch auf Deutsch.',
   'about.openManual': 'Handbuch öffnen',

@@ -474,6 +474,7 @@ export const moreEn = {
   'factory.readings.readings': 'keep them, under the name that the box has',
   'factory.name': 'Type the name of this box: {name}',
   'factory.otherName': 'That is another name.',
+  'factory.despiteUpdate': 'Erase it all the same: the update does not end',
   'backup.tooLarge': 'A settings file has at most 8 MB.',
   // About
   'about.manualText': 'On the box, in English; the start page and the most frequent codes in German too.',

@@ -1,5 +1,5 @@
-// What sources, uplinks and the updater say went wrong, in German, by their stable codes: `said.` the sentence, `saidRemedy.` what to do. They say
-// it in English themselves, so English needs none of these; where there is a sentence here, their own words stand beneath it.
+// What sources, uplinks and the updater say went wrong, in German, by their stable codes: `said.` the sentence, `saidRemedy.` what to do; `issueKind.`
+// what an issue is of. They say it in English themselves, so English needs none of these; where there is a sentence here, their own words stand beneath it.
 export const saidDe = {
   'said.refused': 'Dort nimmt niemand Verbindungen an.',
   'saidRemedy.refused': 'Adresse und Port prüfen, und ob das Gegenüber läuft.',
@@ -202,6 +202,14 @@ export const saidDe = {
   'said.agent-failed': 'Der Agent konnte diese Frage nicht beantworten.',
   'said.too-many-followers': 'So viele Verbraucher, wie es sein dürfen, lesen das Log schon mit.',
   'saidRemedy.too-many-followers': 'Einen beenden, oder einen für die anderen lesen lassen; dann an derselben Position weiter.',
+  'said.bad-input': 'Das kann so nicht angenommen werden.',
+  'said.secret-refused': 'Mit diesem Geheimnis könnte nicht laufen, was jetzt läuft: Es wurde nicht gespeichert.',
+  'saidRemedy.secret-refused': 'Ansehen, was eingegeben wurde: Das Geheimnis ist, wie es war.',
+  'said.update-stands': 'Ein Update läuft: Nichts wurde gelöscht.',
+  'saidRemedy.update-stands':
+    'Warten, bis es vorbei ist („Update“ zeigt es). Endet es nicht, kann trotzdem gelöscht werden: beim nächsten Start durch eine Version, die das kann.',
+  'said.uplink-restarting': 'Der Uplink beginnt gerade von vorn.',
+  'saidRemedy.uplink-restarting': 'In einigen Sekunden noch einmal versuchen.',
   'said.agent-restarting': 'Neue Einstellungen treten gerade in Kraft.',
   'saidRemedy.agent-restarting': 'In einigen Sekunden noch einmal versuchen.',
   'said.checks-busy': 'Gerade werden zu viele Einstellungen geprüft.',
@@ -220,4 +228,9 @@ export const saidDe = {
   'said.admin-reset': 'Das Passwort eines Admins wurde an der Konsole mit dem Claim-Code neu gesetzt.',
   'saidRemedy.admin-reset':
     'War das keiner von Ihnen: Passwort ändern und herausfinden, wer am Gerät war; danach hier bestätigen.',
+
+  'issueKind.source': 'Quelle',
+  'issueKind.rule': 'Regel',
+  'issueKind.notifier': 'Melder',
+  'issueKind.port': 'Anschluss',
 }

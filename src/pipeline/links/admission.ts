@@ -18,6 +18,8 @@ import { isSpent, WORTHWHILE_BYTES } from './links.ts'
 export interface UplinkAdmission extends Admission {
   /** By which link a person may test the uplink: windows are for readings. */
   testRoute(): Route | 'any' | Wait
+  /** Whether the settings keep a class from it for good: no link carries it, or no window names it. */
+  neverGoes(className: string): boolean
   /** Classes in the order of the settings, and what the box fetches itself, as far as this uplink's links would carry it. */
   view(): Pick<UplinkView, 'classes' | 'links' | 'windows' | 'wait'>
 }
@@ -70,6 +72,12 @@ export function uplinkAdmission(parts: AdmissionParts): UplinkAdmission {
     return noWay(ways ?? [], name)
   }
 
+  function neverGoes(name: string): boolean {
+    const isNamed = (lists: readonly { readonly classes: readonly string[] | 'all' }[] | undefined) =>
+      !lists || lists.some((it) => names(it.classes, name))
+    return !isNamed(uplink.windows) || !isNamed(uplink.links)
+  }
+
   function verdicts(): { readonly all: readonly ClassView[]; readonly way: Way | 'any' | undefined } {
     const at = parts.now()
     const open = openNow(at)
@@ -95,6 +103,7 @@ export function uplinkAdmission(parts: AdmissionParts): UplinkAdmission {
       const way = ways.find(({ link }) => link.address() !== undefined && !isSpent(link))
       return way ? routeOf(way.link) : waitOf([{ name: 'link', ...noWay(ways, undefined) }])
     },
+    neverGoes,
     view() {
       const { all } = verdicts()
       return {

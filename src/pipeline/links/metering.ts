@@ -7,6 +7,24 @@ export interface MeterParts {
   readonly admission: Admission
   /** Bytes both ways on the sockets of this uplink, ever; absent: nobody counts them. */
   carried?(): Promise<number>
+  /** Shared with whoever else sends on them; absent: nobody does. */
+  readonly untold?: Untold
+}
+
+/** Of what an uplink's sockets have carried, what no budget has been told yet: each byte is told once, whoever sent it. */
+export interface Untold {
+  take(carried: number): number
+}
+
+export function createUntold(): Untold {
+  let told = 0
+  return {
+    take(carried) {
+      const more = Math.max(0, carried - told)
+      told += more
+      return more
+    },
+  }
 }
 
 export interface Meter {
@@ -50,12 +68,11 @@ const LOOK_MS = 250
 export const LINK_REMEDY = 'holdfast uplinks shows links, budgets and windows; what is not sent stays in the log'
 
 export function createMeter(parts: MeterParts): Meter {
+  const { untold = createUntold() } = parts
   let rowBytes = ROW_BYTES
   let transactionBytes = TRANSACTION_BYTES
   let rowsKnown = ROWS_FIRST
   let openingBytes = OPENING_BYTES
-  /** Carried, and told to a budget. */
-  let told = 0
 
   const estimate = (rows: number | 'opening') => (rows === 'opening' ? openingBytes : transactionBytes + rows * rowBytes) * MARGIN
 
@@ -92,11 +109,10 @@ export function createMeter(parts: MeterParts): Meter {
 
       /** Keeping a connection alive takes some bytes too: what was carried since the last grant is told to this one. */
       async function tell(now: Grant | undefined): Promise<number> {
-        const carried = (await parts.carried?.()) ?? told
+        const carried = (await parts.carried?.()) ?? 0
         if (!now || now !== grant) return carried
-        const more = carried - told
-        told = carried
-        if (!now.spent(more)) end(new Unreachable('budget', `the budget of ${route?.link} is spent`, { remedy: LINK_REMEDY }))
+        if (!now.spent(untold.take(carried)))
+          end(new Unreachable('budget', `the budget of ${route?.link} is spent`, { remedy: LINK_REMEDY }))
         return carried
       }
 
@@ -134,11 +150,6 @@ export function createMeter(parts: MeterParts): Meter {
 }
 
 const NOTHING_SPENT: Spending = { end: async () => {} }
-
-/** Whether both are the same way out. */
-export function isSameRoute(a: Route | undefined, b: Route | undefined): boolean {
-  return a?.link === b?.link && a?.localAddress === b?.localAddress
-}
 
 /** A wait that ends the connection: a rate only makes it pause. */
 export function isEnd(wait: Wait | undefined): boolean {

@@ -93,6 +93,11 @@ export const kafkaSettingsSchema = z
     }
   })
 
+/** Where it writes and what it reads: topics that nothing else has a use for. */
+export function ownTopics({ topics: of, commands: brought }: Pick<KafkaSettings, 'topics' | 'commands'>): string[] {
+  return [...Object.values(of), ...(brought ? [brought.topic] : [])]
+}
+
 /** As the uplink is opened with: secrets resolved. */
 export interface KafkaSettings {
   readonly brokers: readonly string[]

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { z } from 'zod'
 import { BadInput } from '../../../core/errors.ts'
+import { AN_UPDATE } from '../../../core/host.ts'
 import { writeWhole } from '../../whole-file.ts'
 import { verb } from '../verb.ts'
 
@@ -10,18 +11,19 @@ const ERASER = '/usr/lib/holdfast/erase-state'
 /** As settings have it for a device. */
 const DEVICE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 const UPDATING = {
-  where: 'update',
+  where: AN_UPDATE,
   text: 'an update is under way: nothing was erased',
-  remedy: 'wait until it is over (holdfast update status), then ask again',
+  remedy:
+    'wait until it is over (holdfast update status), then ask again; one that does not end: factory reset NAME --despite-update, which erases the box at its next start by a version that knows how',
 }
 
 export const factoryReset = verb({
   name: 'factoryReset',
-  input: z.strictObject({ keep: z.string().regex(DEVICE).nullable() }),
+  input: z.strictObject({ keep: z.string().regex(DEVICE).nullable(), despiteUpdate: z.boolean().default(false) }),
   isOffered: ({ programs }) => programs.hasSystemd && existsSync(ERASER),
-  async run({ keep }, { programs, places, isUpdating }) {
-    // A version that knows no reset would leave the line to a later one, which erases the box weeks after.
-    if (await isUpdating()) throw new BadInput([UPDATING])
+  async run({ keep, despiteUpdate }, { programs, places, isUpdating }) {
+    // A version that knows no reset would leave the line to a later one, which erases the box weeks after. But an updater that is broken ends none.
+    if (!despiteUpdate && (await isUpdating())) throw new BadInput([UPDATING])
     await writeWhole(places.reset, keep === null ? 'all\n' : `keep ${keep}\n`, 0o600)
     try {
       await programs.run('systemctl', ['reboot'])

@@ -1,10 +1,12 @@
 // The box as it came: what goes and what stays is said before, and its name is typed so that it is the right one.
 import { useState } from 'preact/hooks'
+import { AN_UPDATE } from '../../../core/host.ts'
 import { call } from '../../api/client.ts'
+import { errorOf } from '../../api/errors.ts'
 import { ActionDialog } from '../../parts/action-dialog.tsx'
 import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
-import { SelectField, TextField } from '../../parts/field.tsx'
+import { CheckField, SelectField, TextField } from '../../parts/field.tsx'
 import { useCall } from '../../parts/hooks.ts'
 import { ErrorView } from '../../parts/states.tsx'
 import { may } from '../../state/session.ts'
@@ -45,9 +47,16 @@ const KEEPS = ['all', 'readings'] as const
 function Asked({ onClose, onDone }: { readonly onClose: () => void; readonly onDone: () => void }) {
   const [keeps, setKeeps] = useState<string>(KEEPS[0])
   const [name, setName] = useState('')
+  const [isUpdating, setUpdating] = useState(false)
+  const [despiteUpdate, setDespiteUpdate] = useState(false)
   const device = status.value?.device ?? ''
   const reset = async () => {
-    await call('factory reset', { name, keepReadings: keeps === 'readings' })
+    try {
+      await call('factory reset', { name, keepReadings: keeps === 'readings', despiteUpdate })
+    } catch (error) {
+      if (errorOf(error).problems.some((it) => it.where === AN_UPDATE)) setUpdating(true)
+      throw error
+    }
     onDone()
   }
   const isRight = name === device && device !== ''
@@ -75,6 +84,7 @@ function Asked({ onClose, onDone }: { readonly onClose: () => void; readonly onD
         onInput={setName}
         error={name !== '' && !device.startsWith(name) ? t('factory.otherName') : undefined}
       />
+      {isUpdating && <CheckField label={t('factory.despiteUpdate')} checked={despiteUpdate} onInput={setDespiteUpdate} />}
     </ActionDialog>
   )
 }
