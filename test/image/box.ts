@@ -65,7 +65,7 @@ export function newBox(board: string, versions: Versions = {}, options: Pick<Boo
 
   async function askFor(version: string): Promise<void> {
     const talk: readonly (readonly [RegExp, string])[] = [
-      [/Name \(or[^:]*\): $/, 'anna'],
+      [/Name \(or: [^)]*\): $/, 'anna'],
       [/Password: $/, PASSWORD],
       [/Choice [^:]*: $/, '11'],
       [/u\) install a bundle from the stick[^]*Which \(Enter: none\): $/, 'u'],
