@@ -19,7 +19,7 @@ let anna: Browser
 beforeAll(async () => {
   disk = newDisk(board)
   destroy(disk, 'data')
-  machine = await boot(disk, {}, ['-rtc', 'base=1970-01-01T00:00:00'])
+  machine = await boot(disk, {}, { qemu: ['-rtc', 'base=1970-01-01T00:00:00'] })
 }, 2 * BOOT_MS_MAX)
 afterAll(async () => {
   await machine?.kill()

@@ -59,11 +59,19 @@ export interface Machine {
 /** Of ports, by zone: the tap that a port is wired to, beside the network that QEMU makes there. */
 export type Taps = Readonly<Partial<Record<'uplink' | 'plant' | 'service', string>>>
 
-/** Three ports as on a box: uplink, plant, service. `options`: more of QEMU's. */
-export async function boot(disk: Disk, taps: Taps = {}, options: readonly string[] = []): Promise<Machine> {
+/** What else a boot may have. */
+export interface BootOptions {
+  /** More of QEMU's. */
+  readonly qemu?: readonly string[]
+  /** The plant's port reaches this machine's loopback, as 10.20.1.2. The uplink's always does, as 10.0.2.2. */
+  readonly plantReachesUs?: boolean
+}
+
+/** Three ports as on a box: uplink, plant, service. */
+export async function boot(disk: Disk, taps: Taps = {}, options: BootOptions = {}): Promise<Machine> {
   const [service, uplink] = [await freePort(), await freePort()]
-  const net = (id: keyof Taps, address: string, options: string) => [
-    ...(taps[id] === undefined ? ['-netdev', `user,id=${id},${options}`] : hub(id, options, taps[id])),
+  const net = (id: keyof Taps, address: string, user: string) => [
+    ...(taps[id] === undefined ? ['-netdev', `user,id=${id},${user}`] : hub(id, user, taps[id])),
     '-device',
     `virtio-net-pci,netdev=${id},addr=${address}`,
   ]
@@ -74,13 +82,13 @@ export async function boot(disk: Disk, taps: Taps = {}, options: readonly string
       disk.board,
       disk.folder,
       ...net('uplink', '0x10', `hostfwd=tcp:127.0.0.1:${uplink}-:443`),
-      ...net('plant', '0x11', 'net=10.20.1.0/24,restrict=on'),
+      ...net('plant', '0x11', `net=10.20.1.0/24${options.plantReachesUs ? '' : ',restrict=on'}`),
       ...net(
         'service',
         '0x12',
         `net=192.168.77.0/24,host=192.168.77.200,restrict=on,dhcpstart=192.168.77.210,hostfwd=tcp:127.0.0.1:${service}-192.168.77.1:443`,
       ),
-      ...options,
+      ...(options.qemu ?? []),
     ],
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
   )

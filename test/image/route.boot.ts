@@ -1,0 +1,148 @@
+// The whole way through a box that runs what ships: a plant at one port, a real Kafka at the other, and an update while readings flow.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parse, stringify } from 'yaml'
+import type { NetworkNow } from '../../src/core/host.ts'
+import type { SettingsNow } from '../../src/core/operator.ts'
+import type { Status } from '../../src/core/status.ts'
+import type { Plant } from '../../src/plant/index.ts'
+import { startPlant } from '../../src/plant/index.ts'
+import { loadPlan } from '../../src/plant/presets.ts'
+import { plantSettings } from '../../src/plant/settings-yaml.ts'
+import { verifyTopics } from '../../src/uplinks/kafka/verify/index.ts'
+import type { Broker } from '../kafka/broker.ts'
+import { createTopics, startBroker, TOPICS } from '../kafka/broker.ts'
+import { readTopics } from '../route/topic.ts'
+import { until } from '../route/until.ts'
+import type { Box } from './box.ts'
+import { newBox, TRIAL_MS_MAX } from './box.ts'
+import { BOOT_MS_MAX } from './times.ts'
+
+const board = process.env['BOARD'] ?? 'x86-64-uefi'
+const NEXT = '99.3.0-development'
+/** As a box sees this machine. */
+const OURS = { plant: '10.20.1.2', uplink: '10.0.2.2' }
+const PLANT = loadPlan(11, { opcuaItems: 0, modbusDevices: 2, modbusRegisters: 20, mqttSensors: 0 })
+const KAFKA_PORT = 28_900
+
+let dir: string
+let kafka: Broker
+let box: Box
+let plant: Plant
+let id: string
+
+/** A listener more, which the box reaches by another address. */
+function forTheBox(port: number) {
+  const [plain, control, outside] = [0, 1, 2].map((it) => `127.0.0.1:${port + it}`)
+  return {
+    listeners: `PLAIN://${plain},BOX://${outside},CONTROL://${control}`,
+    'advertised.listeners': `PLAIN://${plain},BOX://${OURS.uplink}:${port + 2}`,
+    'listener.security.protocol.map': 'PLAIN:PLAINTEXT,BOX:PLAINTEXT,CONTROL:PLAINTEXT',
+  }
+}
+
+const portOf = (address: string) => Number(address.split(':')[1])
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'hf-image-route-'))
+  kafka = await startBroker({ portFrom: KAFKA_PORT, properties: forTheBox })
+  await createTopics(kafka.bootstrap, 3)
+  plant = await startPlant({
+    plan: PLANT,
+    dir,
+    modbus: { port: 0, portEach: true },
+    failed: (error) => console.error(error),
+  })
+  box = newBox(board, { [NEXT]: {} }, { plantReachesUs: true })
+  const [, found = ''] = await box.up()
+  id = found
+  await box.claim()
+}, 3 * BOOT_MS_MAX)
+afterAll(async () => {
+  await box?.remove()
+  await plant?.stop()
+  await kafka?.down()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+async function ask<T>(name: string, input: object = {}): Promise<T> {
+  const { status, text, json } = await box.anna().call(name, input)
+  if (status !== 200) throw new Error(`${name}: ${status} ${text}`)
+  return json<T>()
+}
+const statusNow = () => ask<Status>('status').catch(() => undefined)
+const deliveredIn = (status: Status | undefined) => status?.classes.find((it) => it.name === 'process')?.delivered ?? 0
+
+/** Until `more` readings of the plant are in Kafka beside those that were. */
+async function flows(more: number): Promise<number> {
+  const before = deliveredIn(await until('the agent answers', statusNow, BOOT_MS_MAX, 2_000))
+  const isMore = async () => {
+    const delivered = deliveredIn(await statusNow())
+    return delivered >= before + more && delivered
+  }
+  return until(`${more} readings more are delivered`, isMore, BOOT_MS_MAX + TRIAL_MS_MAX, 2_000)
+}
+
+/** What stands in Kafka is proven there, from outside. */
+async function verified() {
+  const report = await verifyTopics({
+    brokers: [kafka.bootstrap],
+    device: id,
+    topics: TOPICS,
+    signal: new AbortController().signal,
+  })
+  console.log(`verify: ${JSON.stringify(report.totals)}`)
+  expect(report).toMatchObject({ ok: true, totals: { missing: 0, doubled: 0 } })
+  return report.totals
+}
+
+test('with an address and its settings, a box carries what it reads of the plant to Kafka', {
+  timeout: 4 * BOOT_MS_MAX + TRIAL_MS_MAX,
+}, async () => {
+  const network = await ask<NetworkNow>('network show')
+  const port = network.interfaces.find((it) => it.mac.endsWith(':57'))
+  expect(port, JSON.stringify(network.interfaces)).toBeDefined()
+  await ask('network apply', { ports: [{ interface: port?.name, zone: 'plant', address: '10.20.1.15/24' }] })
+  await ask('network confirm')
+
+  const brokers = [`${OURS.uplink}:${portOf(kafka.bootstrap) + 2}`]
+  const text = plantSettings(PLANT, plant.endpoints, { device: { id, site: 'hall' }, brokers })
+  const before = await ask<SettingsNow>('settings show')
+  const { network: kept } = parse(before.text) as { network?: object }
+  expect(before.system.ports, before.text).toContainEqual(expect.objectContaining({ address: '10.20.1.15/24' }))
+  const settings = { ...(parse(text.replaceAll('host: 127.0.0.1', `host: ${OURS.plant}`)) as object), network: kept }
+  await ask('settings apply', { text: stringify(settings), base: before.revision })
+  const delivered = await flows(1_000)
+  box.took(`${delivered} readings came through`)
+  const { proven } = await verified()
+  expect(proven).toBeGreaterThanOrEqual(1_000)
+})
+
+test('an update under load: the next version stays, readings flow on, and nothing is lost or doubled', {
+  timeout: 6 * BOOT_MS_MAX + 3 * TRIAL_MS_MAX,
+}, async () => {
+  await box.installFromStick(NEXT)
+  const [, , version] = await box.up()
+  expect(version).toBe(NEXT)
+  await box.logIn()
+  const now = await box.sees('the trial is over', (it) => it.job === null)
+  expect(now).toMatchObject({ version: NEXT, last: { outcome: 'good', version: NEXT } })
+  const delivered = await flows(500)
+  box.took(`the next version is good, ${delivered} readings came through`)
+  await verified()
+})
+
+test('what the registers counted is there once, and nothing between two polls came twice', { timeout: 180_000 }, async () => {
+  const kept = await readTopics(kafka.bootstrap, [TOPICS.telemetry], (it) => it.length > 0)
+  for (const device of PLANT.devices) {
+    if (device.protocol !== 'modbus') continue
+    const counts = kept
+      .filter(({ value }) => value['tag'] === device.counterTag && value['quality'] === 'good')
+      .map(({ value }) => Number(value['value_long']))
+      .toSorted((a, b) => a - b)
+    expect(counts.length).toBeGreaterThan(20)
+    expect(new Set(counts).size).toBe(counts.length)
+  }
+})
