@@ -24,9 +24,13 @@ interface Program {
   readonly processor: number
 }
 
-function programsBelow(root: string): Program[] {
-  const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((it) => it.isFile())
-  return files.flatMap((it) => programAt(join(it.parentPath, it.name)))
+/** Step by step: Node's own way down would follow a link like `/var/run` out of the root, into this machine. */
+function programsBelow(folder: string): Program[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((it) => {
+    const path = join(folder, it.name)
+    if (it.isDirectory()) return programsBelow(path)
+    return it.isFile() ? programAt(path) : []
+  })
 }
 
 function programAt(path: string): Program[] {

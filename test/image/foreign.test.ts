@@ -1,6 +1,6 @@
 // Programs for another processor: found in a root and in its initrd, and those that the kernel gives to an emulator while a root is made.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -61,6 +61,15 @@ test('one that another processor runs is named, wherever it lies', () => {
     'initrd.img-6.12: usr/lib/firmware/loader (62)',
     'initrd.img-6.12: usr/bin/sleep (62)',
   ])
+})
+
+test('what a link leads to is not of the root', () => {
+  const other = mkdtempSync(join(tmpdir(), 'holdfast-foreign-'))
+  writeFileSync(join(other, 'program'), program(X86_64))
+  symlinkSync(other, join(root, 'usr/run'))
+  symlinkSync(join(other, 'program'), join(root, 'usr/bin/program'))
+  expect(foreignIn(root, ARM64)).toEqual([])
+  rmSync(other, { recursive: true })
 })
 
 test('an initrd is read to its end, with the names and the bytes that are in it', () => {
