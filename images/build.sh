@@ -21,6 +21,7 @@ for board in "${wanted[@]}"; do
   mkdir -p "$cache/$board"
   step "$board: application" node images/application.ts "$architecture" "$cache/$board/application"
   step "$board: root ($kind)" bash images/tree.sh "$board" "$kind" $certificates
+  step "$board: programs for its processor" node images/foreign-in.ts "$cache/$board/root" "$elf_machine"
   step "$board: scan for secrets" bash images/secrets.sh "$cache/$board/root"
   step "$board: units and firewall" bash images/verify.sh "$board"
   step "$board: disk and bundle" bash images/disk.sh "$board" "$certificate" "$key"

@@ -5,6 +5,7 @@ cache=$PWD/.cache/images
 mkdir -p "$cache"
 suite=trixie
 PATH=$PWD/node_modules/.bin:$PATH:/usr/sbin:/sbin
+. images/emulation.sh
 
 say() { echo "images: $*"; }
 fail() { say "$*" >&2; exit 1; }
@@ -39,9 +40,9 @@ mirror() {
 debootstrapped() { # ARCHITECTURE TO PACKAGES OPTION…
   local architecture=$1 to=$2 packages=$3
   shift 3
-  mmdebstrap --mode=root --architectures="$architecture" --include="$packages" \
+  emulated "$architecture" mmdebstrap --mode=root --architectures="$architecture" --include="$packages" \
     --aptopt='APT::Install-Recommends "false"' --aptopt='DPkg::Lock::Timeout "900"' --aptopt='Acquire::Retries "3"' \
-    --aptopt='Acquire::Check-Valid-Until "false"' "$@" "$suite" "$to" "$(mirror)"
+    --aptopt='Acquire::Check-Valid-Until "false"' --skip=check/qemu "$@" "$suite" "$to" "$(mirror)"
 }
 
 listed() { sed 's/#.*//' "$1" | tr -s ' \n' '\n' | grep . | paste -sd,; }

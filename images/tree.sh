@@ -27,7 +27,7 @@ cp -a --no-preserve=ownership systemd/. "$root/usr/lib/systemd/system/"
 mv "$root/usr/lib/systemd/system/50-holdfast.preset" "$root/usr/lib/systemd/system-preset/"
 mkdir -p "$root"/usr/lib/holdfast "$root"/{state,data,boot/efi,etc/rauc} "$root"/var/lib/{iwd,systemd} "$root/etc/systemd/"{network,timesyncd.conf.d}
 cp -a --no-preserve=ownership "$made/application/." "$root/usr/lib/holdfast/"
-in_tools strip "/made/$board/root/usr/lib/holdfast/node"
+in_tools "$strip" "/made/$board/root/usr/lib/holdfast/node"
 sed -i "s/\"version\": \".*\"/\"version\": \"$version\"/" "$root/usr/lib/holdfast/package.json"
 sed "s/@BOARD@/$board/" images/rauc/system.conf > "$root/etc/rauc/system.conf"
 cat "$@" > "$root/etc/rauc/keyring.pem"

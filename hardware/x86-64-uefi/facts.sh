@@ -4,6 +4,10 @@ node_cpu=x64
 boot_packages=linux-image-amd64,grub-efi-amd64-bin
 grub_target=x86_64-efi
 boot_file=BOOTX64.EFI
+elf_machine=62
+tools='binutils qemu-system-x86 ovmf'
+tools_absent=
+strip=strip
 # The menu is on each; the last is /dev/console.
 consoles='tty1 ttyS0,115200n8'
 qemu=qemu-system-x86_64

@@ -1,4 +1,5 @@
 // What images are made of, as far as no image is needed to see it.
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -13,6 +14,19 @@ const filesOf = (folder: string) =>
   readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((it) => it.isFile())
     .map((it) => join(it.parentPath, it.name))
+
+/** What images ask of every board; two more may be empty. */
+const NAMES =
+  'architecture node_cpu boot_packages grub_target boot_file elf_machine tools strip consoles qemu qemu_machine firmware'
+const FACTS = NAMES.split(' ')
+
+test.each(readdirSync(join(root, 'hardware')))('what images ask of a board, and its wiring, is stated: %s', (board) => {
+  const script = '. "$0"; for it; do printf "%s: %s\\n" "$it" "${!it}"; done'
+  const args = ['-euc', script, `hardware/${board}/facts.sh`, ...FACTS, 'tools_absent', 'firmware_memory']
+  const stated = execFileSync('bash', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  for (const it of FACTS) expect(stated).toMatch(new RegExp(`^${it}: .`, 'm'))
+  for (const it of ['## Flash', '## Wiring', '## Serial pin-out']) expect(text(`hardware/${board}/README.md`)).toContain(it)
+})
 
 describe('units', () => {
   test('each program that one starts is on the device', () => {

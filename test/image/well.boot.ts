@@ -50,7 +50,7 @@ describe('the first boot', () => {
 
   test('serves the page at the service port by the certificate that the serial line names', async () => {
     const page = browser(machine.page.service)
-    const reply = await until('the page answers', () => page.ask('/').catch(() => undefined), 60_000, 1_000)
+    const reply = await until('the page answers', () => page.ask('/').catch(() => undefined), BOOT_MS_MAX, 1_000)
     expect(reply.status).toBe(200)
     expect(reply.text).toContain('<html')
     expect((await page.call('status')).status).toBe(401)
@@ -97,6 +97,6 @@ describe('the second boot', () => {
     await machine.says(/Name \(or: reset/)
     expect(machine.serial()).not.toContain('Claim code')
     const anna = browser(machine.page.service)
-    await until('log-in', async () => (await anna.logIn('anna').catch(() => undefined))?.status === 200, 60_000, 2_000)
+    await until('log-in', async () => (await anna.logIn('anna').catch(() => undefined))?.status === 200, BOOT_MS_MAX, 2_000)
   })
 })
