@@ -26,6 +26,7 @@ import { ddiOf } from './update/ddi.ts'
 import { download } from './update/download.ts'
 import type { Follow } from './update/follow.ts'
 import { createFollow } from './update/follow.ts'
+import { greet } from './update/greet.ts'
 import type { HealthParts } from './update/health.ts'
 import { AGENT_AWAY, baselineOf, health } from './update/health.ts'
 import { openMinimum } from './update/minimum.ts'
@@ -142,22 +143,24 @@ export async function runUpdater(options: UpdaterOptions, signal: AbortSignal): 
   await Promise.all([
     course.run(over),
     follow.run(over),
-    // What has no update behind it was booted before, or left the factory: the boot loader wants to hear each time that it came up.
-    greet(store.now().job, slots, async () => {
-      const { isWell } = await health(parts, null, { ...times, graceMs: 0 }, seen, over)
-      if (!isWell) return said('this boot has not shown that it is well: its slot is not marked good')
-      await slots.markGood()
-      if ((await minimum.read()) === null) await minimum.raise({ version, generation: 0 })
-    }).catch((error: Error) => over.aborted || said(`this boot could not be marked good: ${error.message}`)),
+    greet({
+      over,
+      said,
+      async isOrdinary() {
+        const { job } = store.now()
+        // What was just written and boots already is on trial.
+        if (job?.phase === 'install' && (await slots.view()).find((it) => it.isBooted)?.name === job.target) return false
+        return !job || job.phase === 'fetch' || job.phase === 'ready' || job.phase === 'install'
+      },
+      isWell: async () => (await health(parts, null, { ...times, graceMs: 0 }, seen, over)).isWell,
+      async markGood() {
+        await slots.markGood()
+        if ((await minimum.read()) === null) await minimum.raise({ version, generation: 0 })
+      },
+    }),
   ])
   server.close()
   return restarts ? REBOOT_STATUS : 0
-}
-
-async function greet(job: Job | null, slots: Slots, ordinary: () => Promise<void>): Promise<void> {
-  // What was just written and boots already is on trial.
-  if (job?.phase === 'install' && (await slots.view()).find((it) => it.isBooted)?.name === job.target) return
-  if (!job || job.phase === 'fetch' || job.phase === 'ready' || job.phase === 'install') await ordinary()
 }
 
 async function allowedWay(agent: AgentApi, settings: UpdaterSettings): Promise<{ localAddress?: string | undefined }> {
