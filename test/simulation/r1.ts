@@ -95,6 +95,7 @@ const FULL: Size = {
 }
 
 const HOUR = 3600
+const DAY = 24 * HOUR
 const MONTH_DAYS = 30
 const FORETOLD_WITHIN = 0.1
 /** In a log of a few dozen segments each of them, and the notes in it, is a tenth of what the forecast foretells. */
@@ -195,9 +196,18 @@ interface Outage {
   readonly round: Round
 }
 
+/** A day of a whole month takes a minute and more. */
+function tellDay({ size, log }: Outage, begunAt: number): void {
+  const [day, left] = [log.now() / DAY, (size.days * DAY) / log.now() - 1]
+  const minutes = Math.ceil(((performance.now() - begunAt) * left) / 60_000)
+  console.log(`${size.name}: day ${day} of ${size.days}, about ${minutes} min left for the outage`)
+}
+
 /** The whole outage, with its ends of lives, looked at every hour. */
-function endure({ size, log, round }: Outage): Told {
-  const seconds = size.days * 86_400
+function endure(outage: Outage): Told {
+  const { size, log, round } = outage
+  const seconds = size.days * DAY
+  const begunAt = performance.now()
   const dayAt = Math.ceil(seconds / MONTH_DAYS / size.batch) * size.batch
   let foretold: Told | undefined
   while (log.now() < seconds) {
@@ -206,6 +216,7 @@ function endure({ size, log, round }: Outage): Told {
     if (log.now() >= dayAt) foretold ??= foretell(log, size.bytesMax, (seconds - log.now()) * 1000)
     if (log.now() % HOUR !== 0) continue
     checkHour(log, size.bytesMax)
+    if (size.days === MONTH_DAYS && log.now() % DAY === 0) tellDay(outage, begunAt)
     if (round.dice.next() < (size.endings * HOUR) / seconds) log.end(round.dice.oneOf(['stop', 'kill', 'kill-at-work', 'boot']))
   }
   log.tick(5000)
