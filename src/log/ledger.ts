@@ -41,7 +41,8 @@ export function loadLedger(db: Journal, streams: Streams, device: string): Ledge
   const extend = db.prepare(
     'UPDATE ledger SET end = ?, count = count + ?, time_from = min(time_from, ?), time_to = max(time_to, ?), at = ? WHERE id = ?',
   )
-  const pending = db.prepare('SELECT id, stream, end, action, reason FROM ledger WHERE sequence IS NULL ORDER BY id LIMIT ?')
+  const pending = db.prepare('SELECT id, stream, action, reason FROM ledger WHERE sequence IS NULL ORDER BY id LIMIT ?')
+  const unplaced = db.prepare('SELECT count(*) FROM ledger WHERE sequence IS NULL').pluck()
   const remove = db.prepare('DELETE FROM ledger WHERE id = ? AND sequence IS NULL')
   const place = db.prepare('UPDATE ledger SET gap_stream = ?, sequence = ? WHERE id = ?')
   const open = new Map<string, OpenRow>()
@@ -49,17 +50,13 @@ export function loadLedger(db: Journal, streams: Streams, device: string): Ledge
   let gapsFrom = 0
   let unpublished = 0
   const keyOf = (stream: number, action: string, reason: string) => `${stream} ${action} ${reason}`
-  const rows = (max: number) => pending.all(max) as { id: number; stream: number; end: number; action: string; reason: string }[]
+  const rows = (max: number) => pending.all(max) as { id: number; stream: number; action: string; reason: string }[]
 
   function load(): void {
     gapsFrom = Number(db.prepare("SELECT value FROM meta WHERE key = 'gaps-from'").pluck().get() ?? 0)
+    // What joins on to a line of before the open begins one of its own: that log may be an older copy, and go on in another epoch (recover-marks.ts).
     open.clear()
-    unpublished = 0
-    // -1: no limit.
-    for (const row of rows(-1)) {
-      open.set(keyOf(row.stream, row.action, row.reason), { id: row.id, to: row.end })
-      unpublished++
-    }
+    unpublished = unplaced.get() as number
   }
 
   load()

@@ -7,6 +7,7 @@ import { decodeBlock } from '../../src/columns/index.ts'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
 import { union } from '../../src/core/intervals.ts'
+import type { LedgerRow } from '../../src/core/log.ts'
 import { streamKey } from '../../src/core/stream.ts'
 import type { OpenedLog } from '../log/helpers.ts'
 import { openTestLog } from '../log/helpers.ts'
@@ -34,8 +35,19 @@ function destination() {
     if (known !== undefined) throw new Error(`${name} came twice`)
     records.set(name, what)
   }
+  const lines = () =>
+    [...records.values()]
+      .filter((it) => typeof it === 'string')
+      .map((it) => JSON.parse(it) as Pick<LedgerRow, 'stream' | 'from' | 'to'>)
   return {
     position: () => (transaction === 0 ? ('none' as const) : { transaction, delivered: new Map(delivered) }),
+    lines,
+    /** Readings that are there, and that a line of the ledger names as given up. */
+    namedAndThere: () =>
+      lines().flatMap(({ stream, from, to }) => {
+        const names = Array.from({ length: to - from }, (_, n) => `${streamKey(stream)}:${from + n}`)
+        return names.filter((it) => records.has(it))
+      }),
     numbers: () => new Set([...records.values()].filter((it) => typeof it === 'number')),
     /** All that the log hands out, a transaction at a time, at most `most` of them. */
     drain(log: OpenedLog, most = Infinity): void {
@@ -135,6 +147,36 @@ describe('an older copy is put back', () => {
         rmSync(`${folder}-copy`, { recursive: true })
       }
     })
+})
+
+test('an older copy is put back, and refuses readings before it met its destination: it names none that are there', () => {
+  const refuse = (log: OpenedLog, from: number) => {
+    const builder = new BatchBuilder(newOrigin(0))
+    builder.refuse('process', 'unreadable', timeOf(from), 2)
+    log.append(builder.take(timeOf(from)))
+    for (let i = 0; i < 10; i++) log.clock.tick(100)
+  }
+  const there = destination()
+  const folder = join(dir, 'refused')
+  let log = open(folder, 'boot-1')
+  meet(log, there)
+  const first = append(log, 0, 80)
+  log.close()
+  cpSync(folder, `${folder}-copy`, { recursive: true })
+  log = open(folder, 'boot-2')
+  meet(log, there)
+  append(log, first, 80)
+  there.drain(log)
+  log.close()
+
+  log = open(`${folder}-copy`, 'boot-3')
+  refuse(log, 10 * first)
+  meet(log, there)
+  append(log, 20 * first, 80)
+  there.drain(log)
+  expect(there.namedAndThere()).toEqual([])
+  expect(there.lines().map((it) => it.to - it.from)).toEqual([2, 2, 2, 2, 2])
+  log.close()
 })
 
 test(`a cloned card: the second box begins an epoch of its own (SEED=${SEED})`, { timeout: 120_000 }, () => {
