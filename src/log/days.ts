@@ -3,6 +3,8 @@ import type { LedgerLine, LedgerRequest, LogDay } from '../core/operator.ts'
 import type { Journal } from './journal.ts'
 
 const DAY_US = 86_400_000_000
+/** Days since 1970 UTC. */
+export const dayOf = (us: number) => Math.floor(us / DAY_US)
 /** Days that are told apart; what is older counts to the first of them. */
 const DAYS_MAX = 400
 

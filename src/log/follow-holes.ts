@@ -1,6 +1,6 @@
 // What became of numbers of which the log has no reading: the ledger names them, or an uplink has them and they were not kept.
 import type { FollowHole } from '../core/follow.ts'
-import type { LossAction } from '../core/log.ts'
+import type { LineRow } from './ledger-merge.ts'
 import type { Journal } from './journal.ts'
 
 export interface Hole extends FollowHole {
@@ -8,15 +8,7 @@ export interface Hole extends FollowHole {
   readonly to: number
 }
 
-interface Line {
-  readonly first: number
-  readonly end: number
-  readonly count: number
-  readonly time_from: number
-  readonly time_to: number
-  readonly action: LossAction
-  readonly reason: string
-}
+type Line = Pick<LineRow, 'first' | 'end' | 'count' | 'time_from' | 'time_to' | 'action' | 'reason'>
 
 /** Of [from, to) of a stream, in their order; at most about so many, then the rest is asked for anew. */
 export function holeReader(db: Journal): (stream: number, from: number, to: number, max: number) => Hole[] {

@@ -12,6 +12,7 @@ import type { Intervals } from '../core/intervals.ts'
 import { contains, overlaps, union } from '../core/intervals.ts'
 import { givenOutFor } from '../core/airgap.ts'
 import type { Journal } from './journal.ts'
+import { dayOf } from './days.ts'
 import type { MergeChange } from './ledger-change.ts'
 import type { LineRow, Places } from './ledger-merge.ts'
 import { LINE_COLUMNS, mergedLine, placesOf, runsOf } from './ledger-merge.ts'
@@ -41,7 +42,6 @@ export interface Compaction {
 const LINES_MAX = 256
 /** Of a day that is not over fewer are not worth it: more will join on. */
 const LINES_WORTH = 64
-const DAY_US = 86_400_000_000
 /** Steps are so far apart, and looks through the whole ledger. */
 const STEP_MS = 1_000
 const REST_MS = 600_000
@@ -113,7 +113,7 @@ export function createCompaction({ db, positionsOf, mayHave, marksOf, monotonic 
 
   function isWorth(run: readonly LineRow[], now: number, all: boolean): boolean {
     if (!mergedLine(run)) return false
-    const isOver = (run[0] as LineRow).at < Math.floor(now / DAY_US) * DAY_US
+    const isOver = dayOf((run[0] as LineRow).at) < dayOf(now)
     return all || isOver || run.length >= LINES_WORTH
   }
 

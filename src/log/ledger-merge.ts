@@ -3,6 +3,7 @@
 // What must hold: a line claims exactly the numbers that its parts did, without a hole; what is counted by class, action, reason and day, of the
 // ledger or of the readings' times, is the same before and after.
 import type { LossAction } from '../core/log.ts'
+import { dayOf } from './days.ts'
 
 /** A row of the ledger. */
 export interface LineRow {
@@ -28,9 +29,6 @@ export interface Places {
   readonly from: number
   readonly to: number
 }
-
-const DAY_US = 86_400_000_000
-const dayOf = (us: number) => Math.floor(us / DAY_US)
 
 /** Whether a line names just the numbers of its range, and has its place in a gap stream. */
 const isPlain = (it: LineRow) =>
