@@ -63,7 +63,7 @@ export const factoryReset: Command = {
 
 /** One that puts settings in force is there, and has a name in a moment. */
 function isAway(error: unknown): boolean {
-  return error instanceof Unreachable && error.code === 'agent-unreachable'
+  return error instanceof Unreachable && error.code !== 'agent-restarting'
 }
 
 async function resetBox(

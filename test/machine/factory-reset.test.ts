@@ -78,9 +78,14 @@ test('where the agent does not answer the box has the name that is on its disk; 
   away = new Unreachable('agent-restarting', 'new settings are being put in force')
   expect((await run('hf-7f3a')).err).toContain('new settings are being put in force')
   expect(told).toEqual([])
-  away = new Unreachable('agent-unreachable', 'the agent does not answer')
-  expect((await run('hf-7f3a')).status).toBe(0)
-  expect(told).toEqual([[null, false]])
+  for (const code of ['agent-unreachable', 'agent-failed']) {
+    away = new Unreachable(code, 'the agent does not answer')
+    expect((await run('hf-7f3a')).status).toBe(0)
+  }
+  expect(told).toEqual([
+    [null, false],
+    [null, false],
+  ])
 })
 
 /** What is printed, and what the helper is told, where somebody types these answers. */
@@ -109,13 +114,15 @@ test('at the console an admin alone may, after what goes was said and the name w
   expect(other.printed).toContain('nothing was done')
   expect(await typed('admin', ['y', 'hf-7f3a'])).toMatchObject({
     told: ['hf-7f3a'],
-    audited: [['factory reset', 'anna', { keepReadings: 'true' }]],
+    audited: [['factory reset', 'anna', { keepReadings: 'true', despiteUpdate: 'false' }]],
   })
   expect((await typed('admin', ['n', 'hf-7f3a'])).told).toEqual([null])
   const kept = await typed('admin', ['n', 'hf-7f3a', 'n'], true)
   expect(kept.told).toEqual([])
   expect(kept.printed).toContain('one that does not end')
-  expect((await typed('admin', ['n', 'hf-7f3a', 'y'], true)).told).toEqual([null])
+  const despite = await typed('admin', ['n', 'hf-7f3a', 'y'], true)
+  expect(despite.told).toEqual([null])
+  expect(despite.audited.at(-1)).toEqual(['factory reset', 'anna', { keepReadings: 'false', despiteUpdate: 'true' }])
   expect(item.missing?.({ verbs: [] } as unknown as Session)).toContain('nothing was erased')
   expect(item.missing?.({ verbs: ['factoryReset'] } as unknown as Session)).toBe(undefined)
 })

@@ -1,7 +1,7 @@
 import { BadInput } from '../../core/errors.ts'
 import { AN_UPDATE } from '../../core/host.ts'
 import type { Item } from '../parts.ts'
-import { deviceName, nameTyped, yes } from '../questions.ts'
+import { nameTyped, yes } from '../questions.ts'
 
 /** Before it is asked for: what goes, what stays, what to have at hand afterwards. */
 const ABOUT = [
@@ -33,10 +33,13 @@ export const factoryReset: Item = {
     }
     await terminal.print(ABOUT)
     const keeps = await yes(terminal, 'Keep the readings on the disk, under the name of this box?')
+    // Readings are under the name that the agent has in force: it must say that one itself.
+    const device = keeps ? (await parts.agent.status()).device : null
     if (!(await nameTyped(session, keeps ? 'erases all but the readings' : 'erases everything, readings too'))) return
-    parts.access.audit('factory reset', person.name, { keepReadings: String(keeps) })
-    const device = await deviceName(parts)
-    const reset = (despiteUpdate: boolean) => terminal.during(() => parts.host.factoryReset(keeps ? device : null, despiteUpdate))
+    const reset = (despiteUpdate: boolean) => {
+      parts.access.audit('factory reset', person.name, { keepReadings: String(keeps), despiteUpdate: String(despiteUpdate) })
+      return terminal.during(() => parts.host.factoryReset(device, despiteUpdate))
+    }
     try {
       await reset(false)
     } catch (error) {

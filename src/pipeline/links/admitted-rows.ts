@@ -44,7 +44,8 @@ export function admittedRows(
 ): AdmittedRows {
   let taken = 0
   let why: Refusal | undefined
-  let grant: Grant | undefined
+  /** Of what the sockets have not carried yet: rows are gathered before they go. */
+  let grants: Grant[] = []
   let lookBytes = LOOK_BYTES
   const { route } = asked()
 
@@ -71,7 +72,8 @@ export function admittedRows(
   }
 
   function refusedForGood(where: string, text: string): BadInput {
-    const again = taken > 0 ? `, after ${taken} readings, of which some may have gone: ask for the rest in smaller ranges` : ''
+    const again =
+      taken > 0 ? `, after ${taken} readings, of which some may have gone: ask for the rest in smaller ranges, or by class` : ''
     return new BadInput([{ where, text: `${text}${again}` }])
   }
 
@@ -83,16 +85,22 @@ export function admittedRows(
 
   /** What went since the last look is told; false: it was more than the budget holds. */
   async function tell(): Promise<boolean> {
-    const held = grant
-    if (!held) return true
-    grant = undefined
-    try {
-      const bytes = sockets.untold.take(await sockets.carried())
-      lookBytes = Math.max(LOOK_BYTES, bytes)
-      return held.spent(bytes)
-    } finally {
-      held.end()
-    }
+    if (grants.length === 0) return true
+    const bytes = sockets.untold.take(await sockets.carried())
+    if (bytes === 0) return true
+    const [one, ...others] = grants
+    grants = []
+    lookBytes = Math.max(LOOK_BYTES, bytes)
+    for (const it of others) it.end()
+    const isWithin = one?.spent(bytes) ?? true
+    one?.end()
+    return isWithin
+  }
+
+  async function close(): Promise<void> {
+    await tell().finally(() => {
+      for (const it of grants.splice(0)) it.end()
+    })
   }
 
   /** Classes that may not go. */
@@ -106,7 +114,8 @@ export function admittedRows(
         await sleep(RATE_LOOK_MS, signal)
         continue
       }
-      grant = await admission.reserve?.(route, lookBytes)
+      const grant = await admission.reserve?.(route, lookBytes)
+      if (grant) grants.push(grant)
       if (!isWithin || (admission.reserve && route && !grant))
         throw refusal('budget', `the budget of ${route?.link} has no room for more`)
       return now.except.length > 0 ? waiting().map((it) => it.name) : []
@@ -132,5 +141,5 @@ export function admittedRows(
     }
   }
 
-  return { route, rows: kept(), why: () => why, close: async () => void (await tell()) }
+  return { route, rows: kept(), why: () => why, close }
 }

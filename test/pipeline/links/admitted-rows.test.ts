@@ -129,6 +129,21 @@ test('what the sockets carried counts against the budget once, whoever sent it',
   expect(spent()).toBeCloseTo(wire.bytes * 1.1)
 })
 
+test('rows that are gathered before they go keep their room in the budget', async () => {
+  const { wire, open, spent } = metered({ budget: { bytes: 1_000_000, per: 'month', zone: 'UTC' } })
+  const { rows, close } = open(rowsOf(40_000))
+  let count = 0
+  const all = (async () => {
+    for await (const _ of rows) count++
+  })()
+  // Nothing has gone yet, and there is no room for all of them.
+  await expect(all).rejects.toThrow(BadInput)
+  expect(count).toBeLessThan(40_000)
+  wire.bytes += 20_000
+  await close()
+  expect(spent()).toBeCloseTo(20_000 * 1.1)
+})
+
 test('a rate that is used up is waited for', async () => {
   const slow: Admitted = { ...FREE, bytesMax: 0, wait: { code: 'rate', text: 'used up', until: undefined } }
   expect(await sent(opened(rowsOf(10), [slow, slow, FREE]))).toEqual({ count: 10 })

@@ -14,7 +14,7 @@ const UPDATING = {
   where: AN_UPDATE,
   text: 'an update is under way: nothing was erased',
   remedy:
-    'wait until it is over (holdfast update status), then ask again; one that does not end: factory reset NAME --despite-update, which erases the box at its next start by a version that knows how',
+    'wait until it is over (holdfast update status), then ask again; one that does not end: holdfast factory reset NAME --despite-update, which erases the box at its next start by a version that knows how',
 }
 
 export const factoryReset = verb({
