@@ -15,7 +15,7 @@ import type { Journal } from './journal.ts'
 import { dayOf } from './days.ts'
 import type { MergeChange } from './ledger-change.ts'
 import type { LineRow, Places } from './ledger-merge.ts'
-import { LINE_COLUMNS, mergedLine, placesOf, runsOf } from './ledger-merge.ts'
+import { LINE_COLUMNS, LINES_BETWEEN, mergedLine, placesOf, runsOf } from './ledger-merge.ts'
 import { streamKey } from '../core/stream.ts'
 import type { Stream } from '../core/stream.ts'
 
@@ -58,6 +58,7 @@ export function createCompaction({ db, positionsOf, mayHave, marksOf, monotonic 
   const page = db.prepare<[number, number], LineRow>(
     `SELECT ${LINE_COLUMNS} FROM ledger WHERE stream = ? AND first >= ? ORDER BY first LIMIT ${LINES_MAX}`,
   )
+  const between = db.prepare<[number, number, number], number>(LINES_BETWEEN).pluck()
   const following = db.prepare<[number], number | null>('SELECT min(stream) FROM ledger WHERE stream >= ?').pluck()
   const streamBy = db.prepare<[number], Stream>('SELECT device, epoch, class, form FROM stream WHERE id = ?')
   let at = { stream: 0, first: 0 }
@@ -107,7 +108,7 @@ export function createCompaction({ db, positionsOf, mayHave, marksOf, monotonic 
       const of = told.get(first.gap_stream)
       const places = placesOf(run)
       if (!of || crosses(marks, first.first, last.end) || crosses(of.marks, places.from, places.to)) return false
-      return isEven(of, places)
+      return isEven(of, places) && between.get(first.gap_stream as number, places.from, places.to) === run.length
     })
   }
 

@@ -47,6 +47,12 @@ export function placesOf(lines: readonly LineRow[]): Places {
 }
 
 /**
+ * Of a gap stream: how many lines have places in [from, to). Only lines whose places nobody else's stand between become one: whoever lacks the place of a
+ * part is told of the line that comes next.
+ */
+export const LINES_BETWEEN = 'SELECT count(*) FROM ledger WHERE gap_stream = ? AND sequence >= ? AND sequence < ?'
+
+/**
  * The one line; undefined: these cannot be one. It keeps the highest place of them: whoever lacks a place before finds it there. And the highest
  * number: notes of segments begin with a number, and what they have of the parts already lies within it.
  */

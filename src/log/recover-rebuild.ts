@@ -165,11 +165,11 @@ function addLosses(db: Journal, { losses, blocks }: FoundSegments): void {
   )
   const held = heldBy(blocks)
 
-  /** Lines become longer, and one of many: what stands there may be a part of it as it was before. */
+  /** Lines become longer, and one of many: what stands there may be a part of it as it was before. What sticks out is the same line, moved, or longer. */
   function unnamedOf(loss: NotedLoss): Intervals {
-    const named = over
-      .all(loss.stream, loss.end, loss.first)
-      .reduce<Intervals>((set, it) => withInterval(set, it.from, it.to), [])
+    const there = over.all(loss.stream, loss.end, loss.first)
+    if (there.some((it) => it.from < loss.first || it.to > loss.end)) return []
+    const named = there.reduce<Intervals>((set, it) => withInterval(set, it.from, it.to), [])
     return difference([{ from: loss.first, to: loss.end }], named)
   }
 

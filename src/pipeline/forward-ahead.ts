@@ -4,7 +4,7 @@
 import type { LogReader, Resumed } from '../core/log.ts'
 import type { Uplink } from '../core/uplink.ts'
 import type { Pair, Taker } from './forward-take.ts'
-import { batchOf, NOTHING, rowsOf } from './forward-take.ts'
+import { batchOf, NOTHING } from './forward-take.ts'
 
 export interface Ahead {
   /** Begins to read what comes next, where that is not read yet. */
@@ -56,7 +56,8 @@ export function aheadOf({ uplink: name, log, taker, resumed, blocked }: AheadPar
       const pair = await next.pair
       while (isPrepared(pair) && !next.isReady && !signal.aborted) {
         const live = await taker.withNewest({ live: pair.live, backlog: NOTHING }, blocked())
-        if (rowsOf(live) > 0) {
+        // Numbers without rows too: of what others have, or is gone.
+        if (live.live.ranges.length > 0) {
           next.pair = Promise.resolve({ live: NOTHING, backlog: pair.backlog })
           return live
         }

@@ -54,8 +54,8 @@ function world({ prepares = true, backlog = true } = {}) {
     prepared,
     stop,
     ready: () => done(),
-    say(from: number, to: number) {
-      newest = together(newest, taken(from, to))
+    say(from: number, to: number, slices = taken(from, to).slices) {
+      newest = together(newest, { ...taken(from, to), slices })
       wake()
     },
   }
@@ -81,6 +81,15 @@ test('live goes by itself while the backlog is made ready, then the backlog with
   expect(starts(await it.take())).toEqual([[90_020], [1_000]])
   // Only the backlog was made ready, once.
   expect(it.prepared.map((one) => one.slices.map(({ from }) => from))).toEqual([[1_000]])
+})
+
+test('numbers of live without a row, which others have or which are gone, go as well', async () => {
+  const it = world()
+  it.read()
+  const next = it.take()
+  await expect.poll(() => it.prepared.length).toBe(1)
+  it.say(90_000, 90_010, [])
+  expect(starts(await next)).toEqual([[90_000], []])
 })
 
 test('with nothing to say of live the backlog is waited for', async () => {

@@ -93,7 +93,9 @@ export function packedAhead(parts: AheadParts) {
       const begun = performance.now()
       const ahead: Ahead = { batch, topics, marks, begun, state: 'packing', done: Promise.resolve(undefined) }
       current = ahead
-      last = ahead.done = packIn(ahead, last).catch(() => undefined)
+      ahead.done = packIn(ahead, last).catch(() => undefined)
+      // What is packed is not kept for who waits.
+      last = ahead.done.then(() => undefined)
       await ahead.done
     },
     claim(batch: UplinkBatch): Claim {
