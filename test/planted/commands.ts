@@ -77,9 +77,17 @@ export const COMMAND_FAULTS: readonly Fault[] = [
   {
     id: 'commands-replay-counts-twice',
     file: 'src/pipeline/links/admitted-rows.ts',
-    find: '      const bytes = sockets.untold.take(await sockets.carried())\n',
-    replace: '      const bytes = await sockets.carried()\n',
+    find: '    const bytes = sockets.untold.take(await sockets.carried())\n',
+    replace: '    const bytes = await sockets.carried()\n',
     why: 'the bytes of a replay count twice against the budget',
+    caughtBy: ['test/pipeline/links/admitted-rows.test.ts'],
+  },
+  {
+    id: 'commands-replay-unreserved',
+    file: 'src/pipeline/links/admitted-rows.ts',
+    find: '    if (bytes === 0) return true\n',
+    replace: '',
+    why: 'rows that are gathered before they go have no room in the budget when they do',
     caughtBy: ['test/pipeline/links/admitted-rows.test.ts'],
   },
   {
