@@ -426,3 +426,35 @@ test('a journal that is made anew from the segments knows what aggregates stand 
   expect(account()).toMatchObject({ stored: 0, delivered: 0, aggregated: kept })
   log.close()
 })
+
+test('a fresh block that is not whole does not stand before the sealed one of its readings', async () => {
+  open()
+  run(130)
+  log.work(true)
+  send()
+  log.work(true)
+  there = positionNow()
+  log.close()
+  const places = () => {
+    const db = new Database(join(dir, 'journal.db'))
+    const found = db
+      .prepare(`SELECT first, count, segment, "offset" FROM block JOIN stream s ON s.id = stream WHERE ${KEPT} ORDER BY first`)
+      .all()
+    db.close()
+    return found
+  }
+  const before = places()
+  expect(before).not.toEqual([])
+  // As a page brings it that was given back when its block was sealed, and came again in another's place.
+  const db = new Database(join(dir, 'journal.db'))
+  db.exec(
+    `INSERT INTO block (stream, first, count, pending, readings, time_from, time_to, received_from, received_to, bytes, period, series, window_ms, segment, "offset", data)
+    SELECT stream, first, count, pending, readings, time_from, time_to, received_from, received_to, bytes + 1, period, series, window_ms, NULL, NULL, x'' FROM block JOIN stream s ON s.id = stream
+    WHERE ${KEPT} AND segment IS NOT NULL`,
+  )
+  db.close()
+  const options = { device: 'box-1', uplinks: ['kafka'], delivery: {}, keepDeliveredMs: 0, classes: FORWARD }
+  const { faults } = await recoverLog({ ...options, dir, bytesMax: 64_000_000, bootId: 'boot-1', now: T0 })
+  expect(faults).not.toEqual([])
+  expect(places()).toEqual(before)
+})
