@@ -3,7 +3,7 @@ import { decodeBlock } from '../../src/columns/index.ts'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
 import { withInterval } from '../../src/core/intervals.ts'
-import type { Taken } from '../../src/core/log.ts'
+import type { LedgerRow, Taken } from '../../src/core/log.ts'
 import type { ClassStatus } from '../../src/core/status.ts'
 import { streamKey } from '../../src/core/stream.ts'
 import { openReader } from '../../src/log/journal.ts'
@@ -24,6 +24,8 @@ const OPEN_MS_MAX = 10_000
 export interface SeenStream {
   here: Intervals
   named: Intervals
+  /** Of these, refused ones. */
+  refused: Intervals
   readonly next: number
 }
 
@@ -86,7 +88,7 @@ function scanAll(log: OpenedLog, dir: string, faults: string[]): void {
 
 function readAll(log: OpenedLog, { truth }: Pick<Made, 'truth'>, faults: string[]): Map<string, SeenStream> {
   const streams = new Map<string, SeenStream>(
-    Object.entries(log.keeper.heads()).map(([key, { next }]) => [key, { here: [], named: [], next }]),
+    Object.entries(log.keeper.heads()).map(([key, { next }]) => [key, { here: [], named: [], refused: [], next }]),
   )
   log.keeper.restart(READER, new Map(), [])
   const said = new Map(truth.gaps.map(({ gap, row }) => [`${gap} ${row.sequence}`, row]))
@@ -121,12 +123,11 @@ function readAll(log: OpenedLog, { truth }: Pick<Made, 'truth'>, faults: string[
   return streams
 }
 
-function name(
-  streams: ReadonlyMap<string, SeenStream>,
-  row: { stream: Parameters<typeof streamKey>[0]; from: number; to: number },
-): void {
+function name(streams: ReadonlyMap<string, SeenStream>, row: Pick<LedgerRow, 'stream' | 'from' | 'to' | 'action'>): void {
   const stream = streams.get(streamKey(row.stream))
-  if (stream) stream.named = withInterval(stream.named, row.from, row.to)
+  if (!stream) return
+  stream.named = withInterval(stream.named, row.from, row.to)
+  if (row.action === 'refused') stream.refused = withInterval(stream.refused, row.from, row.to)
 }
 
 function takeAll(log: OpenedLog, take: (taken: Taken) => void): void {
