@@ -40,7 +40,7 @@ export interface Books {
 /**
  * Of two that hold the same numbers the first stays. A catalogue that is whole has no two; else what was sealed has all that the fresh ones of
  * before had, and maybe more, unless somebody had seen their numbers by then: what was sealed then was not taken. What the catalogue says was
- * taken stands before a fresh block that is not whole: a page that was given back, and came again in another's place, has rows of such.
+ * taken stands before the fresh ones in any case: a page that was given back, and came again in another's place, has rows of such.
  */
 export function placeBlocks(books: Books, keepDelivered: boolean): Placed[] {
   const { old, found, streams, positions } = books
@@ -58,9 +58,13 @@ export function placeBlocks(books: Books, keepDelivered: boolean): Placed[] {
     // Of a catalogue that is whole, what it does not have went for good.
     if (known || !old.sound.has('block')) sealed.push(...placedOf(books, it, known))
   }
+  const recorded = new Set(sealed.filter((it) => it.id !== null))
   // Of those that are left the file has gone, or their part of it: the scan will find that, and say so.
   for (const { row } of byPlace.values()) sealed.push({ ...row, data: null })
-  const candidates = inOrder(books, sealed, fresh)
+  const isSeen = (it: Placed) =>
+    isKnown.has(it.stream) && overlaps(positions.seen(streams.byId(it.stream)), it.first, it.first + it.count)
+  const isBefore = (it: Placed) => recorded.has(it) || !isSeen(it)
+  const candidates = [...sealed.filter(isBefore), ...fresh, ...sealed.filter((it) => !isBefore(it))]
   const taken = new Map<number, Intervals>()
   return candidates.flatMap((it) => {
     if (!isKnown.has(it.stream) || !isDescribed(books, it)) return []
@@ -81,24 +85,6 @@ export function placeBlocks(books: Books, keepDelivered: boolean): Placed[] {
     taken.set(it.stream, union(before, range))
     return [{ ...it, pending }]
   })
-}
-
-function inOrder({ streams, positions }: Books, sealed: readonly Placed[], fresh: readonly Placed[]): Placed[] {
-  const isKnown = new Set(streams.all().map((it) => it.id))
-  const isSeen = (it: Placed) =>
-    isKnown.has(it.stream) && overlaps(positions.seen(streams.byId(it.stream)), it.first, it.first + it.count)
-  const recorded = new Map<number, Intervals>()
-  for (const it of sealed)
-    if (it.id !== null) recorded.set(it.stream, withInterval(recorded.get(it.stream) ?? [], it.first, it.first + it.count))
-  const isRemnant = (it: Placed) =>
-    overlaps(recorded.get(it.stream) ?? [], it.first, it.first + it.count) && !isWhole(it.data as Uint8Array)
-  const remnants = new Set(fresh.filter(isRemnant))
-  return [
-    ...sealed.filter((it) => !isSeen(it)),
-    ...fresh.filter((it) => !remnants.has(it)),
-    ...sealed.filter(isSeen),
-    ...remnants,
-  ]
 }
 
 /** Whether aggregates stand for a raw block, and it is history: its row says so or, where that is lost, the ledger. */
@@ -134,15 +120,6 @@ function isDescribed({ db, old, found }: Books, { data, segment, offset, bytes }
   } catch (error) {
     // What is damaged besides is the scan's.
     if (error instanceof DamagedBlock) return true
-    throw error
-  }
-}
-
-function isWhole(block: Uint8Array): boolean {
-  try {
-    return readHeader(block).version === 3 ? decodeAggregates(block).count > 0 : decodeBlock(block).count > 0
-  } catch (error) {
-    if (error instanceof DamagedBlock) return false
     throw error
   }
 }

@@ -427,7 +427,7 @@ test('a journal that is made anew from the segments knows what aggregates stand 
   log.close()
 })
 
-test('a fresh block that is not whole does not stand before the sealed one of its readings', async () => {
+test('a fresh block that was sealed long since does not stand before the sealed one of its readings', async () => {
   open()
   run(130)
   log.work(true)
