@@ -44,6 +44,8 @@ export interface Machine {
   /** All that came over the serial line so far, without what tells a terminal where to write. */
   serial(): string
   type(text: string): void
+  /** On its keyboard, as QEMU names keys: `alt-sysrq-b`. */
+  press(keys: string): Promise<void>
   /** What matches, once it is there. */
   says(pattern: RegExp, msMax?: number): Promise<RegExpExecArray>
   /** By the port in a zone, forwarded from this machine. */
@@ -103,6 +105,7 @@ export async function boot(disk: Disk, taps: Taps = {}, options: BootOptions = {
   return {
     serial: () => line.text(),
     type: (text) => void child.stdin.write(text),
+    press: (keys) => monitor(join(disk.path, '..', 'monitor.sock'), `sendkey ${keys}`),
     async says(pattern, msMax = BOOT_MS_MAX) {
       const found = () => pattern.exec(line.text())
       await until(`${pattern} on the serial line`, () => found() ?? child.exitCode !== null, msMax).catch(() => undefined)
