@@ -155,6 +155,13 @@ describe('with CRCs that hold', () => {
       expect.objectContaining({ cause: expect.objectContaining({ code: 'ERR_BUFFER_TOO_LARGE' }) }),
     )
   })
+  test('a payload that unpacks to less than it says', () => {
+    const one = BLOCKS['one reading'] as Uint8Array
+    const packed = withPayload(one, one.subarray(HEADER_BYTES))
+    expect(damageOf(() => decodeBlock(packed))).toBe('none')
+    const short = sealed(packed, (view) => view.setUint32(24, view.getUint32(24, true) + 1, true))
+    expect(damageOf(() => decodeBlock(short))).toBe('header')
+  })
   test('any payload ends as readings or as damage, never as another error', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (payload) => {

@@ -32,7 +32,7 @@ export const COLUMN_FAULTS: readonly Fault[] = [
     find: '    if (raw.length === rawBytes) return raw\n',
     replace: '    return raw\n',
     why: 'a payload that is shorter than it says is read',
-    caughtBy: ['test/columns/damage.test.ts'],
+    caughtBy: ['test/columns/damage.test.ts > a payload that unpacks to less'],
   },
   {
     id: 'ulps-too-far',
