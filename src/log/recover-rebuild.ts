@@ -126,11 +126,11 @@ function addNoted(db: Journal, old: OldJournal, found: FoundSegments, device: st
 /** Lines that the old journal had and nobody can read there any more. */
 function addLosses(db: Journal, { losses, blocks }: FoundSegments): void {
   const nextOf = db.prepare<[number], number>('SELECT next FROM stream WHERE id = ?').pluck()
-  const endOver = db
-    .prepare<[number, number, number], number | null>(
-      'SELECT max("end") FROM ledger WHERE stream = ? AND first < ? AND "end" > ?',
-    )
-    .pluck()
+  const lines = db.prepare<[number], Interval>(
+    'SELECT first AS "from", "end" AS "to" FROM ledger WHERE stream = ? ORDER BY first',
+  )
+  /** By stream: all that lines name. Thousands of lines may stand behind one run, and each looks for its place behind all others. */
+  const named = new Map<number, Intervals>()
   const insert = db.prepare(
     'INSERT INTO ledger (stream, first, end, count, time_from, time_to, action, reason, at, exact) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   )
@@ -139,12 +139,19 @@ function addLosses(db: Journal, { losses, blocks }: FoundSegments): void {
   )
   const held = heldBy(blocks)
 
+  function namedIn(stream: number): Intervals {
+    const known = named.get(stream) ?? lines.all(stream).reduce<Intervals>((set, it) => withInterval(set, it.from, it.to), [])
+    named.set(stream, known)
+    return known
+  }
+
   /** Lines become longer, and one of many: what stands there may be a part of it as it was before. What sticks out is the same line, moved, or longer. */
   function unnamedOf(loss: NotedLoss): Intervals {
+    if (endOver(namedIn(loss.stream), loss.first, loss.end) === null) return [{ from: loss.first, to: loss.end }]
     const there = over.all(loss.stream, loss.end, loss.first)
     if (there.some((it) => it.from < loss.first || it.to > loss.end)) return []
-    const named = there.reduce<Intervals>((set, it) => withInterval(set, it.from, it.to), [])
-    return difference([{ from: loss.first, to: loss.end }], named)
+    const parts = there.reduce<Intervals>((set, it) => withInterval(set, it.from, it.to), [])
+    return difference([{ from: loss.first, to: loss.end }], parts)
   }
 
   /** Undefined: there is no room for it, so what stands there is the same line as it was later. */
@@ -157,7 +164,7 @@ function addLosses(db: Journal, { losses, blocks }: FoundSegments): void {
     return first + loss.end - loss.first > end ? undefined : first
 
     function firstOver(at: number): number | null {
-      return endOver.get(loss.stream, at + loss.end - loss.first, at) ?? null
+      return endOver(namedIn(loss.stream), at, at + loss.end - loss.first)
     }
   }
 
@@ -167,6 +174,7 @@ function addLosses(db: Journal, { losses, blocks }: FoundSegments): void {
       const count = Math.min(it.count, to - from)
       const isExact = count === to - from ? 1 : 0
       insert.run(it.stream, from, to, count, it.timeFrom, it.timeTo, it.action, it.reason, it.at, isExact)
+      named.set(it.stream, withInterval(namedIn(it.stream), from, to))
     }
 
   function placesOf(loss: NotedLoss): Intervals {
@@ -176,6 +184,18 @@ function addLosses(db: Journal, { losses, blocks }: FoundSegments): void {
     const first = placeOf(loss, next)
     return first === undefined ? [] : [{ from: first, to: first + loss.end - loss.first }]
   }
+}
+
+/** Where the last of a set ends that overlaps [from, to); null: none does. */
+function endOver(set: Intervals, from: number, to: number): number | null {
+  let [low, high] = [0, set.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((set[middle] as Interval).from < to) low = middle + 1
+    else high = middle
+  }
+  const last = set[low - 1]
+  return last && last.to > from ? last.to : null
 }
 
 function heldBy(blocks: readonly FoundBlock[]): Map<number, Intervals> {
