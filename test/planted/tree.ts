@@ -1,7 +1,18 @@
 // A copy of the tree to make mistakes in, and its tests run on it.
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Fault } from './fault.ts'
@@ -66,13 +77,28 @@ export function commandOf(proof: string): readonly string[] {
   return ['node_modules/vitest/vitest.mjs', 'run', file, '--bail', '1', '--retry', '0', ...only]
 }
 
+/** A Kafka has a group of its own (kafka.sh), and a test that stops at its first failure leaves it. */
+function endBrokers(temporary: string): void {
+  const pids = readdirSync(temporary, { recursive: true, encoding: 'utf8' }).filter((it) => /\/broker-\d+\.pid$/.test(it))
+  for (const it of pids) killOne(Number(readFileSync(join(temporary, it), 'utf8')))
+}
+
+function killOne(pid: number): void {
+  try {
+    if (pid > 1) process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended.
+  }
+}
+
 /** In a process group of its own, so that what hangs goes with all that it started. */
 async function runIn(dir: string, proof: string, msMax: number): Promise<Verdict> {
+  const temporary = mkdtempSync(join(tmpdir(), 'hf-proof-'))
   const child = spawn(process.execPath, commandOf(proof), {
     cwd: dir,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...FEWER, NO_COLOR: '1', FORCE_COLOR: '0' },
+    env: { ...process.env, ...FEWER, NO_COLOR: '1', FORCE_COLOR: '0', TMPDIR: temporary },
   })
   let output = ''
   const take = (text: string) => (output = (output + text).slice(-OUTPUT_CHARACTERS_MAX))
@@ -87,6 +113,8 @@ async function runIn(dir: string, proof: string, msMax: number): Promise<Verdict
   clearTimeout(timer)
   // What a test left running must not outlive it.
   killGroup(child.pid)
+  endBrokers(temporary)
+  rmSync(temporary, { recursive: true, force: true, maxRetries: 5 })
   return { kind: isLate ? 'hung' : code === 0 ? 'green' : 'red', output }
 }
 
