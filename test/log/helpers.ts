@@ -33,9 +33,12 @@ export function tempDir(): { dir: string; remove(): void } {
 /** Timers and clock by hand; `tick` moves on and runs what is due. */
 export function handClock() {
   let ms = 1000
+  let steppedMs = 0
   let timers: { at: number; run(): void }[] = []
   return {
-    now: () => T0 + ms * 1000,
+    now: () => T0 + (ms + steppedMs) * 1000,
+    /** Of the wall clock alone. */
+    step: (byMs: number) => void (steppedMs += byMs),
     monotonic: () => ms,
     after(wait: number, run: () => void) {
       const timer = { at: ms + wait, run }

@@ -77,6 +77,6 @@ export const CLOCK_FAULTS: readonly Fault[] = [
     find: '      const now = world.monotonic()\n',
     replace: '      const now = world.now() / 1000\n',
     why: "a clock that steps on brings the ladder's next step",
-    caughtBy: ['T1 x 60'],
+    caughtBy: ['test/log/offline.test.ts'],
   },
 ]
