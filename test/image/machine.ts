@@ -168,11 +168,21 @@ export function bootEnvironment(disk: Disk): Readonly<Record<string, string>> {
 
 /** The journal that a machine left, in lines. */
 export function journalOf(disk: Disk): string {
-  const script =
-    'mkdir -p /mnt/state; mount -o loop,ro,noload,offset=$1,sizelimit=$2 $3 /mnt/state; trap "umount /mnt/state" EXIT; ' +
-    'journalctl -D /mnt/state/log/journal --no-pager -o short-monotonic'
-  const { start = 0, size = 0 } = partitions(disk)['state'] ?? {}
-  return inTools('bash', ['-euc', script, 'journal', String(start), String(size), `/made/${disk.folder}/disk.img`])
+  return ofPartition(disk, 'state', 'journalctl -D /mnt/it/log/journal --no-pager -o short-monotonic')
+}
+
+/** What lies below a folder of a partition of a machine that is off. */
+export function filesBelow(disk: Disk, name: string, folder: string): string[] {
+  return ofPartition(disk, name, `find /mnt/it/${folder} -mindepth 1`)
+    .split('\n')
+    .filter((it) => it !== '')
+}
+
+/** What `command` prints that sees it at /mnt/it. Nothing of it is changed. */
+function ofPartition(disk: Disk, name: string, command: string): string {
+  const script = 'mkdir -p /mnt/it; mount -o loop,ro,noload,offset=$1,sizelimit=$2 $3 /mnt/it; trap "umount /mnt/it" EXIT; '
+  const { start = 0, size = 0 } = partitions(disk)[name] ?? {}
+  return inTools('bash', ['-euc', script + command, name, String(start), String(size), `/made/${disk.folder}/disk.img`])
 }
 
 /** Of a machine that is off: nothing of a partition is left that anybody could mount. */
