@@ -87,12 +87,12 @@ export function newBox(board: string, versions: Versions = {}, options: Pick<Boo
   /** The line that says so may be cut off: the box goes down at once. */
   async function goesDownWith(version: string): Promise<void> {
     const ended = await running()
-      .says(/refused: .*|failed: .*|the box starts anew with it/, BOOT_MS_MAX + TRIAL_MS_MAX)
+      .says(/\(y\/n\) y\n[^]*?(refused: .*|failed: .*|the box starts anew with it)/, BOOT_MS_MAX + TRIAL_MS_MAX)
       .catch((error: unknown) => {
         if (!running().isOff()) throw error
         return undefined
       })
-    if (ended && !ended[0].startsWith('the box')) throw new Error(`${version} was not installed: ${ended[0]}`)
+    if (ended && !ended[1]?.startsWith('the box')) throw new Error(`${version} was not installed: ${ended[1]}`)
     took(`${version} is installed`)
     await running().goesOff()
     took('the box is down')
