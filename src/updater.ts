@@ -47,6 +47,8 @@ export interface UpdaterOptions extends UpdaterRequest {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
+/** Console and page look each second. */
+const SEEN_MS = 5_000
 /** What it ends with where somebody else boots the box. */
 const REBOOT_STATUS = 10
 /** A disk with less is short, whatever the log says. */
@@ -101,7 +103,11 @@ export async function runUpdater(options: UpdaterOptions, signal: AbortSignal): 
     },
     health: (baseline, healthSignal) => health(parts, baseline, times, seen, healthSignal),
     async reboot() {
-      if (options.boot === undefined) return void (await run.run('systemctl', ['reboot']))
+      if (options.boot === undefined) {
+        // Page and console go first: whoever looks is told before.
+        await sleep(SEEN_MS)
+        return void (await run.run('systemctl', ['reboot']))
+      }
       restarts = true
       ending.abort()
     },

@@ -32,6 +32,13 @@ const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW
 
 export function updateOffers(parts: OfferParts): UpdateApi {
   const { course, follow, store, slots, minimum, bundleFile, said } = parts
+  let seen: UpdateStatus['slots'] = []
+  /** RAUC answers nobody while it writes a slot: till then, what it said last. */
+  const viewed = (): Promise<UpdateStatus['slots']> =>
+    slots.view().then(
+      (it) => (seen = it),
+      () => seen,
+    )
 
   async function begin(job: Job): Promise<UpdateStatus> {
     const { job: other } = store.now()
@@ -50,7 +57,7 @@ export function updateOffers(parts: OfferParts): UpdateApi {
     const least = await minimum.read().catch(() => null)
     return {
       version: parts.version,
-      slots: await slots.view().catch(() => []),
+      slots: await viewed(),
       job: job && viewOf(job, course),
       checks: parts.checks(),
       last,

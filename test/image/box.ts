@@ -27,12 +27,16 @@ export interface Box {
   /** Of one that nobody has claimed. */
   claim(): Promise<void>
   logIn(): Promise<void>
+  /** A call of the page; throws what it says where it is refused. */
+  ask<T>(name: string, input?: object): Promise<T>
   /** What an update is at, once `is` holds. */
   sees(what: string, is: (now: UpdateStatus) => boolean): Promise<UpdateStatus>
   /** As a technician asks for it at the serial line, until it is accepted. */
   askFor(version: string): Promise<void>
   /** … until the box goes down with it. */
   installFromStick(version: string): Promise<void>
+  /** Of one that was asked for. */
+  goesDownWith(version: string): Promise<void>
   /** Prints how long `what` took since the last one. */
   took(what: string): void
   remove(): Promise<void>
@@ -80,6 +84,20 @@ export function newBox(board: string, versions: Versions = {}, options: Pick<Boo
     }
   }
 
+  /** The line that says so may be cut off: the box goes down at once. */
+  async function goesDownWith(version: string): Promise<void> {
+    const ended = await running()
+      .says(/\(y\/n\) y\n[^]*?(refused: .*|failed: .*|the box starts anew with it)/, BOOT_MS_MAX + TRIAL_MS_MAX)
+      .catch((error: unknown) => {
+        if (!running().isOff()) throw error
+        return undefined
+      })
+    if (ended && !ended[1]?.startsWith('the box')) throw new Error(`${version} was not installed: ${ended[1]}`)
+    took(`${version} is installed`)
+    await running().goesOff()
+    took('the box is down')
+  }
+
   async function start(): Promise<Machine> {
     const drive = `if=none,id=stick,format=raw,readonly=on,file=/made/${stick}`
     const qemu = ['-device', 'qemu-xhci', '-drive', drive, '-device', 'usb-storage,drive=stick']
@@ -121,12 +139,15 @@ export function newBox(board: string, versions: Versions = {}, options: Pick<Boo
         BOOT_MS_MAX + TRIAL_MS_MAX,
         2_000,
       ),
+    goesDownWith,
     async installFromStick(version) {
       await askFor(version)
-      await running().says(/the box starts anew with it|refused:|failed:/, BOOT_MS_MAX + TRIAL_MS_MAX)
-      took(`${version} is installed`)
-      await running().goesOff()
-      took('the box is down')
+      await goesDownWith(version)
+    },
+    async ask<T>(name: string, input: object = {}) {
+      const { status: answer, text, json } = await person().call(name, input)
+      if (answer !== 200) throw new Error(`${name}: ${answer} ${text}`)
+      return json<T>()
     },
     async remove() {
       await machine?.kill()

@@ -1,5 +1,6 @@
 // Bundles of what `make images` made, as other versions, on a stick. Made once for an image.
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -7,7 +8,9 @@ const cache = join(import.meta.dirname, '../../.cache/images')
 
 /** Of each version the files that lie over it. The name of the stick's image, below .cache/images. */
 export function stickWith(board: string, versions: Readonly<Record<string, Readonly<Record<string, string>>>>): string {
-  const dir = join(cache, board, 'test')
+  // Another test's version of the same number is another bundle.
+  const name = createHash('sha256').update(JSON.stringify(versions)).digest('hex').slice(0, 12)
+  const dir = join(cache, board, 'test', name)
   const image = join(dir, 'stick.img')
   const since = statSync(join(cache, board, `out/holdfast-${board}.raucb`)).mtimeMs
   const files = Object.keys(versions).map((it) => join(dir, `${it}.raucb`))
@@ -19,7 +22,7 @@ export function stickWith(board: string, versions: Readonly<Record<string, Reado
   }
   if (![image, ...files].every(isYoung)) run('stick.sh', `${image}.new`, ...files)
   if (existsSync(`${image}.new`)) renameSync(`${image}.new`, image)
-  return join(board, 'test/stick.img')
+  return join(board, 'test', name, 'stick.img')
 }
 
 function makeBundle(board: string, version: string, to: string, over: Readonly<Record<string, string>>): void {

@@ -8,7 +8,7 @@ import type { Browser } from '../web/panel.ts'
 import { browser, PASSWORD } from '../web/panel.ts'
 import { banner } from './banner.ts'
 import type { Disk, Machine } from './machine.ts'
-import { boot, destroy, journalOf, newDisk } from './machine.ts'
+import { boot, bootEnvironment, destroy, filesBelow, journalOf, newDisk } from './machine.ts'
 import { BOOT_MS_MAX } from './times.ts'
 
 const board = process.env['BOARD'] ?? 'x86-64-uefi'
@@ -69,4 +69,8 @@ test('nothing was written where the log would be, and the version was not found 
   const journal = journalOf(disk)
   expect(journal).toMatch(/data-log\.mount|\/data\/log/)
   expect(journal).not.toMatch(/starting again/)
+  expect(filesBelow(disk, 'state', 'agent/log')).toEqual([])
+  // Nor found to be bad: no other version would bring the disk back.
+  const { A_OK, A_GOOD } = bootEnvironment(disk)
+  expect([A_OK, A_GOOD ?? '0']).toEqual(['1', '0'])
 })

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs'
+import { appendFileSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { freePort } from '../plant/helpers.ts'
@@ -50,6 +50,7 @@ export interface Machine {
   says(pattern: RegExp, msMax?: number): Promise<RegExpExecArray>
   /** By the port in a zone, forwarded from this machine. */
   readonly page: { readonly service: string; readonly uplink: string }
+  isOff(): boolean
   /** The power button, and until the machine is off. */
   off(): Promise<void>
   /** Until it is off by itself: it starts anew by another `boot`. */
@@ -94,25 +95,25 @@ export async function boot(disk: Disk, taps: Taps = {}, options: BootOptions = {
     ],
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
   )
-  const line = serialOf(child)
+  const line = serialOf(child, join(disk.path, '..', 'serial.log'))
   const ended = once(child, 'exit')
   const kill = async () => {
     if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
     await ended
   }
-  const goesOff = async (msMax = OFF_MS_MAX) =>
-    void (await until('the machine is off', () => child.exitCode !== null, msMax, 500))
+  const isOff = () => child.exitCode !== null
+  const goesOff = async (msMax = OFF_MS_MAX) => void (await until('the machine is off', isOff, msMax, 500))
   return {
     serial: () => line.text(),
     type: (text) => void child.stdin.write(text),
     press: (keys) => monitor(join(disk.path, '..', 'monitor.sock'), `sendkey ${keys}`),
     async says(pattern, msMax = BOOT_MS_MAX) {
       const found = () => pattern.exec(line.text())
-      await until(`${pattern} on the serial line`, () => found() ?? child.exitCode !== null, msMax).catch(() => undefined)
+      await until(`${pattern} on the serial line`, () => found() ?? isOff(), msMax).catch(() => undefined)
       const it = found()
       if (it) return it
       throw new Error(
-        `${child.exitCode === null ? 'not in time (a slow machine needs a greater BOOT_S)' : 'the machine is off'}: ${pattern}; it said: ${line.text().slice(-3000)}`,
+        `${isOff() ? 'the machine is off' : 'not in time (a slow machine needs a greater BOOT_S)'}: ${pattern}; it said: ${line.text().slice(-3000)}`,
       )
     },
     page: { service: `https://127.0.0.1:${service}`, uplink: `https://127.0.0.1:${uplink}` },
@@ -120,6 +121,7 @@ export async function boot(disk: Disk, taps: Taps = {}, options: BootOptions = {
       await monitor(join(disk.path, '..', 'monitor.sock'), 'system_powerdown')
       await goesOff()
     },
+    isOff,
     goesOff,
     kill,
   }
@@ -141,9 +143,13 @@ function hub(id: string, options: string, tap: string): string[] {
 // oxlint-disable-next-line no-control-regex -- what tells a terminal where to write begins with ESC
 const CONTROLS = /\u001b(\[[0-9;?]*[A-Za-z]|[()][A-Za-z0-9]|[=>78cMDE])/g
 
-function serialOf({ stdout, stderr }: ChildProcess) {
+/** `file` has all of it, of each boot of a disk that is kept. */
+function serialOf({ stdout, stderr }: ChildProcess, file: string) {
   let text = ''
-  const add = (part: Buffer) => (text += part.toString('latin1'))
+  const add = (part: Buffer) => {
+    text += part.toString('latin1')
+    appendFileSync(file, part)
+  }
   stdout?.on('data', add)
   stderr?.on('data', add)
   return { text: () => text.replaceAll(CONTROLS, '').replaceAll('\r', '') }
@@ -165,11 +171,21 @@ export function bootEnvironment(disk: Disk): Readonly<Record<string, string>> {
 
 /** The journal that a machine left, in lines. */
 export function journalOf(disk: Disk): string {
-  const script =
-    'mkdir -p /mnt/state; mount -o loop,ro,noload,offset=$1,sizelimit=$2 $3 /mnt/state; trap "umount /mnt/state" EXIT; ' +
-    'journalctl -D /mnt/state/log/journal --no-pager -o short-monotonic'
-  const { start = 0, size = 0 } = partitions(disk)['state'] ?? {}
-  return inTools('bash', ['-euc', script, 'journal', String(start), String(size), `/made/${disk.folder}/disk.img`])
+  return ofPartition(disk, 'state', 'journalctl -D /mnt/it/log/journal --no-pager -o short-monotonic')
+}
+
+/** What lies below a folder of a partition of a machine that is off. */
+export function filesBelow(disk: Disk, name: string, folder: string): string[] {
+  return ofPartition(disk, name, `find /mnt/it/${folder} -mindepth 1`)
+    .split('\n')
+    .filter((it) => it !== '')
+}
+
+/** What `command` prints that sees it at /mnt/it. Nothing of it is changed. */
+function ofPartition(disk: Disk, name: string, command: string): string {
+  const script = 'mkdir -p /mnt/it; mount -o loop,ro,noload,offset=$1,sizelimit=$2 $3 /mnt/it; trap "umount /mnt/it" EXIT; '
+  const { start = 0, size = 0 } = partitions(disk)[name] ?? {}
+  return inTools('bash', ['-euc', script + command, name, String(start), String(size), `/made/${disk.folder}/disk.img`])
 }
 
 /** Of a machine that is off: nothing of a partition is left that anybody could mount. */

@@ -3,14 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { parse, stringify } from 'yaml'
-import type { NetworkNow } from '../../src/core/host.ts'
-import type { SettingsNow } from '../../src/core/operator.ts'
 import type { Status } from '../../src/core/status.ts'
 import type { Plant } from '../../src/plant/index.ts'
 import { startPlant } from '../../src/plant/index.ts'
 import { loadPlan } from '../../src/plant/presets.ts'
-import { plantSettings } from '../../src/plant/settings-yaml.ts'
 import { verifyTopics } from '../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../kafka/broker.ts'
 import { createTopics, startBroker, TOPICS } from '../kafka/broker.ts'
@@ -18,12 +14,12 @@ import { readTopics } from '../route/topic.ts'
 import { until } from '../route/until.ts'
 import type { Box } from './box.ts'
 import { newBox, TRIAL_MS_MAX } from './box.ts'
+import { OURS, readPlant } from './plant-port.ts'
 import { BOOT_MS_MAX } from './times.ts'
 
 const board = process.env['BOARD'] ?? 'x86-64-uefi'
 const NEXT = '99.3.0-development'
-/** As a box sees this machine. */
-const OURS = { plant: '10.20.1.2', uplink: '10.0.2.2' }
+const LAST = '99.4.0-development'
 const PLANT = loadPlan(11, { opcuaItems: 0, modbusDevices: 2, modbusRegisters: 20, mqttSensors: 0 })
 const KAFKA_PORT = 28_900
 
@@ -55,7 +51,7 @@ beforeAll(async () => {
     modbus: { port: 0, portEach: true },
     failed: (error) => console.error(error),
   })
-  box = newBox(board, { [NEXT]: {} }, { plantReachesUs: true })
+  box = newBox(board, { [NEXT]: {}, [LAST]: {} }, { plantReachesUs: true })
   const [, found = ''] = await box.up()
   id = found
   await box.claim()
@@ -67,12 +63,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-async function ask<T>(name: string, input: object = {}): Promise<T> {
-  const { status, text, json } = await box.anna().call(name, input)
-  if (status !== 200) throw new Error(`${name}: ${status} ${text}`)
-  return json<T>()
-}
-const statusNow = () => ask<Status>('status').catch(() => undefined)
+const statusNow = () => box.ask<Status>('status').catch(() => undefined)
 const deliveredIn = (status: Status | undefined) => status?.classes.find((it) => it.name === 'process')?.delivered ?? 0
 
 /** Until `more` readings of the plant are in Kafka beside those that were. */
@@ -101,19 +92,7 @@ async function verified() {
 test('with an address and its settings, a box carries what it reads of the plant to Kafka', {
   timeout: 4 * BOOT_MS_MAX + TRIAL_MS_MAX,
 }, async () => {
-  const network = await ask<NetworkNow>('network show')
-  const port = network.interfaces.find((it) => it.mac.endsWith(':57'))
-  expect(port, JSON.stringify(network.interfaces)).toBeDefined()
-  await ask('network apply', { ports: [{ interface: port?.name, zone: 'plant', address: '10.20.1.15/24' }] })
-  await ask('network confirm')
-
-  const brokers = [`${OURS.uplink}:${portOf(kafka.bootstrap) + 2}`]
-  const text = plantSettings(PLANT, plant.endpoints, { device: { id, site: 'hall' }, brokers })
-  const before = await ask<SettingsNow>('settings show')
-  const { network: kept } = parse(before.text) as { network?: object }
-  expect(before.system.ports, before.text).toContainEqual(expect.objectContaining({ address: '10.20.1.15/24' }))
-  const settings = { ...(parse(text.replaceAll('host: 127.0.0.1', `host: ${OURS.plant}`)) as object), network: kept }
-  await ask('settings apply', { text: stringify(settings), base: before.revision })
+  await readPlant(box, id, PLANT, plant, [`${OURS.uplink}:${portOf(kafka.bootstrap) + 2}`])
   const delivered = await flows(1_000)
   box.took(`${delivered} readings came through`)
   const { proven } = await verified()
@@ -131,6 +110,27 @@ test('an update under load: the next version stays, readings flow on, and nothin
   expect(now).toMatchObject({ version: NEXT, last: { outcome: 'good', version: NEXT } })
   const delivered = await flows(500)
   box.took(`the next version is good, ${delivered} readings came through`)
+  await verified()
+})
+
+test('an update while every device of the plant is off: the version stays, says so, and reads them when they are back', {
+  timeout: 6 * BOOT_MS_MAX + 3 * TRIAL_MS_MAX,
+}, async () => {
+  // Begun while they give readings, else they would count as down before.
+  await box.askFor(LAST)
+  await box.machine().says(/99\.4\.0-development install/, BOOT_MS_MAX)
+  for (const { name } of PLANT.devices) plant.setFault(name, { kind: 'stop' })
+  await box.goesDownWith(LAST)
+  const [, , version] = await box.up()
+  expect(version).toBe(LAST)
+  await box.logIn()
+  const { last } = await box.sees('the trial is over', (it) => it.job === null)
+  expect(last).toMatchObject({ outcome: 'good', version: LAST })
+  for (const { name } of PLANT.devices) expect(last?.text).toContain(`source ${name}: `)
+  expect(last?.text).toMatch(/does not answer us either/)
+  box.took(`it stays: ${last?.text}`)
+  for (const { name } of PLANT.devices) plant.setFault(name, { kind: 'none' })
+  await flows(200)
   await verified()
 })
 

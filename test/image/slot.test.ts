@@ -48,14 +48,24 @@ test('an update: the other slot is closed before it is written, is next afterwar
 
 test.each([
   ['one that was never well has one attempt', ['A_TRY=1'], 'B'],
-  ['one that was has three', ['A_TRY=2', 'A_GOOD=1'], 'A'],
-  ['and no fourth', ['A_TRY=3', 'A_GOOD=1'], 'B'],
-  ['when all have failed, the last that was well', ['A_TRY=1', 'B_TRY=3', 'B_GOOD=1'], 'B'],
+  ['one that was has six', ['A_TRY=5', 'A_GOOD=1'], 'A'],
+  ['and no seventh', ['A_TRY=6', 'A_GOOD=1'], 'B'],
+  ['when all have failed, the last that was well', ['A_TRY=1', 'B_TRY=6', 'B_GOOD=1'], 'B'],
   ['when none ever was, the first', ['A_TRY=1', 'B_TRY=1'], 'A'],
 ])('%s', (_, values, next) => {
   keep(...values)
   expect(ask('get-primary').text).toBe(next)
   expect(bootLoaderTakes()).toBe(next)
+})
+
+test('whose plug is pulled five times starts a sixth time with the version that was well, and each start is counted', () => {
+  keep('A_TRY=0', 'A_GOOD=1', 'B_GOOD=1')
+  for (let cut = 0; cut <= 5; cut++) {
+    expect([bootLoaderTakes(), ask('get-primary').text]).toEqual(['A', 'A'])
+    keep(`A_TRY=${bootLoaderTakes('next')}`)
+  }
+  expect(stored()).toContain('A_TRY=6')
+  expect([bootLoaderTakes(), ask('get-primary').text]).toEqual(['B', 'B'])
 })
 
 test('a boot that was not well in time is given up only for a version that was well, by one that never was', () => {
@@ -86,13 +96,13 @@ test('the running slot is what the kernel was told; anything else is an error th
   expect(ask('get-current')).toMatchObject({ status: 1, stderr: expect.stringContaining('rauc.slot=') })
 })
 
-/** Its choice, in the words of a shell: the same script up to where it notes the attempt. */
-function bootLoaderTakes(): string {
+/** Its choice, in the words of a shell: the same script up to where it notes the attempt; `next`: which attempt it is. */
+function bootLoaderTakes(what: 'chosen' | 'next' = 'chosen'): string {
   const script = readFileSync(join(import.meta.dirname, '../../images/grub.cfg'), 'utf8')
   const [, choice = ''] = /^(set chosen=\n.*?)^eval "set \$\{chosen\}_TRY/ms.exec(script) ?? []
   const shell = choice.replaceAll(/\bset (?=[\w$])/g, '')
   const values = stored().map((it) => it.replace('=', "='").concat("'"))
-  return execFileSync('bash', ['-c', `${values.join('\n')}\n${shell}\necho "$chosen"`], { encoding: 'utf8' }).trim()
+  return execFileSync('bash', ['-c', `${values.join('\n')}\n${shell}\necho "$${what}"`], { encoding: 'utf8' }).trim()
 }
 
 test.each([

@@ -42,6 +42,8 @@ export function desk(address: string): Desk {
       inside('link', 'set', 'lo', 'up')
       inside('link', 'set', tap, 'up')
       inside('addr', 'add', address, 'dev', tap)
+      // Else nothing can be asked of everybody: there is no other way out of here.
+      inside('route', 'add', '255.255.255.255', 'dev', tap)
     },
     scan: async (host) => JSON.parse(await run('scan.ts', host.replace('%', `%${tap}`))) as number[],
     run,
