@@ -14,6 +14,8 @@ export interface Assembly {
   put(chunk: Chunk, bytes: Buffer): Promise<boolean>
   /** Resolves with how many bytes of a device were of use. */
   copyFrom(device: string, signal: AbortSignal): Promise<number>
+  /** As it lies there, from its beginning. */
+  read(bytes: number, signal: AbortSignal): AsyncIterable<Buffer>
   sync(): Promise<void>
   close(): Promise<void>
 }
@@ -40,13 +42,12 @@ export async function openAssembly(part: string, { chunks, bytes }: BundleIndex,
     },
     async copyFrom(device, copySignal) {
       let copied = 0
-      for await (const content of chunksOf(imageOn(device))) {
-        copySignal.throwIfAborted()
+      for await (const content of chunksOf(imageOn(device, copySignal)))
         copied += await writeAll(file, chunks, places, has, content, idOf(content))
-      }
       await file.datasync()
       return copied
     },
+    read: (end, readSignal) => piecesOf(file, end, readSignal),
     sync: () => file.datasync(),
     close: () => file.close(),
   }
@@ -104,19 +105,23 @@ async function writeAll(
 }
 
 /** A partition is larger than what lies on it, and what an older image left behind it is of no use. */
-async function* imageOn(device: string): AsyncGenerator<Buffer> {
+async function* imageOn(device: string, signal: AbortSignal): AsyncGenerator<Buffer> {
   const file = await open(device, 'r')
   try {
-    const end = await imageEnd(file)
-    for (let at = 0; at < end; ) {
-      const buffer = Buffer.allocUnsafe(READ_BYTES)
-      const { bytesRead } = await file.read(buffer, 0, Math.min(READ_BYTES, end - at), at)
-      if (bytesRead === 0) return
-      at += bytesRead
-      yield buffer.subarray(0, bytesRead)
-    }
+    yield* piecesOf(file, await imageEnd(file), signal)
   } finally {
     await file.close()
+  }
+}
+
+async function* piecesOf(file: FileHandle, end: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+  for (let at = 0; at < end; ) {
+    signal.throwIfAborted()
+    const buffer = Buffer.allocUnsafe(READ_BYTES)
+    const { bytesRead } = await file.read(buffer, 0, Math.min(READ_BYTES, end - at), at)
+    if (bytesRead === 0) return
+    at += bytesRead
+    yield buffer.subarray(0, bytesRead)
   }
 }
 

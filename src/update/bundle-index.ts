@@ -4,6 +4,8 @@
 import { createHash } from 'node:crypto'
 import { CHUNK_ID_BYTES, chunkId, chunksOf } from './chunks.ts'
 import { BUNDLE_BYTES_MAX } from './download.ts'
+import type { TreePlace } from './hash-tree.ts'
+import { TREE_BLOCK_BYTES, treeBytes } from './hash-tree.ts'
 
 export interface Chunk {
   readonly id: string
@@ -15,20 +17,23 @@ export interface Chunk {
 export interface BundleIndex {
   readonly bytes: number
   readonly sha256: string
+  /** Undefined: it has none that can be worked out. */
+  readonly tree: TreePlace | undefined
   /** In their order, without a gap. */
   readonly chunks: readonly Chunk[]
 }
 
 const MAGIC = Buffer.from('HFINDEX\0', 'latin1')
 const VERSION = 1
-const HEAD_BYTES = 56
+const SALT_BYTES = 32
+const HEAD_BYTES = 96
 const ENTRY_BYTES = 2 + CHUNK_ID_BYTES
 const SUM_BYTES = 32
 /** Of the greatest bundle in the least chunks that are likely. */
 export const INDEX_BYTES_MAX = 8_000_000
 
 /** Of a bundle that is read once. */
-export async function makeIndex(bundle: AsyncIterable<Buffer>): Promise<Buffer> {
+export async function makeIndex(bundle: AsyncIterable<Buffer>, tree?: TreePlace): Promise<Buffer> {
   const whole = createHash('sha256')
   const entries: Buffer[] = []
   let bytes = 0
@@ -46,6 +51,10 @@ export async function makeIndex(bundle: AsyncIterable<Buffer>): Promise<Buffer> 
   head.writeUInt32LE(entries.length / 2, 12)
   head.writeBigUInt64LE(BigInt(bytes), 16)
   whole.digest().copy(head, 24)
+  if (tree?.salt.length === SALT_BYTES) {
+    head.writeBigUInt64LE(BigInt(tree.dataBytes), 56)
+    tree.salt.copy(head, 64)
+  }
   const said = Buffer.concat([head, ...entries])
   return Buffer.concat([said, sha256(said)])
 }
@@ -65,7 +74,13 @@ export function parseIndex(file: Buffer): BundleIndex | undefined {
     at += bytes
   }
   if (BigInt(at) !== said.readBigUInt64LE(16) || at > BUNDLE_BYTES_MAX) return undefined
-  return { bytes: at, sha256: said.toString('hex', 24, HEAD_BYTES), chunks }
+  return { bytes: at, sha256: said.toString('hex', 24, 56), tree: treeIn(said, at), chunks }
+}
+
+function treeIn(said: Buffer, bytes: number): TreePlace | undefined {
+  const dataBytes = Number(said.readBigUInt64LE(56))
+  const isRight = dataBytes > 0 && dataBytes % TREE_BLOCK_BYTES === 0 && dataBytes + treeBytes(dataBytes) <= bytes
+  return isRight ? { dataBytes, salt: said.subarray(64, HEAD_BYTES) } : undefined
 }
 
 function sha256(bytes: Uint8Array): Buffer {

@@ -12,6 +12,7 @@ import { openAssembly } from './assemble.ts'
 import type { BundleIndex, Chunk } from './bundle-index.ts'
 import type { Wanted } from './download.ts'
 import { download, isThere, SYNC_BYTES, whole } from './download.ts'
+import { treeBytes, treeOf } from './hash-tree.ts'
 import { openLine } from './http.ts'
 import type { IndexPlace } from './index-fetch.ts'
 import { indexFor } from './index-fetch.ts'
@@ -61,7 +62,12 @@ async function byIndex(source: Source, index: BundleIndex, at: At, said: (text: 
   const assembly = await openAssembly(part, index, signal)
   try {
     if (assembly.lacking().length > 0) await copied(assembly, source.device, said, signal)
-    await fetched(source, index, assembly, at, said, signal)
+    const ofTree = treeChunks(index)
+    const first = assembly.lacking().filter((it) => !ofTree.has(it))
+    said(`of ${formatBytes(index.bytes)}, ${formatBytes(bytesIn(runsOf(first)))} are fetched: the rest is here`)
+    await fetched(source, index, assembly, first, at, signal)
+    await grown(assembly, index, ofTree, signal)
+    await fetched(source, index, assembly, assembly.lacking(), at, signal)
   } finally {
     await assembly.close()
   }
@@ -79,18 +85,35 @@ async function copied(assembly: Assembly, device: string | undefined, said: (tex
   })
 }
 
+/** What of the hash tree no chunk shares with anything else. */
+function treeChunks({ tree, chunks }: BundleIndex): ReadonlySet<Chunk> {
+  if (!tree) return new Set()
+  const end = tree.dataBytes + treeBytes(tree.dataBytes)
+  return new Set(chunks.filter((it) => it.at >= tree.dataBytes && it.at + it.bytes <= end))
+}
+
+/** Where it does not come out as the index says it is fetched like the rest. */
+async function grown(assembly: Assembly, { tree }: BundleIndex, chunks: ReadonlySet<Chunk>, signal: AbortSignal): Promise<void> {
+  if (!tree || !assembly.lacking().some((it) => chunks.has(it))) return
+  const all = await treeOf(assembly.read(tree.dataBytes, signal), tree.salt)
+  for (const chunk of chunks)
+    await assembly.put(chunk, all.subarray(chunk.at - tree.dataBytes, chunk.at - tree.dataBytes + chunk.bytes))
+  await assembly.sync()
+}
+
+const bytesIn = (runs: readonly Run[]): number => runs.reduce((sum, { from, to }) => sum + to - from, 0)
+
 async function fetched(
   source: Source,
   index: BundleIndex,
   assembly: Assembly,
+  chunks: readonly Chunk[],
   at: At,
-  said: (text: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const lacking = assembly.lacking()
-  const runs = runsOf(lacking)
-  const all = runs.reduce((sum, { from, to }) => sum + to - from, 0)
-  said(`of ${formatBytes(index.bytes)}, ${formatBytes(all)} are fetched: the rest is here`)
+  if (chunks.length === 0) return
+  const runs = runsOf(chunks)
+  const all = bytesIn(runs)
   const line = openLine()
   let bytes = 0
   let synced = 0
