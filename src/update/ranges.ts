@@ -52,11 +52,12 @@ export async function* rangeOf(url: string, { from, to }: Run, all: number, requ
 export async function* piecesOf(answer: IncomingMessage, signal: AbortSignal): AsyncGenerator<Buffer> {
   answer.setTimeout(SILENT_MS_MAX, () => answer.destroy(new Error('it fell silent')))
   const pieces = (answer as AsyncIterable<Buffer>)[Symbol.asyncIterator]()
-  for (;;) {
+  for (let bytes = 0; ; ) {
     const next = await pieces.next().catch((cause: Error) => {
-      throw signal.aborted ? cause : cut(cause.message, cause)
+      throw signal.aborted ? cause : cut(`after ${formatBytes(bytes)}: ${cause.message}`, cause)
     })
     if (next.done) return
+    bytes += next.value.length
     yield next.value
   }
 }

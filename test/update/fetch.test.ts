@@ -1,18 +1,15 @@
 // A bundle by its index: what the box has is not fetched, what was fetched is not fetched twice, and whatever server, line and disk do, what comes of it is the bundle.
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
-import type { AddressInfo, Socket } from 'node:net'
-import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { preview } from 'vite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeIndex, parseIndex } from '../../src/update/bundle-index.ts'
 import { CHUNK_BYTES_MAX, chunkId, chunksOf } from '../../src/update/chunks.ts'
 import { download } from '../../src/update/download.ts'
 import { createFetch } from '../../src/update/fetch.ts'
+import { treeBytes, treeOf, treePlace } from '../../src/update/hash-tree.ts'
 import { indexBeside } from '../../src/update/index-fetch.ts'
 import { JOIN_BYTES_MAX } from '../../src/update/ranges.ts'
 import fc from '../prove/fast-check.ts'
@@ -20,6 +17,9 @@ import { until } from '../route/until.ts'
 import { startChild } from '../run/child.ts'
 import type { BundlesServer } from './bundles-server.ts'
 import { bundlesServer } from './bundles-server.ts'
+import { countedLine } from './counted-line.ts'
+import { canUpdate } from './box.ts'
+import { vendor } from './signing.ts'
 
 const PYTHON = join(import.meta.dirname, '../../.cache/venv/bin/python')
 const IMAGE_BYTES = 3_000_000
@@ -92,37 +92,14 @@ test('from a server that somebody else wrote: one line costs what changed, all b
   const bundle = bundleOf(edited(2_900_000))
   writeFileSync(join(dir, '2.0.0.raucb'), bundle)
   writeFileSync(join(dir, '2.0.0.raucb.index'), await indexFor(bundle))
-  const vite = await preview({
-    configFile: false,
-    logLevel: 'silent',
-    root: dir,
-    build: { outDir: dir },
-    preview: { port: 0, host: '127.0.0.1' },
-  })
-  const line = await countedLine((vite.httpServer.address() as AddressInfo).port)
-  await run(bundle, `http://127.0.0.1:${line.port}/2.0.0.raucb`)
+  const line = await countedLine(dir)
+  await run(bundle, `${line.url}/2.0.0.raucb`)
   is(bundle)
   expect(line.bytes()).toBeGreaterThan(9_000)
   expect(line.bytes()).toBeLessThan(EDIT_BYTES_MAX + ENDS_BYTES_MAX + 10_000)
   expect(said).toEqual([expect.stringMatching(/^of 3\.01 MB, \d+(\.\d+)? kB are fetched: the rest is here$/)])
-  line.close()
-  await vite.close()
+  await line.close()
 })
-
-/** Counts what comes through it. */
-async function countedLine(to: number) {
-  let bytes = 0
-  const open = new Set<Socket>()
-  const line = createServer((near) => {
-    const far = connect(to, '127.0.0.1')
-    far.on('data', (it: Buffer) => void (bytes += it.length))
-    near.pipe(far).pipe(near)
-    for (const it of [near, far]) open.add(it.on('error', () => [near, far].map((end) => end.destroy())))
-  }).listen(0, '127.0.0.1')
-  await once(line, 'listening')
-  const close = () => [line.close(), ...[...open].map((it) => it.destroy())]
-  return { port: (line.address() as AddressInfo).port, bytes: () => bytes, close }
-}
 
 test('a server that somebody else wrote, without ranges: whole, and said', async () => {
   const bundle = bundleOf(edited(100_000))
@@ -248,6 +225,40 @@ test('a slot that changes while it is read, one that is not there: never a wrong
   await run(bundle, server.url, join(dir, 'nowhere'))
   is(bundle)
   expect(said.at(-2)).toContain('the slot that runs cannot be read (ENOENT)')
+})
+
+test('the hash tree behind a bundle is worked out and not fetched; one that comes out otherwise is fetched', async () => {
+  const salt = noise(5, 32)
+  const data = noise(6, 12_582_912)
+  const tree = await treeOf(Readable.from([data]), salt)
+  const bundle = Buffer.concat([data, tree, noise(7, 1_000)])
+  writeFileSync(join(dir, 'slot'), data)
+  for (const by of [salt, noise(8, 32)]) {
+    await serve(bundle, await makeIndex(Readable.from([bundle]), { dataBytes: data.length, salt: by }))
+    server.sent.length = 0
+    await run(bundle)
+    is(bundle)
+    rmSync(file())
+    if (by === salt) expect(bytesOf(BUNDLE)).toBeLessThan(tree.length / 2)
+    else expect(bytesOf(BUNDLE)).toBeGreaterThan(tree.length)
+  }
+})
+
+test.skipIf(!canUpdate())('the hash tree is where the real RAUC lays it, and as it lays it', async () => {
+  const made = vendor()
+  try {
+    const bundle = readFileSync(made.bundle({ version: '2.0.0', format: 'verity' }))
+    const place = treePlace(bundle.subarray(-20_000), bundle.length)
+    if (!place) expect.fail('it was not found')
+    const { dataBytes, salt } = place
+    const tree = await treeOf(Readable.from([bundle.subarray(0, dataBytes)]), salt)
+    expect(tree.length).toBe(treeBytes(dataBytes))
+    expect(bundle.subarray(dataBytes, dataBytes + tree.length).equals(tree)).toBe(true)
+    const plain = readFileSync(made.bundle({ version: '2.0.0', format: 'plain' }))
+    expect(treePlace(plain.subarray(-20_000), plain.length)).toBeUndefined()
+  } finally {
+    made.close()
+  }
 })
 
 test('a server that is away for its index is waited for: nothing is fetched whole meanwhile', async () => {
