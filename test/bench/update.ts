@@ -1,7 +1,7 @@
 // P12: what a change of one line costs a box, in bytes that come over the line, index and heads of answers and all. Of what `make images` made, and
 // made as that was: the line is changed in a copy of the sources, the application is built anew, its root is packed and signed anew as another version.
 //
-//   node test/bench/update.ts [--board x86-64-uefi] [--json]        root, about three minutes
+//   node test/bench/update.ts [--of agent] [--board x86-64-uefi] [--json]        root, about three minutes; which line, `CHANGES` says
 //
 // The slot of the box is the partition of the disk image. What comes has to be the second bundle, bit by bit.
 import { execFileSync } from 'node:child_process'
@@ -27,18 +27,33 @@ import type { Line } from './lines.ts'
 import { line, machine, noter, print } from './lines.ts'
 
 const { values: options } = parseArgs({
-  options: { board: { type: 'string', default: 'x86-64-uefi' }, json: { type: 'boolean', default: false } },
+  options: {
+    of: { type: 'string', default: 'agent' },
+    board: { type: 'string', default: 'x86-64-uefi' },
+    json: { type: 'boolean', default: false },
+  },
 })
 const { board } = options
 /** Of the issue. */
 const BYTES_MAX = 3_000_000
-const CHANGE = { file: 'src/agent.ts', find: "'the agent is up'", replace: "'the agent is up, and says so'" }
+const CHANGES: Readonly<Record<string, { readonly file: string; readonly find: string; readonly replace: string }>> = {
+  agent: { file: 'src/agent.ts', find: "'the agent is up'", replace: "'the agent is up, and says so'" },
+  /** What nearly every part of the application imports. */
+  core: { file: 'src/core/units.ts', find: "'a share from 0% to 100%", replace: "'a share of 0% to 100%" },
+  /** Its files are called by what is in them: others that name them change too. */
+  page: { file: 'src/page/words/update.en.ts', find: "'installing'", replace: "'it is being installed'" },
+}
+const CHANGE = CHANGES[options.of] ?? fail(`there is no line ${options.of}: ${Object.keys(CHANGES).join(', ')}`)
 const VERSION = '99.0.0-development'
 
 const root = join(import.meta.dirname, '../..')
 const made = join(root, '.cache/images', board)
 const work = join(made, 'one-line')
 const note = noter('update')
+
+function fail(text: string): never {
+  throw new Error(text)
+}
 
 function run(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): string {
   return execFileSync(program, args, {

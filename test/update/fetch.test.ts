@@ -19,7 +19,7 @@ import type { BundlesServer } from './bundles-server.ts'
 import { bundlesServer } from './bundles-server.ts'
 import { countedLine } from './counted-line.ts'
 import { canUpdate } from './box.ts'
-import { vendor } from './signing.ts'
+import { noise, vendor } from './signing.ts'
 
 const PYTHON = join(import.meta.dirname, '../../.cache/venv/bin/python')
 const IMAGE_BYTES = 3_000_000
@@ -43,17 +43,6 @@ afterEach(() => {
   server.close()
   rmSync(dir, { recursive: true })
 })
-
-/** The same bytes for the same number. */
-function noise(seed: number, bytes: number): Buffer {
-  let state = seed >>> 0
-  const all = Buffer.alloc(bytes)
-  for (let at = 0; at + 4 <= bytes; at += 4) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    all.writeUInt32LE(Math.imul(state ^ (state >>> 15), 2_246_822_507) >>> 0, at)
-  }
-  return all
-}
 
 const bundleOf = (content: Buffer) => Buffer.concat([noise(2, 103), content, noise(3, 9_000)])
 const edited = (at: number, text = 'one line'): Buffer => {
