@@ -4,6 +4,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
 import type { BundleIndex, Chunk } from './bundle-index.ts'
 import { CHUNK_BYTES_MAX, chunkId, chunksOf } from './chunks.ts'
+import { SYNC_BYTES } from './download.ts'
 
 const READ_BYTES = 1_048_576
 
@@ -12,8 +13,8 @@ export interface Assembly {
   lacking(): readonly Chunk[]
   /** False: these are not its bytes. */
   put(chunk: Chunk, bytes: Buffer): Promise<boolean>
-  /** Resolves with how many bytes of a device were of use. */
-  copyFrom(device: string, signal: AbortSignal): Promise<number>
+  /** What a device has of it, wherever it lies there. */
+  copyFrom(device: string, signal: AbortSignal): Promise<void>
   /** As it lies there, from its beginning. */
   read(bytes: number, signal: AbortSignal): AsyncIterable<Buffer>
   sync(): Promise<void>
@@ -32,23 +33,37 @@ export async function openAssembly(part: string, { chunks, bytes }: BundleIndex,
     throw error
   }
   const places = placesOf(chunks, has)
+  let unsynced = 0
+  /** Wherever the bundle has it. */
+  async function write(content: Buffer, id: string): Promise<void> {
+    const found = (places.get(id) ?? []).filter((at) => chunks[at]?.bytes === content.length)
+    for (const at of found) {
+      await writeAt(file, content, (chunks[at] as Chunk).at)
+      has[at] = 1
+    }
+    places.delete(id)
+    unsynced += found.length * content.length
+    // Never so much at once that the log, on the same disk, waits for it.
+    if (unsynced > SYNC_BYTES) await sync()
+  }
+  async function sync(): Promise<void> {
+    unsynced = 0
+    await file.datasync()
+  }
   return {
     lacking: () => chunks.filter((_, at) => has[at] === 0),
     async put(chunk, content) {
       const id = idOf(content)
       if (id !== chunk.id || content.length !== chunk.bytes) return false
-      await writeAll(file, chunks, places, has, content, id)
+      await write(content, id)
       return true
     },
     async copyFrom(device, copySignal) {
-      let copied = 0
-      for await (const content of chunksOf(imageOn(device, copySignal)))
-        copied += await writeAll(file, chunks, places, has, content, idOf(content))
-      await file.datasync()
-      return copied
+      for await (const content of chunksOf(imageOn(device, copySignal))) await write(content, idOf(content))
+      await sync()
     },
     read: (end, readSignal) => piecesOf(file, end, readSignal),
-    sync: () => file.datasync(),
+    sync,
     close: () => file.close(),
   }
 }
@@ -84,24 +99,11 @@ function placesOf(chunks: readonly Chunk[], has: Uint8Array): Map<string, number
   return places
 }
 
-async function writeAll(
-  file: FileHandle,
-  chunks: readonly Chunk[],
-  places: Map<string, number[]>,
-  has: Uint8Array,
-  content: Buffer,
-  id: string,
-): Promise<number> {
-  let written = 0
-  for (const at of places.get(id) ?? []) {
-    const chunk = chunks[at] as Chunk
-    if (chunk.bytes !== content.length) continue
-    await file.write(content, 0, content.length, chunk.at)
-    has[at] = 1
-    written += content.length
+async function writeAt(file: FileHandle, content: Buffer, at: number): Promise<void> {
+  for (let done = 0; done < content.length; ) {
+    const { bytesWritten } = await file.write(content, done, content.length - done, at + done)
+    done += bytesWritten
   }
-  places.delete(id)
-  return written
 }
 
 /** A partition is larger than what lies on it, and what an older image left behind it is of no use. */

@@ -4,7 +4,7 @@
 // Whoever makes an index and whoever reads one must cut alike: what is changed here is another version of the index.
 import { createHash } from 'node:crypto'
 
-export const CHUNK_BYTES_MIN = 4_096
+const CHUNK_BYTES_MIN = 4_096
 export const CHUNK_BYTES_MAX = 65_536
 /** One place of 2^14 is a cut: 16 KiB past the least length, on the average. */
 const CUT_SHIFT = 32 - 14

@@ -138,7 +138,7 @@ export async function whole({ file, bytes, sha256 }: Wanted, part: string): Prom
   for (const it of [`${file}.from`, `${file}.index`]) await rm(it, { force: true })
 }
 
-export function restFrom({ headers }: IncomingMessage): number | undefined {
+function restFrom({ headers }: IncomingMessage): number | undefined {
   const found = /^bytes (\d+)-\d+\//.exec(headers['content-range'] ?? '')?.[1]
   return found === undefined ? undefined : Number(found)
 }

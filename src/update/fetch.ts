@@ -11,7 +11,7 @@ import type { Assembly } from './assemble.ts'
 import { openAssembly } from './assemble.ts'
 import type { BundleIndex, Chunk } from './bundle-index.ts'
 import type { Wanted } from './download.ts'
-import { download, isThere, SYNC_BYTES, whole } from './download.ts'
+import { download, isThere, whole } from './download.ts'
 import { treeBytes, treeOf } from './hash-tree.ts'
 import { openLine } from './http.ts'
 import type { IndexPlace } from './index-fetch.ts'
@@ -116,7 +116,6 @@ async function fetched(
   const all = bytesIn(runs)
   const line = openLine()
   let bytes = 0
-  let synced = 0
   at(bytes, all)
   try {
     for (const run of runs) {
@@ -124,10 +123,6 @@ async function fetched(
       for await (const { chunk, content } of chunksIn(pieces, run, index.chunks)) {
         if (!(await assembly.put(chunk, content))) throw new NotByParts('the server sends what its index does not say')
         bytes += content.length
-        if (bytes - synced > SYNC_BYTES) {
-          await assembly.sync()
-          synced = bytes
-        }
         at(bytes, all)
       }
     }
