@@ -16,7 +16,7 @@ help: ## This list
 ## FOR=60 run: end by itself after so many seconds; demo-outage: length of the outage; soak: length in all; flood: seconds of each
 ## GUESSES=10000 guesses: so many
 ## FRESH=1 run: forget what an earlier run kept
-## ONLY=PATH test, test-image: only these files or folders; bench: only these figures (P1, P1L, P2 … P11; several in quotes); newcomer: only this Debian
+## ONLY=PATH test, test-image: only these files or folders; bench: only these figures (P1, P1L, P2 … P12; several in quotes); newcomer: only this Debian
 ## PART=S2,S7 prove, prove-short: only these campaigns
 ## MINUTES=20 prove, prove-short: time for all of them together
 ## CASES=1000 prove, prove-short: cases of each

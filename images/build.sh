@@ -27,5 +27,5 @@ for board in "${wanted[@]}"; do
   step "$board: disk and bundle" bash images/disk.sh "$board" "$certificate" "$key"
   step "$board: disk image, packed" node images/compress.ts "$cache/$board/out/disk.img"
   step "$board: list of what it is made of" node images/bill-of.ts "$board" "$node_cpu" "$cache/$board/root" "$cache/$board/out/sbom.cdx.json"
-  for it in sbom.cdx.json disk.img disk.img.zst "holdfast-$board.raucb"; do say "$board: $cache/$board/out/$it, $(du -m --apparent-size "$cache/$board/out/$it" | cut -f1) MiB"; done
+  for it in sbom.cdx.json disk.img disk.img.zst "holdfast-$board.raucb" "holdfast-$board.raucb.index"; do say "$board: $cache/$board/out/$it, $(du -m --apparent-size "$cache/$board/out/$it" | cut -f1) MiB"; done
 done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From the root to what is given out: disk.sh BOARD CERTIFICATE KEY → .cache/images/BOARD/out/{disk.img,holdfast-BOARD.raucb}
+# From the root to what is given out: disk.sh BOARD CERTIFICATE KEY → .cache/images/BOARD/out/{disk.img,holdfast-BOARD.raucb,holdfast-BOARD.raucb.index}
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 board=$1 certificate=$2 key=$3
 board_facts "$board"
@@ -8,12 +8,9 @@ inside=/made/$board
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 version=$(node -p "require('$made/root/usr/lib/holdfast/package.json').version")
 
-# The application last: a change of it leaves the blocks before it as they were.
-echo 'usr/lib/holdfast -100' > "$made/sort"
 rm -rf "$made"/{input,temporary,tree}
 mkdir -p "$made"/{input,temporary,tree/esp/EFI/BOOT,out}
-in_tools mksquashfs "$inside/root" "$inside/input/rootfs.squashfs" -noappend -comp gzip -b 131072 -sort "$inside/sort" -no-progress -quiet \
-  -no-xattrs
+bash images/squashfs.sh "$board" "$made/root" "$made/input/rootfs.squashfs"
 
 # The boot loader is one file: its script is inside, the boot partition holds nothing that anybody could edit but which slot is next.
 consoles_text=$(for it in $consoles; do printf 'console=%s ' "$it"; done)

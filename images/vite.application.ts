@@ -43,7 +43,7 @@ export default defineConfig({
     rolldownOptions: {
       external: [...PACKAGES, ...ABSENT],
       input: [join(root, 'src/cli.ts'), join(root, 'src/zones.ts'), ...threads.map((it) => join(workers, it))],
-      output: { entryFileNames: '[name].js', chunkFileNames: 'part-[name]-[hash].js' },
+      output: { entryFileNames: '[name].js', chunkFileNames: 'part-[name].js' },
     },
   },
 })

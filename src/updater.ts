@@ -23,12 +23,15 @@ import { updateSocket } from './update/client.ts'
 import { createCourse } from './update/course.ts'
 import type { DdiServer } from './update/ddi.ts'
 import { ddiOf } from './update/ddi.ts'
-import { download } from './update/download.ts'
+import { createFetch } from './update/fetch.ts'
+import type { Source } from './update/fetch.ts'
 import type { Follow } from './update/follow.ts'
 import { createFollow } from './update/follow.ts'
 import { greet } from './update/greet.ts'
 import type { HealthParts } from './update/health.ts'
 import { AGENT_AWAY, baselineOf, health } from './update/health.ts'
+import type { HttpRequest } from './update/http.ts'
+import { indexBeside } from './update/index-fetch.ts'
 import { openMinimum } from './update/minimum.ts'
 import { updateOffers } from './update/offers.ts'
 import type { Surroundings } from './update/policy.ts'
@@ -54,6 +57,8 @@ const REBOOT_STATUS = 10
 /** A disk with less is short, whatever the log says. */
 const SPARE_BYTES = 64_000_000
 const SHORT = new Set(['log-full', 'disk-full'])
+/** Of what `stat` counts by, whatever the file system. */
+const STAT_BLOCK_BYTES = 512
 const DAY_US = 86_400_000_000
 
 /** Runs until the signal aborts. Resolves with the exit status. */
@@ -81,6 +86,8 @@ export async function runUpdater(options: UpdaterOptions, signal: AbortSignal): 
   const parts = healthParts(agent)
   const reports: { follow?: Follow } = {}
 
+  const fetchBundle = createFetch(said)
+
   const course = createCourse({
     slots,
     store,
@@ -93,8 +100,12 @@ export async function runUpdater(options: UpdaterOptions, signal: AbortSignal): 
     async fetch(job, at, jobSignal) {
       const now = await settings()
       const way = await allowedWay(agent, now)
-      const request = job.origin === 'server' ? ddiFor(now, way, jobSignal).requestFor(job.url ?? '') : way
-      await download({ url: job.url ?? '', file: bundleFile, bytes: job.bytes, sha256: job.sha256, request }, at, jobSignal)
+      const requestFor = job.origin === 'server' ? ddiFor(now, way, jobSignal).requestFor : () => way
+      await fetchBundle(
+        { ...sourceOf(job, requestFor), file: bundleFile, device: await slots.bootedDevice().catch(() => undefined) },
+        at,
+        jobSignal,
+      )
     },
     surroundings: async (job) => surroundings(job, agent, await settings(), dir, bundleFile),
     async baseline() {
@@ -201,9 +212,17 @@ async function surroundings(
   return { link: way.wait, space: short?.text ?? lacks, isWindowOpen: isWindowOpen(settings, Date.now() * 1000) }
 }
 
+function sourceOf(job: Job, requestFor: (url: string) => Omit<HttpRequest, 'signal'>): Omit<Source, 'file' | 'device'> {
+  const { url, bytes, sha256 } = { ...job, url: job.url ?? '' }
+  const indexUrl = job.origin === 'server' ? job.indexUrl : indexBeside(url)
+  const index = indexUrl === null ? null : { url: indexUrl, request: requestFor(indexUrl) }
+  return { url, bytes, sha256, request: requestFor(url), index }
+}
+
+/** What it takes up: where a bundle is put together there are holes. */
 async function sizeOf(file: string): Promise<number> {
   return stat(file).then(
-    (it) => it.size,
+    (it) => it.blocks * STAT_BLOCK_BYTES,
     () => 0,
   )
 }

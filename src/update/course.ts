@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BadInput, Unreachable } from '../core/errors.ts'
 import type { HealthCheck, UpdateOutcome, UpdateWait } from '../core/update.ts'
-import { forget } from './download.ts'
+import { forget } from './part.ts'
 import type { Health } from './health.ts'
 import type { Minimum } from './minimum.ts'
 import { fetchWait, installWait } from './policy.ts'

@@ -1,18 +1,13 @@
-// A bundle into a file, across any number of tries, days and restarts: what is there is not fetched again.
-//
-//   FILE.part   the bytes so far, in their order         FILE.from   whose bytes they are: address, length, and what the server calls them
-//
-// Always held: FILE is whole, and of the sum that was promised. Bytes of another version of the file are never joined to these.
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+// A whole bundle into a file, across any number of tries, days and restarts: what is there is not fetched again.
+// Bytes of another version of the file are never joined to these. `part` says what is on the disk meanwhile.
 import type { FileHandle } from 'node:fs/promises'
-import { open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { open, rename, rm, stat } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
-import { z } from 'zod'
 import { BadInput, Unreachable } from '../core/errors.ts'
 import { formatBytes } from '../core/units.ts'
 import type { HttpRequest } from './http.ts'
 import { httpFollowed, SILENT_MS_MAX } from './http.ts'
+import { forget, readFrom, sha256Of, writeFrom } from './part.ts'
 
 export interface Wanted {
   readonly url: string
@@ -25,9 +20,7 @@ export interface Wanted {
 
 /** Nothing that a slot takes is larger. */
 export const BUNDLE_BYTES_MAX = 2_000_000_000
-const SYNC_BYTES = 4_000_000
-
-const from = z.object({ url: z.string(), tag: z.string(), bytes: z.number().nullable() })
+export const SYNC_BYTES = 4_000_000
 
 /** Resolves once the file is whole. Rejects with Unreachable: try again, what came stays. BadInput: what is there is not what was promised. */
 export async function download(
@@ -52,13 +45,8 @@ export async function download(
   await whole(wanted, part)
 }
 
-/** Away with all that belongs to it. */
-export async function forget(file: string): Promise<void> {
-  for (const it of [file, `${file}.part`, `${file}.from`]) await rm(it, { force: true })
-}
-
 /** Fetched in an earlier life. */
-async function isThere({ file, bytes, sha256 }: Wanted): Promise<boolean> {
+export async function isThere({ file, bytes, sha256 }: Wanted): Promise<boolean> {
   const found = await stat(file).catch(() => undefined)
   if (!found) return false
   if ((bytes === null || found.size === bytes) && sha256 !== null && (await sha256Of(file)) === sha256) return true
@@ -67,14 +55,10 @@ async function isThere({ file, bytes, sha256 }: Wanted): Promise<boolean> {
 }
 
 async function beginOf({ url, file }: Wanted): Promise<{ bytes: number; tag: string } | undefined> {
-  try {
-    const { size } = await stat(`${file}.part`)
-    const known = from.parse(JSON.parse(await readFile(`${file}.from`, 'utf8')))
-    if (known.url === url && known.tag !== '' && size > 0) return { bytes: size, tag: known.tag }
-  } catch {
-    // Not begun, or nobody knows whose bytes they are.
-  }
-  return undefined
+  const known = await readFrom(file)
+  const found = await stat(`${file}.part`).catch(() => undefined)
+  if (!known || !found || known.url !== url || known.tag === '' || found.size === 0) return undefined
+  return { bytes: found.size, tag: known.tag }
 }
 
 async function take(
@@ -108,9 +92,8 @@ async function note({ url, file }: Wanted, { headers }: IncomingMessage, all: nu
   await rm(`${file}.part`, { force: true })
   // A weak one may stand for other bytes.
   const tag = headers.etag?.startsWith('"') ? headers.etag : (headers['last-modified'] ?? '')
-  const handle = await open(`${file}.from`, 'w', 0o600)
-  await handle.writeFile(JSON.stringify({ url, tag, bytes: all }))
-  await handle.close()
+  const known = await readFrom(file)
+  await writeFrom(file, { url, tag, bytes: all, ...(known?.url === url && known.way === 'whole' && { way: known.way }) })
 }
 
 async function write(
@@ -144,7 +127,7 @@ async function write(
     throw new Unreachable('update-cut', `it ended after ${formatBytes(bytes)} of ${formatBytes(all)}`)
 }
 
-async function whole({ file, bytes, sha256 }: Wanted, part: string): Promise<void> {
+export async function whole({ file, bytes, sha256 }: Wanted, part: string): Promise<void> {
   const { size } = await stat(part)
   const isRight = (bytes === null || size === bytes) && (sha256 === null || (await sha256Of(part)) === sha256)
   if (!isRight) {
@@ -152,7 +135,7 @@ async function whole({ file, bytes, sha256 }: Wanted, part: string): Promise<voi
     throw new BadInput([{ where: 'bundle', text: 'is not what was promised: its length or its SHA-256 is another' }])
   }
   await rename(part, file)
-  await rm(`${file}.from`, { force: true })
+  for (const it of [`${file}.from`, `${file}.index`]) await rm(it, { force: true })
 }
 
 function restFrom({ headers }: IncomingMessage): number | undefined {
@@ -165,14 +148,8 @@ function lengthOf({ headers }: IncomingMessage, start: number): number | null {
   return length === undefined ? null : start + Number(length)
 }
 
-function refusal(url: string, status: number): Unreachable | BadInput {
+export function refusal(url: string, status: number): Unreachable | BadInput {
   const text = `${new URL(url).host} answers ${status}`
   if (status === 404 || status === 410) return new BadInput([{ where: new URL(url).pathname, text: `${text}: it is not there` }])
   return new Unreachable('update-refused', text, { isDenied: status === 401 || status === 403 })
-}
-
-async function sha256Of(file: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const piece of createReadStream(file)) hash.update(piece as Buffer)
-  return hash.digest('hex')
 }

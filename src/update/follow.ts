@@ -119,7 +119,7 @@ export function createFollow(parts: FollowParts): Follow {
       const why = artifact ? 'there is no address with TLS for it' : 'there is no .raucb in it: this box takes bundles'
       return queue(id, statusBody('closed', 'failure', why), { done: id })
     }
-    await store.put({ job: jobOf(id, it, artifact, url, isWindowOpen) })
+    await store.put({ job: { ...jobOf(id, it, artifact, url, isWindowOpen), indexUrl: indexOf(it, artifact) } })
     course.nudge()
   }
 
@@ -176,6 +176,12 @@ function bundleOf({ chunks }: Deployment): Artifact | undefined {
   return chunks.flatMap((it) => it.artifacts).find((it) => BUNDLE.test(it.filename))
 }
 
+/** It stands among the artifacts of its bundle. */
+function indexOf({ chunks }: Deployment, { filename }: Artifact): string | null {
+  const index = chunks.flatMap((it) => it.artifacts).find((it) => it.filename === `${filename}.index`)
+  return (index && addressOf(index)) ?? null
+}
+
 /** By TLS alone: what lets us in goes along. */
 function addressOf({ _links }: Artifact): string | undefined {
   return [_links.download, _links['download-http']].find((it) => it?.href.startsWith('https://'))?.href
@@ -204,6 +210,7 @@ export function newJob(id: string, origin: Job['origin'], name: string, by: stri
     file: null,
     bytes: null,
     sha256: null,
+    indexUrl: null,
     version: null,
     generation: 0,
     how: 'forced',

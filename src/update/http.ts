@@ -1,7 +1,7 @@
 // HTTP to update servers: TLS with the server's own name checked, the way out as it is admitted, every answer bounded.
 import type { IncomingMessage } from 'node:http'
-import { request as plain } from 'node:http'
-import { request as encrypted } from 'node:https'
+import { Agent as PlainAgent, request as plain } from 'node:http'
+import { Agent as EncryptedAgent, request as encrypted } from 'node:https'
 import { Unreachable } from '../core/errors.ts'
 
 export interface HttpRequest {
@@ -12,7 +12,29 @@ export interface HttpRequest {
   readonly ca?: string | undefined
   /** Of the link that carries class system. */
   readonly localAddress?: string | undefined
+  /** Kept from one request to the next; absent: a connection of its own. */
+  readonly line?: Line
   readonly signal: AbortSignal
+}
+
+export interface Line {
+  readonly plain: PlainAgent
+  readonly encrypted: EncryptedAgent
+  close(): void
+}
+
+/** One connection for many requests, one after another. */
+export function openLine(): Line {
+  const options = { keepAlive: true, maxSockets: 1 }
+  const [plainAgent, encryptedAgent] = [new PlainAgent(options), new EncryptedAgent(options)]
+  return {
+    plain: plainAgent,
+    encrypted: encryptedAgent,
+    close() {
+      plainAgent.destroy()
+      encryptedAgent.destroy()
+    },
+  }
 }
 
 export const SILENT_MS_MAX = 60_000
@@ -22,15 +44,16 @@ const REDIRECTS_MAX = 3
 /** Resolves with the head of the answer; its body is there to be read. Rejects with Unreachable. */
 export function http(
   url: string,
-  { method = 'GET', headers, body, ca, localAddress, signal }: HttpRequest,
+  { method = 'GET', headers, body, ca, localAddress, line, signal }: HttpRequest,
 ): Promise<IncomingMessage> {
   const text = body === undefined ? undefined : JSON.stringify(body)
   const where = new URL(url)
-  const send = where.protocol === 'https:' ? encrypted : plain
+  const isEncrypted = where.protocol === 'https:'
+  const send = isEncrypted ? encrypted : plain
   return new Promise((resolve, reject) => {
     const sent = send(where, {
       method,
-      agent: false,
+      agent: (isEncrypted ? line?.encrypted : line?.plain) ?? false,
       signal,
       headers: { accept: 'application/json', ...(text !== undefined && { 'content-type': 'application/json' }), ...headers },
       ...(ca !== undefined && { ca }),

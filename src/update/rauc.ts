@@ -16,6 +16,7 @@ export interface RaucPlace {
 
 const slot = z.object({
   bootname: z.string().nullable(),
+  device: z.string().optional(),
   state: z.string(),
   boot_status: z.string().nullable(),
   slot_status: z.object({ bundle: z.object({ version: z.string().nullish() }).optional() }).optional(),
@@ -31,9 +32,14 @@ const LAST_ERROR = /^LastError: (.+)$/
 
 export function raucSlots(place: RaucPlace): Slots {
   const ask = (args: readonly string[]) => run(place, args, () => undefined, AbortSignal.timeout(ANSWER_MS_MAX))
+  const slotsNow = async () =>
+    read(status, await ask(['status', '--detailed', '--output-format=json']), { code: 'slots-unknown' })
   return {
-    view: async () =>
-      viewOf(read(status, await ask(['status', '--detailed', '--output-format=json']), { code: 'slots-unknown' })),
+    view: async () => viewOf(await slotsNow()),
+    async bootedDevice() {
+      const all = (await slotsNow()).slots.flatMap((it) => Object.values(it))
+      return all.find((it) => it.state === 'booted')?.device
+    },
     async inspect(file) {
       const text = await ask(['info', '--output-format=json', file]).catch((cause: Error) => {
         throw new Unreachable('bundle-refused', `the bundle is refused: ${cause.message}`, { cause, remedy: REMEDY })

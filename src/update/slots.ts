@@ -10,6 +10,8 @@ export interface BundleInfo {
 
 export interface Slots {
   view(): Promise<readonly SlotView[]>
+  /** What the booted one lies on, to be read; undefined: nobody knows. */
+  bootedDevice(): Promise<string | undefined>
   /** Throws Unreachable `bundle-refused` where the signature is not ours, the bundle is damaged or for other hardware. */
   inspect(file: string): Promise<BundleInfo>
   /** Into the slot that is not booted, which the next boot then takes. `at`: a share from 0 to 1, and what is done. Throws Unreachable `install-failed`. */

@@ -21,6 +21,8 @@ const job = z.object({
   file: z.string().nullable(),
   bytes: z.number().nullable(),
   sha256: z.string().nullable(),
+  /** Of the server: where its index is. Of others it stands beside the bundle. */
+  indexUrl: z.string().nullable().default(null),
   /** Known once it is checked. */
   version: z.string().nullable(),
   generation: z.number(),

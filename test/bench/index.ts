@@ -1,9 +1,10 @@
 // `make bench`: figures beside others on the same work, each by a program of its own, one after another.
 //
-//   npm run --silent bench -- [P1 P1L P2 P3 P3J P4 P4L P5 P6 P7 P8 P9 P10 P11] [--json] [--data DIR] [options of the figures that are named]
+//   npm run --silent bench -- [P1 P1L P2 P3 P3J P4 P4L P5 P6 P7 P8 P9 P10 P11 P12] [--json] [--data DIR] [options of the figures that are named]
 //
 // P1 durable ingest by MQTT · P1L into the log alone · P2 size · P3 drain into Kafka · P3J drain beside Java's own · P4 days offline · P4L live beside a backlog
-// P5 memory · P6 start of a large log · P7 queries · P8 what the device is written · P9 bytes on the wire · P10 scores of a model · P11 rules. Without a name: all. Options beyond these
+// P5 memory · P6 start of a large log · P7 queries · P8 what the device is written · P9 bytes on the wire · P10 scores of a model · P11 rules
+// P12 bytes of an update, of what `make images` made: only where it is named. Without a name: all others. Options beyond these
 // two go to each figure that is named: `P4 --days 7`.
 // A figure that cannot be measured makes the end a failure; the others are measured all the same.
 import { spawn } from 'node:child_process'
@@ -17,6 +18,8 @@ interface Figure {
   readonly words: readonly string[]
   /** Measures recorded data sets. */
   readonly hasData?: boolean
+  /** Needs more than `make bench` sets up. */
+  readonly isNamed?: boolean
 }
 
 const FIGURES: Readonly<Record<string, Figure>> = {
@@ -34,6 +37,7 @@ const FIGURES: Readonly<Record<string, Figure>> = {
   P9: { file: 'wire.ts', words: [], hasData: true },
   P10: { file: 'models.ts', words: [] },
   P11: { file: 'rules.ts', words: [] },
+  P12: { file: 'update.ts', words: [], isNamed: true },
 }
 const note = noter('bench')
 
@@ -55,7 +59,8 @@ function requestOf(words: readonly string[]): Request {
   const data = at < 0 ? [] : options.slice(at, at + 2)
   const rest = options.filter((it) => it !== '--json' && !data.includes(it) && !(it in FIGURES))
   if (rest.length > 0 && names.length === 0) throw new Error(`${rest.join(' ')}: name the figure that this is for`)
-  return { names: names.length > 0 ? names : Object.keys(FIGURES), asJson: options.includes('--json'), data, rest }
+  const usual = Object.keys(FIGURES).filter((it) => FIGURES[it]?.isNamed !== true)
+  return { names: names.length > 0 ? names : usual, asJson: options.includes('--json'), data, rest }
 }
 
 async function measured({ file, words, hasData }: Figure, { data, rest }: Request): Promise<Line[]> {

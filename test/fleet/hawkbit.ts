@@ -1,6 +1,6 @@
 // A real hawkBit for tests, by hawkbit.sh beside this file, and its management API as a fleet operator's script calls it.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { request } from 'node:https'
 import net from 'node:net'
 import { once } from 'node:events'
@@ -28,7 +28,7 @@ export interface Hawkbit {
   ask<T>(method: string, path: string, body?: unknown): Promise<T>
   /** Resolves with the token that the box logs in with. */
   addTarget(id: string): Promise<string>
-  /** A distribution set of one bundle; resolves with its id. */
+  /** A distribution set of one bundle, with its index where one lies beside it; resolves with its id. */
   addBundle(file: string, version: string): Promise<number>
   assign(set: number, target: string, how?: object): Promise<void>
   actions(target: string): Promise<readonly Action[]>
@@ -70,7 +70,8 @@ export async function startHawkbit(): Promise<Hawkbit> {
       const [module] = await ask<{ id: number }[]>('POST', '/rest/v1/softwaremodules', [
         { name: 'holdfast', version, type: 'os' },
       ])
-      await ask('POST', `/rest/v1/softwaremodules/${module?.id}/artifacts`, new Upload(file))
+      for (const it of [file, `${file}.index`])
+        if (existsSync(it)) await ask('POST', `/rest/v1/softwaremodules/${module?.id}/artifacts`, new Upload(it))
       const set = { name: 'holdfast', version, type: 'os', modules: [{ id: module?.id }] }
       const [made] = await ask<{ id: number }[]>('POST', '/rest/v1/distributionsets', [set])
       return made?.id as number

@@ -1,5 +1,7 @@
 // Three boxes and a real hawkBit: real updaters, RAUC and agents, slots that are files. A rollout in three groups of one box each.
+import { createReadStream, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeIndex } from '../../src/update/bundle-index.ts'
 import { until } from '../route/until.ts'
 import type { Box } from '../update/box.ts'
 import { canUpdate } from '../update/box.ts'
@@ -65,13 +67,17 @@ describe.skipIf(!can)('a fleet', { timeout: 600_000 }, () => {
   })
 
   test('staged: one box after the other, each reported as done once it runs and is well', async () => {
-    const id = await rollout('good', await server.addBundle(made.bundle({ version: '2.0.0' }), '2.0.0'))
+    const bundle = made.bundle({ version: '2.0.0' })
+    writeFileSync(`${bundle}.index`, await makeIndex(createReadStream(bundle)))
+    const id = await rollout('good', await server.addBundle(bundle, '2.0.0'))
     await until('the rollout is over', async () => (await stateOf(id)) === 'finished', 2 * MS_MAX, 500)
     const goods: number[] = []
     for (const name of NAMES) {
       const now = await boxOf(name).updater.status()
       expect(now, name).toMatchObject({ version: '2.0.0', last: { outcome: 'good' }, job: null })
       expect(boxOf(name).running().slot).toBe('B')
+      // All but the line that names the version lies in the slot that ran.
+      expect(boxOf(name).log()).toMatch(/of 1(\.\d+)? MB, \d+(\.\d+)? kB are fetched: the rest is here/)
       goods.push(now.last?.at ?? 0)
       const [action] = await server.actions(name)
       expect(action).toMatchObject({ status: 'finished' })

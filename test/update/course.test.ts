@@ -32,6 +32,7 @@ async function begin(job: Job, change: Partial<CourseParts> = {}): Promise<void>
     slots: {
       view: async () =>
         ['A', 'B'].map((name) => ({ name, isBooted: name === 'A', isNext: false, isGood: true, version: '1.0.0' })),
+      bootedDevice: async () => undefined,
       inspect: async () => ({ version: '2.0.0', generation: 0 }),
       install: async () => undefined,
       markGood: async () => undefined,

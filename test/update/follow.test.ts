@@ -62,6 +62,34 @@ test('told to end while the server is silent, it ends', async () => {
   await expect(Promise.race([done, sleep(1_000).then(() => 'still asks')])).resolves.toBeUndefined()
 })
 
+test('the index that stands beside a bundle goes with it, by TLS alone', async () => {
+  const artifact = (filename: string, links: object) => ({ filename, hashes: {}, size: 3, _links: links })
+  const of = (index: object[]): Deployment => ({
+    download: 'forced',
+    update: 'forced',
+    chunks: [
+      { name: 'os', version: '2', artifacts: [...index, artifact('b.raucb', { download: { href: `${URL}/b` } })] as never },
+    ],
+  })
+  const [tls, plain] = [{ download: { href: `${URL}/i` } }, { 'download-http': { href: 'http://updates.example.com/i' } }]
+  const cases: [object[], string | null][] = [
+    [[artifact('b.raucb.index', tls)], `${URL}/i`],
+    [[artifact('b.raucb.index', plain)], null],
+    [[artifact('another.raucb.index', tls)], null],
+    [[], null],
+  ]
+  for (const [index, indexUrl] of cases) {
+    await following(async () => ({
+      base: async () => ({ _links: { deploymentBase: { href: AT } } }),
+      deployment: async () => ({ id: '7', deployment: of(index) }),
+    }))
+    const job = await until('it is begun', () => store.now().job ?? undefined)
+    expect(job).toMatchObject({ url: `${URL}/b`, name: 'b.raucb', indexUrl })
+    stop.abort()
+    await done
+  }
+})
+
 test('what has no bundle in it is answered and done with in one write: a cut between them would make a success of it', async () => {
   const told: unknown[] = []
   const deployment: Deployment = { download: 'forced', update: 'forced', chunks: [] }

@@ -93,8 +93,16 @@ function build(dir: string, file: string, it: Bundle): string {
 /** The first line says what it is; the rest cannot be compressed. */
 export function slotImage({ version, sick = '' }: Pick<Bundle, 'version' | 'sick'>): Buffer {
   const head = Buffer.from(`${JSON.stringify({ version, sick })}\n`)
-  const rest = Buffer.alloc(SLOT_BYTES - head.length)
-  for (let at = 0; at < rest.length; at += 4)
-    rest.writeUInt32LE((at * 2_654_435_761) % 4_294_967_296, Math.min(at, rest.length - 4))
-  return Buffer.concat([head, rest])
+  return Buffer.concat([head, noise(1, SLOT_BYTES - head.length)])
+}
+
+/** The same for the same number; nothing that could be compressed. */
+export function noise(seed: number, bytes: number): Buffer {
+  let state = seed >>> 0
+  const all = Buffer.alloc(bytes)
+  for (let at = 0; at < bytes; at++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    all[at] = Math.imul(state ^ (state >>> 15), 2_246_822_507) >>> 24
+  }
+  return all
 }
