@@ -2,27 +2,38 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 
 const cache = join(import.meta.dirname, '../../.cache/images')
 
-/** Of each version the files that lie over it. The name of the stick's image, below .cache/images. */
-export function stickWith(board: string, versions: Readonly<Record<string, Readonly<Record<string, string>>>>): string {
+/** Of each version the files that lie over it. */
+type Versions = Readonly<Record<string, Readonly<Record<string, string>>>>
+
+/** The folder in which VERSION.raucb lies for each, with its index. */
+export function bundlesOf(board: string, versions: Versions): string {
   // Another test's version of the same number is another bundle.
   const name = createHash('sha256').update(JSON.stringify(versions)).digest('hex').slice(0, 12)
   const dir = join(cache, board, 'test', name)
-  const image = join(dir, 'stick.img')
   const since = statSync(join(cache, board, `out/holdfast-${board}.raucb`)).mtimeMs
-  const files = Object.keys(versions).map((it) => join(dir, `${it}.raucb`))
   const isYoung = (path: string) => existsSync(path) && statSync(path).mtimeMs > since
   mkdirSync(dir, { recursive: true })
   for (const [version, over] of Object.entries(versions)) {
     const to = join(dir, `${version}.raucb`)
     if (!isYoung(to)) makeBundle(board, version, to, over)
   }
-  if (![image, ...files].every(isYoung)) run('stick.sh', `${image}.new`, ...files)
+  return dir
+}
+
+/** The name of the stick's image, below .cache/images. */
+export function stickWith(board: string, versions: Versions): string {
+  const dir = bundlesOf(board, versions)
+  const image = join(dir, 'stick.img')
+  const files = Object.keys(versions).map((it) => join(dir, `${it}.raucb`))
+  const since = Math.max(...files.map((it) => statSync(it).mtimeMs))
+  const isYoung = (path: string) => existsSync(path) && statSync(path).mtimeMs >= since
+  if (!isYoung(image)) run('stick.sh', `${image}.new`, ...files)
   if (existsSync(`${image}.new`)) renameSync(`${image}.new`, image)
-  return join(board, 'test', name, 'stick.img')
+  return relative(cache, image)
 }
 
 function makeBundle(board: string, version: string, to: string, over: Readonly<Record<string, string>>): void {

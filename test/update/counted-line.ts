@@ -12,13 +12,14 @@ export interface CountedLine {
   close(): Promise<void>
 }
 
-export async function countedLine(folder: string): Promise<CountedLine> {
+/** `tls`: its certificate and key, where the server has one. */
+export async function countedLine(folder: string, tls?: { readonly cert: string; readonly key: string }): Promise<CountedLine> {
   const server = await preview({
     configFile: false,
     logLevel: 'silent',
     root: folder,
     build: { outDir: folder },
-    preview: { port: 0, host: '127.0.0.1' },
+    preview: { port: 0, host: '127.0.0.1', ...(tls && { https: tls }) },
   })
   const { port } = server.httpServer.address() as AddressInfo
   let bytes = 0
@@ -31,7 +32,7 @@ export async function countedLine(folder: string): Promise<CountedLine> {
   }).listen(0, '127.0.0.1')
   await once(line, 'listening')
   return {
-    url: `http://127.0.0.1:${(line.address() as AddressInfo).port}`,
+    url: `http${tls ? 's' : ''}://127.0.0.1:${(line.address() as AddressInfo).port}`,
     bytes: () => bytes,
     async close() {
       line.close()
