@@ -40,7 +40,7 @@ export interface Books {
 /**
  * Of two that hold the same numbers the first stays. A catalogue that is whole has no two; else what was sealed has all that the fresh ones of
  * before had, and maybe more, unless somebody had seen their numbers by then: what was sealed then was not taken. What the catalogue says was
- * taken stands before the fresh ones in any case: a page that was given back, and came again in another's place, has rows of such.
+ * taken, or where its file ended, stands before the fresh ones in any case: a page that was given back, and came again in another's place, has rows of such.
  */
 export function placeBlocks(books: Books, keepDelivered: boolean): Placed[] {
   const { old, found, streams, positions } = books
@@ -52,29 +52,34 @@ export function placeBlocks(books: Books, keepDelivered: boolean): Placed[] {
     .filter((it) => it.data !== undefined)
     .map(({ row, data }) => ({ ...row, data: data as Uint8Array }))
   const sealed: Placed[] = []
+  const taken = new Set<Placed>()
+  const ends = new Map(old.tables.segment.map((it) => [Number(it['id']), Number(it['end'])]))
   for (const it of found.blocks) {
     const known = byPlace.get(placeOf(it.segment.id, it.offset))
     byPlace.delete(placeOf(it.segment.id, it.offset))
     // Of a catalogue that is whole, what it does not have went for good.
-    if (known || !old.sound.has('block')) sealed.push(...placedOf(books, it, known))
+    if (!known && old.sound.has('block')) continue
+    const placed = placedOf(books, it, known)
+    sealed.push(...placed)
+    const isRecorded = it.offset + it.bytes <= (ends.get(it.segment.id) ?? 0)
+    for (const one of placed) if (isRecorded || one.id !== null) taken.add(one)
   }
-  const recorded = new Set(sealed.filter((it) => it.id !== null))
   // Of those that are left the file has gone, or their part of it: the scan will find that, and say so.
   for (const { row } of byPlace.values()) sealed.push({ ...row, data: null })
   const isSeen = (it: Placed) =>
     isKnown.has(it.stream) && overlaps(positions.seen(streams.byId(it.stream)), it.first, it.first + it.count)
-  const isBefore = (it: Placed) => recorded.has(it) || !isSeen(it)
+  const isBefore = (it: Placed) => taken.has(it) || !isSeen(it)
   const candidates = [...sealed.filter(isBefore), ...fresh, ...sealed.filter((it) => !isBefore(it))]
-  const taken = new Map<number, Intervals>()
+  const held = new Map<number, Intervals>()
   return candidates.flatMap((it) => {
     if (!isKnown.has(it.stream) || !isDescribed(books, it)) return []
     const stream = streams.byId(it.stream)
-    const before = taken.get(it.stream) ?? []
+    const before = held.get(it.stream) ?? []
     const range = [{ from: it.first, to: it.first + it.count }]
     if (countOf(intersection(before, range)) > 0) return []
     if (isKept(books, it)) {
       nameKept(books, stream, it)
-      taken.set(it.stream, union(before, range))
+      held.set(it.stream, union(before, range))
       return [{ ...it, pending: 0, window_ms: it.window_ms || WINDOW_UNKNOWN_MS }]
     }
     if (countOf(intersection(books.named.get(it.stream) ?? [], range)) > 0) return []
@@ -82,7 +87,7 @@ export function placeBlocks(books: Books, keepDelivered: boolean): Placed[] {
       ? countOf(positions.storedOf(stream, it.first, it.first + it.count))
       : Math.min(it.pending, it.count)
     if (pending === 0 && !keepDelivered) return []
-    taken.set(it.stream, union(before, range))
+    held.set(it.stream, union(before, range))
     return [{ ...it, pending }]
   })
 }

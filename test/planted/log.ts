@@ -101,7 +101,7 @@ export const LOG_FAULTS: readonly Fault[] = [
   {
     id: 'remnant-first',
     file: 'src/log/recover-blocks.ts',
-    find: 'recorded.has(it) || ',
+    find: 'taken.has(it) || ',
     replace: '',
     why: 'in a journal that is made anew a fresh block that was sealed long since stands before the sealed one of its readings',
     caughtBy: ['test/log/forwarding.test.ts > a fresh block that was sealed'],
