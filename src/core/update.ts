@@ -41,6 +41,7 @@ export interface UpdateJobView {
   /** 0 to 1 of this phase; null: nobody knows. */
   readonly share: number | null
   readonly text: string
+  /** Fetched, of what has to be: of a bundle that is put together from what the box has, the rest alone. */
   readonly bytes: number
   readonly bytesAll: number | null
   readonly wait: UpdateWait | null
