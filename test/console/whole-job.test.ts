@@ -208,7 +208,8 @@ describe.skipIf(!can)("a technician's whole job", { timeout: 400_000 }, () => {
 
   async function update(version: string): Promise<void> {
     copyFileSync(made.bundle({ version }), join(stick(), 'update.raucb'))
-    await through([...INSTALL, ['y', /starts anew/]])
+    const ended = await through([...INSTALL, ['y', /starts anew|(refused|failed|fell-back): .*\r/]])
+    expect(ended, `${line.screen().join('\n')}\n${it.log().slice(-3_000)}`).toMatch(/starts anew/)
     await wentDown()
     await it.sees(
       `${version} stays`,

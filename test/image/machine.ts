@@ -50,6 +50,8 @@ export interface Machine {
   says(pattern: RegExp, msMax?: number): Promise<RegExpExecArray>
   /** By the port in a zone, forwarded from this machine. */
   readonly page: { readonly service: string; readonly uplink: string }
+  /** QEMU's own network goes from ports with a tap: it would answer connections that are meant for the box. What it gave, as an address, stays. */
+  tapsAlone(): Promise<void>
   isOff(): boolean
   /** The power button, and until the machine is off. */
   off(): Promise<void>
@@ -117,6 +119,9 @@ export async function boot(disk: Disk, taps: Taps = {}, options: BootOptions = {
       )
     },
     page: { service: `https://127.0.0.1:${service}`, uplink: `https://127.0.0.1:${uplink}` },
+    async tapsAlone() {
+      for (const id of Object.keys(taps)) await monitor(join(disk.path, '..', 'monitor.sock'), `set_link ${id}-user off`)
+    },
     async off() {
       await monitor(join(disk.path, '..', 'monitor.sock'), 'system_powerdown')
       await goesOff()

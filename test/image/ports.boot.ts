@@ -27,6 +27,7 @@ beforeAll(async () => {
   id = (await banner(machine))[1] ?? ''
   const page = browser(machine.page.service)
   await until('the page answers', async () => (await page.ask('/').catch(() => undefined))?.status === 200, BOOT_MS_MAX, 1_000)
+  await machine.tapsAlone()
 }, 3 * BOOT_MS_MAX)
 afterAll(async () => {
   await machine?.kill()

@@ -16,15 +16,18 @@ interface Report {
   }[]
 }
 
-/** What an expectation said stands in its first lines, before the stack. */
-const LINES = 12
+/** What an expectation said stands in its first lines, before the stack; what a screen or a log showed last, at the end. */
+const LINES_FIRST = 12
+const LINES_LAST = 24
 
-const brief = (text: string) =>
-  stripVTControlCharacters(text)
+function brief(text: string): string {
+  const lines = stripVTControlCharacters(text)
     .split('\n')
-    .filter((line) => !/^\s+at /.test(line))
-    .slice(0, LINES)
-    .join('\n    ')
+    .filter((line) => line.trim() !== '' && !/^\s+at /.test(line))
+  const left = lines.length - LINES_FIRST - LINES_LAST
+  const shown = left > 0 ? [...lines.slice(0, LINES_FIRST), `(${left} lines)`, ...lines.slice(-LINES_LAST)] : lines
+  return shown.join('\n    ')
+}
 
 const path = process.argv[2] ?? ''
 if (!existsSync(path)) {
