@@ -137,7 +137,14 @@ export function createCourse(parts: CourseParts): Course {
 
   /** RAUC checks the signature of what it writes. That it is what was let in, and no older one put in its place, is seen here. */
   async function writing(job: Job, signal: AbortSignal): Promise<void> {
-    await slots.install(job.file ?? bundleFile, (share, text) => show({ share, text }), signal)
+    const install = () => slots.install(job.file ?? bundleFile, (share, text) => show({ share, text }), signal)
+    await install().catch(async (error: unknown) => {
+      if (!(error instanceof Unreachable) || error.code !== 'install-failed') throw error
+      // What passes (a loop device that somebody else took meanwhile) and what lasts look the same: once more, and it counts.
+      said(`the update is installed once more: ${error.message}`)
+      await sleep(REST_MS_MIN, undefined, { signal })
+      await install()
+    })
     const written = (await slots.view()).find((it) => it.name === job.target)?.version
     if (written === job.version) return
     await slots.discardOther()

@@ -12,6 +12,17 @@ import { until } from '../route/until.ts'
 const JOB: Job = { ...newJob('7', 'server', '2.0.0.raucb', 'server'), url: 'https://updates.example.com/2.0.0.raucb' }
 const FREE = { link: undefined, space: undefined, isWindowOpen: true }
 
+const SLOTS: CourseParts['slots'] = {
+  view: async () => ['A', 'B'].map((name) => ({ name, isBooted: name === 'A', isNext: false, isGood: true, version: '1.0.0' })),
+  bootedDevice: async () => undefined,
+  inspect: async () => ({ version: '2.0.0', generation: 0 }),
+  install: async () => undefined,
+  markGood: async () => undefined,
+  markBad: async () => undefined,
+  discardOther: async () => undefined,
+  activateOther: async () => undefined,
+}
+
 let store: Store
 let course: Course
 let done: Promise<void> | undefined
@@ -29,17 +40,7 @@ async function begin(job: Job, change: Partial<CourseParts> = {}): Promise<void>
   )
   await store.put({ job })
   course = createCourse({
-    slots: {
-      view: async () =>
-        ['A', 'B'].map((name) => ({ name, isBooted: name === 'A', isNext: false, isGood: true, version: '1.0.0' })),
-      bootedDevice: async () => undefined,
-      inspect: async () => ({ version: '2.0.0', generation: 0 }),
-      install: async () => undefined,
-      markGood: async () => undefined,
-      markBad: async () => undefined,
-      discardOther: async () => undefined,
-      activateOther: async () => undefined,
-    },
+    slots: SLOTS,
     store,
     minimum: {
       read: async () => null,
@@ -124,4 +125,27 @@ test('a slot that somebody went back to stays, well or not, and nothing untrue i
   )
   const last = await until('it is over', () => store.now().last ?? undefined)
   expect(last).toMatchObject({ outcome: 'good', text: expect.stringContaining('not well in its time: agent: does not answer') })
+})
+
+test('what RAUC could not install is installed once more; a second failure is the end', async () => {
+  let failures = 1
+  const asked: string[] = []
+  const slots: CourseParts['slots'] = {
+    ...SLOTS,
+    view: async () => (await SLOTS.view()).map((it) => ({ ...it, version: '2.0.0' })),
+    async install(file) {
+      asked.push(file)
+      if (failures-- > 0) throw new Unreachable('install-failed', 'it could not be installed: the loop device is busy')
+    },
+  }
+  await begin({ ...JOB, phase: 'install', version: '2.0.0', target: 'B' }, { slots })
+  await until('it is installed', () => store.now().job?.phase === 'reboot')
+  expect(asked).toHaveLength(2)
+  stop.abort()
+  await done
+  failures = 2
+  await begin({ ...JOB, phase: 'install', version: '2.0.0', target: 'B' }, { slots })
+  await until('it is over', () => store.now().job === null)
+  expect(store.now().last).toMatchObject({ outcome: 'failed', text: expect.stringContaining('busy') })
+  expect(asked).toHaveLength(4)
 })
