@@ -104,8 +104,11 @@ describe.skipIf(!can)('a version stays only when the data path is well', { timeo
 
   test('a PLC that goes away meanwhile, and then one that was off before: it stays, and says so', async () => {
     await working()
-    await install({ version: '4.0.0' })
+    const installing = install({ version: '4.0.0' })
+    // Begun while it gives readings, gone before the new version is judged.
+    await it.sees('what was well before is noted', (now) => now.job?.phase === 'install' || now.job?.phase === 'reboot')
     await plant.stop()
+    await installing
     const away = await over('4.0.0')
     expect(away.last).toMatchObject({
       outcome: 'good',
