@@ -1,7 +1,7 @@
 // Updates at the serial line: how they stand, a bundle from the stick, the server asked now; and the slot that was there before.
 import { readdirSync } from 'node:fs'
 import { Unreachable } from '../../core/errors.ts'
-import type { UpdateStatus } from '../../core/update.ts'
+import type { UpdatePhase, UpdateStatus } from '../../core/update.ts'
 import { UPDATER_AWAY_MS_MAX } from '../../commands/update-install.ts'
 import { jobText, updatePage } from '../../commands/update-page.ts'
 import type { Item, Session } from '../parts.ts'
@@ -11,6 +11,8 @@ import { stickMissing, withStick } from '../stick.ts'
 const LOOK_MS = 1_000
 const AWAY = 'the updater does not answer: it starts anew, or the box does'
 const LOST = 'the updater does not answer any more; item 11 says how it ended, once it does'
+/** From then on it is another start of the box, which may be over before anybody looked again. */
+const DOWN: ReadonlySet<UpdatePhase> = new Set(['reboot', 'try'])
 const BUNDLE = /^[0-9A-Za-z][0-9A-Za-z._+-]*\.raucb$/
 
 const missing = ({ hasUpdater }: Session): string | undefined => (hasUpdater ? undefined : 'no updater answers')
@@ -69,7 +71,7 @@ async function follow({ terminal, parts }: Session): Promise<void> {
       if (!now) goneSince ??= performance.now()
       else goneSince = undefined
       const isLost = goneSince !== undefined && performance.now() - goneSince > UPDATER_AWAY_MS_MAX
-      const isOver = isLost || (now !== undefined && (!now.job || now.job.phase === 'reboot'))
+      const isOver = isLost || (now !== undefined && (!now.job || DOWN.has(now.job.phase)))
       const text = now ? (now.job && !isOver ? jobText(now.job) : endText(now)) : isLost ? LOST : AWAY
       if (text !== last) await terminal.flow([text])
       last = text
