@@ -11,7 +11,6 @@ import { newOrigin } from './core/batch.ts'
 import { BadInput, Unreachable } from './core/errors.ts'
 import type { Settings } from './core/settings.ts'
 import type { Logger, Protocol, TestStep } from './core/source.ts'
-import type { UplinkKind } from './core/uplink.ts'
 import { interfacesSeen } from './machine/interfaces-seen.ts'
 import { deviceIdentity } from './settings/identity.ts'
 import { systemClock } from './workers/clock.ts'
@@ -81,8 +80,8 @@ async function* testSource(settings: Promise<Settings>, name: string, dir: strin
 async function* testUplink(settings: Promise<Settings>, name: string, _: string, signal: AbortSignal): AsyncIterable<TestStep> {
   const { uplinks, device, classes } = await settings
   const uplink = named(uplinks, name)
-  const { uplinkKinds } = await import('./uplinks/index.ts')
-  const kind = uplinkKinds[uplink.kind] as unknown as UplinkKind<unknown>
+  const { uplinkKind } = await import('./uplinks/index.ts')
+  const kind = await uplinkKind(uplink.kind)
   const { records, encoding } = uplink
   const names = classes.map((it) => it.name)
   const context = {

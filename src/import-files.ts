@@ -18,8 +18,8 @@ import type { ImportRequest, ImportResult, ImportedBox } from './commands/comman
 import { EXPORT_FILE_BYTES_MAX } from './core/bounds.ts'
 import { BadInput } from './core/errors.ts'
 import { streamOf } from './core/stream.ts'
-import type { UplinkContext, UplinkKind } from './core/uplink.ts'
-import { uplinkKinds } from './uplinks/index.ts'
+import type { UplinkContext } from './core/uplink.ts'
+import { uplinkKind } from './uplinks/index.ts'
 import { systemClock } from './workers/clock.ts'
 
 /** Beside the ciphertext: header, manifest, age's own. */
@@ -118,7 +118,7 @@ async function importFile(
   try {
     const { head, units } = await readFrames(await decrypted(file, bytes.subarray(from, to), identity))
     if (head.device !== header.device) throw new RangeError(`it speaks of the box ${head.device}`)
-    const box = boxOf(boxes, head, request, signal)
+    const box = await boxOf(boxes, head, request, signal)
     for await (const unit of units) {
       await box.taker.take(head, unit)
       const { sent, there } = box.taker.counts
@@ -149,7 +149,7 @@ async function decrypted(file: string, bytes: Uint8Array, identity: string): Pro
 }
 
 /** One taker for each box and uplink: its transactional id is theirs. */
-function boxOf(boxes: Map<string, Box>, head: Head, request: ImportRequest, signal: AbortSignal): Box {
+async function boxOf(boxes: Map<string, Box>, head: Head, request: ImportRequest, signal: AbortSignal): Promise<Box> {
   const name = `${head.device} ${head.uplink}`
   const found = boxes.get(name)
   if (found) {
@@ -157,7 +157,7 @@ function boxOf(boxes: Map<string, Box>, head: Head, request: ImportRequest, sign
     return found
   }
   const { uplink } = request
-  const kind = uplinkKinds[uplink.kind] as unknown as UplinkKind<unknown>
+  const kind = await uplinkKind(uplink.kind)
   const context: UplinkContext = {
     name: head.uplink,
     device: head.device,

@@ -8,10 +8,16 @@ import type { Command, CommandContext, Option, Output, Parts } from './command.t
 import { boxOf } from './box.ts'
 import { DONE, FAILED, NO_AGENT, WRONG_USAGE } from './command.ts'
 import { COMMON_OPTIONS, helpLines, helpLinesOf, usageOf } from './help.ts'
-import { COMMANDS, NOT_BUILT } from './index.ts'
 import { lines, painter, printable, remedyLines } from './text.ts'
 
 const DATA_DIR = '/data'
+/** What stays up has no use for the code of all other commands: its main thread would keep 4 MB of it. */
+const SERVICES: Readonly<Record<string, () => Promise<Command>>> = {
+  agent: async () => (await import('./agent.ts')).agent,
+  host: async () => (await import('./host.ts')).host,
+  scorer: async () => (await import('./scorer.ts')).scorer,
+  updater: async () => (await import('./updater.ts')).updater,
+}
 
 export interface CliEvent {
   readonly what: string
@@ -51,28 +57,31 @@ async function run(words: readonly string[], around: Surroundings): Promise<numb
     await lines(around.out, [around.version])
     return DONE
   }
-  const { command, rest } = find(words)
+  const { command, rest } = await find(words)
   return command.raw ? command.run(contextOf(rest, {}, around)) : runParsed(command, rest, around)
 }
 
 async function help(words: readonly string[], around: Surroundings): Promise<number> {
   const about = words.slice(1)
-  const texts = about.length === 0 ? helpLines() : helpLinesOf(find(about).command)
+  const texts = about.length === 0 ? helpLines(await allCommands()) : helpLinesOf((await find(about)).command)
   await lines(words.length === 0 ? around.err : around.out, texts)
   return words.length === 0 ? WRONG_USAGE : DONE
 }
 
+const allCommands = async () => (await import('./index.ts')).COMMANDS
+
 /** The command of the most words that the line begins with. */
-function find(words: readonly string[]): { command: Command; rest: readonly string[] } {
+async function find(words: readonly string[]): Promise<{ command: Command; rest: readonly string[] }> {
+  const [first = ''] = words
+  const service = Object.hasOwn(SERVICES, first) ? await SERVICES[first]?.() : undefined
+  if (service) return { command: service, rest: words.slice(1) }
+  const commands = await allCommands()
   for (const count of [2, 1]) {
     const name = words.slice(0, count).join(' ')
-    const command = COMMANDS.find((it) => it.name === name)
+    const command = commands.find((it) => it.name === name)
     if (command) return { command, rest: words.slice(count) }
-    if (NOT_BUILT.includes(name)) throw usage(name, 'not built yet')
   }
-  const [first = ''] = words
-  if (NOT_BUILT.some((it) => it.startsWith(`${first} `))) throw usage(first, 'not built yet')
-  const like = nearest(first, [...new Set(COMMANDS.map((it) => it.name.split(' ')[0] as string))])
+  const like = nearest(first, [...new Set(commands.map((it) => it.name.split(' ')[0] as string))])
   throw usage(
     first,
     `no such command${like === undefined ? '' : `; did you mean "${like}"?`}`,

@@ -158,6 +158,3 @@ export const OPERATIONS: readonly Operation[] = [
   factoryShowOperation,
   updateTakeOperation,
 ]
-
-/** Part of the product and not built yet. */
-export const NOT_BUILT: readonly string[] = []

@@ -8,8 +8,8 @@ import type { EndOffsets } from '../core/log.ts'
 import type { UplinkSettings } from '../core/settings.ts'
 import type { Route } from '../core/admission.ts'
 import type { StreamRange } from '../core/stream.ts'
-import type { ReadBack, Uplink, UplinkBatch, UplinkKind } from '../core/uplink.ts'
-import { uplinkKinds } from '../uplinks/index.ts'
+import type { ReadBack, Uplink, UplinkBatch } from '../core/uplink.ts'
+import { uplinkKind } from '../uplinks/index.ts'
 import { systemClock } from './clock.ts'
 import { caller, serve } from './port.ts'
 import { streamServer } from './stream-calls.ts'
@@ -34,7 +34,7 @@ export interface UplinkWorkerData {
 const data = workerData as UplinkWorkerData
 const port = parentPort as MessagePort
 const main = caller(port)
-const kind = uplinkKinds[data.kind] as unknown as UplinkKind<unknown>
+const kind = await uplinkKind(data.kind)
 const traffic = countTraffic()
 const streams = streamServer(main)
 const context = {
