@@ -125,3 +125,32 @@ test('a slot that somebody went back to stays, well or not, and nothing untrue i
   const last = await until('it is over', () => store.now().last ?? undefined)
   expect(last).toMatchObject({ outcome: 'good', text: expect.stringContaining('not well in its time: agent: does not answer') })
 })
+
+test('what runs is not what was let in, for power was cut before that was seen: it goes back, and nothing is raised', async () => {
+  const done: string[] = []
+  const slots = ['A', 'B'].map((name) => ({ name, isBooted: name === 'B', isNext: false, isGood: true, version: '0.9.0' }))
+  await begin(
+    { ...JOB, phase: 'install', target: 'B', version: '2.0.0' },
+    {
+      version: '0.9.0',
+      slots: {
+        view: async () => slots,
+        bootedDevice: async () => undefined,
+        inspect: async () => ({ version: '2.0.0', generation: 0 }),
+        install: async () => void done.push('installed'),
+        markGood: async () => void done.push('good'),
+        markBad: async () => void done.push('bad'),
+        discardOther: async () => void done.push('discarded'),
+        activateOther: async () => void done.push('activated'),
+      },
+      reboot: async () => void done.push('reboot'),
+    },
+  )
+  await until('it starts anew', () => done.includes('reboot'))
+  expect(done.filter((it) => it !== 'bad')).toEqual(['reboot'])
+  expect(done[0]).toBe('bad')
+  expect(store.now().job).toMatchObject({
+    phase: 'back',
+    why: '0.9.0 was written, and 2.0.0 was let in: it was exchanged',
+  })
+})
