@@ -80,7 +80,7 @@ export const UPDATE_FAULTS: readonly Fault[] = [
     find: "      if (!isWhole) refuse('what it carries is not what was signed')\n",
     replace: '',
     why: 'a bundle that is damaged behind its signed manifest is written over what the other slot held, before the kernel finds it',
-    caughtBy: ['test/update/signatures.test.ts', 'test/faults/u3.test.ts'],
+    caughtBy: ['test/update/signatures.test.ts > verity bundle that is wrong', 'test/faults/u3.test.ts'],
   },
   {
     id: 'length-unseen',
@@ -88,7 +88,7 @@ export const UPDATE_FAULTS: readonly Fault[] = [
     find: '      if (size > BUNDLE_BYTES_MAX) refuse(`${formatBytes(size)} are more than a slot takes`)\n',
     replace: '',
     why: 'RAUC is shown a bundle above 4 GiB, of which older ones check the first bytes alone',
-    caughtBy: ['test/update/signatures.test.ts'],
+    caughtBy: ['test/update/signatures.test.ts > longer than a slot'],
   },
   {
     id: 'exchanged-stays',
