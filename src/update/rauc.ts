@@ -46,7 +46,7 @@ export function raucSlots(place: RaucPlace): Slots {
     },
     async inspect(file) {
       const { size } = await stat(file).catch((cause: Error) => refuse(cause.message, cause))
-      // Before RAUC sees it: of a plain one above 2 GiB, RAUC before 1.15.2 checks no more than its first bytes (CVE-2026-34155).
+      // Before RAUC sees it: of a plain one above 2 GiB, RAUC before 1.15.2, unless mended, checks its first bytes alone (CVE-2026-34155).
       if (size > BUNDLE_BYTES_MAX) refuse(`${formatBytes(size)} are more than a slot takes`)
       const text = await ask(['info', '--output-format=json', file]).catch((cause: Error) => refuse(cause.message, cause))
       const isWhole = await isAsSigned(file).catch((cause: Error) => refuse(cause.message, cause))
