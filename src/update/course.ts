@@ -148,10 +148,7 @@ export function createCourse(parts: CourseParts): Course {
     const written = (await slots.view()).find((it) => it.name === job.target)?.version
     if (written === job.version) return
     await slots.discardOther()
-    throw new Unreachable(
-      'install-failed',
-      `${written ?? 'nothing'} was written, and ${job.version} was let in: it was exchanged`,
-    )
+    throw new Unreachable('install-failed', exchanged(written, job))
   }
 
   /** Here again in the boot from which it was left: the way there is begun once more. */
@@ -169,9 +166,11 @@ export function createCourse(parts: CourseParts): Course {
   async function trying(job: Job, signal: AbortSignal): Promise<void> {
     const booted = (await slots.view()).find((it) => it.isBooted)?.name
     if (booted !== job.target) return over(job, 'fell-back', 'the new version ended before it had shown that it is well')
+    // Power was cut before what RAUC had written was looked at.
+    if (job.origin !== 'slot' && parts.version !== job.version) return goBack(job, exchanged(parts.version, job))
     show({ text: 'the new version shows whether it is well' })
     const { isWell, checks } = await parts.health(store.now().baseline, signal)
-    if (!isWell && job.origin !== 'slot') return sick(job, checks)
+    if (!isWell && job.origin !== 'slot') return goBack(job, `not well in its time: ${textsOf(checks, 'waiting').join('; ')}`)
     await slots.markGood()
     const version = job.version ?? parts.version
     if (job.origin === 'slot') await minimum.lower(version)
@@ -179,10 +178,9 @@ export function createCourse(parts: CourseParts): Course {
     await over(job, 'good', goodText(checks))
   }
 
-  async function sick(job: Job, checks: readonly HealthCheck[]): Promise<void> {
-    const why = textsOf(checks, 'waiting')
+  async function goBack(job: Job, why: string): Promise<void> {
     // First what is remembered, then what is done: a box that dies in between is not left without a reason.
-    await change(job, { phase: 'back', why: `not well in its time: ${why.join('; ')}`.slice(0, 1_000), bootId: parts.bootId })
+    await change(job, { phase: 'back', why: why.slice(0, 1_000), bootId: parts.bootId })
     await slots.markBad()
   }
 
@@ -261,6 +259,10 @@ export function createCourse(parts: CourseParts): Course {
       }
     },
   }
+}
+
+function exchanged(written: string | null | undefined, { version }: Job): string {
+  return `${written ?? 'nothing'} was written, and ${version} was let in: it was exchanged`
 }
 
 function goodText(checks: readonly HealthCheck[]): string {

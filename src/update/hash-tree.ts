@@ -53,13 +53,19 @@ function padded(level: Buffer): Buffer {
 const SAID = /verity-salt=((?:[0-9a-f]{2}){1,64})\n/
 const SAID_SIZE = /verity-size=(\d{1,12})\n/
 
-/** As the manifest says that was signed, which ends a bundle of RAUC; undefined: it has no tree. */
-export function treePlace(end: Buffer, bundleBytes: number): TreePlace | undefined {
+/** The signed end of a bundle of RAUC, the manifest in it, as it lies there; undefined: it has none. */
+export function signedText(end: Buffer): string | undefined {
+  if (end.length < 8) return undefined
   const signedBytes = Number(end.readBigUInt64BE(end.length - 8))
   if (signedBytes + 8 > end.length) return undefined
-  const manifest = end.toString('latin1', end.length - 8 - signedBytes)
+  return end.toString('latin1', end.length - 8 - signedBytes, end.length - 8)
+}
+
+/** As the manifest says that was signed, which ends a bundle of RAUC; undefined: it has no tree. */
+export function treePlace(end: Buffer, bundleBytes: number): TreePlace | undefined {
+  const manifest = signedText(end) ?? ''
   const [salt, size] = [SAID.exec(manifest)?.[1], Number(SAID_SIZE.exec(manifest)?.[1])]
-  const dataBytes = bundleBytes - 8 - signedBytes - size
+  const dataBytes = bundleBytes - 8 - manifest.length - size
   if (salt === undefined || !(dataBytes > 0) || treeBytes(dataBytes) !== size) return undefined
   return { dataBytes, salt: Buffer.from(salt, 'hex') }
 }

@@ -1,9 +1,13 @@
 // Slots by RAUC. Its own service does the work; we ask it by its program, with lists of arguments and never a shell.
 import { spawn } from 'node:child_process'
+import { stat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
 import { Unreachable } from '../core/errors.ts'
+import { formatBytes } from '../core/units.ts'
 import type { SlotView } from '../core/update.ts'
+import { BUNDLE_BYTES_MAX } from './download.ts'
+import { isAsSigned } from './payload.ts'
 import type { BundleInfo, Slots } from './slots.ts'
 
 export interface RaucPlace {
@@ -41,9 +45,12 @@ export function raucSlots(place: RaucPlace): Slots {
       return all.find((it) => it.state === 'booted')?.device
     },
     async inspect(file) {
-      const text = await ask(['info', '--output-format=json', file]).catch((cause: Error) => {
-        throw new Unreachable('bundle-refused', `the bundle is refused: ${cause.message}`, { cause, remedy: REMEDY })
-      })
+      const { size } = await stat(file).catch((cause: Error) => refuse(cause.message, cause))
+      // Before RAUC sees it: of a plain one above 2 GiB, RAUC before 1.15.2, unless mended, checks its first bytes alone (CVE-2026-34155).
+      if (size > BUNDLE_BYTES_MAX) refuse(`${formatBytes(size)} are more than a slot takes`)
+      const text = await ask(['info', '--output-format=json', file]).catch((cause: Error) => refuse(cause.message, cause))
+      const isWhole = await isAsSigned(file).catch((cause: Error) => refuse(cause.message, cause))
+      if (!isWhole) refuse('what it carries is not what was signed')
       return infoOf(read(info, text, { code: 'bundle-refused' }))
     },
     install: (file, at, signal) => install(place, file, at, signal),
@@ -59,6 +66,10 @@ export function raucSlots(place: RaucPlace): Slots {
 
 const REMEDY = 'take a bundle that was signed for this box, and whole'
 
+function refuse(why: string, cause?: Error): never {
+  throw new Unreachable('bundle-refused', `the bundle is refused: ${why}`, { cause, remedy: REMEDY })
+}
+
 function viewOf({ boot_primary, slots }: z.output<typeof status>): SlotView[] {
   const all = slots.flatMap((it) => Object.entries(it))
   return all
@@ -73,7 +84,7 @@ function viewOf({ boot_primary, slots }: z.output<typeof status>): SlotView[] {
 }
 
 function infoOf({ version, build }: z.output<typeof info>): BundleInfo {
-  if (!version) throw new Unreachable('bundle-refused', 'the bundle is refused: it names no version', { remedy: REMEDY })
+  if (!version) refuse('it names no version')
   return { version, generation: build && GENERATION.test(build) ? Number(build) : 0 }
 }
 
@@ -115,10 +126,11 @@ function run({ program, config, bus }: RaucPlace, args: readonly string[], line:
     })
     createInterface({ input: child.stderr }).on('line', (it) => complaints.push(it))
     child.once('error', (cause) => reject(new Unreachable('no-rauc', `${program} cannot be run: ${cause.message}`, { cause })))
-    child.once('close', (code) => {
+    child.once('close', (code, killedBy) => {
       if (code === 0) return resolve(printed.join('\n'))
-      const said = complaints.findLast((it) => it !== '' && !/rauc-Message|WARNING/.test(it))
-      reject(new Unreachable('rauc-failed', said ?? `${program} ${verb} ended with ${code}`))
+      // One that crashed said nothing of it.
+      const said = killedBy ? undefined : complaints.findLast((it) => it !== '' && !/rauc-Message|WARNING/.test(it))
+      reject(new Unreachable('rauc-failed', said ?? `${program} ${verb} ended with ${killedBy ?? code}`))
     })
   })
 }

@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url'
 import type { Fault } from './fault.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
-const COPIED = ['src', 'test', 'README.md', 'package.json', 'tsconfig.json', 'vitest.config.ts']
+const COPIED = ['src', 'test', 'images/rauc', 'README.md', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 const LINKED = ['node_modules', '.cache']
 const OUTPUT_CHARACTERS_MAX = 20_000
 /** Tests of many random cases run some of them here. */

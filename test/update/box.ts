@@ -21,6 +21,8 @@ export interface Box {
   running(): { readonly slot: string; readonly version: string; readonly sick: string }
   boots(): number
   updaterChild(): Child
+  /** The service that writes slots. */
+  raucChild(): Child
   agentChild(): Child | undefined
   /** As GRUB finds it. */
   env(): Readonly<Record<string, string>>
@@ -171,6 +173,7 @@ export async function box(options: BoxOptions): Promise<Box> {
     running: () => ({ slot, ...runs() }),
     boots: () => boots,
     updaterChild: () => child as Child,
+    raucChild: () => rauc as Child,
     agentChild: () => agent,
     env,
     async cut() {

@@ -149,3 +149,31 @@ test('what RAUC could not install is installed once more; a second failure is th
   expect(store.now().last).toMatchObject({ outcome: 'failed', text: expect.stringContaining('busy') })
   expect(asked).toHaveLength(4)
 })
+
+test('what runs is not what was let in, for power was cut before that was seen: it goes back, and nothing is raised', async () => {
+  const done: string[] = []
+  const slots = ['A', 'B'].map((name) => ({ name, isBooted: name === 'B', isNext: false, isGood: true, version: '0.9.0' }))
+  await begin(
+    { ...JOB, phase: 'install', target: 'B', version: '2.0.0' },
+    {
+      version: '0.9.0',
+      slots: {
+        ...SLOTS,
+        view: async () => slots,
+        install: async () => void done.push('installed'),
+        markGood: async () => void done.push('good'),
+        markBad: async () => void done.push('bad'),
+        discardOther: async () => void done.push('discarded'),
+        activateOther: async () => void done.push('activated'),
+      },
+      reboot: async () => void done.push('reboot'),
+    },
+  )
+  await until('it starts anew, or stays', () => done.includes('reboot') || done.includes('good'))
+  expect(done.filter((it) => it !== 'bad')).toEqual(['reboot'])
+  expect(done[0]).toBe('bad')
+  expect(store.now().job).toMatchObject({
+    phase: 'back',
+    why: '0.9.0 was written, and 2.0.0 was let in: it was exchanged',
+  })
+})

@@ -13,7 +13,7 @@ export interface Bundle {
   /** What the boot of a slot that holds it makes of it. */
   readonly sick?: string
   readonly compatible?: string
-  /** Of the vendor's signers: `signer`, or `expired`, `stranger`. */
+  /** `signer`, or `stranger`, whom no box knows. Others of every kind: `signers.ts`. */
   readonly signer?: string
   /** verity is what boxes take; plain installs on kernels without device-mapper. */
   readonly format?: 'plain' | 'verity'

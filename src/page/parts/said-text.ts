@@ -70,7 +70,7 @@ const SENTENCES: readonly (readonly [code: string, RegExp])[] = [
   ['bundle-old', /which this box has had$/],
   ['update-stands', /^an update is under way/],
   ['secret-refused', /^with this secret /],
-  ['install-failed', /^it could not be installed|it was exchanged$/],
+  ['install-failed', /^it could not be installed|it was exchanged/],
 ]
 
 /** `code` where it is given; else the sentence tells, also where a name stands before it. */

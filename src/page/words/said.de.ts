@@ -177,7 +177,7 @@ export const saidDe = {
   'said.update-redirect': 'Der Update-Server schickt das Gerät im Kreis oder zu einer Adresse ohne TLS.',
   'said.update-cut': 'Die Übertragung brach ab; sie geht dort weiter, wo sie war.',
   'said.update-kind': 'Das Bundle ist nicht, was versprochen war.',
-  'said.bundle-refused': 'Das Bundle wurde abgelehnt: Signatur, Hardware oder Version stimmen nicht.',
+  'said.bundle-refused': 'Das Bundle wurde abgelehnt: Es ist beschädigt, oder Signatur, Hardware oder Version stimmen nicht.',
   'said.bundle-old': 'Das Bundle ist älter, als dieses Gerät erlaubt.',
   'said.install-failed': 'Das Bundle ließ sich nicht installieren.',
   'said.update-well': 'Der Datenweg ist gesund.',
