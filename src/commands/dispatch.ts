@@ -8,7 +8,7 @@ import type { Command, CommandContext, Option, Output, Parts } from './command.t
 import { boxOf } from './box.ts'
 import { DONE, FAILED, NO_AGENT, WRONG_USAGE } from './command.ts'
 import { COMMON_OPTIONS, helpLines, helpLinesOf, usageOf } from './help.ts'
-import { COMMANDS, NOT_BUILT } from './index.ts'
+import { SERVICES } from './services.ts'
 import { lines, painter, printable, remedyLines } from './text.ts'
 
 const DATA_DIR = '/data'
@@ -51,19 +51,27 @@ async function run(words: readonly string[], around: Surroundings): Promise<numb
     await lines(around.out, [around.version])
     return DONE
   }
-  const { command, rest } = find(words)
+  const { command, rest } = await find(words)
   return command.raw ? command.run(contextOf(rest, {}, around)) : runParsed(command, rest, around)
 }
 
 async function help(words: readonly string[], around: Surroundings): Promise<number> {
   const about = words.slice(1)
-  const texts = about.length === 0 ? helpLines() : helpLinesOf(find(about).command)
+  const texts = about.length === 0 ? await allHelp() : helpLinesOf((await find(about)).command)
   await lines(words.length === 0 ? around.err : around.out, texts)
   return words.length === 0 ? WRONG_USAGE : DONE
 }
 
+async function allHelp(): Promise<string[]> {
+  const { COMMANDS, NOT_BUILT } = await import('./index.ts')
+  return helpLines(COMMANDS, NOT_BUILT)
+}
+
 /** The command of the most words that the line begins with. */
-function find(words: readonly string[]): { command: Command; rest: readonly string[] } {
+async function find(words: readonly string[]): Promise<{ command: Command; rest: readonly string[] }> {
+  const service = SERVICES.find((it) => it.name === words[0])
+  if (service) return { command: service, rest: words.slice(1) }
+  const { COMMANDS, NOT_BUILT } = await import('./index.ts')
   for (const count of [2, 1]) {
     const name = words.slice(0, count).join(' ')
     const command = COMMANDS.find((it) => it.name === name)

@@ -1,5 +1,4 @@
 import type { Command } from './command.ts'
-import { COMMANDS, NOT_BUILT } from './index.ts'
 import { wrap } from './text.ts'
 
 const WIDTH = 80
@@ -20,20 +19,18 @@ export function usageOf({ name, arguments: args, options, raw }: Command): strin
   return ['holdfast', name, ...args, ...own, ...(raw ? ['…'] : [])].join(' ')
 }
 
-/** All commands. */
-export function helpLines(): string[] {
-  const width = Math.max(...COMMANDS.map((it) => head(it).length).filter((it) => it <= HEAD_WIDTH_MAX))
+/** All commands, and those that are only planned. */
+export function helpLines(commands: readonly Command[], notBuilt: readonly string[]): string[] {
+  const width = Math.max(...commands.map((it) => head(it).length).filter((it) => it <= HEAD_WIDTH_MAX))
   return [
     'usage: holdfast COMMAND … [--data DIR] [--json]',
     '',
-    ...COMMANDS.flatMap((it) => headed(head(it), width, it.summary)),
+    ...commands.flatMap((it) => headed(head(it), width, it.summary)),
     '',
     ...optionLines(COMMON_OPTIONS),
     '',
     'not built yet:',
-    ...wrap(NOT_BUILT.map((it) => it.replaceAll(' ', '\u00a0')).join(', '), WIDTH, '  ').map((it) =>
-      it.replaceAll('\u00a0', ' '),
-    ),
+    ...wrap(notBuilt.map((it) => it.replaceAll(' ', '\u00a0')).join(', '), WIDTH, '  ').map((it) => it.replaceAll('\u00a0', ' ')),
     '',
     'exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 no agent',
   ]
