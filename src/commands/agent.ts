@@ -1,5 +1,5 @@
 import { BadInput } from '../core/errors.ts'
-import { ADDON_KEYRING } from '../models/addon.ts'
+import { ADDON_KEYRING } from './keyring.ts'
 import type { Command } from './command.ts'
 
 export const agent: Command = {

@@ -8,16 +8,10 @@ import type { Command, CommandContext, Option, Output, Parts } from './command.t
 import { boxOf } from './box.ts'
 import { DONE, FAILED, NO_AGENT, WRONG_USAGE } from './command.ts'
 import { COMMON_OPTIONS, helpLines, helpLinesOf, usageOf } from './help.ts'
+import { SERVICES } from './services.ts'
 import { lines, painter, printable, remedyLines } from './text.ts'
 
 const DATA_DIR = '/data'
-/** What stays up has no use for the code of all other commands: its main thread would keep 4 MB of it. */
-const SERVICES: Readonly<Record<string, () => Promise<Command>>> = {
-  agent: async () => (await import('./agent.ts')).agent,
-  host: async () => (await import('./host.ts')).host,
-  scorer: async () => (await import('./scorer.ts')).scorer,
-  updater: async () => (await import('./updater.ts')).updater,
-}
 
 export interface CliEvent {
   readonly what: string
@@ -73,7 +67,7 @@ const allCommands = async () => (await import('./index.ts')).COMMANDS
 /** The command of the most words that the line begins with. */
 async function find(words: readonly string[]): Promise<{ command: Command; rest: readonly string[] }> {
   const [first = ''] = words
-  const service = Object.hasOwn(SERVICES, first) ? await SERVICES[first]?.() : undefined
+  const service = SERVICES.find((it) => it.name === first)
   if (service) return { command: service, rest: words.slice(1) }
   const commands = await allCommands()
   for (const count of [2, 1]) {

@@ -1,4 +1,4 @@
-import { ADDON_KEYRING } from '../models/addon.ts'
+import { ADDON_KEYRING } from './keyring.ts'
 import type { Command } from './command.ts'
 
 const KEYRING = ADDON_KEYRING

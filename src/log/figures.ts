@@ -22,7 +22,7 @@ export interface LogFigures {
   readonly fill: number
   /** Classes at their bound that give nothing up: their appends wait for delivery. */
   readonly waiting: readonly string[]
-  /** The partition has no room: all appends wait. */
+  /** The partition has no room: all appends wait, or will once what the ballast held is used. */
   readonly diskShort: boolean
   /** Somebody reads the journal and does not end: all appends wait. */
   readonly stuck: boolean

@@ -48,6 +48,7 @@ export interface PressureParts {
   readonly classes: readonly ClassSettings[]
   readonly catalogue: Catalogue
   readonly offline: Offline
+  readonly hasBallastAtFirst: boolean
 }
 
 export interface Pressure {
@@ -60,7 +61,7 @@ export interface Pressure {
   /** Bytes of blocks that the journal can take now. */
   journalRoom(): number
   state(now: number): LogState
-  /** The partition has no room. */
+  /** The partition has no room, or none but what the ballast held. */
   isDiskShort(): boolean
   /** Whether a class that gives nothing up is at its bound: its own appends wait, nobody else's. */
   isAtBound(place: number): boolean
@@ -77,7 +78,7 @@ const SMALL_WRITES_BYTES = 256_000
 /** Of a fresh block that does not compress. */
 const LARGEST_BLOCK_BYTES = BLOCK_READINGS_MAX * BYTES_PER_READING + BLOCK_BYTES_MAX
 
-export function createPressure({ dir, bytesMax, db, classes, catalogue, offline }: PressureParts): Pressure {
+export function createPressure({ dir, bytesMax, db, classes, catalogue, offline, hasBallastAtFirst }: PressureParts): Pressure {
   const space = spaceOf(bytesMax)
   const pages = pagesMax(db, bytesMax)
   const undelivered = db.prepare('SELECT coalesce(sum(bytes), 0) FROM block WHERE pending > 0').pluck()
@@ -97,7 +98,7 @@ export function createPressure({ dir, bytesMax, db, classes, catalogue, offline 
     .pluck()
   const wasFilled = new Map<string, ReadonlySet<LadderStep>>()
   let steps: readonly InForce[] = []
-  let hasBallast = true
+  let hasBallast = hasBallastAtFirst
   let diskShort = false
   let stuck = false
   let aside = quarantineBytes(dir)
@@ -185,7 +186,7 @@ export function createPressure({ dir, bytesMax, db, classes, catalogue, offline 
       fill: (undelivered.get() as number) / (space.segmentsBytesMax + space.journalBytesMax),
       stepOf: (name) => stepText(steps[classes.findIndex((it) => it.name === name)]),
     }),
-    isDiskShort: () => diskShort,
+    isDiskShort: () => diskShort || !hasBallast,
     recover() {
       if (hasBallast && !diskShort) return
       if (freeBytes(dir) < 2 * space.ballastBytes + space.segmentBytesMax + space.commitBytesMax) return

@@ -61,13 +61,22 @@ export function freeBytes(dir: string): number {
 
 const ballastFile = (dir: string) => join(dir, 'ballast')
 
+/** Before anything is opened, and in vain where all is well: on a partition that somebody else has filled, opening alone takes what the ballast holds. */
+export function makeRoomToOpen(dir: string, bytesMax: number): void {
+  if (freeBytes(dir) < spaceOf(bytesMax).ballastBytes) dropBallast(dir)
+}
+
 /**
  * Sees to it that DIR/log/ballast is there with `bytes`: space that is given back when the partition is full and nothing else can be written.
- * False when there is no room for it now; nothing is left behind then. `dir` is DIR/log and exists.
+ * False when there is no room for it now, and as much again for others to write; nothing is left behind then. `dir` is DIR/log and exists.
  */
 export function makeBallast(dir: string, bytes: number): boolean {
   const path = ballastFile(dir)
   if (statSync(path, { throwIfNoEntry: false })?.size === bytes) return true
+  if (freeBytes(dir) < 2 * bytes) {
+    dropBallast(dir)
+    return false
+  }
   try {
     writeBallast(path, bytes)
     return true

@@ -113,7 +113,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const { classes } = options
   const space = spaceOf(options.bytesMax)
   const db = openJournal(options.dir, options.bytesMax)
-  makeBallast(options.dir, space.ballastBytes)
+  const hasBallastAtFirst = makeBallast(options.dir, space.ballastBytes)
   const streams = loadStreams(db, options.device, presentEpoch(db, world.clock().bootId, world.randomEpoch))
   const accounts = loadAccounts(db, streams)
   const ledger = loadLedger(db, streams, options.device)
@@ -131,7 +131,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const changes = createChanges({ ...books, positions })
   let isTrusted = world.clock().trusted
   const offline = loadOffline(db, classes, accounts, { ...world, isTrusted: () => isTrusted })
-  const pressure = createPressure({ ...options, db, catalogue, offline })
+  const pressure = createPressure({ ...options, db, catalogue, offline, hasBallastAtFirst })
   const encode = createEncoder()
   const series = loadSeries(db, options.device, world)
   const periods = loadPeriods(db, world.clock())

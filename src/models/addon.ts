@@ -8,8 +8,6 @@ import { open } from './container.ts'
 import { Refused } from './refused.ts'
 import { readBounded } from './files.ts'
 
-/** Whose add-ons run, as the image has it. */
-export const ADDON_KEYRING = '/etc/holdfast/addon-keys'
 export const ADDON_FILE = 'addons/onnx.addon'
 
 /** Says which version it is. Throws Refused. */

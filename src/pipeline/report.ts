@@ -257,7 +257,7 @@ function logIssues({ fill, parked, classes, waiting, diskShort, stuck }: LogPart
     issues.push({
       code: 'disk-full',
       severity: 'problem',
-      text: 'The disk that the log lies on is full: nothing more is acknowledged',
+      text: 'The disk that the log lies on is full: nothing more is acknowledged once its reserve is used',
       remedy: 'Delete what other programs have left there, or lower log.bytesMax; the log goes on by itself once there is room.',
     })
   if (stuck)

@@ -1,18 +1,20 @@
 // Whether the version that runs may stay: when the data path is well, and not when a network is merely up.
 //
-//   log        it can be read, and what comes in is committed
+//   log        it can be read, what comes in is committed, and what it lies on has not become full
 //   sources    each that gave readings before gives them again; one that nobody can reach from outside either is excused, one that gave
 //              readings and that this version leaves out is not
 //   uplinks    each that took readings before has acknowledged some since, or has nothing to take; one that does not answer is excused
 //
 //   agent      it answers, unless it did not before: a box whose disk is lost can be updated too
 //
-// What was down before is never held against the version. What is asked for excuses is asked by us, not by the version that is tried.
+// What was down before is never held against the version. What is asked for excuses is asked by us, not by the agent that is tried; and as we are of
+// that version too, nobody is excused where the box itself has no way there any more: a version without a network reaches nobody.
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { SourceReport, Status, UplinkReport } from '../core/status.ts'
+import type { Issue, SourceReport, Status, UplinkReport } from '../core/status.ts'
 import type { HealthCheck } from '../core/update.ts'
 import type { Baseline, SeenPart } from './state.ts'
+import { isOpen, wayTo } from './way.ts'
 
 export interface HealthParts {
   status(): Promise<Status>
@@ -78,7 +80,7 @@ async function look(
   const excuse = (check: HealthCheck, part: SeenPart, onBus: boolean) =>
     check.state === 'waiting' && mayExcuse ? excused(check, part, onBus ? parts : undefined, signal) : check
   return [
-    await logCheck(parts, status, sources),
+    await logCheck(parts, status, baseline),
     ...(await Promise.all(sources.map((it) => leftOut(it, status) ?? excuse(sourceCheck(it, status), it, true)))),
     ...(await Promise.all(uplinks.map((it) => excuse(uplinkCheck(it, status), it, false)))),
   ]
@@ -86,8 +88,8 @@ async function look(
 
 async function logCheck(
   parts: HealthParts,
-  { log, classes, sources }: Status,
-  before: readonly SeenPart[],
+  { log, classes, sources, issues }: Status,
+  baseline: Baseline | null,
 ): Promise<HealthCheck> {
   const what = 'log'
   const failure = await parts.readLog().then(
@@ -95,15 +97,21 @@ async function logCheck(
     (error: Error) => error,
   )
   if (failure) return { what, state: 'waiting', text: `cannot be read: ${failure.message}` }
+  const full = issues.find(isDiskFull)
+  if (full && baseline && !baseline.isDiskFull) return { what, state: 'waiting', text: full.text }
   const came = sources.reduce((sum, it) => sum + it.readings, 0)
   const accepted = classes.reduce((sum, it) => sum + it.accepted, 0)
   if (came > 0 && (log.commits === 0 || accepted === 0))
     return { what, state: 'waiting', text: 'readings come and none is committed' }
   if (came > 0)
     return { what, state: 'well', text: `${log.commits} commits, the last hundred in ${log.commitMs.p99.toFixed(0)} ms at most` }
-  const text = before.some((it) => it.isAtWork) ? 'nothing has come yet' : 'it can be read; no source gives anything, as before'
+  const text = baseline?.sources.some((it) => it.isAtWork)
+    ? 'nothing has come yet'
+    : 'it can be read; no source gives anything, as before'
   return { what, state: 'well', text }
 }
+
+const isDiskFull = ({ code }: Issue): boolean => code === 'disk-full'
 
 /** Settings that ran under the version before and do not under this one: nothing excuses that. */
 function leftOut({ name, isAtWork }: SeenPart, { issues }: Status): HealthCheck | undefined {
@@ -144,7 +152,7 @@ function takes({ state, readings, lagReadings }: UplinkReport): boolean {
 
 async function excused(
   check: HealthCheck,
-  { name, reach }: SeenPart,
+  { name, reach, ways }: SeenPart,
   bus: HealthParts | undefined,
   signal: AbortSignal,
 ): Promise<HealthCheck> {
@@ -152,6 +160,11 @@ async function excused(
   const onBus = async () => (bus ? await bus.answersOnBus(name, signal).catch(() => true) : true)
   const answers = reach.length > 0 ? await anyAnswers(reach) : await onBus()
   if (answers) return check
+  const open = await Promise.all(ways.map(isOpen))
+  if (ways.length > 0 && !open.includes(true)) {
+    const gone = [...new Set(ways.map(({ address, by }) => `to ${address} by port ${by}`))].join(', ')
+    return { ...check, text: `the box has no way any more ${gone}: ${check.text}` }
+  }
   const where = reach.map(({ host, port }) => `${host}:${port}`).join(', ') || 'its bus'
   return { ...check, state: 'excused', text: `${where} does not answer us either: ${check.text}` }
 }
@@ -175,13 +188,21 @@ function answers(host: string, port: number): Promise<boolean> {
 }
 
 /** How the data path is while the version that is known runs. `reach`: where a source or an uplink answers from outside. */
-export function baselineOf(status: Status, reach: (kind: 'source' | 'uplink', name: string) => SeenPart['reach']): Baseline {
-  return {
-    sources: status.sources.map((it) => ({ name: it.name, isAtWork: gives(it), reach: reach('source', it.name) })),
-    uplinks: status.uplinks.map((it) => ({ name: it.name, isAtWork: takes(it), reach: reach('uplink', it.name) })),
-    isAgentAway: false,
+export async function baselineOf(
+  status: Status,
+  reach: (kind: 'source' | 'uplink', name: string) => SeenPart['reach'],
+): Promise<Baseline> {
+  const seen = async (kind: 'source' | 'uplink', name: string, isAtWork: boolean): Promise<SeenPart> => {
+    const places = reach(kind, name)
+    const ways = isAtWork ? await Promise.all(places.map(wayTo)) : []
+    return { name, isAtWork, reach: places, ways: ways.filter((it) => it !== undefined) }
   }
+  const [sources, uplinks] = await Promise.all([
+    Promise.all(status.sources.map((it) => seen('source', it.name, gives(it)))),
+    Promise.all(status.uplinks.map((it) => seen('uplink', it.name, takes(it)))),
+  ])
+  return { sources, uplinks, isAgentAway: false, isDiskFull: status.issues.some(isDiskFull) }
 }
 
 /** Where the agent does not answer at all: its disk is lost, and a new version is no cure for that. */
-export const AGENT_AWAY: Baseline = { sources: [], uplinks: [], isAgentAway: true }
+export const AGENT_AWAY: Baseline = { sources: [], uplinks: [], isAgentAway: true, isDiskFull: false }

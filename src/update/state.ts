@@ -41,12 +41,22 @@ const job = z.object({
 export type Job = z.output<typeof job>
 
 const reach = z.object({ host: z.string(), port: z.number() })
+const way = z.object({
+  address: z.string(),
+  port: z.number(),
+  /** The box's own port. */
+  by: z.string(),
+})
+export type Way = z.output<typeof way>
+
 const seen = z.object({
   name: z.string(),
   /** It gave or took readings. */
   isAtWork: z.boolean(),
   /** Where it answers from outside; empty: it has no such address. */
   reach: z.array(reach),
+  /** By which of the box's ports it was reached. */
+  ways: z.array(way).default([]),
 })
 export type SeenPart = z.output<typeof seen>
 
@@ -55,6 +65,8 @@ const baseline = z.object({
   uplinks: z.array(seen),
   /** The agent did not answer: without its disk, as a rule. */
   isAgentAway: z.boolean().default(false),
+  /** What the log lies on was full. */
+  isDiskFull: z.boolean().default(false),
 })
 /** How the data path was before. */
 export type Baseline = z.output<typeof baseline>

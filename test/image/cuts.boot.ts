@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { CheckStep, LogInspection } from '../../src/core/log-files.ts'
 import type { UpdateStatus } from '../../src/core/update.ts'
 import type { Plant } from '../../src/plant/index.ts'
 import { startPlant } from '../../src/plant/index.ts'
@@ -14,6 +13,7 @@ import { createDice } from '../faults/dice.ts'
 import { until } from '../route/until.ts'
 import type { Box } from './box.ts'
 import { newBox, TRIAL_MS_MAX } from './box.ts'
+import { goesOn, isWhole, kept } from './kept.ts'
 import { bootEnvironment } from './machine.ts'
 import { readPlant } from './plant-port.ts'
 import { BOOT_MS_MAX } from './times.ts'
@@ -42,30 +42,13 @@ beforeAll(async () => {
   await box.claim()
   await box.sees('it is marked good', (it) => it.minimum !== null)
   await readPlant(box, id, PLAN, plant, [])
-  await until('the log grows', async () => (await kept().catch(() => 0)) > 100, BOOT_MS_MAX, 2_000)
+  await until('the log grows', async () => (await kept(box).catch(() => 0)) > 100, BOOT_MS_MAX, 2_000)
 }, 4 * BOOT_MS_MAX)
 afterAll(async () => {
   await box?.remove()
   await plant?.stop()
   rmSync(dir, { recursive: true, force: true })
 })
-
-/** How many numbers the log has given to readings: what it has said once it must have after a cut. */
-async function kept(): Promise<number> {
-  const { streams } = await box.ask<LogInspection>('log inspect')
-  return Math.max(0, ...streams.map((it) => it.next))
-}
-
-async function isWhole(): Promise<void> {
-  const { status, text } = await box.anna().call('log check')
-  expect(status, text).toBe(200)
-  const steps = text
-    .split('\n')
-    .filter((it) => it !== '')
-    .map((it) => JSON.parse(it) as CheckStep)
-  expect(steps.length).toBeGreaterThan(0)
-  expect(steps.flatMap((it) => it.file.damage)).toEqual([])
-}
 
 /** Asked for at the serial line and left alone until it is good or not. */
 async function updatedTo(version: string): Promise<UpdateStatus> {
@@ -98,11 +81,11 @@ async function cutDuring(version: string, afterMs: number): Promise<string> {
 }
 
 test('without a cut it is updated, and its log goes on', { timeout: 6 * BOOT_MS_MAX + 3 * TRIAL_MS_MAX }, async () => {
-  const before = await kept()
+  const before = await kept(box)
   const [first = ''] = VERSIONS
   expect(await updatedTo(first)).toMatchObject({ version: first, last: { outcome: 'good', version: first } })
-  expect(await kept()).toBeGreaterThan(before)
-  await isWhole()
+  expect(await kept(box)).toBeGreaterThan(before)
+  await isWhole(box)
 })
 
 test('whenever the plug is pulled meanwhile, the version before or the new one starts, and the log is whole; another try ends well', {
@@ -112,7 +95,7 @@ test('whenever the plug is pulled meanwhile, the version before or the new one s
   for (let cut = 0; cut < CUTS; cut++) {
     const before = (await box.sees('nothing is under way', (it) => it.job === null)).version
     const next = VERSIONS.find((it) => it > before) ?? before
-    const [numbers, afterMs] = [await kept(), Math.round(((cut + dice.next()) / CUTS) * ms.whole)]
+    const [numbers, afterMs] = [await kept(box), Math.round(((cut + dice.next()) / CUTS) * ms.whole)]
     const what = await cutDuring(next, afterMs)
     box.took(`cut ${cut + 1} on the way to ${next}, after ${Math.round(afterMs / 1000)} s: ${what}`)
     const environment = bootEnvironment(box.disk)
@@ -124,23 +107,22 @@ test('whenever the plug is pulled meanwhile, the version before or the new one s
     expect([before, next], JSON.stringify(environment)).toContain(now.version)
     // Of one that was cut off before it was on disk that it was asked for, nothing is known.
     if (now.last?.version === next) expect(now.version).toBe(now.last.outcome === 'good' ? next : before)
-    const after = async () => (await kept().catch(() => 0)) > numbers
-    await until('the log has all that it had, and goes on', after, BOOT_MS_MAX, 2_000)
-    await isWhole()
+    await goesOn(box, numbers)
+    await isWhole(box)
     outcomes.add(`${now.last?.outcome}`)
   }
   console.log(`outcomes: ${[...outcomes].join(', ')}`)
   const { version } = await box.sees('nothing is under way', (it) => it.job === null)
   const next = VERSIONS.find((it) => it > version) ?? version
   expect(await updatedTo(next)).toMatchObject({ version: next, last: { outcome: 'good', version: next } })
-  await isWhole()
+  await isWhole(box)
 })
 
 test('a version that was well is not given up for a plug that is pulled five times while it starts', {
   timeout: 4 * BOOT_MS_MAX + TRIAL_MS_MAX + CUTS_AT_START * 120_000,
 }, async () => {
   const { version, slots } = await box.sees('nothing is under way', (it) => it.job === null)
-  const numbers = await kept()
+  const numbers = await kept(box)
   await box.machine().off()
   const attempts = () => Number(bootEnvironment(box.disk)[`${bootedOf(slots)}_TRY`])
   for (let cut = 0; cut < CUTS_AT_START; cut++) {
@@ -158,9 +140,8 @@ test('a version that was well is not given up for a plug that is pulled five tim
   const now = await box.sees('it is marked good', () => attempts() === 0)
   expect(now.version).toBe(version)
   expect(bootedOf(now.slots)).toBe(bootedOf(slots))
-  const goesOn = async () => (await kept().catch(() => 0)) > numbers
-  await until('the log has all that it had, and goes on', goesOn, BOOT_MS_MAX, 2_000)
-  await isWhole()
+  await goesOn(box, numbers)
+  await isWhole(box)
 })
 
 const bootedOf = (slots: UpdateStatus['slots']) => slots.find((it) => it.isBooted)?.name ?? ''

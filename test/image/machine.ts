@@ -186,6 +186,12 @@ export function filesBelow(disk: Disk, name: string, folder: string): string[] {
     .filter((it) => it !== '')
 }
 
+/** What lies in a partition of a machine that is off, copied to a folder beside its disk. */
+export function copyOf(disk: Disk, name: string, to: string): string {
+  ofPartition(disk, name, `mkdir /made/${disk.folder}/${to}; cp -a /mnt/it/. /made/${disk.folder}/${to}`)
+  return join(disk.path, '..', to)
+}
+
 /** What `command` prints that sees it at /mnt/it. Nothing of it is changed. */
 function ofPartition(disk: Disk, name: string, command: string): string {
   const script = 'mkdir -p /mnt/it; mount -o loop,ro,noload,offset=$1,sizelimit=$2 $3 /mnt/it; trap "umount /mnt/it" EXIT; '

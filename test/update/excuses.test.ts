@@ -1,11 +1,18 @@
-// What is excused: a source without an address by what its bus says, and not by a test that comes to nothing; an agent that was away before.
+// What is excused: a source without an address by what its bus says, and not by a test that comes to nothing; one with an address only while the box
+// has a way there; an agent that was away before.
 import { expect, test } from 'vitest'
 import type { HealthParts } from '../../src/update/health.ts'
-import { AGENT_AWAY, health } from '../../src/update/health.ts'
+import { AGENT_AWAY, baselineOf, health } from '../../src/update/health.ts'
+import type { Way } from '../../src/update/state.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
 
 const TIMES = { withinMs: 100, graceMs: 0, steadyMs: 0 }
-const BEFORE = { sources: [{ name: 'bus-1', isAtWork: true, reach: [] }], uplinks: [], isAgentAway: false }
+const BEFORE = {
+  sources: [{ name: 'bus-1', isAtWork: true, reach: [], ways: [] }],
+  uplinks: [],
+  isAgentAway: false,
+  isDiskFull: false,
+}
 
 async function healthWith(answersOnBus: HealthParts['answersOnBus']) {
   const status = await handMadeAgent().status()
@@ -65,4 +72,51 @@ test('a source that these settings have and this version leaves out is held agai
   const { isWell, checks } = await look('bus-1', silent)
   expect(isWell).toBe(true)
   expect(checks).toContainEqual({ what: 'source bus-1', state: 'excused', text: `gave nothing before either (${text})` })
+})
+
+test('a place that does not answer excuses while the box has its way there, and not once its port is gone or leads elsewhere', async () => {
+  const status = await handMadeAgent().status()
+  const [source] = status.sources
+  if (!source) throw new Error('the hand-made agent has a source')
+  // Nobody listens there.
+  const place = { host: '127.0.0.1', port: 1 }
+  const before = await baselineOf({ ...status, sources: [{ ...source, state: 'up', readings: 1 }], uplinks: [] }, () => [place])
+  expect(before.sources[0]?.ways).toEqual([{ address: '127.0.0.1', port: 1, by: 'lo' }])
+  const silent = { ...source, state: 'down' as const, readings: 0 }
+  const parts: HealthParts = {
+    status: async () => ({ ...status, sources: [silent], uplinks: [] }),
+    readLog: async () => undefined,
+    answersOnBus: async () => false,
+  }
+  const look = (ways: readonly Way[]) => {
+    const sources = before.sources.map((it) => ({ ...it, ways: [...ways] }))
+    return health(parts, { ...before, sources }, TIMES, () => undefined, new AbortController().signal)
+  }
+  expect(await look([{ address: '127.0.0.1', port: 1, by: 'lo' }])).toMatchObject({ isWell: true })
+  const elsewhere = await look([{ address: '127.0.0.1', port: 1, by: 'eth-gone' }])
+  expect(elsewhere.isWell).toBe(false)
+  expect(elsewhere.checks.find((it) => it.what.startsWith('source'))?.text).toMatch(
+    /^the box has no way any more to 127\.0\.0\.1 by port eth-gone: /,
+  )
+  // Of a version before that noted none.
+  expect(await look([])).toMatchObject({ isWell: true })
+})
+
+test('a disk that has become full is held against a version, and one that was full before is not', async () => {
+  const status = await handMadeAgent().status()
+  const text = 'the disk is full'
+  const parts: HealthParts = {
+    status: async () => ({
+      ...status,
+      sources: [],
+      uplinks: [],
+      issues: [{ code: 'disk-full', severity: 'problem', text, remedy: '' }],
+    }),
+    readLog: async () => undefined,
+    answersOnBus: async () => false,
+  }
+  const look = (isDiskFull: boolean) =>
+    health(parts, { ...BEFORE, sources: [], isDiskFull }, TIMES, () => undefined, new AbortController().signal)
+  expect(await look(false)).toMatchObject({ isWell: false, checks: [{ what: 'log', state: 'waiting', text }] })
+  expect(await look(true)).toMatchObject({ isWell: true })
 })

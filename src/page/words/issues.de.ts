@@ -41,7 +41,7 @@ export const issuesDe = {
   'issueText.uplink-fenced': 'Uplink {name}: Ein anderes Gerät benutzt unsere Kennung.',
   'issueText.uplink-waiting': 'Uplink {name} wartet: {detail}',
   'issueText.log-full': 'Das Log ist zu {share} % voll.',
-  'issueText.disk-full': 'Nichts wird mehr bestätigt, bis wieder Platz ist.',
+  'issueText.disk-full': 'Ist die Reserve des Logs verbraucht, wird nichts mehr bestätigt, bis wieder Platz ist.',
   'issueText.log-read': 'Jemand liest journal.db und hört nicht auf: Nichts wird mehr bestätigt.',
   'issueText.class-waits': 'Klasse {name} hat allen Platz, den sie haben darf, und gibt nichts auf: Ihre Quellen warten.',
   'issueText.box-refused': 'Was Gerät {name} sendet, wird nicht angenommen: {detail}',
