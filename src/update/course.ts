@@ -2,6 +2,7 @@
 //
 //   fetch (by ranges) ─► inspect (signature, hardware, minimum) ─► ready (policy) ─► install ─► reboot ═► try (health) ─► good
 //                                                                                                  ╚═► fell back   └─► back ═► fell back
+import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BadInput, Unreachable } from '../core/errors.ts'
 import type { HealthCheck, UpdateOutcome, UpdateWait } from '../core/update.ts'
@@ -96,6 +97,12 @@ export function createCourse(parts: CourseParts): Course {
       throw cause instanceof BadInput ? new Unreachable('settings-wrong', cause.message, { cause }) : cause
     })
 
+  /** A stick that was open when power was cut is open no more. */
+  function bundleOf({ file, name }: Job): string {
+    if (file === null || existsSync(file)) return file ?? bundleFile
+    throw new Unreachable('install-failed', `it could not be installed: ${name} is gone; ask for it once more, with its stick in`)
+  }
+
   async function fetching(job: Job, signal: AbortSignal): Promise<void> {
     if (job.file === null) {
       const wait = fetchWait(await around(job))
@@ -109,7 +116,7 @@ export function createCourse(parts: CourseParts): Course {
         signal,
       )
     }
-    const { version, generation } = await slots.inspect(job.file ?? bundleFile)
+    const { version, generation } = await slots.inspect(bundleOf(job))
     await minimum.allows({ version, generation })
     rests = 0
     await change(job, { phase: 'ready', version, generation })
@@ -137,7 +144,7 @@ export function createCourse(parts: CourseParts): Course {
 
   /** RAUC checks the signature of what it writes. That it is what was let in, and no older one put in its place, is seen here. */
   async function writing(job: Job, signal: AbortSignal): Promise<void> {
-    const install = () => slots.install(job.file ?? bundleFile, (share, text) => show({ share, text }), signal)
+    const install = () => slots.install(bundleOf(job), (share, text) => show({ share, text }), signal)
     await install().catch(async (error: unknown) => {
       if (!(error instanceof Unreachable) || error.code !== 'install-failed') throw error
       // What passes (a loop device that somebody else took meanwhile) and what lasts look the same: once more, and it counts.

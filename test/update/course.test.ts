@@ -177,3 +177,21 @@ test('what runs is not what was let in, for power was cut before that was seen: 
     why: '0.9.0 was written, and 2.0.0 was let in: it was exchanged',
   })
 })
+
+test('what lay on a stick that is not open any more is not installed, and says what to do', async () => {
+  for (const phase of ['fetch', 'install'] as const) {
+    const file = '/nowhere/stick/2.0.0.raucb'
+    let asked = 0
+    const slots = {
+      ...SLOTS,
+      inspect: async () => (asked++, { version: '2.0.0', generation: 0 }),
+      install: async () => void asked++,
+    }
+    await begin({ ...newJob('8', 'stick', '2.0.0.raucb', 'anna'), file, phase, target: 'B', version: '2.0.0' }, { slots })
+    await until('it is over', () => store.now().job === null)
+    expect(store.now().last).toMatchObject({ outcome: 'failed', text: expect.stringContaining('with its stick in') })
+    expect(asked).toBe(0)
+    stop.abort()
+    await done
+  }
+})
