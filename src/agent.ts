@@ -17,6 +17,7 @@ import { settingsService } from './agent-settings.ts'
 import type { Logger } from './core/source.ts'
 import { serveLocalApi } from './local-api/server.ts'
 import { takeLock } from './log/lock.ts'
+import { makeRoomToOpen } from './log/space.ts'
 import type { AgentClock } from './machine/clock.ts'
 import { openClock } from './machine/clock.ts'
 import { bootId } from './machine/clock-boot.ts'
@@ -54,6 +55,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const settings = settingsService(await settingsParts(options, logger))
   const checked = await settings.begin()
   for (const it of checked.notInForce) logger.warn({ path: it.path, line: it.line }, `not in force yet: ${it.text}`)
+  makeRoomToOpen(join(options.dir, 'log'))
   const lock = takeLock(join(options.dir, 'log'), 'the agent')
   let parts: AgentParts | undefined
   let issues: IssueWatch | undefined
