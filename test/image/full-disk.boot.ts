@@ -87,6 +87,6 @@ test('a version comes from the stick, stays, and has the same to say', {
 
 test('what others have put there is there still, and the agent did not die of it', async () => {
   await box.machine().off()
-  expect(filesBelow(box.disk, 'data', '')).toContain('/mnt/it/others-0')
+  expect(filesBelow(box.disk, 'data', '')).toContain('/mnt/it/others-last')
   expect(journalOf(box.disk)).not.toMatch(/SQLITE_FULL|disk is full/)
 })
