@@ -109,7 +109,7 @@ test.runIf(mayMount())('a log whose partition others have filled opens by its ba
     open().close()
     partition.fill()
     expect(freeBytes(partition.dir)).toBe(0)
-    expect(() => takeLock(partition.dir, 'a test')).toThrow('full')
+    expect(() => takeLock(partition.dir, 'a test')).toThrow('the disk that the log lies on is full')
     makeRoomToOpen(partition.dir)
     takeLock(partition.dir, 'a test').release()
     const log = open()
