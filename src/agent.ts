@@ -55,7 +55,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const settings = settingsService(await settingsParts(options, logger))
   const checked = await settings.begin()
   for (const it of checked.notInForce) logger.warn({ path: it.path, line: it.line }, `not in force yet: ${it.text}`)
-  makeRoomToOpen(join(options.dir, 'log'), checked.settings.log.bytesMax)
+  makeRoomToOpen(join(options.dir, 'log'))
   const lock = takeLock(join(options.dir, 'log'), 'the agent')
   let parts: AgentParts | undefined
   let issues: IssueWatch | undefined

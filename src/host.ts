@@ -10,12 +10,16 @@ import { connectAgent } from './local-api/client.ts'
 import { bootId } from './machine/clock-boot.ts'
 import { createNetwork } from './machine/host/network/change.ts'
 import type { Programs } from './machine/host/programs.ts'
+import { keepTime } from './machine/host/kept-time.ts'
 import { programs } from './machine/host/programs.ts'
 import { serveHost } from './machine/host/server.ts'
 import { hostSocket } from './machine/host/wire.ts'
 import { openLogger } from './machine/logger.ts'
 import { writeWhole } from './machine/whole-file.ts'
 import { existsSync } from 'node:fs'
+
+/** After a power cut a box without a clock of its own begins so far back. */
+const KEEP_TIME_EVERY_MS = 600_000
 
 /** Runs until the signal aborts. */
 export async function runHost({ dir, places }: HostRequest, signal: AbortSignal): Promise<number> {
@@ -31,6 +35,9 @@ export async function runHost({ dir, places }: HostRequest, signal: AbortSignal)
     uptimeMs: () => Number(process.hrtime.bigint() / 1_000_000n),
     said,
   })
+  const keptTime = places.keptTime ?? '/var/lib/systemd/timesync/clock'
+  const keep = () => keepTime(keptTime).catch((error: Error) => said(`the time cannot be kept: ${error.message}`))
+  const keeping = setInterval(() => void keep(), KEEP_TIME_EVERY_MS)
   // Before anybody is answered: what is due is taken back.
   await network.start()
   const settings = places.settings ?? join(dir, 'settings.yaml')
@@ -42,6 +49,7 @@ export async function runHost({ dir, places }: HostRequest, signal: AbortSignal)
       places: {
         network: places.network ?? '/etc/systemd/network',
         time: places.time ?? '/etc/systemd/timesyncd.conf.d',
+        keptTime,
         stick: places.stick ?? '/run/holdfast/stick',
         stickDevice: places.stickDevice,
         settings,
@@ -57,8 +65,10 @@ export async function runHost({ dir, places }: HostRequest, signal: AbortSignal)
   await new Promise<void>((resolve) =>
     signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
   )
+  clearInterval(keeping)
   network.close()
   server.close()
+  await keep()
   return 0
 }
 

@@ -56,7 +56,7 @@ const SEEN_MS = 5_000
 const REBOOT_STATUS = 10
 /** A disk with less is short, whatever the log says. */
 const SPARE_BYTES = 64_000_000
-const SHORT = new Set(['log-full', 'disk-full'])
+const SHORT = new Set(['log-full', 'disk-full', 'disk-short'])
 /** Of what `stat` counts by, whatever the file system. */
 const STAT_BLOCK_BYTES = 512
 const DAY_US = 86_400_000_000

@@ -99,7 +99,7 @@ export interface HostRequest {
   readonly places: Readonly<Partial<Record<HostPlace, string>>>
 }
 
-export type HostPlace = 'network' | 'time' | 'stick' | 'stickDevice' | 'settings' | 'state' | 'reset'
+export type HostPlace = 'network' | 'time' | 'keptTime' | 'stick' | 'stickDevice' | 'settings' | 'state' | 'reset'
 
 export interface ScorerRequest {
   readonly dir: string

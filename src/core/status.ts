@@ -50,6 +50,9 @@ export interface HostStatus {
   readonly temperature: number | null
 }
 
+/** Of the log's partition. `short`: there is room only because the ballast has gone; `full`: not even so, and all appends wait. */
+export type DiskRoom = 'roomy' | 'short' | 'full'
+
 export interface LogStatus {
   /** All files of the log, WAL included. */
   readonly bytes: number

@@ -1,6 +1,6 @@
 // What the log says of itself, for status.
 import type { ClassSettings } from '../core/settings.ts'
-import type { ClassStatus } from '../core/status.ts'
+import type { ClassStatus, DiskRoom } from '../core/status.ts'
 import type { Account, Accounts } from './accounts.ts'
 import { imbalanceOf } from './accounts.ts'
 import type { Catalogue } from './catalogue.ts'
@@ -22,8 +22,7 @@ export interface LogFigures {
   readonly fill: number
   /** Classes at their bound that give nothing up: their appends wait for delivery. */
   readonly waiting: readonly string[]
-  /** The partition has no room: all appends wait, or will once what the ballast held is used. */
-  readonly diskShort: boolean
+  readonly disk: DiskRoom
   /** Somebody reads the journal and does not end: all appends wait. */
   readonly stuck: boolean
 }
@@ -41,13 +40,13 @@ export interface FigureParts {
   /** 0 to 1: bytes not yet delivered, of what blocks may take. */
   readonly fill: number
   readonly waiting: readonly string[]
-  readonly diskShort: boolean
+  readonly disk: DiskRoom
   readonly stuck: boolean
 }
 
 /** Throws when the accounts do not add up. `commitMs`: what the last commits took. */
 export function figuresOf(
-  { db, bytesMax, classes, streams, accounts, catalogue, ballastBytes, stepOf, fill, waiting, diskShort, stuck }: FigureParts,
+  { db, bytesMax, classes, streams, accounts, catalogue, ballastBytes, stepOf, fill, waiting, disk, stuck }: FigureParts,
   commits: number,
   commitMs: readonly number[],
 ): LogFigures {
@@ -77,7 +76,7 @@ export function figuresOf(
     parked: db.prepare('SELECT count(*) FROM parked').pluck().get() as number,
     fill,
     waiting,
-    diskShort,
+    disk,
     stuck,
   }
 }

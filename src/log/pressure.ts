@@ -2,13 +2,14 @@
 //
 //   journal full to 90 %    appends wait until the keeper has sealed: they never fail
 //   segments at their bound the keeper reduces by the plan of retention
-//   partition full          the ballast goes, appends wait where even that is not enough, and the keeper frees what it may
+//   partition full          the ballast goes (at an opening too, which writes), appends wait where even that is not enough, and the keeper frees what it may
 //   a class that waits      at its bound its own appends wait, and nobody else's
 //   a reader that is stuck  the write-ahead log cannot begin anew: at its bound everybody who writes waits, until the reader has gone
 import { BYTES_PER_READING } from '../core/batch.ts'
 import { BLOCK_BYTES_MAX, BLOCK_READINGS_MAX } from '../core/bounds.ts'
 import type { ClassRetention, InForce, LadderStep } from '../core/retention.ts'
 import type { ClassSettings } from '../core/settings.ts'
+import type { DiskRoom } from '../core/status.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { Journal } from './journal.ts'
 import { boundWal, pageBytes, pagesMax, pagesUsed } from './journal.ts'
@@ -48,7 +49,6 @@ export interface PressureParts {
   readonly classes: readonly ClassSettings[]
   readonly catalogue: Catalogue
   readonly offline: Offline
-  readonly hasBallastAtFirst: boolean
 }
 
 export interface Pressure {
@@ -61,8 +61,8 @@ export interface Pressure {
   /** Bytes of blocks that the journal can take now. */
   journalRoom(): number
   state(now: number): LogState
-  /** The partition has no room, or none but what the ballast held. */
-  isDiskShort(): boolean
+  /** Of the partition, when it was last asked. */
+  disk(): DiskRoom
   /** Whether a class that gives nothing up is at its bound: its own appends wait, nobody else's. */
   isAtBound(place: number): boolean
   /** For status. */
@@ -78,9 +78,11 @@ const SMALL_WRITES_BYTES = 256_000
 /** Of a fresh block that does not compress. */
 const LARGEST_BLOCK_BYTES = BLOCK_READINGS_MAX * BYTES_PER_READING + BLOCK_BYTES_MAX
 
-export function createPressure({ dir, bytesMax, db, classes, catalogue, offline, hasBallastAtFirst }: PressureParts): Pressure {
+export function createPressure({ dir, bytesMax, db, classes, catalogue, offline }: PressureParts): Pressure {
   const space = spaceOf(bytesMax)
   const pages = pagesMax(db, bytesMax)
+  /** It is not written into the last room that there is. */
+  const besideBallastBytes = space.ballastBytes + space.segmentBytesMax + space.commitBytesMax
   const undelivered = db.prepare('SELECT coalesce(sum(bytes), 0) FROM block WHERE pending > 0').pluck()
   /** Room that is always made anew, so that others go on: for the next append, be it one block alone. */
   const appendBytes = Math.max(space.segmentBytesMax, LARGEST_BLOCK_BYTES)
@@ -98,7 +100,7 @@ export function createPressure({ dir, bytesMax, db, classes, catalogue, offline,
     .pluck()
   const wasFilled = new Map<string, ReadonlySet<LadderStep>>()
   let steps: readonly InForce[] = []
-  let hasBallast = hasBallastAtFirst
+  let hasBallast = makeBallast(dir, space.ballastBytes, besideBallastBytes)
   let diskShort = false
   let stuck = false
   let aside = quarantineBytes(dir)
@@ -186,12 +188,12 @@ export function createPressure({ dir, bytesMax, db, classes, catalogue, offline,
       fill: (undelivered.get() as number) / (space.segmentsBytesMax + space.journalBytesMax),
       stepOf: (name) => stepText(steps[classes.findIndex((it) => it.name === name)]),
     }),
-    isDiskShort: () => diskShort || !hasBallast,
+    disk: () => (diskShort ? 'full' : hasBallast ? 'roomy' : 'short'),
     recover() {
       if (hasBallast && !diskShort) return
-      if (freeBytes(dir) < 2 * space.ballastBytes + space.segmentBytesMax + space.commitBytesMax) return
+      if (freeBytes(dir) < space.ballastBytes + besideBallastBytes) return
       diskShort = false
-      hasBallast = makeBallast(dir, space.ballastBytes)
+      hasBallast = makeBallast(dir, space.ballastBytes, besideBallastBytes)
     },
   }
 }

@@ -18,6 +18,8 @@ const BALLAST_BYTES_LEAST = 256_000
 /** Lock, notes, index files, folders. */
 const SMALL_FILES_BYTES = 256_000
 const BALLAST_CHUNK_BYTES = 1_000_000
+/** What opening a log writes: its lock, the journal's write-ahead log with its index, that it was opened. */
+const OPENING_BYTES = 2_000_000
 
 export interface Space {
   /** journal.db without its write-ahead log. */
@@ -61,23 +63,18 @@ export function freeBytes(dir: string): number {
 
 const ballastFile = (dir: string) => join(dir, 'ballast')
 
-/** Before anything is opened, and in vain where all is well: on a partition that somebody else has filled, opening alone takes what the ballast holds. */
-export function makeRoomToOpen(dir: string, bytesMax: number): void {
-  if (freeBytes(dir) < spaceOf(bytesMax).ballastBytes) dropBallast(dir)
-}
-
 /**
  * Sees to it that DIR/log/ballast is there with `bytes`: space that is given back when the partition is full and nothing else can be written.
- * False when there is no room for it now, and as much again for others to write; nothing is left behind then. `dir` is DIR/log and exists.
+ * False when there is no room for it now with `besideBytes` beside it; nothing is left behind then. `dir` is DIR/log and exists.
  */
-export function makeBallast(dir: string, bytes: number): boolean {
+export function makeBallast(dir: string, bytes: number, besideBytes = 0): boolean {
   const path = ballastFile(dir)
   if (statSync(path, { throwIfNoEntry: false })?.size === bytes) return true
-  if (freeBytes(dir) < 2 * bytes) {
-    dropBallast(dir)
-    return false
-  }
   try {
+    if (freeBytes(dir) < bytes + besideBytes) {
+      dropBallast(dir)
+      return false
+    }
     writeBallast(path, bytes)
     return true
   } catch (error) {
@@ -86,6 +83,11 @@ export function makeBallast(dir: string, bytes: number): boolean {
     if (code === 'ENOSPC' || code === 'EDQUOT') return false
     throw error
   }
+}
+
+/** Before a log is opened, which writes: where others have filled its partition, the ballast goes, and status can say what is wrong. */
+export function makeRoomToOpen(dir: string): void {
+  if (freeBytes(dir) < OPENING_BYTES) dropBallast(dir)
 }
 
 /** Gives the ballast back; no error when it is gone already. */

@@ -47,7 +47,7 @@ import { segmentPath, unlinkSegment } from './segment.ts'
 import { type NotifierOptions, type Notifiers, openNotifiers } from './notifiers.ts'
 import { openRules, readByAll, type RuleOptions, type RuleWriter, ruleWriter } from './rules.ts'
 import { loadSeries } from './series.ts'
-import { makeBallast, spaceOf } from './space.ts'
+import { spaceOf } from './space.ts'
 import { loadStreams } from './streams.ts'
 import { createUnnamed } from './unnamed.ts'
 import type { WriterWorld } from './writer-world.ts'
@@ -113,7 +113,6 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const { classes } = options
   const space = spaceOf(options.bytesMax)
   const db = openJournal(options.dir, options.bytesMax)
-  const hasBallastAtFirst = makeBallast(options.dir, space.ballastBytes)
   const streams = loadStreams(db, options.device, presentEpoch(db, world.clock().bootId, world.randomEpoch))
   const accounts = loadAccounts(db, streams)
   const ledger = loadLedger(db, streams, options.device)
@@ -131,7 +130,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const changes = createChanges({ ...books, positions })
   let isTrusted = world.clock().trusted
   const offline = loadOffline(db, classes, accounts, { ...world, isTrusted: () => isTrusted })
-  const pressure = createPressure({ ...options, db, catalogue, offline, hasBallastAtFirst })
+  const pressure = createPressure({ ...options, db, catalogue, offline })
   const encode = createEncoder()
   const series = loadSeries(db, options.device, world)
   const periods = loadPeriods(db, world.clock())
@@ -456,7 +455,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
       const isWaiting = (place: number) => intake.of(place).appends.length > 0 && pressure.isAtBound(place)
       const held = {
         waiting: classes.map((it) => it.name).filter((_, place) => isWaiting(place)),
-        diskShort: pressure.isDiskShort(),
+        disk: pressure.disk(),
         stuck: pressure.isStuck(),
       }
       return figuresOf({ ...options, db, streams, accounts, catalogue, ...pressure.figures(), ...held }, commits, commitMs)

@@ -9,6 +9,7 @@ import type { Source } from '../core/source.ts'
 import type {
   ClassStatus,
   DeliveryStatus,
+  DiskRoom,
   HostStatus,
   Issue,
   LogStatus,
@@ -69,15 +70,14 @@ export interface LogPart extends LogStatus {
   readonly fill: number
   /** Classes at their bound that give nothing up. */
   readonly waiting: readonly string[]
-  /** The partition has no room. */
-  readonly diskShort: boolean
+  readonly disk: DiskRoom
   readonly stuck: boolean
 }
 
 const FILL_WARNING = 0.8
 
 export function statusOf(parts: Parts, log: LogPart, host: HostStatus, clock: Status['clock'], now: number): Status {
-  const { epoch, classes, parked, fill: _fill, waiting: _waiting, diskShort: _diskShort, stuck: _stuck, ...figures } = log
+  const { epoch, classes, parked, fill: _fill, waiting: _waiting, disk: _disk, stuck: _stuck, ...figures } = log
   const sources = parts.sources.map(
     (it): SourceReport => ({
       ...it.source.status(),
@@ -244,7 +244,17 @@ function waitIssues(uplink: string, { code, text }: Wait): Issue[] {
   return []
 }
 
-function logIssues({ fill, parked, classes, waiting, diskShort, stuck }: LogPart): Issue[] {
+function diskIssue(disk: 'short' | 'full'): Issue {
+  const remedy =
+    'Delete what other programs have left there, or lower log.bytesMax; the log goes on by itself once there is room.'
+  const full = 'The disk that the log lies on is full: nothing more is acknowledged'
+  const short = 'The disk that the log lies on has no room but what was kept free for this: the oldest readings go first'
+  return disk === 'full'
+    ? { code: 'disk-full', severity: 'problem', text: full, remedy }
+    : { code: 'disk-short', severity: 'problem', text: short, remedy }
+}
+
+function logIssues({ fill, parked, classes, waiting, disk, stuck }: LogPart): Issue[] {
   const issues: Issue[] = []
   if (fill > FILL_WARNING)
     issues.push({
@@ -253,13 +263,7 @@ function logIssues({ fill, parked, classes, waiting, diskShort, stuck }: LogPart
       text: `The log is ${Math.round(fill * 100)} % full`,
       remedy: 'Restore the uplink, or raise log.bytesMax; the oldest of the lowest class goes first.',
     })
-  if (diskShort)
-    issues.push({
-      code: 'disk-full',
-      severity: 'problem',
-      text: 'The disk that the log lies on is full: nothing more is acknowledged once its reserve is used',
-      remedy: 'Delete what other programs have left there, or lower log.bytesMax; the log goes on by itself once there is room.',
-    })
+  if (disk !== 'roomy') issues.push(diskIssue(disk))
   if (stuck)
     issues.push({
       code: 'log-read',

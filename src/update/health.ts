@@ -111,7 +111,8 @@ async function logCheck(
   return { what, state: 'well', text }
 }
 
-const isDiskFull = ({ code }: Issue): boolean => code === 'disk-full'
+const DISK_FULL = new Set(['disk-full', 'disk-short'])
+const isDiskFull = ({ code }: Issue): boolean => DISK_FULL.has(code)
 
 /** Settings that ran under the version before and do not under this one: nothing excuses that. */
 function leftOut({ name, isAtWork }: SeenPart, { issues }: Status): HealthCheck | undefined {

@@ -35,13 +35,14 @@ export interface Kind {
   readonly isAuthority?: boolean
 }
 
-export async function authority(name: string): Promise<Authority> {
+/** `kind`: of its own certificate. */
+export async function authority(name: string, kind: Pick<Kind, 'fromDays' | 'days'> = {}): Promise<Authority> {
   const keys = await newKeys()
   const cert = await x509.X509CertificateGenerator.createSelfSigned({
     name: [{ CN: [name] }],
     keys,
     signingAlgorithm: SIGNING,
-    ...dates({}),
+    ...dates(kind),
     extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
   })
   return authorityOf(cert, keys)

@@ -42,7 +42,7 @@ export interface Box {
   remove(): Promise<void>
 }
 
-export function newBox(board: string, versions: Versions = {}, options: Pick<BootOptions, 'plantReachesUs'> = {}): Box {
+export function newBox(board: string, versions: Versions = {}, options: BootOptions = {}): Box {
   const names = Object.keys(versions)
   const stick = names.length > 0 ? stickWith(board, versions) : undefined
   const disk = newDisk(board)
@@ -100,8 +100,9 @@ export function newBox(board: string, versions: Versions = {}, options: Pick<Boo
 
   async function start(): Promise<Machine> {
     const drive = `if=none,id=stick,format=raw,readonly=on,file=/made/${stick}`
-    const qemu = ['-device', 'qemu-xhci', '-drive', drive, '-device', 'usb-storage,drive=stick']
-    return (machine = await boot(disk, {}, { ...options, qemu: stick === undefined ? [] : qemu }))
+    const plugged = ['-device', 'qemu-xhci', '-drive', drive, '-device', 'usb-storage,drive=stick']
+    const qemu = [...(options.qemu ?? []), ...(stick === undefined ? [] : plugged)]
+    return (machine = await boot(disk, {}, { ...options, qemu }))
   }
 
   return {

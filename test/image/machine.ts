@@ -193,10 +193,27 @@ export function copyOf(disk: Disk, name: string, to: string): string {
 }
 
 /** What `command` prints that sees it at /mnt/it. Nothing of it is changed. */
-function ofPartition(disk: Disk, name: string, command: string): string {
-  const script = 'mkdir -p /mnt/it; mount -o loop,ro,noload,offset=$1,sizelimit=$2 $3 /mnt/it; trap "umount /mnt/it" EXIT; '
+function ofPartition(disk: Disk, name: string, command: string, how = 'ro,noload'): string {
+  const script = 'mkdir -p /mnt/it; mount -o loop,$4,offset=$1,sizelimit=$2 $3 /mnt/it; trap "umount /mnt/it" EXIT; '
   const { start = 0, size = 0 } = partitions(disk)[name] ?? {}
-  return inTools('bash', ['-euc', script + command, name, String(start), String(size), `/made/${disk.folder}/disk.img`])
+  return inTools('bash', ['-euc', script + command, name, String(start), String(size), `/made/${disk.folder}/disk.img`, how])
+}
+
+/** In ever smaller pieces, the last byte by byte. */
+const FILL = `
+  free() { echo $(($(stat -f -c '%a*%S' /mnt/it))); }
+  size=$(free) files=0
+  while [ "$size" -ge 512 ]; do
+    fallocate -l "$size" "/mnt/it/others-$files" 2> /dev/null || rm -f "/mnt/it/others-$files"
+    files=$((files + 1)) left=$(free)
+    [ "$left" -gt 0 ] && [ "$left" -lt "$size" ] && size=$left || size=$((size / 2))
+  done
+  cat /dev/zero > /mnt/it/others-last 2> /dev/null || true
+  free`
+
+/** Of a machine that is off: files of root's fill a partition. How many bytes are left for others. */
+export function fill(disk: Disk, name: string): number {
+  return Number(ofPartition(disk, name, FILL, 'rw'))
 }
 
 /** Of a machine that is off: nothing of a partition is left that anybody could mount. */

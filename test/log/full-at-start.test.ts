@@ -39,7 +39,7 @@ describe.skipIf(!mayMount())('on a full partition', () => {
 
   /** As the agent opens it. */
   function start(): { log: OpenedLog; close(): void } {
-    makeRoomToOpen(at, BYTES_MAX)
+    makeRoomToOpen(at)
     const lock = takeLock(at, 'a test')
     const log = openTestLog(at, { bytesMax: BYTES_MAX })
     return {
@@ -54,22 +54,22 @@ describe.skipIf(!mayMount())('on a full partition', () => {
   test('the log is opened, goes on and says that the disk is full; with room it has its ballast again', () => {
     let now = start()
     append(now.log, 50)
-    expect(now.log.writer.figures().diskShort).toBe(false)
+    expect(now.log.writer.figures().disk).toBe('roomy')
     now.close()
     partition.fill()
     for (let readings = 100; readings <= 150; readings += 50) {
       now = start()
       append(now.log, 50)
-      expect(now.log.writer.figures()).toMatchObject({ diskShort: true, classes: [{ accepted: readings, stored: readings }] })
+      expect(now.log.writer.figures()).toMatchObject({ disk: 'short', classes: [{ accepted: readings, stored: readings }] })
       now.close()
     }
     partition.free()
     now = start()
     const free = freeBytes(at)
     append(now.log, 50)
-    expect(now.log.writer.figures()).toMatchObject({ diskShort: false, classes: [{ accepted: 200, stored: 200 }] })
+    expect(now.log.writer.figures()).toMatchObject({ disk: 'roomy', classes: [{ accepted: 200, stored: 200 }] })
     now.close()
-    makeRoomToOpen(at, BYTES_MAX)
+    makeRoomToOpen(at)
     expect(freeBytes(at)).toBeLessThanOrEqual(free + 1_000_000)
   })
 })

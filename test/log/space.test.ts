@@ -5,8 +5,10 @@ import { describe, expect, test } from 'vitest'
 import { BYTES_PER_READING } from '../../src/core/batch.ts'
 import { BLOCK_BYTES_MAX, BLOCK_READINGS_MAX } from '../../src/core/bounds.ts'
 import { LOG_BYTES_MIN } from '../../src/core/bounds.ts'
-import { dropBallast, freeBytes, makeBallast, spaceOf } from '../../src/log/space.ts'
-import { tempDir } from './helpers.ts'
+import { takeLock } from '../../src/log/lock.ts'
+import { dropBallast, freeBytes, makeBallast, makeRoomToOpen, spaceOf } from '../../src/log/space.ts'
+import { mayMount, mountPartition } from '../faults/partition.ts'
+import { openTestLog, tempDir } from './helpers.ts'
 
 const MB = 1_000_000
 const SIZES = [32 * MB, 33 * MB + 7, 64 * MB, 100 * MB, 512 * MB, 2_000 * MB, 8_000 * MB, 1_000_000 * MB]
@@ -90,6 +92,37 @@ test('no room for the ballast: that is said, and nothing is left of it', () => {
   expect(readdirSync(dir)).toEqual([])
   expect(() => makeBallast(join(dir, 'nothing'), 300_000)).toThrow('ENOENT')
   remove()
+})
+
+test('nor where it would take the last room that there is', () => {
+  const { dir, remove } = tempDir()
+  expect(makeBallast(dir, 300_000, freeBytes(dir))).toBe(false)
+  expect(readdirSync(dir)).toEqual([])
+  remove()
+})
+
+test.runIf(mayMount())('a log whose partition others have filled opens by its ballast, says so, and sets it aside again', () => {
+  const { dir, remove } = tempDir()
+  const partition = mountPartition(dir, 96 * MB, 'ext4')
+  const open = () => openTestLog(partition.dir, { bytesMax: LOG_BYTES_MIN })
+  try {
+    open().close()
+    partition.fill()
+    expect(freeBytes(partition.dir)).toBe(0)
+    expect(() => takeLock(partition.dir, 'a test')).toThrow('the disk that the log lies on is full')
+    makeRoomToOpen(partition.dir)
+    takeLock(partition.dir, 'a test').release()
+    const log = open()
+    expect(log.writer.figures().disk).toBe('short')
+    partition.free()
+    log.work(true)
+    expect(log.writer.figures().disk).toBe('roomy')
+    expect(readdirSync(partition.dir)).toContain('ballast')
+    log.close()
+  } finally {
+    partition.unmount()
+    remove()
+  }
 })
 
 test('free bytes are those of the partition', () => {

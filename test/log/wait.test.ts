@@ -86,7 +86,7 @@ test('its appends stay unacknowledged at its bound; others are acknowledged and 
   const accepted = account('sale')?.accepted as number
   // It has what the floor of the other leaves it, less what every append needs.
   expect(account('sale')?.bytes).toBeGreaterThan(spaceOf(BYTES_MAX).segmentsBytesMax - ALARM_FLOOR - 5 * MB)
-  expect(log.writer.figures()).toMatchObject({ waiting: ['sale'], diskShort: false })
+  expect(log.writer.figures()).toMatchObject({ waiting: ['sale'], disk: 'roomy' })
   // More than there is room for, several times over.
   for (let round = 0; round < 120; round++) {
     const ids = [process(100), alarms(round < 10 ? 40 : 0)]
@@ -165,7 +165,7 @@ test('status names a class that waits, and a disk that is full', () => {
   const status = (more: Partial<typeof figures>) =>
     statusOf(parts, { ...figures, ...more }, {} as HostStatus, {} as Status['clock'], T0)
   expect(status({}).issues).toEqual([])
-  const { issues, log: shown } = status({ waiting: ['sale'], diskShort: true })
+  const { issues, log: shown } = status({ waiting: ['sale'], disk: 'full' })
   expect(issues.map((it) => [it.code, it.severity])).toEqual([
     ['disk-full', 'problem'],
     ['class-waits', 'problem'],

@@ -1,5 +1,5 @@
 // Changes of addresses on real ports: not confirmed, they are taken back; whatever is killed in between. Needs root and iproute2.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { runHere } from '../commands/surroundings.ts'
@@ -48,6 +48,20 @@ describe.skipIf(!can)('changes of addresses', () => {
     await until('the address is back', isBack, 30_000)
     expect(existsSync(file())).toBe(false)
     expect(await site.host.networkShow()).toMatchObject({ pending: null, ports: [] })
+  })
+
+  test('the time is kept where it goes on from at a start, and never put back', async () => {
+    const kept = () => statSync(site.timeFile, { throwIfNoEntry: false })?.mtimeMs
+    await helper.end()
+    expect(kept()).toBeUndefined()
+    const [before, later] = [Date.now() - LONG_MS, Date.now() + LONG_MS]
+    writeFileSync(site.timeFile, '')
+    for (const at of [before, later]) {
+      utimesSync(site.timeFile, at / 1000, at / 1000)
+      helper = await site.start(net.inside)
+      await helper.end()
+      expect(Math.abs((kept() ?? 0) - Math.max(at, Date.now()))).toBeLessThan(LONG_MS / 2)
+    }
   })
 
   test('confirmed: it stays, over a kill and a new start', async () => {

@@ -13,6 +13,8 @@ export interface HostSite {
   readonly dir: string
   readonly data: string
   readonly networkDir: string
+  /** There only where a test lays it. */
+  readonly timeFile: string
   readonly host: HostApi
   start(inside?: readonly string[], more?: readonly string[]): Promise<Child>
   close(): void
@@ -25,11 +27,24 @@ export function hostSite(there?: { readonly dir: string; readonly data: string }
   const networkDir = join(dir, 'network')
   const host = connectHost(data)
   if (!there) writeFileSync(join(dir, 'settings.yaml'), 'version: 1\n')
-  const args = [cli, 'host', '--data', data, '--network-dir', networkDir, '--settings', join(dir, 'settings.yaml')]
+  const timeFile = join(dir, 'clock')
+  const args = [
+    cli,
+    'host',
+    '--data',
+    data,
+    '--network-dir',
+    networkDir,
+    '--time-file',
+    timeFile,
+    '--settings',
+    join(dir, 'settings.yaml'),
+  ]
   return {
     dir,
     data,
     networkDir,
+    timeFile,
     host,
     async start(inside = [], more = []) {
       const [program, ...words] = [...inside, process.execPath, ...args, ...more] as [string, ...string[]]

@@ -23,6 +23,8 @@ export interface HostPlaces {
   readonly network: string
   /** Drop-ins of systemd-timesyncd. */
   readonly time: string
+  /** Of systemd-timesyncd: the time that the system's clock goes forward to at a start. */
+  readonly keptTime: string
   /** Where a stick is mounted. */
   readonly stick: string
   /** Taken for the stick whatever is plugged in: a box whose port is a fixed one. */

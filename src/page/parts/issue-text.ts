@@ -18,6 +18,7 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   'uplink-waiting': /^Uplink (?<name>.+?) is waiting: (?<detail>.*)$/s,
   'log-full': /^The log is (?<share>\d+) % full$/,
   'disk-full': /^The disk that the log lies on is full/,
+  'disk-short': /^The disk that the log lies on has no room/,
   'log-read': /^Somebody reads journal.db/,
   'class-waits': /^Class (?<name>.+?) has all the space/,
   'box-refused': /^Box (?<name>.+?) waits, what it sends is not taken: (?<detail>.*)$/s,

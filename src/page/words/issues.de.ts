@@ -6,6 +6,7 @@ export const issuesDe = {
   'issue.budget-spent': 'Das Budget eines Wegs ist verbraucht',
   'issue.link-down': 'Ein Uplink hat keinen Weg',
   'issue.disk-full': 'Die Platte des Logs ist voll',
+  'issue.disk-short': 'Die Platte des Logs ist fast voll',
   'issue.log-read': 'Ein fremdes Programm hält das Log auf',
   'issue.class-waits': 'Quellen einer Klasse warten',
   'issue.box-refused': 'Ein anderes Gerät wartet auf dieses',
@@ -41,7 +42,8 @@ export const issuesDe = {
   'issueText.uplink-fenced': 'Uplink {name}: Ein anderes Gerät benutzt unsere Kennung.',
   'issueText.uplink-waiting': 'Uplink {name} wartet: {detail}',
   'issueText.log-full': 'Das Log ist zu {share} % voll.',
-  'issueText.disk-full': 'Ist die Reserve des Logs verbraucht, wird nichts mehr bestätigt, bis wieder Platz ist.',
+  'issueText.disk-full': 'Nichts wird mehr bestätigt, bis wieder Platz ist.',
+  'issueText.disk-short': 'Platz ist nur noch, was dafür freigehalten war: Die ältesten Messwerte gehen zuerst.',
   'issueText.log-read': 'Jemand liest journal.db und hört nicht auf: Nichts wird mehr bestätigt.',
   'issueText.class-waits': 'Klasse {name} hat allen Platz, den sie haben darf, und gibt nichts auf: Ihre Quellen warten.',
   'issueText.box-refused': 'Was Gerät {name} sendet, wird nicht angenommen: {detail}',
@@ -79,6 +81,8 @@ export const issuesDe = {
   'issueRemedy.log-full':
     'Den Uplink wiederherstellen oder log.bytesMax erhöhen; das Älteste der niedrigsten Klasse geht zuerst.',
   'issueRemedy.disk-full':
+    'Löschen, was andere Programme dort liegen ließen, oder log.bytesMax senken; dann geht es von selbst weiter.',
+  'issueRemedy.disk-short':
     'Löschen, was andere Programme dort liegen ließen, oder log.bytesMax senken; dann geht es von selbst weiter.',
   'issueRemedy.log-read': 'Das Programm beenden, das die Datei offen hat. „holdfast query“ hält nichts auf.',
   'issueRemedy.class-waits':

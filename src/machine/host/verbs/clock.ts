@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { writeWhole } from '../../whole-file.ts'
+import { keepTime } from '../kept-time.ts'
 import { verb } from '../verb.ts'
 
 /** Before it no version of this program was there. */
@@ -14,8 +15,9 @@ export const clockSet = verb({
     ms: z.number().int().min(MS_MIN, { error: 'must be a time after 2025' }).max(MS_MAX, { error: 'must be a time before 2100' }),
   }),
   isOffered: ({ programs }) => programs.has('date'),
-  async run({ ms }, { programs }) {
+  async run({ ms }, { programs, places }) {
     await programs.run('date', ['--utc', `--set=@${(ms / 1000).toFixed(3)}`])
+    await keepTime(places.keptTime, 'asSet')
     // Many boxes have no clock of their own that could keep it.
     if (programs.has('hwclock')) await programs.run('hwclock', ['--systohc', '--utc']).catch(() => undefined)
   },
