@@ -8,13 +8,13 @@
 //   agent      it answers, unless it did not before: a box whose disk is lost can be updated too
 //
 // What was down before is never held against the version. What is asked for excuses is asked by us, not by the agent that is tried; and as we are of
-// that version too, nobody is excused where the box itself has no way there any more: a version without a network reaches nobody.
+// that version too, nobody is excused where the box itself has lost its way there: a version without a network reaches nobody.
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Issue, SourceReport, Status, UplinkReport } from '../core/status.ts'
 import type { HealthCheck } from '../core/update.ts'
 import type { Baseline, SeenPart } from './state.ts'
-import { isOpen, wayTo } from './way.ts'
+import { isLost, wayTo } from './way.ts'
 
 export interface HealthParts {
   status(): Promise<Status>
@@ -161,8 +161,8 @@ async function excused(
   const onBus = async () => (bus ? await bus.answersOnBus(name, signal).catch(() => true) : true)
   const answers = reach.length > 0 ? await anyAnswers(reach) : await onBus()
   if (answers) return check
-  const open = await Promise.all(ways.map(isOpen))
-  if (ways.length > 0 && !open.includes(true)) {
+  const lost = await Promise.all(ways.map((it) => isLost(it)))
+  if (ways.length > 0 && !lost.includes(false)) {
     const gone = [...new Set(ways.map(({ address, by }) => `to ${address} by port ${by}`))].join(', ')
     return { ...check, text: `the box has no way any more ${gone}: ${check.text}` }
   }

@@ -1,9 +1,13 @@
 // What is excused: a source without an address by what its bus says, and not by a test that comes to nothing; one with an address only while the box
 // has a way there; an agent that was away before.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { HealthParts } from '../../src/update/health.ts'
 import { AGENT_AWAY, baselineOf, health } from '../../src/update/health.ts'
 import type { Way } from '../../src/update/state.ts'
+import { isLost } from '../../src/update/way.ts'
 import { handMadeAgent } from '../local-api/hand-made-agent.ts'
 
 const TIMES = { withinMs: 100, graceMs: 0, steadyMs: 0 }
@@ -119,4 +123,23 @@ test('a disk that has become full is held against a version, and one that was fu
     health(parts, { ...BEFORE, sources: [], isDiskFull }, TIMES, () => undefined, new AbortController().signal)
   expect(await look(false)).toMatchObject({ isWell: false, checks: [{ what: 'log', state: 'waiting', text }] })
   expect(await look(true)).toMatchObject({ isWell: true })
+})
+
+test('a port that is gone or was not brought up is lost; one whose cable is out, and radio, are not', async () => {
+  const net = mkdtempSync(join(tmpdir(), 'hf-net-'))
+  const port = (name: string, files: Readonly<Record<string, string>>) => {
+    mkdirSync(join(net, name))
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(net, name, file), `${text}\n`)
+  }
+  port('up', { flags: '0x1003', carrier: '1', type: '1', uevent: 'INTERFACE=up' })
+  port('unplugged', { flags: '0x1003', carrier: '0', type: '1', uevent: 'INTERFACE=unplugged' })
+  // Of one that is down nobody can read whether it has a carrier.
+  port('down', { flags: '0x1002', type: '1', uevent: 'INTERFACE=down' })
+  port('radio', { flags: '0x1002', type: '1', uevent: 'DEVTYPE=wlan\nINTERFACE=radio' })
+  port('modem', { flags: '0x10d0', type: '519', uevent: 'INTERFACE=modem' })
+  const lost = await Promise.all(
+    ['gone', 'up', 'down', 'unplugged', 'radio', 'modem'].map((by) => isLost({ address: '127.0.0.1', port: 1, by }, net)),
+  )
+  expect(lost).toEqual([true, true, true, false, false, false])
+  rmSync(net, { recursive: true })
 })
