@@ -62,8 +62,11 @@ test('the network is shown and changed', async () => {
   const port = interfaces.find((it) => it.mac.endsWith(':57'))
   await box.ask('network apply', { ports: [{ interface: port?.name, zone: 'plant', address: ADDRESS }] })
   await box.ask('network confirm')
-  const now = await box.ask<NetworkNow>('network show')
-  expect(now.interfaces.find((it) => it.name === port?.name)?.addresses).toContain(ADDRESS)
+  const has = async () => {
+    const now = await box.ask<NetworkNow>('network show')
+    return now.interfaces.find((it) => it.name === port?.name)?.addresses.includes(ADDRESS)
+  }
+  await until('the port has its address', has, BOOT_MS_MAX, 1_000)
 })
 
 test('diagnostics are packed', async () => {

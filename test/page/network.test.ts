@@ -180,6 +180,26 @@ describe.skipIf(!can)('the network page', () => {
     await context.close()
   })
 
+  test('the clock is set by the time of whoever stands before the box', async () => {
+    const { page, context, complaints } = await open()
+    const asked: { ms?: number }[] = []
+    // It would be this machine's own.
+    await page.route('**/api/v1/clock/set', async (route) => {
+      asked.push(route.request().postDataJSON() as { ms?: number })
+      await route.fulfill({ json: {} })
+    })
+    await page.getByRole('button', { name: 'Set the clock' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('Here it is').waitFor()
+    expect(await graveFindings(page)).toEqual([])
+    await dialog.getByRole('button', { name: 'Apply' }).click()
+    await page.getByText('The clock of the box is set').waitFor()
+    expect(asked).toHaveLength(1)
+    expect(Math.abs((asked[0]?.ms ?? 0) - Date.now())).toBeLessThan(60_000)
+    expect(complaints).toEqual([])
+    await context.close()
+  })
+
   test('somebody was faster: it is said before anything is changed; and what the settings say is put in force', async () => {
     const { page, context, complaints } = await open()
     const dialog = await asked(page, 'pb', '10.20.1.9/24', '')

@@ -42,6 +42,7 @@ export interface Answers {
   uplinks: Call<Nothing, readonly UplinkView[]>
   forecast: Call<{ readonly offlineMs: number; readonly whatIf?: readonly ClassWhatIf[] }, Forecast>
   'log days': Call<Nothing, readonly LogDay[]>
+  'clock set': Call<{ readonly ms: number }, Nothing>
   'clock servers': Call<{ readonly servers?: readonly string[] }, { readonly servers: readonly string[] }>
   'network show': Call<Nothing, NetworkNow>
   'network apply': Call<{ readonly ports?: readonly NetworkPort[]; readonly confirmWithinMs: number }, NetworkNow>

@@ -8,6 +8,11 @@ export const networkDe: NetworkWords = {
   'network.timeServers': 'Namen oder Adressen von NTP-Servern',
   'network.timeHint': 'Ein Komma dazwischen. Leer: die, die DHCP nennt',
   'network.timeText': 'Von ihnen hat das Gerät die Zeit; geht seine Uhr falsch, lehnt es Zertifikate ab.',
+  'network.clock': 'Uhr stellen',
+  'network.clockText':
+    'Das Gerät übernimmt die Zeit dieses Telefons oder Rechners. Zeitserver, die antworten, stellen sie wieder richtig. Eine falsche Uhr lässt Zertifikate scheitern und Messwerte zur falschen Zeit stehen.',
+  'network.clockNow': 'Hier ist es {time}.',
+  'network.clockIsSet': 'Die Uhr des Geräts ist gestellt.',
   'network.timeSet': 'Das Gerät fragt jetzt diese Zeitserver, und die Einstellungen sagen es auch.',
   'network.wifi': 'WLAN',
   'network.modem': 'Mobilfunk',

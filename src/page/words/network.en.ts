@@ -5,6 +5,11 @@ export const networkEn = {
   'network.timeServers': 'Names or addresses of NTP servers',
   'network.timeHint': 'A comma between. Empty: those that DHCP names',
   'network.timeText': 'They tell the box the time; a box whose clock is wrong refuses certificates.',
+  'network.clock': 'Set the clock',
+  'network.clockText':
+    'The box takes the time of this phone or computer. Time servers that answer set it right again. Wrong, it makes certificates fail and readings stand at the wrong time.',
+  'network.clockNow': 'Here it is {time}.',
+  'network.clockIsSet': 'The clock of the box is set.',
   'network.timeSet': 'The box asks these time servers now, and the settings say so.',
   'network.wifi': 'Wi-Fi',
   'network.modem': 'Mobile network',

@@ -1,6 +1,7 @@
 // Where the box has its time from: as the settings say, and others.
 import { useState } from 'preact/hooks'
 import { call } from '../../api/client.ts'
+import { time } from '../../format/time.ts'
 import { ActionDialog } from '../../parts/action-dialog.tsx'
 import { Card } from '../../parts/card.tsx'
 import { DiffView } from '../../parts/diff.tsx'
@@ -16,21 +17,32 @@ interface Props {
 }
 
 export function TimeServers({ servers, mayChange, again }: Props) {
-  const [isOpen, setOpen] = useState(false)
+  const [open, setOpen] = useState<'servers' | 'clock'>()
+  const close = () => setOpen(undefined)
   return (
     <Card
       title={t('network.time')}
       actions={
         mayChange && (
-          <button type="button" aria-label={t('network.changeOf', { name: t('network.time') })} onClick={() => setOpen(true)}>
-            {t('edit')}
-          </button>
+          <>
+            <button type="button" onClick={() => setOpen('clock')}>
+              {t('network.clock')}
+            </button>
+            <button
+              type="button"
+              aria-label={t('network.changeOf', { name: t('network.time') })}
+              onClick={() => setOpen('servers')}
+            >
+              {t('edit')}
+            </button>
+          </>
         )
       }
     >
       <p>{servers.length > 0 ? servers.join(', ') : t('network.timeNone')}</p>
       <p class="quiet">{t('network.timeText')}</p>
-      {isOpen && <Change servers={servers} onClose={() => setOpen(false)} again={again} />}
+      {open === 'servers' && <Change servers={servers} onClose={close} again={again} />}
+      {open === 'clock' && <SetClock onClose={close} again={again} />}
     </Card>
   )
 }
@@ -50,6 +62,22 @@ function Change({ servers, onClose, again }: { readonly servers: readonly string
     <ActionDialog title={t('network.time')} onClose={onClose} action={{ text: t('apply'), work: apply }}>
       <TextField label={t('network.timeServers')} hint={t('network.timeHint')} value={text} onInput={setText} />
       {before !== after && <DiffView changes={[change]} />}
+    </ActionDialog>
+  )
+}
+
+/** For a box that reaches no time server: whoever stands before it has the time with them. */
+function SetClock({ onClose, again }: { onClose(): void; again(): void }) {
+  const apply = async () => {
+    await call('clock set', { ms: Date.now() })
+    say(t('network.clockIsSet'))
+    onClose()
+    again()
+  }
+  return (
+    <ActionDialog title={t('network.clock')} onClose={onClose} action={{ text: t('apply'), work: apply }}>
+      <p>{t('network.clockText')}</p>
+      <p>{t('network.clockNow', { time: time(Date.now() * 1000, true) })}</p>
     </ActionDialog>
   )
 }
