@@ -1,6 +1,7 @@
 // What a box's log says of itself, over its page.
 import { expect } from 'vitest'
 import type { CheckStep, LogInspection } from '../../src/core/log-files.ts'
+import { isHarm } from '../../src/commands/log.ts'
 import { until } from '../route/until.ts'
 import type { Box } from './box.ts'
 import { BOOT_MS_MAX } from './times.ts'
@@ -19,10 +20,13 @@ export async function goesOn(box: Box, numbers: number): Promise<void> {
 export async function isWhole(box: Box): Promise<void> {
   const { status, text } = await box.anna().call('log check')
   expect(status, text).toBe(200)
-  const steps = text
+  const lines = text
     .split('\n')
     .filter((it) => it !== '')
-    .map((it) => JSON.parse(it) as CheckStep)
-  expect(steps.length).toBeGreaterThan(0)
-  expect(steps.flatMap((it) => it.file.damage)).toEqual([])
+    .map((it) => JSON.parse(it) as { readonly row?: CheckStep; readonly done?: true })
+  // Else it was cut.
+  expect(lines.at(-1)).toEqual({ done: true })
+  const files = lines.flatMap(({ row }) => row?.file ?? [])
+  expect(files.length).toBeGreaterThan(0)
+  expect(files.flatMap((it) => it.damage).filter(isHarm)).toEqual([])
 }
