@@ -31,7 +31,6 @@ const FILL = `
 it=/data/log/left-by-a-version
 fallocate -l "$(df -B1 --output=avail /data/log | tail -1)" $it
 cat /dev/zero >> $it
-echo "FULL: $(df -B1 --output=avail /data/log | tail -1) bytes free" > /dev/console
 `
 const LATER = `
 const db = new (require('better-sqlite3'))('/data/log/journal.db')
