@@ -23,6 +23,20 @@ function threadsByName(): Plugin {
   }
 }
 
+/**
+ * OPC UA's certificates need a part of the language that is put in when a module is loaded. Whoever wants it loads that before; where it lies in a file
+ * of its own here, it came after.
+ */
+function polyfillFirst(): Plugin {
+  return {
+    name: 'polyfill-first',
+    transform: {
+      filter: { id: /\/tsyringe\/dist\/[^/]+\/index\.js$/ },
+      handler: (code) => `import 'reflect-metadata'\n${code}`,
+    },
+  }
+}
+
 /** The root of a thread, or of a process that is started by its address, is known by its port to who started it. */
 const threads = readdirSync(workers).filter((it) =>
   /\b(parentPort|process\.send)\b/.test(readFileSync(join(workers, it), 'utf8')),
@@ -30,7 +44,7 @@ const threads = readdirSync(workers).filter((it) =>
 
 export default defineConfig({
   root,
-  plugins: [threadsByName()],
+  plugins: [threadsByName(), polyfillFirst()],
   publicDir: false,
   ssr: { target: 'node', noExternal: true, external: [...PACKAGES, ...ABSENT] },
   build: {
