@@ -233,14 +233,17 @@ test('what comes again after a broken connection is marked', async () => {
   await until('both came', () => waiting.rows.length === 2)
   gate.cut()
   waiting.commitNow()
-  await until('both came again', () => waiting.rows.length === 4)
-  expect(waiting.rows.map((it) => [it.value, it.status])).toEqual([
+  // And once more where the machine is so busy that the new connection breaks too.
+  await until('both came again', () => waiting.rows.length >= 4).catch((error: Error) => {
+    throw new Error(`${error.message}: ${JSON.stringify([waiting.rows.length, held.source.status()])}`, { cause: error })
+  })
+  expect(waiting.rows.slice(0, 4).map((it) => [it.value, it.status])).toEqual([
     [1, undefined],
     [2, undefined],
     [1, 1],
     [2, 1],
   ])
-  expect(held.source.status().details?.again).toBe(2)
+  expect(held.source.status().details?.again).toBe(waiting.rows.length - 2)
   gate.close()
 })
 
