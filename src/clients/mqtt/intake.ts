@@ -206,9 +206,13 @@ export function newIntake(parts: IntakeParts): Intake {
   }
 
   async function drained(): Promise<void> {
-    const timer = setTimeout(() => wake(), DRAIN_MS_MAX)
-    const until = clock.monotonic() + DRAIN_MS_MAX
-    while (inFlight.length > 0 && clock.monotonic() < until) await new Promise<void>((resolve) => (wake = resolve))
+    // Not by a clock beside it: a timer counts from when its turn of the loop began, so it may be early, and nothing would wake this again.
+    let isOver = false
+    const timer = setTimeout(() => {
+      isOver = true
+      wake()
+    }, DRAIN_MS_MAX)
+    while (inFlight.length > 0 && !isOver) await new Promise<void>((resolve) => (wake = resolve))
     clearTimeout(timer)
     // The write of the last PUBACKs is a tick away.
     await new Promise(setImmediate)
