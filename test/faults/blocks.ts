@@ -1,7 +1,7 @@
 // A device that writes down what happens to it (blocks.c), a file system on it, and what a power cut leaves of the device: all up to the last
 // flush, and of what came after it any part, in any order, torn at sectors. Needs root and /dev/fuse.
 import type { ChildProcess } from 'node:child_process'
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,6 +23,8 @@ export interface Device {
 
 const HEADER_BYTES = 16
 const SECTOR_BYTES = 512
+/** Of e2fsck: what was wrong is right now. */
+const FSCK_CORRECTED = 1
 /** Others take loop devices at the same time. */
 const TRIES_MAX = 10
 const WAYS = ['none', 'all', 'some', 'first', 'sectors', 'but-one'] as const
@@ -151,11 +153,18 @@ function tear(left: Buffer, offset: number, data: Buffer, keeps: () => boolean):
     if (keeps()) data.copy(left, offset + at, at, Math.min(data.length, at + SECTOR_BYTES))
 }
 
+/** As a box at its next start (fsck.repair=yes): the superblock itself may be torn, which neither the kernel nor e2fsck -p puts right. */
+function putRight(disk: string): void {
+  const { status, stdout, stderr } = spawnSync('e2fsck', ['-y', disk], { encoding: 'utf8', env: WITH_SBIN })
+  if (status === null || status > FSCK_CORRECTED) throw new Error(`e2fsck ended with ${status}: ${stdout}${stderr}`)
+}
+
 /** Lets the file system put itself right, as at the next start, and copies a folder of it out; an empty one where there is none yet. */
 export function mountedCopy(dir: string, image: Buffer, folder: string, to: string): void {
   const [disk, at] = [join(dir, 'left'), join(dir, 'left-files')]
   mkdirSync(at, { recursive: true })
   writeFileSync(disk, image)
+  putRight(disk)
   run('mount', '-o', 'loop', disk, at)
   try {
     if (existsSync(join(at, folder))) cpSync(join(at, folder), to, { recursive: true })

@@ -12,7 +12,8 @@ import { mayMount } from './partition.ts'
 import { LARGE_BYTES, lifeAfter, NEXT_BOOT, planOf } from './recording.ts'
 import { copyOf, hear, newTruth } from './truth.ts'
 
-const DEVICE_BYTES = 64 * 1024 * 1024
+/** Beyond its first 128 MiB ext4 keeps its superblock once more, as it does on a box. */
+export const DEVICE_BYTES = 136 * 1024 * 1024
 const CUTS = 25
 const LIFE_MS_MAX = 60_000
 
