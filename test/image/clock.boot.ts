@@ -6,18 +6,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { OPCUACertificateManager } from 'node-opcua-certificate-manager'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Status } from '../../src/core/status.ts'
 import type { Plant } from '../../src/plant/index.ts'
 import { startPlant } from '../../src/plant/index.ts'
 import { loadPlan } from '../../src/plant/presets.ts'
-import { verifyTopics } from '../../src/uplinks/kafka/verify/index.ts'
 import type { Authority } from '../access/authority.ts'
 import { authority } from '../access/authority.ts'
 import type { Broker } from '../kafka/broker.ts'
-import { createTopics, startBroker, TOPICS } from '../kafka/broker.ts'
+import { createTopics, startBroker } from '../kafka/broker.ts'
 import { until } from '../route/until.ts'
 import type { Box } from './box.ts'
 import { newBox, TRIAL_MS_MAX } from './box.ts'
+import { brokerOf, flows, forTheBox, statusNow, verified } from './far-end.ts'
 import { OURS, readPlant } from './plant-port.ts'
 import { BOOT_MS_MAX } from './times.ts'
 
@@ -42,26 +41,21 @@ let plant: Plant
 let box: Box
 let id: string
 
-/** A listener more, which the box reaches by another address, and which wants to know who comes. */
-function forTheBox(port: number) {
-  const [plain, control, outside] = [0, 1, 2].map((it) => `127.0.0.1:${port + it}`)
-  return {
-    listeners: `PLAIN://${plain},BOX://${outside},CONTROL://${control}`,
-    'advertised.listeners': `PLAIN://${plain},BOX://${OURS.uplink}:${port + 2}`,
-    'listener.security.protocol.map': 'PLAIN:PLAINTEXT,BOX:SSL,CONTROL:PLAINTEXT',
-    'ssl.keystore.type': 'PEM',
-    'ssl.keystore.location': join(dir, 'kafka.pem'),
-    'ssl.truststore.type': 'PEM',
-    'ssl.truststore.location': join(dir, 'ca.pem'),
-    'listener.name.box.ssl.client.auth': 'required',
-  }
-}
+/** The box's listener wants to know who comes. */
+const wantsToKnow = (port: number) => ({
+  ...forTheBox(port, 'SSL'),
+  'ssl.keystore.type': 'PEM',
+  'ssl.keystore.location': join(dir, 'kafka.pem'),
+  'ssl.truststore.type': 'PEM',
+  'ssl.truststore.location': join(dir, 'ca.pem'),
+  'listener.name.box.ssl.client.auth': 'required',
+})
 
 async function startKafka(): Promise<Broker> {
   const { cert, key } = await ours.issue({ name: 'kafka', names: [{ type: 'ip', value: OURS.uplink }], ...FROM })
   writeFileSync(join(dir, 'kafka.pem'), key + cert + ours.cert)
   writeFileSync(join(dir, 'ca.pem'), ours.cert)
-  const broker = await startBroker({ portFrom: KAFKA_PORT, properties: forTheBox })
+  const broker = await startBroker({ portFrom: KAFKA_PORT, properties: wantsToKnow })
   await createTopics(broker.bootstrap, 3)
   return broker
 }
@@ -107,40 +101,19 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-const statusNow = () => box.ask<Status>('status').catch(() => undefined)
-const deliveredIn = (status: Status | undefined) => status?.classes.find((it) => it.name === 'process')?.delivered ?? 0
-
 /** The system's own, by which certificates are judged: as the page dates its answers. */
 async function boxMs(): Promise<number> {
   const { headers } = await box.anna().ask('/')
   return Date.parse(headers.date ?? '')
 }
 
-/** Until `more` readings of the plant are in Kafka beside those that were. */
-async function flows(more: number): Promise<number> {
-  const before = deliveredIn(await until('the agent answers', statusNow, BOOT_MS_MAX, 2_000))
-  const isMore = async () => {
-    const delivered = deliveredIn(await statusNow())
-    return delivered >= before + more && delivered
-  }
-  return until(`${more} readings more are delivered`, isMore, BOOT_MS_MAX + TRIAL_MS_MAX, 2_000)
-}
-
-/** What stands in Kafka is proven there, from outside. */
-async function verified(): Promise<void> {
-  const signal = new AbortController().signal
-  const report = await verifyTopics({ brokers: [kafka.bootstrap], device: id, topics: TOPICS, signal })
-  console.log(`verify: ${JSON.stringify(report.totals)}`)
-  expect(report).toMatchObject({ ok: true, totals: { missing: 0, doubled: 0 } })
-}
-
-const source = async () => (await statusNow())?.sources.find((it) => it.name === SOURCE)
+const source = async () => (await statusNow(box))?.sources.find((it) => it.name === SOURCE)
 
 test('nobody has told it the time: its clock begins when its version was made', async () => {
   const now = await boxMs()
   expect(now).toBeGreaterThanOrEqual(IMAGE_MS)
   expect(now - IMAGE_MS).toBeLessThan(2 * BOOT_MS_MAX + TRIAL_MS_MAX)
-  const { clock } = await until('the agent answers', statusNow, BOOT_MS_MAX, 2_000)
+  const { clock } = await until('the agent answers', () => statusNow(box), BOOT_MS_MAX, 2_000)
   expect(clock).toMatchObject({ synchronised: false, trusted: false, source: null })
 })
 
@@ -150,17 +123,17 @@ test('what a plant gives that signs and encrypts comes to Kafka by TLS, each end
   const mine = await ours.issue({ name: id, usage: 'client', ...FROM })
   await box.ask('secrets set', { name: 'plant', text: USER.password })
   await box.ask('secrets set', { name: 'cloud', text: mine.key })
-  await readPlant(box, id, PLANT, plant, [`${OURS.uplink}:${Number(kafka.bootstrap.split(':')[1]) + 2}`], {
+  await readPlant(box, id, PLANT, plant, [brokerOf(kafka)], {
     opcuaUser: USER.name,
     kafka: { tls: { ca: ours.cert, cert: mine.cert, key: { secret: 'cloud' } } },
   })
   await until('the certificate waits', async () => (await source())?.code === 'certificate-untrusted', BOOT_MS_MAX, 2_000)
   const { fingerprint } = new X509Certificate(readFileSync(join(dir, PLANT_CERTIFICATE)))
   expect(await box.anna().call('sources trust', { name: SOURCE, fingerprint })).toMatchObject({ status: 200 })
-  const delivered = await flows(1_000)
+  const delivered = await flows(box, 1_000)
   box.took(`${delivered} readings came through`)
   expect((await source())?.details).toMatchObject({ security: 'Basic256Sha256 SignAndEncrypt', user: USER.name })
-  await verified()
+  await verified(kafka, id)
 })
 
 test('a bundle comes from the stick and stays, everything flows on, and the time that a person gave is not lost', {
@@ -176,7 +149,7 @@ test('a bundle comes from the stick and stays, everything flows on, and the time
   expect(await boxMs()).toBeGreaterThanOrEqual(givenMs - 1_000)
   const now = await box.sees('the trial is over', (it) => it.job === null)
   expect(now).toMatchObject({ version: NEXT, last: { outcome: 'good', version: NEXT } })
-  const delivered = await flows(500)
+  const delivered = await flows(box, 500)
   box.took(`the next version is good, ${delivered} readings came through`)
-  await verified()
+  await verified(kafka, id)
 })

@@ -3,18 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Status } from '../../src/core/status.ts'
 import type { Plant } from '../../src/plant/index.ts'
 import { startPlant } from '../../src/plant/index.ts'
 import { loadPlan } from '../../src/plant/presets.ts'
-import { verifyTopics } from '../../src/uplinks/kafka/verify/index.ts'
 import type { Broker } from '../kafka/broker.ts'
 import { createTopics, startBroker, TOPICS } from '../kafka/broker.ts'
 import { readTopics } from '../route/topic.ts'
-import { until } from '../route/until.ts'
 import type { Box } from './box.ts'
 import { newBox, TRIAL_MS_MAX } from './box.ts'
-import { OURS, readPlant } from './plant-port.ts'
+import { brokerOf, flows, forTheBox, verified } from './far-end.ts'
+import { readPlant } from './plant-port.ts'
 import { BOOT_MS_MAX } from './times.ts'
 
 const board = process.env['BOARD'] ?? 'x86-64-uefi'
@@ -29,21 +27,9 @@ let box: Box
 let plant: Plant
 let id: string
 
-/** A listener more, which the box reaches by another address. */
-function forTheBox(port: number) {
-  const [plain, control, outside] = [0, 1, 2].map((it) => `127.0.0.1:${port + it}`)
-  return {
-    listeners: `PLAIN://${plain},BOX://${outside},CONTROL://${control}`,
-    'advertised.listeners': `PLAIN://${plain},BOX://${OURS.uplink}:${port + 2}`,
-    'listener.security.protocol.map': 'PLAIN:PLAINTEXT,BOX:PLAINTEXT,CONTROL:PLAINTEXT',
-  }
-}
-
-const portOf = (address: string) => Number(address.split(':')[1])
-
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'hf-image-route-'))
-  kafka = await startBroker({ portFrom: KAFKA_PORT, properties: forTheBox })
+  kafka = await startBroker({ portFrom: KAFKA_PORT, properties: (port) => forTheBox(port) })
   await createTopics(kafka.bootstrap, 3)
   plant = await startPlant({
     plan: PLANT,
@@ -63,39 +49,13 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-const statusNow = () => box.ask<Status>('status').catch(() => undefined)
-const deliveredIn = (status: Status | undefined) => status?.classes.find((it) => it.name === 'process')?.delivered ?? 0
-
-/** Until `more` readings of the plant are in Kafka beside those that were. */
-async function flows(more: number): Promise<number> {
-  const before = deliveredIn(await until('the agent answers', statusNow, BOOT_MS_MAX, 2_000))
-  const isMore = async () => {
-    const delivered = deliveredIn(await statusNow())
-    return delivered >= before + more && delivered
-  }
-  return until(`${more} readings more are delivered`, isMore, BOOT_MS_MAX + TRIAL_MS_MAX, 2_000)
-}
-
-/** What stands in Kafka is proven there, from outside. */
-async function verified() {
-  const report = await verifyTopics({
-    brokers: [kafka.bootstrap],
-    device: id,
-    topics: TOPICS,
-    signal: new AbortController().signal,
-  })
-  console.log(`verify: ${JSON.stringify(report.totals)}`)
-  expect(report).toMatchObject({ ok: true, totals: { missing: 0, doubled: 0 } })
-  return report.totals
-}
-
 test('with an address and its settings, a box carries what it reads of the plant to Kafka', {
   timeout: 4 * BOOT_MS_MAX + TRIAL_MS_MAX,
 }, async () => {
-  await readPlant(box, id, PLANT, plant, [`${OURS.uplink}:${portOf(kafka.bootstrap) + 2}`])
-  const delivered = await flows(1_000)
+  await readPlant(box, id, PLANT, plant, [brokerOf(kafka)])
+  const delivered = await flows(box, 1_000)
   box.took(`${delivered} readings came through`)
-  const { proven } = await verified()
+  const { proven } = await verified(kafka, id)
   expect(proven).toBeGreaterThanOrEqual(1_000)
 })
 
@@ -108,9 +68,9 @@ test('an update under load: the next version stays, readings flow on, and nothin
   await box.logIn()
   const now = await box.sees('the trial is over', (it) => it.job === null)
   expect(now).toMatchObject({ version: NEXT, last: { outcome: 'good', version: NEXT } })
-  const delivered = await flows(500)
+  const delivered = await flows(box, 500)
   box.took(`the next version is good, ${delivered} readings came through`)
-  await verified()
+  await verified(kafka, id)
 })
 
 test('an update while every device of the plant is off: the version stays, says so, and reads them when they are back', {
@@ -130,8 +90,8 @@ test('an update while every device of the plant is off: the version stays, says 
   expect(last?.text).toMatch(/does not answer us either/)
   box.took(`it stays: ${last?.text}`)
   for (const { name } of PLANT.devices) plant.setFault(name, { kind: 'none' })
-  await flows(200)
-  await verified()
+  await flows(box, 200)
+  await verified(kafka, id)
 })
 
 test('what the registers counted is there once, and nothing between two polls came twice', { timeout: 180_000 }, async () => {
