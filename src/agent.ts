@@ -15,6 +15,7 @@ import type { AgentCommands } from './agent-commands.ts'
 import { openCommands } from './agent-commands.ts'
 import { settingsService } from './agent-settings.ts'
 import type { Logger } from './core/source.ts'
+import { forgetLastWords, leaveLastWords } from './local-api/last-words.ts'
 import { serveLocalApi } from './local-api/server.ts'
 import { takeLock } from './log/lock.ts'
 import { makeRoomToOpen } from './log/space.ts'
@@ -47,8 +48,17 @@ const ETA_EVERY_MS = 2_000
 /** The clock is looked at so often. */
 const CLOCK_EVERY_MS = 1_000
 
-/** Runs until the signal aborts. Resolves with the exit status. */
+/** Runs until the signal aborts. Resolves with the exit status. What ends it otherwise is left for whoever asks for the agent. */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<number> {
+  try {
+    return await run(options, signal)
+  } catch (error) {
+    leaveLastWords(options.dir, error)
+    throw error
+  }
+}
+
+async function run(options: AgentOptions, signal: AbortSignal): Promise<number> {
   keepHeapsSmall()
   const logger = await openLogger('agent', options.env['LOG_LEVEL'] ?? 'info')
   mkdirSync(join(options.dir, 'log'), { recursive: true })
@@ -74,7 +84,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     keyring,
     clock,
     logger,
-    logFailed: endWith(logger, 'the log failed'),
+    logFailed: endWith(dir, logger, 'the log failed'),
     issues: () => [...settings.issues(), ...(commands?.issues() ?? [])],
   })
   parts = running
@@ -101,6 +111,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     { ...running.api, ...settingsApi, ...commands.api, issues: async () => seen.list() },
     logger,
   )
+  forgetLastWords(options.dir)
   logger.info({ device: checked.settings.device.id, dir: options.dir }, 'the agent is up')
   const watchdog = startWatchdog(
     options.env,
@@ -121,6 +132,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const [, , closed] = await Promise.all([seen.close(), commands.close(), running.close()])
   await api.close()
   lock.release()
+  forgetLastWords(options.dir)
   clearTimeout(late)
   logger.info({}, 'stopped')
   return closed ? 0 : EXIT_LOG_FAILED
@@ -137,14 +149,15 @@ async function settingsParts({ settings: file, dir, values, env }: AgentOptions,
     now: () => Date.now() * 1000,
     // CLOCK_MONOTONIC, which counts from the boot.
     monotonic: () => Number(process.hrtime.bigint() / 1_000_000n),
-    stuck: endWith(logger, 'neither the new settings nor those before can be put in force'),
+    stuck: endWith(dir, logger, 'neither the new settings nor those before can be put in force'),
     check: (text?: string, ranBefore?: boolean) =>
       checkSettingsApart({ ...request, ranBefore: ranBefore === true, ...(text === undefined ? {} : { text }) }),
   }
 }
 
-function endWith(logger: Logger, what: string) {
+function endWith(dir: string, logger: Logger, what: string) {
   return (error: Error): void => {
+    leaveLastWords(dir, new Error(`${what}: ${error.message}`))
     logger.error({ stack: error.stack, code: (error as { code?: string }).code }, `${what}: ${error.message}`)
     process.exit(EXIT_LOG_FAILED)
   }

@@ -18,6 +18,7 @@ import type { RuleTestStep } from '../core/rule-test.ts'
 import type { ScanStep } from '../core/scan.ts'
 import type { BrowseEntry, Certificate, TestStep } from '../core/source.ts'
 import { fromJson, toJson } from '../core/json.ts'
+import { lastWords } from './last-words.ts'
 import type { Call } from './wire.ts'
 import { socketPath, unpackError } from './wire.ts'
 
@@ -142,12 +143,12 @@ function post(dir: string, call: Call, input: object, signal: AbortSignal): Prom
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
     const sent = request({ socketPath: path, path: `/v1/${call}`, method: 'POST', headers, agent: false, signal })
     sent.once('response', resolve)
-    sent.once('error', (error: NodeJS.ErrnoException) => reject(explained(error, path, signal)))
+    sent.once('error', (error: NodeJS.ErrnoException) => reject(explained(error, dir, path, signal)))
     sent.end(body)
   })
 }
 
-function explained(error: NodeJS.ErrnoException, path: string, signal: AbortSignal): unknown {
+function explained(error: NodeJS.ErrnoException, dir: string, path: string, signal: AbortSignal): unknown {
   if (signal.aborted && (signal.reason as Error).name !== 'TimeoutError') return signal.reason
   if (error.code === 'EACCES' || error.code === 'EPERM') {
     return new Unreachable(AGENT_UNREACHABLE, `no permission for ${path}`, {
@@ -155,11 +156,25 @@ function explained(error: NodeJS.ErrnoException, path: string, signal: AbortSign
       remedy: 'run as a member of the group that the socket belongs to',
     })
   }
-  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return unreachable(`no agent runs on ${path}`, error)
+  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return nobody(dir, path, error)
   return unreachable(`the agent does not answer on ${path}`, error)
 }
 
-function unreachable(text: string, cause?: unknown): Unreachable {
-  const remedy = 'start it (holdfast agent --settings FILE --data DIR), or name its data directory with --data DIR'
+/** Where one tried to run, why it could not is what its operator wants to know. */
+function nobody(dir: string, path: string, cause: unknown): Unreachable {
+  const words = lastWords(dir)
+  if (!words) return unreachable(`no agent runs on ${path}`, cause)
+  const { at, text, remedy } = words
+  return unreachable(`no agent runs on ${path}: the last one ended at ${timeOf(at)}: ${text}`, cause, remedy)
+}
+
+function timeOf(ms: number): string {
+  const time = new Date(ms)
+  return Number.isNaN(time.getTime()) ? 'an unknown time' : time.toISOString()
+}
+
+const START_IT = 'start it (holdfast agent --settings FILE --data DIR), or name its data directory with --data DIR'
+
+function unreachable(text: string, cause?: unknown, remedy = START_IT): Unreachable {
   return new Unreachable(AGENT_UNREACHABLE, text, { cause, remedy })
 }

@@ -5,7 +5,7 @@
 //                 a clock that was right is not made wrong by whoever sets the system's
 //
 // What must hold: between two steps the offset never moves by more than STEP_US_MAX, and not at all while the clock is not trusted; trust
-// is kept for the rest of the boot; the floor (build, last saved time, newest reading) binds only as long as nobody vouches for the time.
+// is kept for the rest of the boot; the floor (build, last saved time) binds only as long as nobody vouches for the time.
 import type { ClockState, ClockTrust } from '../core/clock.ts'
 import type { ClockStatus } from '../core/status.ts'
 import type { CellClock } from './clock-cell.ts'
@@ -48,8 +48,6 @@ export interface AgentClock extends CellClock {
   current(): ClockState
   /** To be called each second. The step that the clock has just taken, if any; `told` has heard of it. */
   check(): ClockState | undefined
-  /** It is later than this, says the log's newest reading. Likewise. */
-  raise(floorUs: number): ClockState | undefined
   status(): ClockStatus
   save(): void
   /** What the threads read the time from. */
@@ -75,8 +73,7 @@ export function openClock(parts: ClockParts, told: (step: ClockState) => void = 
   let asleepUs = asleep(0)
   /** Before the first step the system clock has to be read, however long it takes. */
   let systemOffset = readOffset() ?? offsetNow()
-  let floorOffset = ofBoot?.offsetUs ?? -Infinity
-  raiseFloor(Math.max(parts.floorUs, parts.saved?.now ?? -Infinity))
+  const floorOffset = Math.max(ofBoot?.offsetUs ?? -Infinity, offsetAt(Math.max(parts.floorUs, parts.saved?.now ?? -Infinity)))
   let trust = ofBoot?.trust ?? parts.voucher()
   let offsetUs = ofBoot?.trust ? ofBoot.offsetUs : target()
   /** As the present stretch began: where what is followed silently counts from. */
@@ -106,8 +103,9 @@ export function openClock(parts: ClockParts, told: (step: ClockState) => void = 
     return undefined
   }
 
-  function raiseFloor(floorUs: number): void {
-    floorOffset = Math.max(floorOffset, Math.ceil((floorUs - bootUs()) / GRAIN_US) * GRAIN_US)
+  /** With which it is now that time, or a grain later. */
+  function offsetAt(us: number): number {
+    return Math.ceil((us - bootUs()) / GRAIN_US) * GRAIN_US
   }
 
   function target(): number {
@@ -178,11 +176,6 @@ export function openClock(parts: ClockParts, told: (step: ClockState) => void = 
       publish()
       if (bootUs() - savedAt >= SAVE_EVERY_US) save()
       return undefined
-    },
-    raise(floorUs) {
-      if (trust) return undefined
-      raiseFloor(floorUs)
-      return target() > recorded ? step() : undefined
     },
     status: () => ({
       synchronised: parts.voucher() !== null,
