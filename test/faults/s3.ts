@@ -1,7 +1,9 @@
 // S3: the power goes at any write of the device below a real file system: what was flushed is there, of the rest any part, in any order, torn.
 // The file system puts itself right, and then the log has to.
-import { rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { deserialize, serialize } from 'node:v8'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Campaign, Round } from '../prove/campaign.ts'
 import type { Device } from './blocks.ts'
 import { createCutter, mountedCopy, randomCut, recordDevice } from './blocks.ts'
@@ -17,9 +19,17 @@ export const DEVICE_BYTES = 136 * 1024 * 1024
 const CUTS = 25
 const LIFE_MS_MAX = 60_000
 
+/** What a failed round leaves, so that its cuts can be made once more: a life goes another way each time. */
+const deviceFile = (dir: string) => join(dir, 'device.gz')
+
+function keep(dir: string, device: Device): void {
+  if (!existsSync(deviceFile(dir))) writeFileSync(deviceFile(dir), gzipSync(serialize(device), { level: 1 }))
+}
+
 /** A life on a device that is written down, with its acknowledgements in their place among the writes. */
 async function recorded({ dir, dice }: Round): Promise<Device> {
   const plan = planOf(dice, { bytes: dice.oneOf([8, 300, 3000, LARGE_BYTES]) })
+  if (existsSync(deviceFile(dir))) return deserialize(gunzipSync(readFileSync(deviceFile(dir)))) as Device
   return await recordDevice(dir, DEVICE_BYTES, async (folder, marks) => {
     const living = live(lifeAfter(newTruth(), plan, join(folder, 'log')), () => {}, undefined, marks)
     const timer = setTimeout(living.kill, LIFE_MS_MAX)
@@ -60,9 +70,15 @@ export const s3: Campaign = {
       const way = randomCut(dice)
       await round.case(`record ${place} of ${device.records.length}, ${cutter.pending()} not flushed, ${way}`, async () => {
         const copy = join(round.dir, `cut-${place}`)
-        mountedCopy(round.dir, cutter.cut(way, dice), 'log', copy)
-        await examineFolder(round.dir, copy, copyOf(truth), howToExamine(dice, { bootId: NEXT_BOOT }))
-        rmSync(copy, { recursive: true })
+        try {
+          rmSync(copy, { recursive: true, force: true })
+          mountedCopy(round.dir, cutter.cut(way, dice), 'log', copy)
+          await examineFolder(round.dir, copy, copyOf(truth), howToExamine(dice, { bootId: NEXT_BOOT }))
+          rmSync(copy, { recursive: true })
+        } catch (error) {
+          keep(round.dir, device)
+          throw error
+        }
       })
     }
   },
