@@ -16,6 +16,7 @@ bash images/squashfs.sh "$board" "$made/root" "$made/input/rootfs.squashfs"
 consoles_text=$(for it in $consoles; do printf 'console=%s ' "$it"; done)
 sed "s/@CONSOLES@/$consoles_text/" images/grub.cfg > "$made/grub.cfg"
 in_tools grub-script-check "$inside/grub.cfg"
+in_tools grub-script-check "$inside/root/boot/options.cfg"
 modules='part_gpt fat squash4 gzio normal configfile test regexp eval loadenv echo linux reboot sleep search search_fs_uuid'
 in_tools grub-mkstandalone -O "$grub_target" -d "$inside/grub/$grub_target" -o "$inside/tree/esp/EFI/BOOT/$boot_file" --install-modules="$modules" \
   --modules="$modules" --fonts= --locales= --themes= "boot/grub/grub.cfg=$inside/grub.cfg"
