@@ -116,6 +116,7 @@ export function createCourse(parts: CourseParts): Course {
         signal,
       )
     }
+    show({ text: 'its signature is checked' })
     const { version, generation } = await slots.inspect(bundleOf(job))
     await minimum.allows({ version, generation })
     rests = 0

@@ -95,6 +95,19 @@ test('a server hears once that bytes are fetched, however often the line is cut'
   expect(told).toEqual([{ kind: 'at', text: 'its bytes are fetched', share: null }])
 })
 
+test('once all bytes are here, what is done with them is said, not that they are still fetched', async () => {
+  let looked = () => {}
+  const inspect = () =>
+    new Promise<{ version: string; generation: number }>(
+      (resolve) => (looked = () => resolve({ version: '2.0.0', generation: 0 })),
+    )
+  await begin(JOB, { slots: { ...SLOTS, inspect }, fetch: async (_, at) => at(10, 10) })
+  await until('it is looked at', () => course.progress().text === 'its signature is checked')
+  expect(course.progress()).toMatchObject({ share: null, bytes: 0 })
+  looked()
+  await until('it goes on', () => store.now().job?.phase !== 'fetch')
+})
+
 test('told to end while it waits, it ends', async () => {
   for (const change of [{ link: 'eth1 is down' }, 'fails'] as const) {
     await begin(JOB, {

@@ -60,6 +60,7 @@ const SENTENCES: readonly (readonly [code: string, RegExp])[] = [
   ['update-rebooting', /^the box starts anew/],
   ['update-taken-back', /^taken back by /],
   ['update-fetched', /^fetched$/],
+  ['update-checked', /^its signature is checked$/],
   ['update-denied', /^the update server does not let us in/],
   ['update-answer', /^the update server says what nobody|^the answer of the update server/],
   ['update-refused', /^the update server answers /],

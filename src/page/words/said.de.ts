@@ -189,6 +189,7 @@ export const saidDe = {
   'said.update-ended': 'Die neue Version endete, bevor sie gezeigt hatte, dass sie gesund ist.',
   'said.update-taken-back': 'Zurückgenommen.',
   'said.update-fetched': 'Die Bytes kommen an.',
+  'said.update-checked': 'Die Signatur wird geprüft.',
   'said.update-rebooting': 'Das Gerät startet neu.',
   'said.update-trying': 'Die neue Version zeigt, ob sie gesund ist.',
   'said.update-window': 'Es wartet auf ein Zeitfenster.',
