@@ -20,6 +20,7 @@ import {
 import { join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'vite'
+import { buildOf } from './build-id.ts'
 import { closureOf, isNeeded } from './closure.ts'
 import { PACKAGES } from './vite.application.ts'
 
@@ -84,7 +85,8 @@ async function make(architecture: string, folder: string): Promise<void> {
   copyPackages(folder, cpu)
   await copyNode(join(folder, 'node'), `node-linux-${cpu}`)
   const { name, version, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, string>
-  writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ name, version, license, type: 'module' }, null, 2)}\n`)
+  const about = { name, version, license, build: buildOf(folder), type: 'module' }
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(about, null, 2)}\n`)
 }
 
 const [architecture = '', folder = ''] = process.argv.slice(2)

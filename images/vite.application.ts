@@ -37,6 +37,28 @@ function polyfillFirst(): Plugin {
   }
 }
 
+/**
+ * An `import` of one of Node's own modules reads every export of it, and some of these load dozens of others only when they are read. Asked for by name,
+ * it is what it is to `require`: of a start until all is ready a fifth.
+ */
+function builtinsByName(): Plugin {
+  const IMPORT = /^import (?:([\w$]+)(?:, )?)?(?:\* as ([\w$]+)|(\{.*\}))? from "(node:[\w/]+)";$/
+  const asked = (line: string): string => {
+    const [, whole, all, some, name] = IMPORT.exec(line) ?? []
+    if (name === undefined) return line
+    const parts = [whole, all, some?.replaceAll(' as ', ': ')].filter((it) => it !== undefined)
+    return parts.map((it) => `const ${it} = process.getBuiltinModule("${name}");`).join(' ')
+  }
+  return {
+    name: 'builtins-by-name',
+    renderChunk(code) {
+      const lines = code.split('\n')
+      const end = lines.findIndex((it) => !it.startsWith('import '))
+      return { code: [...lines.slice(0, end).map(asked), ...lines.slice(end)].join('\n'), map: null }
+    },
+  }
+}
+
 /** The root of a thread, or of a process that is started by its address, is known by its port to who started it. */
 const threads = readdirSync(workers).filter((it) =>
   /\b(parentPort|process\.send)\b/.test(readFileSync(join(workers, it), 'utf8')),
@@ -44,7 +66,7 @@ const threads = readdirSync(workers).filter((it) =>
 
 export default defineConfig({
   root,
-  plugins: [threadsByName(), polyfillFirst()],
+  plugins: [threadsByName(), polyfillFirst(), builtinsByName()],
   publicDir: false,
   ssr: { target: 'node', noExternal: true, external: [...PACKAGES, ...ABSENT] },
   build: {

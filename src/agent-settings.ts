@@ -51,6 +51,8 @@ export interface SettingsParts {
   monotonic(): number
   /** As if `text` stood in the file; absent: what stands there. `ranBefore`: see `SettingsContext`. */
   check(text?: string, ranBefore?: boolean): Promise<CheckedApart>
+  /** The same of what a start finds; absent: `check`. */
+  checkAtStart?(text: string, ranBefore: boolean): Promise<CheckedApart>
   /** Neither new settings nor those before can be run: the process must end, its next start finds those before. */
   stuck(error: Error): void
 }
@@ -156,8 +158,8 @@ export function settingsService(parts: SettingsParts): SettingsService {
     arm()
   }
 
-  async function checked(text: string, ranBefore = false): Promise<CheckedSettings> {
-    const { checked: found } = await parts.check(text, ranBefore)
+  async function checked(text: string, ranBefore = false, check = parts.check): Promise<CheckedSettings> {
+    const { checked: found } = await check(text, ranBefore)
     if ('error' in found) throw found.error
     return found.settings
   }
@@ -343,8 +345,9 @@ export function settingsService(parts: SettingsParts): SettingsService {
         else await revertAtStart(found)
       } else if (found) await history.setPending(undefined)
       const first = await read()
-      inForce = { revision: revisionOf(first), checked: await checkedAgain(first) }
-      if (!(await history.text(inForce.revision)) || !(await ranBefore(inForce.revision))) await record(first, 'file')
+      const revision = revisionOf(first)
+      inForce = { revision, checked: await checked(first, await ranBefore(revision), parts.checkAtStart) }
+      if (!(await history.text(revision)) || !(await ranBefore(revision))) await record(first, 'file')
       return inForce.checked
     },
     serve(changeParts, restartsOf) {

@@ -26,7 +26,10 @@ import { machineClock } from './machine/clock-parts.ts'
 import { openLogger } from './machine/logger.ts'
 import { keepHeapsSmall } from './machine/memory.ts'
 import { startWatchdog } from './machine/watchdog.ts'
+import { writeWhole } from './machine/whole-file.ts'
+import { openAccepted } from './settings/accepted.ts'
 import { deviceIdentity } from './settings/identity.ts'
+import { unlessAccepted } from './workers/accepted-settings.ts'
 import { checkSettingsApart } from './workers/read-settings.ts'
 
 export interface AgentOptions {
@@ -35,6 +38,8 @@ export interface AgentOptions {
   readonly keyring: string
   readonly values?: string
   readonly version: string
+  /** Which build this is, told by what is in it; absent where it runs from its source. */
+  readonly build?: string
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -59,7 +64,6 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
 }
 
 async function run(options: AgentOptions, signal: AbortSignal): Promise<number> {
-  keepHeapsSmall()
   const logger = await openLogger('agent', options.env['LOG_LEVEL'] ?? 'info')
   mkdirSync(join(options.dir, 'log'), { recursive: true })
   const settings = settingsService(await settingsParts(options, logger))
@@ -119,6 +123,8 @@ async function run(options: AgentOptions, signal: AbortSignal): Promise<number> 
     (error) => logger.warn({}, `the watchdog is not told that all is well: ${error.message}`),
   )
 
+  keepHeapsSmall()
+
   await new Promise<void>((resolve) =>
     signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
   )
@@ -138,8 +144,11 @@ async function run(options: AgentOptions, signal: AbortSignal): Promise<number> 
   return closed ? 0 : EXIT_LOG_FAILED
 }
 
-async function settingsParts({ settings: file, dir, values, env }: AgentOptions, logger: Logger) {
+async function settingsParts({ settings: file, dir, values, env, version, build }: AgentOptions, logger: Logger) {
   const request = { file, dir, deviceId: await deviceIdentity(dir), env, ...(values === undefined ? {} : { valuesFile: values }) }
+  const check = (text?: string, ranBefore?: boolean) =>
+    checkSettingsApart({ ...request, ranBefore: ranBefore === true, ...(text === undefined ? {} : { text }) })
+  const notKept = (error: Error) => logger.warn({}, `the next start checks the settings anew: ${error.message}`)
   return {
     file,
     dir,
@@ -150,8 +159,8 @@ async function settingsParts({ settings: file, dir, values, env }: AgentOptions,
     // CLOCK_MONOTONIC, which counts from the boot.
     monotonic: () => Number(process.hrtime.bigint() / 1_000_000n),
     stuck: endWith(dir, logger, 'neither the new settings nor those before can be put in force'),
-    check: (text?: string, ranBefore?: boolean) =>
-      checkSettingsApart({ ...request, ranBefore: ranBefore === true, ...(text === undefined ? {} : { text }) }),
+    check,
+    ...(build !== undefined && { checkAtStart: unlessAccepted(openAccepted({ ...request, build: `${version} ${build}` }, writeWhole), check, notKept) }),
   }
 }
 

@@ -7,7 +7,7 @@ import { dirname } from 'node:path'
 const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
 
 /** Resolves once the new text is on disk by fsync, under its name. `mode` of a file that is made anew. */
-export async function writeWhole(path: string, text: string, mode = 0o644): Promise<void> {
+export async function writeWhole(path: string, text: string | Uint8Array, mode = 0o644): Promise<void> {
   const file = await open(`${path}.new`, FLAGS, mode)
   try {
     await file.writeFile(text)

@@ -18,9 +18,12 @@ export interface OwnSecrets extends SecretStore {
   readonly stored: readonly string[]
 }
 
+/** The environment's variables that are secrets begin so. */
+export const SECRET_VARIABLES = 'HOLDFAST_SECRET_'
+
 /** `line-1` → `HOLDFAST_SECRET_LINE_1`. Two names may meet: settings that use both are refused. */
 export function secretVariable(name: string): string {
-  return `HOLDFAST_SECRET_${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`
+  return `${SECRET_VARIABLES}${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`
 }
 
 /** The store's own entry wins over the environment. A missing file is an empty store. Rejects with BadInput when the file is open to others or not a map of texts. */

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
+import { buildOf } from '../../images/build-id.ts'
 import { connectAgent } from '../../src/local-api/client.ts'
 import type { Status } from '../../src/core/status.ts'
 import type { Plant } from '../../src/plant/index.ts'
@@ -64,7 +65,7 @@ function bundle(folder: string): void {
   })
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'holdfast', version, type: 'module' }))
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'holdfast', version, build: buildOf(folder), type: 'module' }))
 }
 
 /** Beside the plant, of each protocol and kind of uplink one that comes to nothing. */
