@@ -64,6 +64,9 @@ const threads = readdirSync(workers).filter((it) =>
   /\b(parentPort|process\.send)\b/.test(readFileSync(join(workers, it), 'utf8')),
 )
 
+const SHARED =
+  /\/src\/(core\/|local-api\/(client|wire)\.ts|workers\/(port|clock|small-batches|stream-calls)\.ts|machine\/(whole-file|clock-cell|clock-boot|interfaces|memory)\.ts|settings\/(names|nearest|identity|secrets)\.ts|log\/(space|keeper-options)\.ts|clients\/reach\.ts|pipeline\/keep-running\.ts|models\/socket\.ts|commands\/services\.ts)/
+
 export default defineConfig({
   root,
   plugins: [threadsByName(), polyfillFirst(), builtinsByName()],
@@ -79,7 +82,11 @@ export default defineConfig({
     rolldownOptions: {
       external: [...PACKAGES, ...ABSENT],
       input: [join(root, 'src/cli.ts'), join(root, 'src/zones.ts'), ...threads.map((it) => join(workers, it))],
-      output: { entryFileNames: '[name].js', chunkFileNames: 'part-[name].js' },
+      output: {
+        entryFileNames: '[name].js',
+        chunkFileNames: 'part-[name].js',
+        codeSplitting: { groups: [{ name: 'core', test: SHARED }] },
+      },
     },
   },
 })

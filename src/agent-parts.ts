@@ -9,8 +9,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Delivery } from './agent-delivery.ts'
 import { openDelivery } from './agent-delivery.ts'
 import { openIntake } from './agent-intake.ts'
-import { airgapApi } from './airgap/give.ts'
-import { EXPORT_KEY_FILE, ownSigningKey } from './airgap/keys.ts'
+import { airgapLater, modelsLater } from './agent-later.ts'
 import type { AgentApi, QueryRow } from './core/agent-api.ts'
 import type { CommandPlace, CommandReader, CommandsApi, Control } from './core/cloud-command.ts'
 import type { ClockState } from './core/clock.ts'
@@ -34,8 +33,7 @@ import { forecastRequest, withWhatIf } from './pipeline/forecast-request.ts'
 import { createLive } from './pipeline/live.ts'
 import { query } from './pipeline/query.ts'
 import { serves, statusOf } from './pipeline/report.ts'
-import { modelStore } from './models/store.ts'
-import { scorerSocket } from './models/wire.ts'
+import { scorerSocket } from './models/socket.ts'
 import { forecast } from './retention/forecast.ts'
 import { windowsOf } from './retention/ladder.ts'
 import type { CheckedSettings } from './settings/read.ts'
@@ -225,11 +223,11 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   }
   const openedDelivery = (): Delivery => (openedLog(), delivery)
   const sourceNamed = (name: string) => named(intake.sources(), name, 'source').host
-  const airgap = airgapApi({
+  const airgap = airgapLater(dir, (own) => ({
+    ...own,
     get log() {
       return openedLog().airgap
     },
-    key: () => ownSigningKey(join(dir, EXPORT_KEY_FILE)),
     get device() {
       return now.settings.device.id
     },
@@ -242,7 +240,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
       return now.settings.export
     },
     exceptOf: (name) => (now.settings.uplinks.some((it) => it.name === name) ? notServed(now.settings, name) : undefined),
-  })
+  }))
 
   const api: AgentParts['api'] = {
     async status() {
@@ -292,7 +290,7 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
     ledger: (request, signal) => openedLog().files.ledger(request, signal),
     logDays: async () => openedLog().files.logDays(),
     ...airgap,
-    ...modelStore({
+    ...modelsLater({
       dir,
       keyring: around.keyring,
       keys: () => now.settings.models?.keys ?? [],

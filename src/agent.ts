@@ -99,12 +99,12 @@ async function run(options: AgentOptions, signal: AbortSignal): Promise<number> 
     async (next) => {
       await running.change(next)
       inForce = next.settings
-      commands?.change()
+      await commands?.change()
       logger.info({}, 'new settings are in force')
     },
     (next) => restartsOf(inForce, next.settings),
   )
-  commands = openCommands({ dir, clock, logger, told: running.told, settings, settingsApi, query: running.api.query })
+  commands = await openCommands({ dir, clock, logger, told: running.told, settings, settingsApi, query: running.api.query })
   const ticking = setInterval(() => {
     watchClock(clock, logger)
     running.look()
@@ -160,7 +160,9 @@ async function settingsParts({ settings: file, dir, values, env, version, build 
     monotonic: () => Number(process.hrtime.bigint() / 1_000_000n),
     stuck: endWith(dir, logger, 'neither the new settings nor those before can be put in force'),
     check,
-    ...(build !== undefined && { checkAtStart: unlessAccepted(openAccepted({ ...request, build: `${version} ${build}` }, writeWhole), check, notKept) }),
+    ...(build !== undefined && {
+      checkAtStart: unlessAccepted(openAccepted({ ...request, build: `${version} ${build}` }, writeWhole), check, notKept),
+    }),
   }
 }
 

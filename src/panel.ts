@@ -11,7 +11,7 @@ import { localName } from './core/device-name.ts'
 import { connectAgent } from './local-api/client.ts'
 import { hostOrSeen } from './machine/host-or-seen.ts'
 import { connectHost } from './machine/host/client.ts'
-import { openLogger } from './machine/logger.ts'
+import { openPino } from './machine/logger.ts'
 import { keepHeapsSmall } from './machine/memory.ts'
 import { deviceIdentity } from './settings/identity.ts'
 import { connectUpdater } from './update/client.ts'
@@ -39,7 +39,7 @@ export async function runPanel(
 ): Promise<number> {
   keepHeapsSmall()
   setPriority(NICENESS)
-  const log = await openLogger('panel', env['LOG_LEVEL'] ?? 'info')
+  const log = await openPino('panel', env['LOG_LEVEL'] ?? 'info')
   const access = await openAccess(dir)
   const certificates = openCertificates(dir, localName(await deviceIdentity(dir)))
   const agent = connectAgent(dir)

@@ -14,7 +14,8 @@ import { Refused } from './models/refused.ts'
 import type { Served } from './models/served.ts'
 import { serveModel } from './models/served.ts'
 import type { Answer, Hello } from './models/wire.ts'
-import { ask, hello, lines, scorerSocket } from './models/wire.ts'
+import { scorerSocket } from './models/socket.ts'
+import { ask, hello, lines } from './models/wire.ts'
 import { modelProcess } from './workers/model-host.ts'
 
 /** The rules, a test of one, somebody who looks. */

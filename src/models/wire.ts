@@ -5,7 +5,6 @@
 //   {"id", "model", "timeoutMs", "inputs": {"mean": 1.5}}    →  {"id", "of", "outputs"}  or  {"id", "code", "text"}
 //
 // JSON has no number that is none: null.
-import { join } from 'node:path'
 import { z } from 'zod'
 import { MODEL_FIGURES_MAX, MODEL_MS_MAX, MODELS_MAX } from '../core/bounds.ts'
 import type { Scored } from '../core/model.ts'
@@ -45,5 +44,3 @@ export function lines(take: (line: string) => void): (piece: string) => boolean 
     return text.length <= LINE_CHARS_MAX
   }
 }
-
-export const scorerSocket = (dir: string) => join(dir, 'run/models/scorer.sock')

@@ -114,11 +114,11 @@ test('where no journal can be opened an issue says so, and it is opened once it 
   const told = { settings: () => settings, read: away, takeAnswers: away, replay: away }
   const clock = { now: () => 0, current: () => ({ trusted: true }) }
   const parts = { dir, clock, logger: SILENT, told, settings: {}, settingsApi: {}, query: () => {} }
-  const commands = openCommands(parts as unknown as AgentCommandsParts)
+  const commands = await openCommands(parts as unknown as AgentCommandsParts)
   expect(commands.issues()).toMatchObject([{ code: 'commands-closed' }])
   expect(await commands.api.commands(1)).toEqual([])
   rmSync(join(dir, 'commands'))
-  commands.change()
+  await commands.change()
   expect(commands.issues().map((it) => it.code)).not.toContain('commands-closed')
   await commands.close()
 })

@@ -65,7 +65,10 @@ function bundle(folder: string): void {
   })
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'holdfast', version, build: buildOf(folder), type: 'module' }))
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ name: 'holdfast', version, build: buildOf(folder), type: 'module' }),
+  )
 }
 
 /** Beside the plant, of each protocol and kind of uplink one that comes to nothing. */
