@@ -64,8 +64,21 @@ const threads = readdirSync(workers).filter((it) =>
   /\b(parentPort|process\.send)\b/.test(readFileSync(join(workers, it), 'utf8')),
 )
 
-const SHARED =
-  /\/src\/(core\/|local-api\/(client|wire)\.ts|workers\/(port|clock|small-batches|stream-calls)\.ts|machine\/(whole-file|clock-cell|clock-boot|interfaces|memory)\.ts|settings\/(names|nearest|identity|secrets)\.ts|log\/(space|keeper-options)\.ts|clients\/reach\.ts|pipeline\/keep-running\.ts|models\/socket\.ts|commands\/services\.ts)/
+/**
+ * To find, read and link a file takes longer than to compile it: what all threads of a start need stands in one, and what only main threads need in
+ * another.
+ */
+const TOGETHER = [
+  {
+    name: 'core',
+    test: /\/src\/(core\/|workers\/(port|clock|small-batches)\.ts|machine\/clock-(cell|boot)\.ts|log\/(space|follow-position)\.ts)/,
+  },
+  {
+    name: 'main',
+    test: /\/src\/(local-api\/(client|wire)|machine\/(whole-file|interfaces|memory|line-logger|logger)|settings\/(names|nearest|identity|secrets)|clients\/reach|pipeline\/keep-running|models\/socket|commands\/(services|dispatch|text|output)|workers\/(stream-calls|thread-logger|scoring-host))\.ts/,
+  },
+  { name: 'columns', test: /\/src\/columns\// },
+]
 
 export default defineConfig({
   root,
@@ -85,7 +98,7 @@ export default defineConfig({
       output: {
         entryFileNames: '[name].js',
         chunkFileNames: 'part-[name].js',
-        codeSplitting: { groups: [{ name: 'core', test: SHARED }] },
+        codeSplitting: { groups: TOGETHER },
       },
     },
   },

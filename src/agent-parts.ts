@@ -40,6 +40,7 @@ import type { CheckedSettings } from './settings/read.ts'
 import type { OpenLog } from './workers/open-log.ts'
 import { boxesHost } from './workers/boxes-host.ts'
 import { openLog } from './workers/open-log.ts'
+import type { LogThreads } from './workers/log-threads.ts'
 import type { NotifyHost } from './workers/notify-host.ts'
 import { notifyHost } from './workers/notify-host.ts'
 import type { RulesHost } from './workers/rules-host.ts'
@@ -90,14 +91,15 @@ export interface AgentAround {
 /** What does not end by itself in this time is cut off. */
 const ENDS_MS_MAX = 3_000
 
-export async function openParts(atFirst: Checked, around: AgentAround): Promise<AgentParts> {
+/** `threads` are those of the first log. */
+export async function openParts(atFirst: Checked, around: AgentAround, threads?: LogThreads): Promise<AgentParts> {
   const { dir, clock, logger, version } = around
   const startedAt = clock.now()
   const live = createLive()
   const host = hostWatch(dir)
   const logDir = join(dir, 'log')
   let now = atFirst
-  let log = await open(now.settings)
+  let log = await open(now.settings, threads)
   let intake = openIntake(now.settings, { log: log.writer, clock, live, dir, logger })
   let delivery = openDelivery(now.settings, log, clock, dir, logger)
   let boxes = openBoxes(now.settings)
@@ -112,9 +114,9 @@ export async function openParts(atFirst: Checked, around: AgentAround): Promise<
   /** The change that closed and opens it. */
   let changing: Promise<unknown> = Promise.resolve()
 
-  function open(settings: Settings): Promise<OpenLog> {
+  function open(settings: Settings, by?: LogThreads): Promise<OpenLog> {
     const options = { ...writerOptions(logDir, settings), clock: { cell: clock.cell, state: clock.current() } }
-    return openLog(options, (error) => around.logFailed(error))
+    return openLog(options, (error) => around.logFailed(error), by)
   }
 
   /** Where other boxes come in. */

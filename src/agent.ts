@@ -30,6 +30,7 @@ import { writeWhole } from './machine/whole-file.ts'
 import { openAccepted } from './settings/accepted.ts'
 import { deviceIdentity } from './settings/identity.ts'
 import { unlessAccepted } from './workers/accepted-settings.ts'
+import type { LogThreads } from './workers/log-threads.ts'
 import { checkSettingsApart } from './workers/read-settings.ts'
 
 export interface AgentOptions {
@@ -41,6 +42,8 @@ export interface AgentOptions {
   /** Which build this is, told by what is in it; absent where it runs from its source. */
   readonly build?: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** The log's, on their way already. */
+  readonly threads?: LogThreads
 }
 
 /** The journal cannot be written or a thread of the log died: started again, the agent reads what is on disk. */
@@ -82,7 +85,7 @@ async function run(options: AgentOptions, signal: AbortSignal): Promise<number> 
     },
   )
   const { dir, version, keyring } = options
-  const running = await openParts(checked, {
+  const around = {
     dir,
     version,
     keyring,
@@ -90,7 +93,8 @@ async function run(options: AgentOptions, signal: AbortSignal): Promise<number> 
     logger,
     logFailed: endWith(dir, logger, 'the log failed'),
     issues: () => [...settings.issues(), ...(commands?.issues() ?? [])],
-  })
+  }
+  const running = await openParts(checked, around, options.threads)
   parts = running
   const seen = await watchIssues({ dir, clock, logger, status: running.api.status })
   issues = seen

@@ -31,8 +31,10 @@ const err = outputOn(process.stderr)
 const parts: Parts = {
   schemas: async () => (await import('./schemas.ts')).settingsSchemas,
   async agent(request, signal) {
+    // They load beside what is loaded here.
+    const threads = (await import('./workers/log-threads.ts')).startLogThreads()
     const { runAgent } = await import('./agent.ts')
-    return runAgent({ ...request, version, ...(build !== undefined && { build }), env: process.env }, signal)
+    return runAgent({ ...request, threads, version, ...(build !== undefined && { build }), env: process.env }, signal)
   },
   standardInput,
   async panel(request, signal) {

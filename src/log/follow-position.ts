@@ -2,7 +2,6 @@
 //
 // A name is made of the stream's key, so it means the same stream for good, also in a journal that was rebuilt. A checksum that is off says that the
 // text was changed on its way: a name that nobody knows would else begin its stream anew.
-import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { BadInput } from '../core/errors.ts'
 import type { FollowNumbers } from '../core/follow.ts'
@@ -13,7 +12,7 @@ const POSITION = /^p1-([0-9a-z]{1,7})-((?:[\w-]{8}[0-9a-z]{1,11})(?:\.[\w-]{8}[0
 
 /** 48 bits of its key's hash. */
 export function followName(streamKey: string): string {
-  return createHash('sha256').update(streamKey).digest('base64url').slice(0, NAME_CHARS)
+  return process.getBuiltinModule('node:crypto').createHash('sha256').update(streamKey).digest('base64url').slice(0, NAME_CHARS)
 }
 
 export const isPosition = (text: string): boolean => text.startsWith('p1-')

@@ -4,7 +4,6 @@
 //
 // The write-ahead log counts twice: a checkpoint is due at `walBytesMax`, and the transaction that comes before it may be nearly as long again.
 import { closeSync, fsyncSync, openSync, rmSync, statSync, statfsSync, writeSync } from 'node:fs'
-import { randomFillSync } from 'node:crypto'
 import { join } from 'node:path'
 
 const WAL_BYTES_MAX = 8_000_000
@@ -99,6 +98,8 @@ export function dropBallast(dir: string): void {
 function writeBallast(path: string, bytes: number): void {
   const fd = openSync(path, 'w')
   try {
+    // Loaded by whoever lays ballast: it is much of what Node has.
+    const { randomFillSync } = process.getBuiltinModule('node:crypto')
     const chunk = randomFillSync(new Uint8Array(Math.min(bytes, BALLAST_CHUNK_BYTES)))
     for (let written = 0; written < bytes; ) written += writeSync(fd, chunk, 0, Math.min(chunk.length, bytes - written))
     fsyncSync(fd)

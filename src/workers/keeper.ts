@@ -1,11 +1,12 @@
 // The log's keeper thread: reads beside the writer.
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import type { KeeperOptions } from '../log/keeper-options.ts'
 import { openKeeper } from '../log/keeper.ts'
+import { begun } from './begun.ts'
 import { serve } from './port.ts'
 
-const keeper = openKeeper(workerData as KeeperOptions)
+const keeper = openKeeper(await begun<KeeperOptions>())
 
 serve(parentPort as MessagePort, {
   next: keeper.next,

@@ -1,5 +1,4 @@
 // The log as the rest of the agent sees it: contracts of core/log.ts over the writer's and the keeper's thread.
-import { Worker } from 'node:worker_threads'
 import type { ReadingBatch } from '../core/batch.ts'
 import { transferables } from '../core/batch.ts'
 import type { GivenOut, GivingLog, Received, ReceivingLog } from '../core/airgap.ts'
@@ -25,8 +24,9 @@ import type { LogFigures } from '../log/figures.ts'
 import type { Append } from './small-batches.ts'
 import { packSmall } from './small-batches.ts'
 import type { WriterData } from './writer.ts'
+import type { LogThreads } from './log-threads.ts'
+import { startLogThreads } from './log-threads.ts'
 import type { Caller } from './port.ts'
-import { YOUNG_GENERATION_MB } from '../machine/memory.ts'
 import { caller, serve, unpacked } from './port.ts'
 
 export interface OpenLog {
@@ -70,22 +70,28 @@ const WORK_EVERY_MS = 500
 const COPIED_READINGS_MAX = 128
 /** Beside the uplinks: no name of the settings is like it. */
 const RULES = ' rules'
-const WRITER_HEAP_MB = 256
-const KEEPER_HEAP_MB = 256
 
-/** Rejects when the log cannot be opened. `failed` is told when it cannot be written or one of its threads died: the process must end. */
-export async function openLog(options: WriterData, failed: (error: Error) => void): Promise<OpenLog> {
+/**
+ * Rejects when the log cannot be opened. `failed` is told when it cannot be written or one of its threads died: the process must end. `threads` are
+ * this log's alone.
+ */
+export async function openLog(
+  options: WriterData,
+  failed: (error: Error) => void,
+  threads: LogThreads = startLogThreads(),
+): Promise<OpenLog> {
   let closing = false
   const failing = (error: Error): void => {
     // Before it is open, the one who opens it is told.
     if (isOpen && !closing) failed(error)
     writer.fail(error)
-    keeper?.fail(error)
+    reading.fail(error)
   }
   let isOpen = false
-  let keeper: Caller | undefined
-  const writerThread = thread('writer', options, WRITER_HEAP_MB, (error) => failing(error))
-  const writer = caller(writerThread)
+  const writer = caller(threads.writer.worker)
+  const reading = caller(threads.keeper.worker)
+  threads.writer.onEnd(failing)
+  threads.keeper.onEnd(failing)
   const waiting = new Map<number, () => void>()
   const sleepers = new Map<string, Set<() => void>>()
   /** Uplinks that have looked since the last commit and found nothing wait; others may have missed one. */
@@ -96,7 +102,7 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
   let nextId = 0
   /** All that rules have appended is durable. */
   let said: Promise<unknown> = Promise.resolve()
-  serve(writerThread, {
+  serve(threads.writer.worker, {
     durable(ids: readonly number[], lines: number) {
       unpublished = lines
       for (const id of ids) {
@@ -108,12 +114,17 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
     held: () => work.hurry(),
     failed: (error: unknown) => failing(unpacked(error)),
   })
-  // The keeper opens what the writer has made.
-  await writer.call('figures', [])
-  const keeperThread = thread('keeper', keeperOptions(options), KEEPER_HEAP_MB, (error) => failing(error))
-  const reading = caller(keeperThread)
-  keeper = reading
-  await reading.call('heads', [])
+  const end = () => Promise.all([threads.keeper.worker.terminate(), threads.writer.worker.terminate()])
+  try {
+    threads.writer.begin(options)
+    // The keeper opens what the writer has made.
+    await writer.call('figures', [])
+    threads.keeper.begin(keeperOptions(options))
+    await reading.call('heads', [])
+  } catch (error) {
+    await end()
+    throw error
+  }
   isOpen = true
   const work = keepWorking(writer, reading, wake, (error) => failing(error as Error))
 
@@ -277,7 +288,7 @@ export async function openLog(options: WriterData, failed: (error: Error) => voi
       await reading.call('close', [])
       await writer.call('close', [])
       closing = true
-      await Promise.all([keeperThread.terminate(), writerThread.terminate()])
+      await end()
     },
   }
 }
@@ -359,7 +370,8 @@ function keepWorking(writer: Caller, keeper: Caller, wake: () => void, failed: (
     return running
   }
 
-  void start(false)
+  // Not at once: whoever starts has more to do, and what waits for room hurries.
+  timer = setTimeout(() => void start(false), WORK_EVERY_MS)
   return {
     hurry() {
       if (!running && !stopped) void start(false)
@@ -374,15 +386,4 @@ function keepWorking(writer: Caller, keeper: Caller, wake: () => void, failed: (
       await running
     },
   }
-}
-
-function thread(name: string, data: unknown, heapMb: number, failed: (error: Error) => void): Worker {
-  const worker = new Worker(new URL(`./${name}.ts`, import.meta.url), {
-    workerData: data,
-    name,
-    resourceLimits: { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-  })
-  worker.on('error', (error) => failed(error as Error))
-  worker.on('exit', (code) => failed(new Error(`the log's ${name} thread ended with code ${code}`)))
-  return worker
 }

@@ -1,19 +1,19 @@
 // The log's writer thread: owns journal.db.
-import { randomBytes } from 'node:crypto'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import type { ClockState } from '../core/clock.ts'
 import { recoverLog } from '../log/recover.ts'
 import type { Writer, WriterOptions } from '../log/writer.ts'
 import type { WriterWorld } from '../log/writer-world.ts'
 import { openWriter } from '../log/writer.ts'
+import { begun } from './begun.ts'
 import { systemClock, systemState } from './clock.ts'
 import { caller, packed, serve } from './port.ts'
 import type { SmallBatches } from './small-batches.ts'
 import { unpackSmall } from './small-batches.ts'
 
 const port = parentPort as MessagePort
-const { clock: shared, ...options } = workerData as WriterData
+const { clock: shared, ...options } = await begun<WriterData>()
 const clock = systemClock(shared?.cell)
 const clockState = shared?.state ?? systemState()
 /** Calls wait in the port until somebody listens: nobody does before this is over. */
@@ -38,7 +38,8 @@ const world: WriterWorld = {
     return { cancel: () => clearTimeout(later) }
   },
   clock: () => clockState,
-  randomEpoch: () => randomBytes(16).toString('hex'),
+  // Loaded by the one start that draws an epoch.
+  randomEpoch: () => process.getBuiltinModule('node:crypto').randomBytes(16).toString('hex'),
   durable: (ids, unpublished) => main.tell('durable', [ids, unpublished]),
   held: () => main.tell('held', []),
   failed: (error) => main.tell('failed', [packed(error)]),
