@@ -9,6 +9,9 @@ const workers = join(root, 'src/workers')
 
 /** Native parts, what starts threads by its own path, and what is required by name while it runs: packages on the device. */
 export const PACKAGES = ['better-sqlite3', '@serialport/bindings-cpp', 'pino', 'jsonata']
+/** What of them stands in a thread's own files: each thread of the log would look for fifteen, and in the maps of its process, to find what it is. */
+const BUNDLED = 'better-sqlite3'
+const EXTERNAL = PACKAGES.filter((it) => it !== BUNDLED)
 /** Not on the device: the OPC UA server of the simulated plant, a lock that one library can do without. */
 const ABSENT = ['node-opcua', 'proper-lockfile']
 
@@ -59,6 +62,22 @@ function builtinsByName(): Plugin {
   }
 }
 
+/** The native part is the one that the package was copied with. */
+function nativePart(): Plugin {
+  return {
+    name: 'native-part',
+    transform: {
+      filter: { id: /\/better-sqlite3\/lib\/binding\.js$/ },
+      handler: () => `
+        const path = require('path')
+        exports.getBinding = () => {
+          const { dir } = path.parse(require.resolve('${BUNDLED}/package.json'))
+          return require(path.join(dir, 'prebuilds', 'linux-' + process.arch + '.node'))
+        }`,
+    },
+  }
+}
+
 /** The root of a thread, or of a process that is started by its address, is known by its port to who started it. */
 const threads = readdirSync(workers).filter((it) =>
   /\b(parentPort|process\.send)\b/.test(readFileSync(join(workers, it), 'utf8')),
@@ -82,9 +101,9 @@ const TOGETHER = [
 
 export default defineConfig({
   root,
-  plugins: [threadsByName(), polyfillFirst(), builtinsByName()],
+  plugins: [threadsByName(), polyfillFirst(), nativePart(), builtinsByName()],
   publicDir: false,
-  ssr: { target: 'node', noExternal: true, external: [...PACKAGES, ...ABSENT] },
+  ssr: { target: 'node', noExternal: true, external: [...EXTERNAL, ...ABSENT] },
   build: {
     ssr: true,
     outDir: join(root, 'build/application'),
@@ -93,7 +112,7 @@ export default defineConfig({
     minify: false,
     reportCompressedSize: false,
     rolldownOptions: {
-      external: [...PACKAGES, ...ABSENT],
+      external: [...EXTERNAL, ...ABSENT],
       input: [join(root, 'src/cli.ts'), join(root, 'src/zones.ts'), ...threads.map((it) => join(workers, it))],
       output: {
         entryFileNames: '[name].js',
