@@ -23,7 +23,10 @@ function json(line: object): string {
   try {
     return JSON.stringify(line, plain)
   } catch {
-    return JSON.stringify(Object.fromEntries(Object.entries(line).map(([key, it]) => [key, isPlain(it) ? it : '[not JSON]'])), plain)
+    return JSON.stringify(
+      Object.fromEntries(Object.entries(line).map(([key, it]) => [key, isPlain(it) ? it : '[not JSON]'])),
+      plain,
+    )
   }
 }
 
