@@ -1,7 +1,7 @@
 // The application as an image has it, made and run: each protocol and each kind of uplink finds all that it is made of. A plant's readings are kept by
 // those that it serves; what has nobody to talk to says so, and not that its own program ended.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -13,6 +13,7 @@ import type { Plant } from '../../src/plant/index.ts'
 import { startPlant } from '../../src/plant/index.ts'
 import { loadPlan } from '../../src/plant/presets.ts'
 import { plantSettings } from '../../src/plant/settings-yaml.ts'
+import { acceptedFile } from '../../src/settings/accepted.ts'
 import { protocols } from '../../src/sources/index.ts'
 import { until } from '../route/until.ts'
 import type { Child } from '../run/child.ts'
@@ -126,3 +127,11 @@ test('what ships reads a plant by OPC UA and Modbus, and nothing of it lacks a p
   expect(now.uplinks.filter((it) => /ended|crash|polyfill|is not a/.test(JSON.stringify(it)))).toEqual([])
   expect(new Set(Object.keys(protocols)).size).toBe(7)
 }, 120_000)
+
+test('what is loaded only once somebody asks is there: exports by stick, models; and the next start finds its settings accepted', async () => {
+  const api = connectAgent(join(dir, 'data'))
+  expect(await api.exportKey()).toMatchObject({ device: 'hf-ships', key: expect.stringMatching(/^ed25519:/) })
+  expect(await api.models()).toMatchObject({ models: [] })
+  const { size, mode } = statSync(acceptedFile(join(dir, 'data')))
+  expect([size > 0, mode & 0o777]).toEqual([true, 0o600])
+})
