@@ -1,7 +1,7 @@
 // Makes the application for one architecture: node images/application.ts ARCHITECTURE FOLDER
 //
 //   FOLDER/application/   the bundle          FOLDER/build/page/   the page, as the panel looks for it
-//   FOLDER/node_modules/  native packages     FOLDER/package.json  name and version     FOLDER/node
+//   FOLDER/node_modules/  native packages     FOLDER/package.json  name, version, build     FOLDER/node
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
