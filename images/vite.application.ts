@@ -42,7 +42,7 @@ function polyfillFirst(): Plugin {
 
 /**
  * An `import` of one of Node's own modules reads every export of it, and some of these load dozens of others only when they are read. Asked for by name,
- * it is what it is to `require`: of a start until all is ready a fifth.
+ * it is what it is to `require`: up to a tenth of a start.
  */
 function builtinsByName(): Plugin {
   const IMPORT = /^import (?:([\w$]+)(?:, )?)?(?:\* as ([\w$]+)|(\{.*\}))? from "(node:[\w/]+)";$/
