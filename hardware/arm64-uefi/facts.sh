@@ -24,6 +24,9 @@ case ${FIRMWARE:-uefi} in
   # Starts the same file of the same disk: make test-image BOARD=arm64-uefi FIRMWARE=u-boot
   u-boot)
     firmware=/usr/lib/u-boot/qemu_arm64/u-boot.bin
-    firmware_memory=
+    firmware_memory=64M
+    # What the guide has people type once at its prompt, which is open until then.
+    firmware_settings=hardware/arm64-uefi/u-boot.txt
+    firmware_prompt='=> '
     ;;
 esac

@@ -1,7 +1,9 @@
 // Whoever has the serial line or a keyboard gets no menu of the boot loader, no editor, no shell and no SysRq: while a box starts, and afterwards.
-// What the firmware shows before it gives the machine to the boot loader is the board's: the board's guide says what to set there.
+// What the firmware shows before it gives the machine to the boot loader is the board's: the board's guide says what to set there. Where that is done (a
+// firmware with a prompt), keys are typed from power-on on.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { banner } from './banner.ts'
+import { promptOf } from './firmware.ts'
 import type { Disk, Machine } from './machine.ts'
 import { boot, newDisk } from './machine.ts'
 import { BOOT_MS_MAX } from './times.ts'
@@ -9,7 +11,7 @@ import { BOOT_MS_MAX } from './times.ts'
 const board = process.env['BOARD'] ?? 'x86-64-uefi'
 /** What says that somebody is somewhere where nobody should be. */
 const INSIDE =
-  /grub(?: rescue)?>|GNU GRUB|minimal bash|\(initramfs\)|for maintenance|emergency mode|root@|sulogin|uid=\d|sysrq: (?!This)/i
+  /grub(?: rescue)?>|GNU GRUB|minimal bash|\(initramfs\)|for maintenance|emergency mode|root@|sulogin|uid=\d|sysrq: (?!This)|\n=> |stop autoboot/i
 /** Of the boot loader's menu, its editor and its prompt, of an init that is interrupted, of programs that are stopped or put aside. */
 const TYPED = ['\u001b', 'e', 'c', '\t', ' ', '\u0003', '\u001a', '\u001c']
 /** Crash, kill all, and what a terminal's other screens are. */
@@ -30,8 +32,8 @@ afterAll(async () => {
   if (process.env['KEEP'] === undefined) disk?.remove()
 })
 
-test('from the boot loader on, no key that is typed or pressed stops a start or leads anywhere', async () => {
-  await machine.says(/starting Boot|Welcome to GRUB|Loading/)
+test('from the boot loader on, or from power-on, no key that is typed or pressed stops a start or leads anywhere', async () => {
+  if (!promptOf(board)) await machine.says(/starting Boot|Welcome to GRUB|Loading/)
   let pressed = 0
   let isUp = false
   const failed: unknown[] = []

@@ -1,12 +1,14 @@
 // A virtual machine that runs an image: one QEMU process for one boot, its serial line, its page, and its disk once it is off.
-import type { ChildProcess } from 'node:child_process'
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { freePort } from '../plant/helpers.ts'
 import { until } from '../route/until.ts'
+import { setFirmware } from './firmware.ts'
+import type { Qemu } from './qemu.ts'
+import { qemu } from './qemu.ts'
 import { BOOT_MS_MAX } from './times.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -40,25 +42,17 @@ export function newDisk(board: string): Disk {
   }
 }
 
-export interface Machine {
-  /** All that came over the serial line so far, without what tells a terminal where to write. */
-  serial(): string
-  type(text: string): void
+export interface Machine extends Qemu {
   /** On its keyboard, as QEMU names keys: `alt-sysrq-b`. */
   press(keys: string): Promise<void>
-  /** What matches, once it is there. */
-  says(pattern: RegExp, msMax?: number): Promise<RegExpExecArray>
   /** By the port in a zone, forwarded from this machine. */
   readonly page: { readonly service: string; readonly uplink: string }
   /** QEMU's own network goes from ports with a tap: it would answer connections that are meant for the box. What it gave, as an address, stays. */
   tapsAlone(): Promise<void>
-  isOff(): boolean
   /** The power button, and until the machine is off. */
   off(): Promise<void>
   /** Until it is off by itself: it starts anew by another `boot`. */
   goesOff(msMax?: number): Promise<void>
-  /** As when the plug is pulled. */
-  kill(): Promise<void>
 }
 
 /** Of ports, by zone: the tap that a port is wired to, beside the network that QEMU makes there. */
@@ -80,44 +74,22 @@ export async function boot(disk: Disk, taps: Taps = {}, options: BootOptions = {
     '-device',
     `virtio-net-pci,netdev=${id},addr=${address}`,
   ]
-  const child = spawn(
-    'bash',
-    [
-      join(root, 'images/qemu.sh'),
-      disk.board,
-      disk.folder,
-      ...net('uplink', '0x10', `hostfwd=tcp:127.0.0.1:${uplink}-:443`),
-      ...net('plant', '0x11', `net=10.20.1.0/24${options.plantReachesUs ? '' : ',restrict=on'}`),
-      ...net(
-        'service',
-        '0x12',
-        `net=192.168.77.0/24,host=192.168.77.200,restrict=on,dhcpstart=192.168.77.210,hostfwd=tcp:127.0.0.1:${service}-192.168.77.1:443`,
-      ),
-      ...(options.qemu ?? []),
-    ],
-    { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
-  )
-  const line = serialOf(child, join(disk.path, '..', 'serial.log'))
-  const ended = once(child, 'exit')
-  const kill = async () => {
-    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-    await ended
-  }
-  const isOff = () => child.exitCode !== null
-  const goesOff = async (msMax = OFF_MS_MAX) => void (await until('the machine is off', isOff, msMax, 500))
+  const folder = { name: disk.folder, path: join(disk.path, '..') }
+  await setFirmware(disk.board, folder)
+  const machine = qemu(disk.board, folder, [
+    ...net('uplink', '0x10', `hostfwd=tcp:127.0.0.1:${uplink}-:443`),
+    ...net('plant', '0x11', `net=10.20.1.0/24${options.plantReachesUs ? '' : ',restrict=on'}`),
+    ...net(
+      'service',
+      '0x12',
+      `net=192.168.77.0/24,host=192.168.77.200,restrict=on,dhcpstart=192.168.77.210,hostfwd=tcp:127.0.0.1:${service}-192.168.77.1:443`,
+    ),
+    ...(options.qemu ?? []),
+  ])
+  const goesOff = async (msMax = OFF_MS_MAX) => void (await until('the machine is off', machine.isOff, msMax, 500))
   return {
-    serial: () => line.text(),
-    type: (text) => void child.stdin.write(text),
+    ...machine,
     press: (keys) => monitor(join(disk.path, '..', 'monitor.sock'), `sendkey ${keys}`),
-    async says(pattern, msMax = BOOT_MS_MAX) {
-      const found = () => pattern.exec(line.text())
-      await until(`${pattern} on the serial line`, () => found() ?? isOff(), msMax).catch(() => undefined)
-      const it = found()
-      if (it) return it
-      throw new Error(
-        `${isOff() ? 'the machine is off' : 'not in time (a slow machine needs a greater BOOT_S)'}: ${pattern}; it said: ${line.text().slice(-3000)}`,
-      )
-    },
     page: { service: `https://127.0.0.1:${service}`, uplink: `https://127.0.0.1:${uplink}` },
     async tapsAlone() {
       for (const id of Object.keys(taps)) await monitor(join(disk.path, '..', 'monitor.sock'), `set_link ${id}-user off`)
@@ -126,9 +98,7 @@ export async function boot(disk: Disk, taps: Taps = {}, options: BootOptions = {
       await monitor(join(disk.path, '..', 'monitor.sock'), 'system_powerdown')
       await goesOff()
     },
-    isOff,
     goesOff,
-    kill,
   }
 }
 
@@ -143,21 +113,6 @@ function hub(id: string, options: string, tap: string): string[] {
     `hubport,id=${id},hubid=${number}`,
   ]
   return parts.flatMap((it) => ['-netdev', it])
-}
-
-// oxlint-disable-next-line no-control-regex -- what tells a terminal where to write begins with ESC
-const CONTROLS = /\u001b(\[[0-9;?]*[A-Za-z]|[()][A-Za-z0-9]|[=>78cMDE])/g
-
-/** `file` has all of it, of each boot of a disk that is kept. */
-function serialOf({ stdout, stderr }: ChildProcess, file: string) {
-  let text = ''
-  const add = (part: Buffer) => {
-    text += part.toString('latin1')
-    appendFileSync(file, part)
-  }
-  stdout?.on('data', add)
-  stderr?.on('data', add)
-  return { text: () => text.replaceAll(CONTROLS, '').replaceAll('\r', '') }
 }
 
 async function monitor(path: string, command: string): Promise<void> {

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { closureOf, isNeeded } from '../../images/closure.ts'
 import { parseSettings } from '../../src/settings/read.ts'
 import { settingsSchemas } from '../../src/schemas.ts'
+import { promptOf } from './firmware.ts'
 
 const root = join(import.meta.dirname, '../..')
 const text = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -26,6 +27,15 @@ test.each(readdirSync(join(root, 'hardware')))('what images ask of a board, and 
   const stated = execFileSync('bash', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
   for (const it of FACTS) expect(stated).toMatch(new RegExp(`^${it}: .`, 'm'))
   for (const it of ['## Flash', '## Wiring', '## Serial pin-out']) expect(text(`hardware/${board}/README.md`)).toContain(it)
+})
+
+test("what is typed at a firmware's prompt before tests boot is what the board's guide says", () => {
+  for (const firmware of ['uefi', 'u-boot']) {
+    const settings = promptOf('arm64-uefi', firmware)?.settings ?? []
+    expect(settings.length, firmware).toBe(firmware === 'uefi' ? 0 : 5)
+    expect(text('hardware/arm64-uefi/README.md')).toContain(settings.map((it) => `    ${it}\n`).join(''))
+  }
+  expect(promptOf('x86-64-uefi')).toBeUndefined()
 })
 
 describe('units', () => {
