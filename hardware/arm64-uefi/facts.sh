@@ -25,6 +25,8 @@ case ${FIRMWARE:-uefi} in
   u-boot)
     firmware=/usr/lib/u-boot/qemu_arm64/u-boot.bin
     firmware_memory=64M
+    # Its boards say by their device tree alone what they have, the power button too; QEMU's button is in ACPI's tables where there are such.
+    qemu_machine+=' -machine acpi=off'
     # What the guide has people type once at its prompt, which is open until then.
     firmware_settings=hardware/arm64-uefi/u-boot.txt
     firmware_prompt='=> '

@@ -31,8 +31,8 @@ export async function setFirmware(board: string, folder: { name: string; path: s
   const prompts = () => machine.serial().split(`\n${open.prompt}`).length - 1
   const isThere = (count: number) => () => {
     if (machine.isOff()) throw new Error(`the firmware went off: ${machine.serial().slice(-3000)}`)
-    // Any key stops it on its way to the disk.
-    if (prompts() === 0) machine.type(' ')
+    // Any key stops it on its way to the disk. One that comes before it has begun to speak may keep QEMU's serial line from taking any other.
+    if (machine.serial() !== '' && prompts() === 0) machine.type(' ')
     return prompts() === count
   }
   try {

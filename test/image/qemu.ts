@@ -25,11 +25,12 @@ export function qemu(board: string, folder: { name: string; path: string }, opti
   const child = spawn('bash', [script, board, folder.name, ...options], { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
   const line = serialOf(child, join(folder.path, 'serial.log'))
   const ended = once(child, 'exit')
+  // It may have gone off while somebody types.
+  child.stdin.on('error', () => undefined)
   const isOff = () => child.exitCode !== null
   return {
     serial: () => line.text(),
-    // It may have gone off meanwhile.
-    type: (text) => void (child.stdin.writable && child.stdin.write(text)),
+    type: (text) => void child.stdin.write(text),
     async says(pattern, msMax = BOOT_MS_MAX) {
       const found = () => pattern.exec(line.text())
       await until(`${pattern} on the serial line`, () => found() ?? isOff(), msMax).catch(() => undefined)
