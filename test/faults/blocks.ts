@@ -3,7 +3,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, cpSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Dice } from './dice.ts'
 import { makeImage, WITH_SBIN } from './partition.ts'
@@ -30,7 +30,7 @@ const TRIES_MAX = 10
 const WAYS = ['none', 'all', 'some', 'first', 'sectors', 'but-one'] as const
 type CutWay = (typeof WAYS)[number]
 
-function run(program: string, ...args: readonly string[]): string {
+export function run(program: string, ...args: readonly string[]): string {
   for (let tries = 1; ; tries++)
     try {
       return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env: WITH_SBIN }).trim()
@@ -45,15 +45,32 @@ export async function recordDevice(
   bytes: number,
   work: (folder: string, marks: number) => Promise<void>,
 ): Promise<Device> {
-  const [disk, record, mount, folder] = ['disk', 'record', 'device', 'files'].map((it) => join(dir, it)) as [
-    string,
-    string,
-    string,
-    string,
-  ]
-  mkdirSync(mount, { recursive: true })
+  const folder = join(dir, 'files')
   mkdirSync(folder)
-  makeImage(disk, bytes)
+  return await recordDisk(
+    dir,
+    (disk) => makeImage(disk, bytes),
+    async (device, marksFile, undo) => {
+      const loop = run('losetup', '--show', '-f', device)
+      undo(() => run('losetup', '-d', loop))
+      run('mount', loop, folder)
+      undo(() => run('umount', folder))
+      const marks = openSync(marksFile, 'w')
+      undo(() => closeSync(marks))
+      await work(folder, marks)
+    },
+  )
+}
+
+/** A device that `make` has filled, as a file; what `work` lays upon it, `undo` is told how to take away: the last first. `marks` is a file. */
+export async function recordDisk(
+  dir: string,
+  make: (disk: string) => void,
+  work: (device: string, marks: string, undo: (step: () => void) => void) => Promise<void>,
+): Promise<Device> {
+  const [disk, record, mount] = ['disk', 'record', 'device'].map((it) => join(dir, it)) as [string, string, string]
+  mkdirSync(mount, { recursive: true })
+  make(disk)
   const image = readFileSync(disk)
   const server = spawn(built('blocks'), [disk, record, mount], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(server, 'exit')
@@ -61,13 +78,7 @@ export async function recordDevice(
   try {
     await ready(server)
     undo.push(() => run('umount', mount))
-    const loop = run('losetup', '--show', '-f', join(mount, 'disk'))
-    undo.push(() => run('losetup', '-d', loop))
-    run('mount', loop, folder)
-    undo.push(() => run('umount', folder))
-    const marks = openSync(join(mount, 'marks'), 'w')
-    undo.push(() => closeSync(marks))
-    await work(folder, marks)
+    await work(join(mount, 'disk'), join(mount, 'marks'), (step) => undo.push(step))
   } finally {
     const failed = undone(undo)
     // What is still mounted would keep it for ever.
@@ -167,7 +178,7 @@ export function mountedCopy(dir: string, image: Buffer, folder: string, to: stri
   putRight(disk)
   run('mount', '-o', 'loop', disk, at)
   try {
-    if (existsSync(join(at, folder))) cpSync(join(at, folder), to, { recursive: true })
+    if (existsSync(join(at, folder))) cpSync(join(at, folder), to, { recursive: true, filter: (it) => !lstatSync(it).isSocket() })
     else mkdirSync(to)
   } finally {
     run('umount', at)

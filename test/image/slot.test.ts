@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { bootEnvironmentLines, bootLoaderTakes as takenBy, SLOT_PROGRAM } from '../update/boot-loader.ts'
 
-const program = join(import.meta.dirname, '../../rootfs/usr/lib/holdfast/slot')
 const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`
 
 let dir: string
@@ -21,13 +21,13 @@ afterEach(() => rmSync(dir, { recursive: true }))
 
 function ask(...args: string[]) {
   const env = { PATH, BOOT_ENVIRONMENT: file, KERNEL_LINE: join(dir, 'cmdline') }
-  const { status, stdout, stderr } = spawnSync(program, args, { env, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(SLOT_PROGRAM, args, { env, encoding: 'utf8' })
   return { status, text: stdout.trim(), stderr }
 }
 function keep(...values: string[]): void {
   expect(ask('keep', ...values)).toMatchObject({ status: 0, stderr: '' })
 }
-const stored = () => execFileSync('grub-editenv', [file, 'list'], { env: { PATH }, encoding: 'utf8' }).trim().split('\n')
+const stored = () => bootEnvironmentLines(file)
 
 test('an update: the other slot is closed before it is written, is next afterwards, and is good by one word alone', () => {
   ask('set-state', 'A', 'good')
@@ -62,7 +62,7 @@ test('whose plug is pulled five times starts a sixth time with the version that 
   keep('A_TRY=0', 'A_GOOD=1', 'B_GOOD=1')
   for (let cut = 0; cut <= 5; cut++) {
     expect([bootLoaderTakes(), ask('get-primary').text]).toEqual(['A', 'A'])
-    keep(`A_TRY=${bootLoaderTakes('next')}`)
+    keep(`A_TRY=${bootLoaderTakes('attempt')}`)
   }
   expect(stored()).toContain('A_TRY=6')
   expect([bootLoaderTakes(), ask('get-primary').text]).toEqual(['B', 'B'])
@@ -96,14 +96,7 @@ test('the running slot is what the kernel was told; anything else is an error th
   expect(ask('get-current')).toMatchObject({ status: 1, stderr: expect.stringContaining('rauc.slot=') })
 })
 
-/** Its choice, in the words of a shell: the same script up to where it notes the attempt; `next`: which attempt it is. */
-function bootLoaderTakes(what: 'chosen' | 'next' = 'chosen'): string {
-  const script = readFileSync(join(import.meta.dirname, '../../images/grub.cfg'), 'utf8')
-  const [, choice = ''] = /^(set chosen=\n.*?)^eval "set \$\{chosen\}_TRY/ms.exec(script) ?? []
-  const shell = choice.replaceAll(/\bset (?=[\w$])/g, '')
-  const values = stored().map((it) => it.replace('=', "='").concat("'"))
-  return execFileSync('bash', ['-c', `${values.join('\n')}\n${shell}\necho "$${what}"`], { encoding: 'utf8' }).trim()
-}
+const bootLoaderTakes = (what: 'slot' | 'attempt' = 'slot') => takenBy(file)[what]
 
 test.each([
   ['zeroed', Buffer.alloc(1024)],

@@ -14,6 +14,8 @@ export interface Campaign {
   /** Cases of the short and of the long figure. */
   readonly short: number
   readonly long: number
+  /** Too long, or in need of too much, for `make prove-short` as a whole: there it runs only where it is named. */
+  readonly isOnlyNamed?: true
   /** Where each failed case says something of its own; else a few are enough. */
   readonly failuresMax?: number
   /** Runs cases until it has no more or `isOver`; what it throws itself is a failed case too. */

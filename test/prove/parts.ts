@@ -34,6 +34,7 @@ import { n4Sparkplug } from '../faults/sources/n4-sparkplug.ts'
 import { g1 } from '../faults/g1.ts'
 import { e1 } from '../faults/settings.ts'
 import { t1 } from '../faults/t1.ts'
+import { u1 } from '../faults/u1.ts'
 import { u3 } from '../faults/u3.ts'
 import { plantedFaults } from '../planted/x1.ts'
 import { r1 } from '../simulation/r1.ts'
@@ -55,4 +56,4 @@ const SOURCES: readonly Campaign[] = [
   loadModbus,
 ]
 
-export const PARTS: readonly Campaign[] = [...LOG, ...UPLINK, ...SOURCES, e1, g1, t1, u3, r1, plantedFaults()]
+export const PARTS: readonly Campaign[] = [...LOG, ...UPLINK, ...SOURCES, e1, g1, t1, u1, u3, r1, plantedFaults()]

@@ -1,5 +1,10 @@
 // A box without its hardware: two slots that are files, the boot loader's script played on a real grubenv, the real RAUC service that writes
-// them, the real updater, the real agent. What it boots, the slot's first line says: `sick` names what that version does wrong.
+// them and tells the boot loader by the program of the image, the real updater, the real agent. What it boots, the slot's first line says: `sick`
+// names what that version does wrong.
+//
+//   DIR/grubenv   DIR/slot-A   DIR/slot-B   DIR/data   DIR/data/log      its disk: what is there already, it begins with
+//
+// All else in DIR is made anew each time.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, openSync, readFileSync, readSync, closeSync, rmSync, writeFileSync, existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,6 +16,7 @@ import { until } from '../route/until.ts'
 import type { Child } from '../run/child.ts'
 import { lastLines, startChild } from '../run/child.ts'
 import { cli } from '../run/holdfast.ts'
+import { bootEnvironmentLines, bootLoaderTakes, SLOT_PROGRAM } from './boot-loader.ts'
 import { COMPATIBLE, slotImage } from './signing.ts'
 
 export interface Box {
@@ -39,6 +45,14 @@ export interface Box {
 
 export interface BoxOptions {
   readonly ca: string
+  /** A folder of somebody else's; absent: one of its own, which goes with it. */
+  readonly dir?: string
+  /** Hears of each step that is written to the disk (steps.main.ts). */
+  readonly marks?: string
+  /** At each boot, before anything of it runs. */
+  readonly boots?: (slot: string) => void
+  /** At each orderly way down, when nothing runs any more. */
+  readonly down?: () => void
   readonly settings?: string
   readonly secrets?: Readonly<Record<string, string>>
   /** Without it nothing answers on the agent's sockets: for what needs none. */
@@ -49,6 +63,7 @@ export interface BoxOptions {
 }
 
 const REBOOT = 10
+const STEPS = join(import.meta.dirname, 'steps.main.ts')
 const TIMES = ['--grace', '4s', '--steady', '500ms']
 /** A loaded machine starts an agent slowly; who never gets well is not waited for as long. */
 const WITHIN = { well: '90s', sick: '12s', sickAgent: '45s' }
@@ -60,16 +75,16 @@ export function canUpdate(): boolean {
 }
 
 export async function box(options: BoxOptions): Promise<Box> {
-  const dir = mkdtempSync(join(tmpdir(), 'hf-box-'))
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'hf-box-'))
   const data = join(dir, 'data')
   const at = (name: string) => join(dir, name)
-  for (const it of ['data', 'stick', 'mount']) mkdirSync(at(it))
-  for (const slot of ['A', 'B']) writeFileSync(at(`slot-${slot}`), slotImage({ version: '1.0.0' }))
+  for (const it of ['data', 'stick', 'mount']) mkdirSync(at(it), { recursive: true })
+  for (const slot of ['A', 'B'])
+    if (!existsSync(at(`slot-${slot}`))) writeFileSync(at(`slot-${slot}`), slotImage({ version: '1.0.0' }))
   writeFileSync(at('settings.yaml'), options.settings ?? 'version: 1\n')
   if (options.secrets) writeFileSync(join(data, 'secrets.json'), JSON.stringify(options.secrets), { mode: 0o600 })
-  const grubenv = (...args: string[]) => execFileSync('grub-editenv', [at('grubenv'), ...args], { encoding: 'utf8' })
-  grubenv('create')
-  grubenv('set', 'ORDER=A B', 'A_OK=1', 'A_TRY=0', 'B_OK=1', 'B_TRY=0')
+  if (!existsSync(at('grubenv'))) makeBootEnvironment(at('grubenv'))
+  writeFileSync(at('slot'), slotScript(dir, options.marks), { mode: 0o755 })
   writeFileSync(at('rauc.conf'), raucConfig(dir, options.ca))
   writeFileSync(at('bus.conf'), busConfig(at('bus')))
   const bus = startChild(dir, 'bus', 'dbus-daemon', [`--config-file=${at('bus.conf')}`, '--nofork', '--nopidfile'])
@@ -83,29 +98,20 @@ export async function box(options: BoxOptions): Promise<Box> {
   let slot = ''
   let looping = Promise.resolve()
 
-  const env = () =>
-    Object.fromEntries(
-      grubenv('list')
-        .trim()
-        .split('\n')
-        .map((it) => it.split('=') as [string, string]),
-    )
+  const env = () => Object.fromEntries(bootEnvironmentLines(at('grubenv')).map((it) => it.split('=') as [string, string]))
   const runs = (): { version: string; sick: string } => firstLine(at(`slot-${slot}`))
 
-  /** The script of the boot loader. */
   function choose(): string {
-    const now = env()
-    const order = (now['ORDER'] ?? 'A B').split(' ')
-    const found = order.find((it) => now[`${it}_OK`] === '1' && now[`${it}_TRY`] !== '1')
-    if (!found) for (const it of order) grubenv('set', `${it}_TRY=0`)
-    const chosen = found ?? (order[0] as string)
-    grubenv('set', `${chosen}_TRY=1`)
+    const { slot: chosen, attempt } = bootLoaderTakes(at('grubenv'))
+    execFileSync(at('slot'), ['keep', `${chosen}_TRY=${attempt}`])
     return chosen
   }
 
   async function boot(): Promise<void> {
     boots++
     slot = choose()
+    writeFileSync(at('cmdline'), `rauc.slot=${slot}\n`)
+    options.boots?.(slot)
     const { version, sick } = runs()
     writeFileSync(at('os-release'), `IMAGE_VERSION=${version}\n`)
     const busEnv = { DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${at('bus')}` }
@@ -130,23 +136,18 @@ export async function box(options: BoxOptions): Promise<Box> {
     })
     const places = ['--settings', at('settings.yaml'), '--stick-dir', at('stick'), '--os-release', at('os-release')]
     const ours = ['--rauc-config', at('rauc.conf'), '--bus', `unix:path=${at('bus')}`, '--boot', `boot-${boots}`]
-    child = startChild(dir, 'updater', process.execPath, [
-      cli,
-      'updater',
-      '--data',
-      data,
-      ...places,
-      ...ours,
-      ...TIMES,
-      '--well-within',
-      sick === '' ? WITHIN.well : options.sickness?.[sick] === undefined ? WITHIN.sick : WITHIN.sickAgent,
-      ...(options.updaterArgs ?? []),
-    ])
+    const within = sick === '' ? WITHIN.well : options.sickness?.[sick] === undefined ? WITHIN.sick : WITHIN.sickAgent
+    const times = [...TIMES, '--well-within', within]
+    const args = [cli, 'updater', '--data', data, ...places, ...ours, ...times, ...(options.updaterArgs ?? [])]
+    const steps = options.marks && { NODE_OPTIONS: `--import=${STEPS}`, HOLDFAST_MARKS: options.marks }
+    child = startChild(dir, 'updater', process.execPath, args, steps || {})
   }
 
   const down = async (how: 'kill' | 'end'): Promise<void> => {
     await Promise.all([agent?.[how](), rauc?.kill(), child?.kill()])
     agent = undefined
+    unmountBelow(at('mount'))
+    if (how === 'end') options.down?.()
   }
 
   /** Whoever boots it: power, and its own wish. */
@@ -216,7 +217,7 @@ export async function box(options: BoxOptions): Promise<Box> {
       await down('kill')
       await bus.kill()
       await looping.catch(() => undefined)
-      rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 })
+      if (options.dir === undefined) rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 })
     },
   }
   await it.power()
@@ -237,10 +238,31 @@ function firstLine(file: string): { version: string; sick: string } {
   return JSON.parse(head.toString('latin1').split('\n')[0] as string) as { version: string; sick: string }
 }
 
+export function makeBootEnvironment(file: string): void {
+  execFileSync('grub-editenv', [file, 'create'])
+  execFileSync('grub-editenv', [file, 'set', 'ORDER=A B', 'A_OK=1', 'A_TRY=0', 'B_OK=1', 'B_TRY=0'])
+}
+
+/** The image's own program, told where this box's boot environment is. */
+function slotScript(dir: string, marks: string | undefined): string {
+  const say = (what: string) => (marks ? `case $1 in set-*) echo "step boot loader $*: ${what}" > '${marks}' ;; esac\n` : '')
+  return `#!/bin/sh\nexport BOOT_ENVIRONMENT='${dir}/grubenv' KERNEL_LINE='${dir}/cmdline'\n${say('begun')}'${SLOT_PROGRAM}' "$@" || exit\n${say('done')}`
+}
+
+/** What is mounted ends with the power, too. */
+function unmountBelow(dir: string): void {
+  const mounted = readFileSync('/proc/mounts', 'utf8').split('\n')
+  for (const it of mounted.toReversed()) {
+    const [, at = ''] = it.split(' ')
+    if (at.startsWith(`${dir}/`)) spawnSync('umount', ['-l', at])
+  }
+}
+
 function raucConfig(dir: string, ca: string): string {
   const slot = (name: string, at: number) => `[slot.rootfs.${at}]\ndevice=${dir}/slot-${name}\ntype=raw\nbootname=${name}\n`
   return [
-    `[system]\ncompatible=${COMPATIBLE}\nbootloader=grub\ngrubenv=${dir}/grubenv\nmountprefix=${dir}/mount\nstatusfile=${dir}/rauc.status\n`,
+    `[system]\ncompatible=${COMPATIBLE}\nbootloader=custom\nmountprefix=${dir}/mount\nstatusfile=${dir}/data/rauc.status\n`,
+    `[handlers]\nbootloader-custom-backend=${dir}/slot\n`,
     `[keyring]\npath=${ca}\ncheck-purpose=codesign\nuse-bundle-signing-time=true\n`,
     slot('A', 0),
     slot('B', 1),

@@ -17,8 +17,9 @@ export interface BundlesServer {
   close(): void
 }
 
-export async function bundlesServer(): Promise<BundlesServer> {
-  const server = createServer((request, response) => answer(it, request, response)).listen(0, '127.0.0.1')
+/** `port` 0: any that is free. */
+export async function bundlesServer(port = 0): Promise<BundlesServer> {
+  const server = createServer((request, response) => answer(it, request, response)).listen(port, '127.0.0.1')
   await once(server, 'listening')
   const it: BundlesServer = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/2.0.0.raucb`,

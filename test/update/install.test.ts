@@ -123,7 +123,7 @@ describe.skipIf(!can)('updates', { timeout: 240_000 }, () => {
     afterAll(() => forgers?.close())
 
     /** All that an installation changes. */
-    const state = () => ['slot-A', 'slot-B', 'grubenv', 'rauc.status'].map((name) => contentOf(join(it.dir, name)))
+    const state = () => ['slot-A', 'slot-B', 'grubenv', 'data/rauc.status'].map((name) => contentOf(join(it.dir, name)))
     const install = (bundle: Buffer) => {
       const file = join(it.dir, 'handed-over.raucb')
       writeFileSync(file, bundle)
