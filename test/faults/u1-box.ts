@@ -1,4 +1,5 @@
 // One update of a simulated box by the real updater and the real RAUC, on a disk that is written down, while it reads a plant; and such a box again.
+import { execFileSync } from 'node:child_process'
 import { copyFileSync, createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -77,7 +78,7 @@ export async function openSite(dir: string, { sick, way }: Plan): Promise<Site> 
         : runHere(`update install ${join(dir, `${version}.raucb`)} --data ${it.data}`, {
             connectUpdater: async () => it.updater,
           }),
-    box: (at, more) => box({ ca: join(dir, 'ca.pem'), dir: at, settings, ...more }),
+    box: (at, more) => box({ ca: join(dir, 'ca.pem'), trusts: join(dir, 'tls.pem'), dir: at, settings, ...more }),
     async close() {
       server.close()
       await plant.stop()
@@ -85,10 +86,12 @@ export async function openSite(dir: string, { sick, way }: Plan): Promise<Site> 
   }
 }
 
-/** Where a box looks for it again: an address that was written down. */
+/** Where a box looks for it again: at an address that was written down. */
 async function serveBundles(dir: string): Promise<BundlesServer> {
   const file = join(dir, 'port')
-  const server = await bundlesServer(existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0)
+  const pem = (name: string) => readFileSync(join(dir, name), 'utf8')
+  const tls = { key: pem('tls.key'), cert: pem('tls.pem') }
+  const server = await bundlesServer({ port: existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0, tls })
   writeFileSync(file, new URL(server.url).port)
   for (const name of readdirSync(dir).filter((it) => it.includes('.raucb')))
     server.files.set(`/${name}`, readFileSync(join(dir, name)))
@@ -103,6 +106,9 @@ async function makeBundles(dir: string, sick: string): Promise<void> {
     writeFileSync(`${file}.index`, await makeIndex(createReadStream(file)))
   }
   copyFileSync(by.ca, join(dir, 'ca.pem'))
+  const names = ['-subj', '/CN=bundles', '-addext', 'subjectAltName=IP:127.0.0.1']
+  const made = ['-newkey', 'rsa:2048', '-nodes', '-days', '30', '-keyout', 'tls.key', '-out', 'tls.pem', ...names]
+  execFileSync('openssl', ['req', '-x509', ...made], { cwd: dir, stdio: 'pipe' })
   by.close()
 }
 
@@ -141,9 +147,9 @@ async function updated(it: Box, site: Site, marks: string): Promise<void> {
   try {
     writeFileSync(marks, 'asked\n')
     const asked = site.ask(it, NEW)
-    const { version } = await it.sees('it is over', (now) => now.last !== null && isOver(now), STEP_MS_MAX)
+    const over = it.sees('it is over', (now) => now.last !== null && isOver(now), STEP_MS_MAX)
+    const [{ version }] = await Promise.all([over, asked])
     if (version === NEW) writeFileSync(marks, 'good\n')
-    await asked
     await until('the log goes on', async () => Object.keys(await heads(it)).length > 0, STEP_MS_MAX)
   } finally {
     noting.abort()

@@ -47,6 +47,8 @@ export interface BoxOptions {
   readonly ca: string
   /** A folder of somebody else's; absent: one of its own, which goes with it. */
   readonly dir?: string
+  /** A server's certificate that the updater trusts. */
+  readonly trusts?: string
   /** Hears of each step that is written to the disk (steps.main.ts). */
   readonly marks?: string
   /** At each boot, before anything of it runs. */
@@ -139,8 +141,9 @@ export async function box(options: BoxOptions): Promise<Box> {
     const within = sick === '' ? WITHIN.well : options.sickness?.[sick] === undefined ? WITHIN.sick : WITHIN.sickAgent
     const times = [...TIMES, '--well-within', within]
     const args = [cli, 'updater', '--data', data, ...places, ...ours, ...times, ...(options.updaterArgs ?? [])]
-    const steps = options.marks && { NODE_OPTIONS: `--import=${STEPS}`, HOLDFAST_MARKS: options.marks }
-    child = startChild(dir, 'updater', process.execPath, args, steps || {})
+    const steps = options.marks !== undefined && { NODE_OPTIONS: `--import=${STEPS}`, HOLDFAST_MARKS: options.marks }
+    const trusts = options.trusts !== undefined && { NODE_EXTRA_CA_CERTS: options.trusts }
+    child = startChild(dir, 'updater', process.execPath, args, { ...steps, ...trusts })
   }
 
   const down = async (how: 'kill' | 'end'): Promise<void> => {

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
 export interface BundlesServer {
@@ -17,12 +18,19 @@ export interface BundlesServer {
   close(): void
 }
 
-/** `port` 0: any that is free. */
-export async function bundlesServer(port = 0): Promise<BundlesServer> {
-  const server = createServer((request, response) => answer(it, request, response)).listen(port, '127.0.0.1')
+export interface Place {
+  /** 0: any that is free. */
+  readonly port?: number
+  /** PEM; absent: plain HTTP. */
+  readonly tls?: { readonly key: string; readonly cert: string }
+}
+
+export async function bundlesServer({ port = 0, tls }: Place = {}): Promise<BundlesServer> {
+  const answers = (request: IncomingMessage, response: ServerResponse) => answer(it, request, response)
+  const server = (tls ? createSecureServer(tls, answers) : createServer(answers)).listen(port, '127.0.0.1')
   await once(server, 'listening')
   const it: BundlesServer = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/2.0.0.raucb`,
+    url: `http${tls ? 's' : ''}://127.0.0.1:${(server.address() as AddressInfo).port}/2.0.0.raucb`,
     files: new Map(),
     sent: [],
     knowsRanges: true,
