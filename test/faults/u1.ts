@@ -128,7 +128,6 @@ async function cutAt({ site, plan, device }: Taken, round: Round, { name, at }: 
   for (const it of records.slice(0, at)) cutter.apply(it)
   const what = `${plan.sick || 'well'}, by ${plan.way}: ${name}, record ${at} of ${records.length}, ${cutter.pending()} not flushed, ${way}`
   const dir = mkdtempSync(join(round.dir, 'cut-'))
-  const begun = performance.now()
   await round.case(what, async () => {
     layOut(cutter.cut(way, dice), dir)
     try {
@@ -140,7 +139,6 @@ async function cutAt({ site, plan, device }: Taken, round: Round, { name, at }: 
     }
     rmSync(dir, { recursive: true })
   })
-  console.log(`U1 ${what}: ${Math.round((performance.now() - begun) / 1000)} s`)
 }
 
 async function run(round: Round): Promise<void> {

@@ -248,8 +248,8 @@ export function makeBootEnvironment(file: string): void {
 
 /** The image's own program, told where this box's boot environment is. */
 function slotScript(dir: string, marks: string | undefined): string {
-  const say = (what: string) => (marks ? `case $1 in set-*) echo "step boot loader $*: ${what}" > '${marks}' ;; esac\n` : '')
-  return `#!/bin/sh\nexport BOOT_ENVIRONMENT='${dir}/grubenv' KERNEL_LINE='${dir}/cmdline'\n${say('begun')}'${SLOT_PROGRAM}' "$@" || exit\n${say('done')}`
+  const say = (when: string) => (marks ? `case $1 in set-*) echo "step ${when} boot loader $*: told" > '${marks}' ;; esac\n` : '')
+  return `#!/bin/sh\nexport BOOT_ENVIRONMENT='${dir}/grubenv' KERNEL_LINE='${dir}/cmdline'\n${say('before the')}'${SLOT_PROGRAM}' "$@" || exit\n${say('the')}`
 }
 
 /** What is mounted ends with the power, too. */

@@ -74,7 +74,8 @@ describe.skipIf(!can)('updates', { timeout: 240_000 }, () => {
   })
 
   test('a version that never comes up: the boot loader goes back, and that is told', async () => {
-    it = await box({ ca: made.ca, hasAgent: false })
+    it = await box({ ca: made.ca })
+    await it.sees('the first boot is good', (now) => now.minimum?.version === '1.0.0')
     await run(`update install ${made.bundle({ version: '2.0.0', sick: 'panic' })}`)
     const now = await it.sees('it fell back', ({ last }) => last?.outcome === 'fell-back')
     expect(now.last?.text).toContain('did not come up')
