@@ -164,7 +164,7 @@ function tear(left: Buffer, offset: number, data: Buffer, keeps: () => boolean):
     if (keeps()) data.copy(left, offset + at, at, Math.min(data.length, at + SECTOR_BYTES))
 }
 
-/** As a box at its next start (fsck.repair=yes): the superblock itself may be torn, which neither the kernel nor e2fsck -p puts right. */
+/** As a box at its next start (systemd/systemd-fsck@.service.d): the superblock itself may be torn, which neither the kernel nor e2fsck -p puts right. */
 function putRight(disk: string): void {
   const { status, stdout, stderr } = spawnSync('e2fsck', ['-y', disk], { encoding: 'utf8', env: WITH_SBIN })
   if (status === null || status > FSCK_CORRECTED) throw new Error(`e2fsck ended with ${status}: ${stdout}${stderr}`)
