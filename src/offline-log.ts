@@ -16,6 +16,7 @@ import { mendWal } from './log/recover-wal.ts'
 import { openStored } from './log/stored.ts'
 import type { Writer, WriterOptions } from './log/writer.ts'
 import { openWriter } from './log/writer.ts'
+import { hardwareMark } from './machine/hardware.ts'
 import { systemState } from './workers/clock.ts'
 
 /** Throws BadInput where there is no log, or somebody has it. */
@@ -111,6 +112,7 @@ export function offlineWriter(
     monotonic: () => performance.now(),
     after: () => ({ cancel: () => undefined }),
     clock: () => clock,
+    hardware: hardwareMark(),
     randomEpoch: () => randomBytes(16).toString('hex'),
     durable: () => undefined,
     held: () => undefined,

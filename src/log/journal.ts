@@ -19,7 +19,7 @@
 //   event     what was done on the box, until every uplink has it (events.ts)
 //   ended     streams of epochs that are over, of which nothing is left to store, send or say
 //   (Numbers of blocks and of lines of the ledger are never used twice: the keeper names by them what it has seen.)
-//   meta      format version, epoch, boot id, clean-stop mark; what rules have (rules.ts)
+//   meta      format version, epoch, boot id, hardware, clean-stop mark; what rules have (rules.ts)
 //   guard     how many rows each table has, and the sum of their CRCs (recover-guard.ts); every table but `block`, `event` and `accepted` has a column `crc` for it
 //
 // What must hold: all that one group commit changes (blocks, sequences, ledger, accounts, positions) is one transaction with one flush, and an
@@ -33,6 +33,7 @@ import type { Layout } from './journal-layout.ts'
 import { addTables, LAYOUTS, PRESENT, schemaOf } from './journal-layout.ts'
 import { fillGuard, keepGuard } from './recover-guard.ts'
 import { spaceOf } from './space.ts'
+import type { WriterWorld } from './writer-world.ts'
 
 export type Journal = Database.Database
 
@@ -197,14 +198,21 @@ export function writeMeta(db: Journal, key: string, value: string): void {
   db.prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value').run(key, value)
 }
 
-/** The epoch that this start goes on with; a new one when the log is new, or when the machine was restarted and nobody saw a clean stop. */
-export function presentEpoch(db: Journal, bootId: string, randomEpoch: () => string): string {
-  const known = readMeta(db, 'epoch')
+/**
+ * The epoch that this start goes on with; a new one when the log is new, when the machine was restarted and nobody saw a clean stop, or when this is
+ * other hardware: the disk that it was copied from may go on in the old one.
+ */
+export function presentEpoch(db: Journal, world: Pick<WriterWorld, 'clock' | 'hardware' | 'randomEpoch'>): string {
+  const { hardware, randomEpoch } = world
+  const { bootId } = world.clock()
+  const isSameHardware = (readMeta(db, 'hardware') ?? hardware) === hardware
+  const known = isSameHardware ? readMeta(db, 'epoch') : undefined
   const cleanStop = readMeta(db, 'clean-stop') === '1'
   const epoch = known !== undefined && (cleanStop || readMeta(db, 'boot-id') === bootId) ? known : randomEpoch()
   db.transaction(() => {
     writeMeta(db, 'epoch', epoch)
     writeMeta(db, 'boot-id', bootId)
+    writeMeta(db, 'hardware', hardware)
     writeMeta(db, 'clean-stop', '0')
   })()
   return epoch

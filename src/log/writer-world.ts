@@ -9,6 +9,8 @@ export interface WriterWorld {
   after(ms: number, run: () => void): { cancel(): void }
   /** The clock as it is when the log is opened; every later step is told. */
   clock(): ClockState
+  /** Tells this machine from another; '': nothing does. */
+  readonly hardware: string
   /** 128 random bits as hexadecimal digits. */
   randomEpoch(): string
   /** After the fsync: these appends are on disk. `unpublished` lines of the ledger wait for a place in a gap stream. */

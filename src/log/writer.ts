@@ -113,7 +113,7 @@ export function openWriter(options: WriterOptions, world: WriterWorld): Writer {
   const { classes } = options
   const space = spaceOf(options.bytesMax)
   const db = openJournal(options.dir, options.bytesMax)
-  const streams = loadStreams(db, options.device, presentEpoch(db, world.clock().bootId, world.randomEpoch))
+  const streams = loadStreams(db, options.device, presentEpoch(db, world))
   const accounts = loadAccounts(db, streams)
   const ledger = loadLedger(db, streams, options.device)
   const catalogue = loadCatalogue(db)

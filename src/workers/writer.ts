@@ -6,6 +6,7 @@ import { recoverLog } from '../log/recover.ts'
 import type { Writer, WriterOptions } from '../log/writer.ts'
 import type { WriterWorld } from '../log/writer-world.ts'
 import { openWriter } from '../log/writer.ts'
+import { hardwareMark } from '../machine/hardware.ts'
 import { begun } from './begun.ts'
 import { systemClock, systemState } from './clock.ts'
 import { caller, packed, serve } from './port.ts'
@@ -38,6 +39,7 @@ const world: WriterWorld = {
     return { cancel: () => clearTimeout(later) }
   },
   clock: () => clockState,
+  hardware: hardwareMark(),
   // Loaded by the one start that draws an epoch.
   randomEpoch: () => process.getBuiltinModule('node:crypto').randomBytes(16).toString('hex'),
   durable: (ids, unpublished) => main.tell('durable', [ids, unpublished]),

@@ -2,6 +2,7 @@
 // sent by its whole name, and its position; it never takes one name for two readings.
 import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeBlock } from '../../src/columns/index.ts'
 import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
@@ -80,9 +81,9 @@ function destination() {
 
 type Destination = ReturnType<typeof destination>
 
-function open(folder: string, bootId: string): OpenedLog {
+function open(folder: string, bootId: string, hardware = ''): OpenedLog {
   mkdirSync(folder, { recursive: true })
-  return openTestLog(folder, { ...logOptions({ dir: folder, bytesMax: BYTES_MAX, bootId, hasLadder: false }), bootId })
+  return openTestLog(folder, { ...logOptions({ dir: folder, bytesMax: BYTES_MAX, bootId, hasLadder: false }), bootId, hardware })
 }
 
 function meet(log: OpenedLog, there: Destination): void {
@@ -202,6 +203,27 @@ test(`a cloned card: the second box begins an epoch of its own (SEED=${SEED})`, 
     one.close()
     other.close()
   }
+})
+
+test('a card that was cloned after a clean stop: in other hardware it begins an epoch of its own before it meets anybody', () => {
+  const folder = join(dir, 'moved')
+  const epochIn = (boot: string, hardware: string) => {
+    const log = open(folder, boot, hardware)
+    append(log, 0, 20)
+    const { epoch } = log.writer.figures()
+    log.close()
+    return epoch
+  }
+  const first = epochIn('boot-1', 'board-1')
+  expect(epochIn('boot-2', 'board-1')).toBe(first)
+  const second = epochIn('boot-3', 'board-2')
+  expect(second).not.toBe(first)
+  expect(epochIn('boot-4', 'board-2')).toBe(second)
+  // By a version that does not ask.
+  const db = new Database(join(folder, 'journal.db'))
+  db.exec("DELETE FROM meta WHERE key = 'hardware'")
+  db.close()
+  expect(epochIn('boot-5', 'board-3')).toBe(second)
 })
 
 test('a reset: another epoch', () => {

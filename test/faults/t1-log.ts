@@ -139,6 +139,7 @@ export function wholeLog(dir: string, machine: Machine): BoxLog {
           return { cancel: () => void (timers = timers.filter((it) => it !== timer)) }
         },
         clock: () => state,
+        hardware: '',
         randomEpoch: () => (++epochs).toString(16).padStart(32, '0'),
         durable: (ids) => ids.forEach((id) => acked.add(id)),
         held() {},

@@ -32,7 +32,7 @@ export function emptyBox(): EmptyBox {
       const script = readFileSync(join(rootfs, 'usr/lib/holdfast', name), 'utf8')
         .replaceAll(/(?<![\w"$}])\/(state|data|run|proc)\b/g, `${dir}/$1`)
         .replaceAll(/(?<![\w"$}])\/etc\/holdfast\b/g, join(rootfs, 'etc/holdfast'))
-        .replaceAll('"/state', `"${dir}/state`)
+        .replaceAll(/"\/(state|sys)\b/g, `"${dir}/$1`)
         .replaceAll(/^\/usr\/lib\/holdfast\//gm, `${rootfs}/usr/lib/holdfast/`)
       const env = { PATH: `${at('bin')}:${process.env['PATH']}`, STATE: at('state') }
       execFileSync('/bin/sh', ['-c', script], { env })

@@ -77,11 +77,11 @@ export interface OpenedLog {
 
 let epochs = 0
 
-export type TestOptions = Partial<WriterOptions & { bootId: string }>
+export type TestOptions = Partial<WriterOptions & { bootId: string; hardware: string }>
 
 export function openTestLog(
   dir: string,
-  { bootId = 'boot-1', ...options }: TestOptions = {},
+  { bootId = 'boot-1', hardware = '', ...options }: TestOptions = {},
   onCommit: () => void = () => {},
 ): OpenedLog {
   const clock = handClock()
@@ -101,6 +101,7 @@ export function openTestLog(
   }
   const writer = openWriter(full, {
     ...clock,
+    hardware,
     randomEpoch: () => (++epochs).toString(16).padStart(32, '0'),
     clock: () => ({ bootId, trusted: true, offsetUs: T0, bootUs: 0, now: clock.now(), version: 0 }),
     held: () => {},

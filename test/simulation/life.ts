@@ -91,6 +91,7 @@ export function lives(base: string, source: Turbine, classes: readonly ClassSett
           now: now(),
           version: 0,
         }),
+        hardware: '',
         randomEpoch: () => (life + 1).toString(16).padStart(32, '0'),
         held: () => {},
         durable: settle,
