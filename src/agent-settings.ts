@@ -77,6 +77,14 @@ async function writeWhole(path: string, text: string, mode?: number): Promise<vo
   }
 }
 
+/** Another name makes another box of it, for everybody else: whoever puts a file back is asked for that before it is. */
+function takesPlace(now: string, next: string): string[] {
+  if (now === next) return []
+  return [
+    `replace ${next}? By device.id this box, ${now} until now, takes its place, and numbers readings in an epoch of its own. A box that is called ${next} still must be off for good: of two with one name one is fenced off. Its secrets are not in the settings: set those that are missing`,
+  ]
+}
+
 function notSaved(path: string, cause: unknown): unknown {
   const { code = '' } = cause as NodeJS.ErrnoException
   const remedy = NOT_SAVED[code]
@@ -260,8 +268,9 @@ export function settingsService(parts: SettingsParts): SettingsService {
     settingsCheck: async (text) => {
       const { checked: found, changes } = await checkInTurn(text)
       if ('error' in found) return { problems: problemsOf(found.error), changes, restarts: [], warnings: [] }
-      const { issues, notInForce } = found.settings
-      const warnings = [...issues.map((it) => it.text), ...notInForce.map((it) => `${it.path}: ${it.text}`)]
+      const { issues, notInForce, settings } = found.settings
+      const asks = takesPlace(running().checked.settings.device.id, settings.device.id)
+      const warnings = [...asks, ...issues.map((it) => it.text), ...notInForce.map((it) => `${it.path}: ${it.text}`)]
       return { problems: [], changes, restarts: restarts(found.settings), warnings }
     },
     settingsApply: (request) => inTurn(() => apply(request)),

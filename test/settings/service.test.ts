@@ -164,6 +164,13 @@ test('a text that takes more memory than there is for it is refused, and the thr
   expect(checked).toMatchObject({ error: { problems: [{ where: file, text: 'takes more than 64 MB of memory to check' }] } })
 })
 
+test('a file that makes another box of this one asks for it, whichever way this one has its name', async () => {
+  const { api } = await served(async () => {})
+  const asked = async (id: string) => (await api.settingsCheck(`${FIRST}device: { id: ${id}, site: hall }\n`)).warnings
+  expect((await asked('hf-2')).filter((it) => it.startsWith('replace hf-2? '))).toHaveLength(1)
+  expect(await asked('hf-1')).toEqual([])
+})
+
 test('checks go one after the other, and not without end', async () => {
   const atOnce = { now: 0, most: 0 }
   const { api } = await served(
