@@ -24,7 +24,7 @@ help: ## This list
 ## DATA=FOLDER bench: recorded data sets by name, for P2, P4, P8 and P9; score: where they are
 ## BOARD=x86-64-uefi images, test-image: only this board
 ## FIRMWARE=u-boot test-image: what starts the image of a board that has more than one (its facts.sh)
-## KIND=production images: for the field, with CERTIFICATES, CERTIFICATE and KEY (images/README.md)
+## KIND=production images, test-image: for the field, with CERTIFICATES, CERTIFICATE and KEY (images/README.md)
 ## PORTS=29600 first of the ten loopback ports that run, demo-outage and soak use
 options = $(if $(FOR),--for $(FOR)) $(if $(FRESH),--fresh) $(if $(PORTS),--ports $(PORTS))
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Boots images for development and asks them whether they are well: test.sh [BOARD…]
+# Boots images and asks them whether they are well: test.sh [BOARD…]
 # BOOT_S=900 where a boot takes longer than 300 s; CORES=1 leaves the rest to others; KEEP=1 leaves the machine's disk below .cache/images/machines.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 wanted=("$@")

@@ -146,7 +146,16 @@ export function newBox(board: string, versions: Versions = {}, options: BootOpti
       await goesDownWith(version)
     },
     async ask<T>(name: string, input: object = {}) {
-      const { status: answer, text, json } = await person().call(name, input)
+      const asked = () => person().call(name, input)
+      // On a machine this slow a connection may be at its end just when it is asked by, as in a browser, which asks anew.
+      const {
+        status: answer,
+        text,
+        json,
+      } = await asked().catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ECONNRESET') throw error
+        return asked()
+      })
       if (answer !== 200) throw new Error(`${name}: ${answer} ${text}`)
       return json<T>()
     },

@@ -16,4 +16,4 @@ in_tools bash -euc '
   [ -z "$over" ] || cp -a --no-preserve=ownership "$over/." /mnt/tree/
   mksquashfs /mnt/tree "$to" -noappend -comp gzip -b 131072 -sort "$5" -no-progress -quiet -no-xattrs
 ' bundle "/made/$board/root" "$version" "/made${squashfs#"$cache"}" "$over" "/made/$board/sort"
-bash images/bundle.sh "$board" "$version" images/keys/development.cert.pem images/keys/development.key.pem "$squashfs" "$to"
+bash images/bundle.sh "$board" "$version" "${CERTIFICATE:-images/keys/development.cert.pem}" "${KEY:-images/keys/development.key.pem}" "$squashfs" "$to"

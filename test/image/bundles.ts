@@ -1,7 +1,7 @@
 // Bundles of what `make images` made, as other versions, on a stick. Made once for an image.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
 const cache = join(import.meta.dirname, '../../.cache/images')
@@ -34,6 +34,22 @@ export function stickWith(board: string, versions: Versions): string {
   if (!isYoung(image)) run('stick.sh', `${image}.new`, ...files)
   if (existsSync(`${image}.new`)) renameSync(`${image}.new`, image)
   return relative(cache, image)
+}
+
+export interface Signer {
+  readonly certificate: string
+  readonly key: string
+}
+
+/** The bytes of a bundle with next to nothing in it. */
+export function smallBundle(board: string, version: string, { certificate, key }: Signer): Buffer {
+  const dir = join(cache, board, 'test')
+  mkdirSync(dir, { recursive: true })
+  const to = join(dir, 'small.raucb')
+  run('small-bundle.sh', board, version, certificate, key, to)
+  const bytes = readFileSync(to)
+  rmSync(to)
+  return bytes
 }
 
 function makeBundle(board: string, version: string, to: string, over: Readonly<Record<string, string>>): void {

@@ -17,7 +17,8 @@ export async function goesOn(box: Box, numbers: number): Promise<void> {
   await until('the log has all that it had, and goes on', isMore, BOOT_MS_MAX, 2_000)
 }
 
-export async function isWhole(box: Box): Promise<void> {
+/** How many readings, or those that aggregates stand for, its files hold. */
+export async function isWhole(box: Box): Promise<number> {
   const { status, text } = await box.anna().call('log check')
   expect(status, text).toBe(200)
   const lines = text
@@ -29,4 +30,5 @@ export async function isWhole(box: Box): Promise<void> {
   const files = lines.flatMap(({ row }) => row?.file ?? [])
   expect(files.length).toBeGreaterThan(0)
   expect(files.flatMap((it) => it.damage).filter(isHarm)).toEqual([])
+  return files.reduce((sum, it) => sum + it.readings, 0)
 }

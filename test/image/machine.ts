@@ -1,7 +1,8 @@
 // A virtual machine that runs an image: one QEMU process for one boot, its serial line, its page, and its disk once it is off.
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs'
+import { closeSync, createReadStream, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { freePort } from '../plant/helpers.ts'
@@ -34,12 +35,12 @@ export function newDisk(board: string): Disk {
   const path = join(dir, 'disk.img')
   execFileSync('cp', ['--sparse=always', '--reflink=auto', image, path])
   truncateSync(path, DISK_BYTES)
-  return {
-    board,
-    path,
-    folder: join('machines', dir.slice(dir.lastIndexOf('/') + 1)),
-    remove: () => rmSync(dir, { recursive: true }),
-  }
+  return diskIn(board, dir, path)
+}
+
+function diskIn(board: string, dir: string, path: string): Disk {
+  const folder = join('machines', dir.slice(dir.lastIndexOf('/') + 1))
+  return { board, path, folder, remove: () => rmSync(dir, { recursive: true }) }
 }
 
 export interface Machine extends Qemu {
@@ -147,8 +148,16 @@ export function copyOf(disk: Disk, name: string, to: string): string {
   return join(disk.path, '..', to)
 }
 
+/** A disk of its own with the same on it, of a machine that is off. */
+export function cloneOf(disk: Disk): Disk {
+  const dir = mkdtempSync(join(cache, 'machines', 'm-'))
+  const path = join(dir, 'disk.img')
+  execFileSync('cp', ['--sparse=always', '--reflink=auto', disk.path, path])
+  return diskIn(disk.board, dir, path)
+}
+
 /** What `command` prints that sees it at /mnt/it. Nothing of it is changed. */
-function ofPartition(disk: Disk, name: string, command: string, how = 'ro,noload'): string {
+export function ofPartition(disk: Disk, name: string, command: string, how = 'ro,noload'): string {
   const script = 'mkdir -p /mnt/it; mount -o loop,$4,offset=$1,sizelimit=$2 $3 /mnt/it; trap "umount /mnt/it" EXIT; '
   const { start = 0, size = 0 } = partitions(disk)[name] ?? {}
   return inTools('bash', ['-euc', script + command, name, String(start), String(size), `/made/${disk.folder}/disk.img`, how])
@@ -178,6 +187,22 @@ export function destroy(disk: Disk, name: string): void {
   const nothing = Buffer.alloc(1_048_576)
   for (let at = 0; at < size; at += nothing.length) writeSync(handle, nothing, 0, Math.min(nothing.length, size - at), start + at)
   closeSync(handle)
+}
+
+/** Of a machine that is off: of the file system's first superblock the second sector is another's, as a plug that is pulled may leave it. */
+export function tear(disk: Disk, name: string): void {
+  const { start = 0 } = partitions(disk)[name] ?? {}
+  const handle = openSync(disk.path, 'r+')
+  writeSync(handle, Buffer.alloc(512, 0xff), 0, 512, start + 1024 + 512)
+  closeSync(handle)
+}
+
+/** SHA-256 of a partition of a machine that is off. */
+export async function digestOf(disk: Disk, name: string): Promise<string> {
+  const { start = 0, size = 0 } = partitions(disk)[name] ?? {}
+  const hash = createHash('sha256')
+  for await (const part of createReadStream(disk.path, { start, end: start + size - 1 })) hash.update(part as Buffer)
+  return hash.digest('hex')
 }
 
 interface Partition {
