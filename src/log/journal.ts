@@ -205,14 +205,16 @@ export function writeMeta(db: Journal, key: string, value: string): void {
 export function presentEpoch(db: Journal, world: Pick<WriterWorld, 'clock' | 'hardware' | 'randomEpoch'>): string {
   const { hardware, randomEpoch } = world
   const { bootId } = world.clock()
-  const isSameHardware = (readMeta(db, 'hardware') ?? hardware) === hardware
+  const before = readMeta(db, 'hardware') ?? ''
+  // Where either does not say which it is, it is taken for the same: a board's numbers may fail to be read at one start.
+  const isSameHardware = before === '' || hardware === '' || before === hardware
   const known = isSameHardware ? readMeta(db, 'epoch') : undefined
   const cleanStop = readMeta(db, 'clean-stop') === '1'
   const epoch = known !== undefined && (cleanStop || readMeta(db, 'boot-id') === bootId) ? known : randomEpoch()
   db.transaction(() => {
     writeMeta(db, 'epoch', epoch)
     writeMeta(db, 'boot-id', bootId)
-    writeMeta(db, 'hardware', hardware)
+    if (hardware !== '') writeMeta(db, 'hardware', hardware)
     writeMeta(db, 'clean-stop', '0')
   })()
   return epoch

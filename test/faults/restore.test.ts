@@ -219,6 +219,9 @@ test('a card that was cloned after a clean stop: in other hardware it begins an 
   const second = epochIn('boot-3', 'board-2')
   expect(second).not.toBe(first)
   expect(epochIn('boot-4', 'board-2')).toBe(second)
+  // At one start nobody said which hardware it is.
+  expect(epochIn('boot-4b', '')).toBe(second)
+  expect(epochIn('boot-4c', 'board-2')).toBe(second)
   // By a version that does not ask.
   const db = new Database(join(folder, 'journal.db'))
   db.exec("DELETE FROM meta WHERE key = 'hardware'")
