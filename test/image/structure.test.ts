@@ -125,7 +125,7 @@ test('the boot loader has no entry that could be chosen, and asks for a user tha
   expect(script).toMatch(/^set superusers="nobody"\nexport superusers$/m)
   expect(script).not.toMatch(/menuentry|password/)
   for (const it of [script, text('rootfs/boot/options.cfg')])
-    expect(it).toMatch(/^set options=".* panic=10 .*sysctl\.kernel\.sysrq=0/m)
+    expect(it).toMatch(/^set options="(.* )?panic=10 .*sysctl\.kernel\.sysrq=0/m)
 })
 
 test('the data partition of the image is the one that grows, and no other', () => {
