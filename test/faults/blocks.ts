@@ -3,7 +3,18 @@
 import type { ChildProcess } from 'node:child_process'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, cpSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  ftruncateSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { Dice } from './dice.ts'
 import { makeImage, WITH_SBIN } from './partition.ts'
@@ -23,6 +34,7 @@ export interface Device {
 
 const HEADER_BYTES = 16
 const SECTOR_BYTES = 512
+const HOLE_BYTES = 65_536
 /** Of e2fsck: what was wrong is right now. */
 const FSCK_CORRECTED = 1
 /** Others take loop devices at the same time. */
@@ -170,11 +182,23 @@ function putRight(disk: string): void {
   if (status === null || status > FSCK_CORRECTED) throw new Error(`e2fsck ended with ${status}: ${stdout}${stderr}`)
 }
 
+/** Most of a file system is zeros: they need not be written. */
+function writeWithHoles(file: string, image: Buffer): void {
+  const hole = Buffer.alloc(HOLE_BYTES)
+  const fd = openSync(file, 'w')
+  ftruncateSync(fd, image.length)
+  for (let at = 0; at < image.length; at += HOLE_BYTES) {
+    const piece = image.subarray(at, at + HOLE_BYTES)
+    if (!piece.equals(hole)) writeSync(fd, piece, 0, piece.length, at)
+  }
+  closeSync(fd)
+}
+
 /** Lets the file system put itself right, as at the next start, and copies a folder of it out; an empty one where there is none yet. */
 export function mountedCopy(dir: string, image: Buffer, folder: string, to: string): void {
   const [disk, at] = [join(dir, 'left'), join(dir, 'left-files')]
   mkdirSync(at, { recursive: true })
-  writeFileSync(disk, image)
+  writeWithHoles(disk, image)
   putRight(disk)
   run('mount', '-o', 'loop', disk, at)
   try {

@@ -178,6 +178,8 @@ export async function heads({ data }: Box): Promise<Told['log']> {
 /** All that the log has told is there, each number once, none is missing between them, and its files are whole. What does not hold, in words. */
 export async function faultsOfLog(it: Box, { log: told }: Told): Promise<string[]> {
   const agent = connectAgent(it.data)
+  // The updater may be up before it, and what the updater was at be over by then.
+  await until('the agent answers', () => agent.status().catch(() => undefined), STEP_MS_MAX)
   const faults: string[] = []
   const next = await heads(it)
   for (const [stream, n] of Object.entries(told))
