@@ -45,13 +45,13 @@ export function bannerLines(view: BannerView, now: number): string[] {
 }
 
 function healthText(status: Status | undefined): string {
-  if (!status) return 'PROBLEM: the agent does not answer'
-  return healthOf(status).toUpperCase()
+  return status ? healthOf(status).toUpperCase() : 'PROBLEM'
 }
 
 /** By their codes: what they say in full (addresses, reasons) is for who is logged in. */
 function issueLines(status: Status | undefined): string[] {
-  const codes = (status?.issues ?? []).filter((it) => it.severity !== 'info').map((it) => it.code)
+  if (!status) return [' ! the agent does not answer']
+  const codes = status.issues.filter((it) => it.severity !== 'info').map((it) => it.code)
   const counted = [...new Set(codes)].map((code) => {
     const count = codes.filter((it) => it === code).length
     return count > 1 ? `${code} x ${count}` : code

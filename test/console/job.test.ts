@@ -95,7 +95,7 @@ describe.skipIf(!can)("a technician's job", () => {
   test('agent and panel are stopped', { timeout: 300_000 }, async () => {
     for (const it of running.splice(0)) await it.end()
     const line = open()
-    expect(await line.see('Name (or: reset')).toContain('PROBLEM: the agent does not answer')
+    expect(await line.see('Name (or: reset')).toContain(' ! the agent does not answer')
     await logIn(line)
     await job(line, {
       status: /agent does not answer.* 1 class, 1 source, 2 uplinks .*hf-7f3a process raw/,

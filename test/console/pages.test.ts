@@ -60,7 +60,11 @@ describe('the banner', () => {
   })
 
   test('an agent that does not answer is a problem', () => {
-    expect(bannerLines({ ...view, status: undefined }, 0)[0]).toContain('PROBLEM: the agent does not answer')
+    const lines = bannerLines({ ...view, version: '10.11.12-development', device: 'hf-0123456789ab', status: undefined }, 0)
+    expect(lines.slice(0, 2)).toEqual([
+      'HOLDFAST  hf-0123456789ab  v10.11.12-development  PROBLEM',
+      ' ! the agent does not answer',
+    ])
   })
 })
 
