@@ -177,8 +177,11 @@ function tear(left: Buffer, offset: number, data: Buffer, keeps: () => boolean):
 }
 
 /** As a box at its next start (systemd/systemd-fsck@.service.d): the superblock itself may be torn, which neither the kernel nor e2fsck -p puts right. */
+/** As a box does at its start (systemd-fsck@.service.d/holdfast.conf): what one e2fsck leaves, a second may put right. */
 function putRight(disk: string): void {
-  const { status, stdout, stderr } = spawnSync('e2fsck', ['-y', disk], { encoding: 'utf8', env: WITH_SBIN })
+  const check = () => spawnSync('e2fsck', ['-y', disk], { encoding: 'utf8', env: WITH_SBIN })
+  check()
+  const { status, stdout, stderr } = check()
   if (status === null || status > FSCK_CORRECTED) throw new Error(`e2fsck ended with ${status}: ${stdout}${stderr}`)
 }
 
