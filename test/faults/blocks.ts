@@ -177,12 +177,13 @@ function tear(left: Buffer, offset: number, data: Buffer, keeps: () => boolean):
 }
 
 /** As a box at its next start (systemd/systemd-fsck@.service.d): the superblock itself may be torn, which neither the kernel nor e2fsck -p puts right. */
-/** As a box does at its start (systemd-fsck@.service.d/holdfast.conf): what one e2fsck leaves, a second may put right. */
+/** As a box does at its start (systemd-fsck@.service.d/holdfast.conf): where one e2fsck fails, a second looks at everything. */
 function putRight(disk: string): void {
-  const check = () => spawnSync('e2fsck', ['-y', disk], { encoding: 'utf8', env: WITH_SBIN })
-  check()
-  const { status, stdout, stderr } = check()
-  if (status === null || status > FSCK_CORRECTED) throw new Error(`e2fsck ended with ${status}: ${stdout}${stderr}`)
+  const check = (how: string) => spawnSync('e2fsck', [how, disk], { encoding: 'utf8', env: WITH_SBIN })
+  const isRight = (status: number | null) => status !== null && status <= FSCK_CORRECTED
+  if (isRight(check('-y').status)) return
+  const { status, stdout, stderr } = check('-fy')
+  if (!isRight(status)) throw new Error(`e2fsck ended with ${status}: ${stdout}${stderr}`)
 }
 
 /** Most of a file system is zeros: they need not be written. */
