@@ -176,8 +176,10 @@ function tear(left: Buffer, offset: number, data: Buffer, keeps: () => boolean):
     if (keeps()) data.copy(left, offset + at, at, Math.min(data.length, at + SECTOR_BYTES))
 }
 
-/** As a box at its next start (systemd/systemd-fsck@.service.d): the superblock itself may be torn, which neither the kernel nor e2fsck -p puts right. */
-/** As a box does at its start (systemd-fsck@.service.d/holdfast.conf): where one e2fsck fails, a second looks at everything. */
+/**
+ * As a box at its next start (systemd/systemd-fsck@.service.d/holdfast.conf): the superblock itself may be torn, which neither the kernel nor e2fsck -p puts
+ * right; where one e2fsck fails, a second looks at everything.
+ */
 function putRight(disk: string): void {
   const check = (how: string) => spawnSync('e2fsck', [how, disk], { encoding: 'utf8', env: WITH_SBIN })
   const isRight = (status: number | null) => status !== null && status <= FSCK_CORRECTED
