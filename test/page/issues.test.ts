@@ -14,6 +14,7 @@ const FILES = [
   'src/pipeline/open-issues.ts',
   'src/agent-settings.ts',
   'src/agent-commands.ts',
+  'src/agent-commands-open.ts',
   'src/settings/read.ts',
   'src/settings/ran-before.ts',
   'src/workers/boxes-host.ts',
