@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Command } from './command.ts'
 import { DONE } from './command.ts'
 import { operation } from './operation.ts'
+import { checkLines } from './settings-diff.ts'
 import { revisionOf } from './settings-revisions.ts'
 import { revision, settingsNow } from './shapes/operator.ts'
 import { maybe } from './shapes/shape.ts'
@@ -27,9 +28,14 @@ export const settingsRevert: Command = {
   async run(context) {
     const [given] = context.args
     const whole = given === undefined ? undefined : await revisionOf(context.agent, given)
+    // What goes back may make another box of this one: that is said as it is where a file is applied.
+    const found = whole === undefined ? undefined : await context.agent.settingsCheck(await context.agent.settingsText(whole))
     const now = await context.agent.settingsRevert(whole, 'cli')
     if (context.json) await document(context, now)
-    else await lines(context.out, [`in force: revision ${now.revision.slice(0, 12)}`])
+    else {
+      const changes = found && found.problems.length === 0 ? checkLines(found, context) : []
+      await lines(context.out, [...changes, `in force: revision ${now.revision.slice(0, 12)}`])
+    }
     return DONE
   },
 }

@@ -1,5 +1,5 @@
 // What root lays at a start in the agent's folder.
-import { lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { EmptyBox } from './empty-box.ts'
 import { emptyBox } from './empty-box.ts'
@@ -40,20 +40,4 @@ test('what lies in the folder of the agent is given to it by its own name: a lin
   expect(given.filter((it) => it.includes('/state/agent/'))).toEqual([
     `-h holdfast-agent:holdfast ${box.at('state/agent/identity.json')}`,
   ])
-})
-
-test('what tells this hardware from another is laid for the agent, and not the numbers themselves; nothing where the board says none', () => {
-  const mark = () => readFileSync(box.at('run/holdfast/hardware'), 'utf8')
-  box.run('prepare-state')
-  expect(mark).toThrow('ENOENT')
-  for (const it of ['class/dmi/id', 'firmware/devicetree/base']) mkdirSync(box.at(`sys/${it}`), { recursive: true })
-  writeFileSync(box.at('sys/class/dmi/id/product_uuid'), '0f8e-1\n')
-  box.run('prepare-state')
-  const first = mark()
-  expect(first).toMatch(/^[0-9a-f]{32}\n$/)
-  box.run('prepare-state')
-  expect(mark()).toBe(first)
-  writeFileSync(box.at('sys/firmware/devicetree/base/serial-number'), '10000000a\0')
-  box.run('prepare-state')
-  expect(mark()).not.toBe(first)
 })
