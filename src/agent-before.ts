@@ -102,6 +102,6 @@ function issueOf(id: string, revision: string | undefined): Issue {
     severity: 'warning',
     of: id,
     text: `this disk was ${id} in other hardware`,
-    remedy: `${back}To be a new box, set it up; a factory reset first erases what ${id} was, with what it had not sent`,
+    remedy: `${back}To be a new box, reset it to its first state: set up as it is, it also sends what ${id} had not sent, under that name`,
   }
 }

@@ -108,6 +108,7 @@ async function run(options: AgentOptions, signal: AbortSignal): Promise<number> 
     async (next) => {
       await running.change(next)
       inForce = next.settings
+      lookBack(inForce)
       await commands?.change()
       logger.info({}, 'new settings are in force')
     },

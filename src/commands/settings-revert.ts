@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import type { AgentApi } from '../core/agent-api.ts'
+import type { SettingsCheck } from '../core/operator.ts'
 import type { Command } from './command.ts'
 import { DONE } from './command.ts'
 import { operation } from './operation.ts'
@@ -28,8 +30,8 @@ export const settingsRevert: Command = {
   async run(context) {
     const [given] = context.args
     const whole = given === undefined ? undefined : await revisionOf(context.agent, given)
-    // What goes back may make another box of this one: that is said as it is where a file is applied.
-    const found = whole === undefined ? undefined : await context.agent.settingsCheck(await context.agent.settingsText(whole))
+    // It may make another box of this one: that is said as it is where a file is applied. Whoever must go back does so without an answer, too.
+    const found = whole === undefined ? undefined : await changesOf(context.agent, whole).catch(() => undefined)
     const now = await context.agent.settingsRevert(whole, 'cli')
     if (context.json) await document(context, now)
     else {
@@ -38,4 +40,8 @@ export const settingsRevert: Command = {
     }
     return DONE
   },
+}
+
+async function changesOf(agent: AgentApi, to: string): Promise<SettingsCheck> {
+  return agent.settingsCheck(await agent.settingsText(to))
 }

@@ -37,7 +37,12 @@ export function emptyBox(): EmptyBox {
       .replaceAll(/(?<![\w"$}])\/etc\/holdfast\b/g, join(rootfs, 'etc/holdfast'))
       .replaceAll(/"\/(state|sys)\b/g, `"${dir}/$1`)
       .replaceAll(/(?<=^ *)\/usr\/lib\/holdfast\//gm, `${rootfs}/usr/lib/holdfast/`)
-    const env = { PATH: `${at('bin')}:${process.env['PATH']}`, STATE: at('state'), SYS: at('sys'), BOOT_ENVIRONMENT: at('grubenv') }
+    const env = {
+      PATH: `${at('bin')}:${process.env['PATH']}`,
+      STATE: at('state'),
+      SYS: at('sys'),
+      BOOT_ENVIRONMENT: at('grubenv'),
+    }
     return { args: ['-c', script], env }
   }
   return {
