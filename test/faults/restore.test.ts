@@ -43,6 +43,8 @@ function destination() {
   return {
     position: () => (transaction === 0 ? ('none' as const) : { transaction, delivered: new Map(delivered) }),
     lines,
+    /** Of readings, that something came of. */
+    streams: () => [...delivered.keys()].map((it) => streamOf(it)).filter((it) => it.form === 'raw'),
     /** Readings that are there, and that a line of the ledger names as given up. */
     namedAndThere: () =>
       lines().flatMap(({ stream, from, to }) => {
@@ -257,7 +259,7 @@ test("a card that was moved: as nobody's it keeps all; the box that it was again
   expect(again.writer.figures().classes.reduce((sum, it) => sum + it.stored, 0)).toBe(waits)
   meet(again, there)
   checkDrained(again, there, [[0, append(again, next, 80)]])
-  const ofReadings = [...there.position().delivered.keys()].map((it) => streamOf(it)).filter((it) => it.form === 'raw')
+  const ofReadings = there.streams()
   expect(new Set(ofReadings.map((it) => it.device))).toEqual(new Set(['box-1']))
   expect(new Set(ofReadings.map((it) => it.epoch))).toEqual(new Set([epoch, again.writer.figures().epoch]))
   again.close()
@@ -273,9 +275,8 @@ test('a card that was moved and is set up as another box: what it had not sent g
   const other = open(folder, 'boot-2', 'board-2', { device: 'box-new' })
   meet(other, there)
   checkDrained(other, there, [[0, append(other, next, 80)]])
-  const names = [...there.position().delivered.keys()].map((it) => streamOf(it)).filter((it) => it.form === 'raw')
   const now = other.writer.figures().epoch
-  expect(new Set(names.map((it) => `${it.device} ${it.epoch}`))).toEqual(new Set([`box-1 ${epoch}`, `box-new ${now}`]))
+  expect(new Set(there.streams().map((it) => `${it.device} ${it.epoch}`))).toEqual(new Set([`box-1 ${epoch}`, `box-new ${now}`]))
   expect(now).not.toBe(epoch)
   other.close()
 })
