@@ -215,6 +215,18 @@ describe('the same hardware', () => {
   })
 })
 
+test('a disk that takes nothing keeps no box from starting: it is as it was', () => {
+  const id = start(FIRST)
+  setUp('hf-one')
+  for (const it of ['mv', 'rm']) writeFileSync(box.at(`bin/${it}`), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+  hardware(SECOND)
+  box.run('prepare-state')
+  expect(isClaimed()).toBe(true)
+  for (const it of ['mv', 'rm']) rmSync(box.at(`bin/${it}`))
+  expect(start()).not.toBe(id)
+  isNobodys('hf-one')
+})
+
 describe('a version before, which kept no such file', () => {
   test('is the same box, under the mark that its log knows', () => {
     hardware(FIRST)
