@@ -18,6 +18,8 @@ const STANDINS = {
 
 export interface EmptyBox {
   at(path: string): string
+  /** In place of one of the system. */
+  program(name: string, text: string): void
   /** A program of /usr/lib/holdfast. */
   run(name: string): void
   /** The same where the power may go: the signal that ended it. */
@@ -30,8 +32,9 @@ export function emptyBox(): EmptyBox {
   const at = (path: string) => join(dir, path)
   for (const it of ['state/agent', 'bin', 'proc/sys/kernel']) mkdirSync(at(it), { recursive: true })
   symlinkSync('state/agent', at('data'))
-  for (const [name, text] of Object.entries(STANDINS)) writeFileSync(at(`bin/${name}`), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
-  function program(name: string) {
+  const program = (name: string, text: string) => writeFileSync(at(`bin/${name}`), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+  for (const [name, text] of Object.entries(STANDINS)) program(name, text)
+  function ours(name: string) {
     const script = readFileSync(join(rootfs, 'usr/lib/holdfast', name), 'utf8')
       .replaceAll(/(?<![\w"$}])\/(state|data|run|proc)\b/g, `${dir}/$1`)
       .replaceAll(/(?<![\w"$}])\/etc\/holdfast\b/g, join(rootfs, 'etc/holdfast'))
@@ -47,12 +50,13 @@ export function emptyBox(): EmptyBox {
   }
   return {
     at,
+    program,
     run(name) {
-      const { args, env } = program(name)
+      const { args, env } = ours(name)
       execFileSync('/bin/sh', args, { env })
     },
     tried(name) {
-      const { args, env } = program(name)
+      const { args, env } = ours(name)
       // In a group of its own, which dies as a whole.
       return spawnSync('setsid', ['/bin/sh', ...args], { env }).signal
     },

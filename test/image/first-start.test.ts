@@ -41,3 +41,13 @@ test('what lies in the folder of the agent is given to it by its own name: a lin
     `-h holdfast-agent:holdfast ${box.at('state/agent/identity.json')}`,
   ])
 })
+
+test.each([
+  ['four fifths of its partition', 990_000, '800MB'],
+  ['as much as is there already, of a disk that was moved', 100_000, '901MB'],
+])('the log begins with a bound of %s', (_, free, bytesMax) => {
+  box.program('mountpoint', 'exit 0')
+  box.program('stat', `case $3 in %b) echo 1000000 ;; %f) echo ${free} ;; %S) echo 1000 ;; esac`)
+  box.run('first-boot')
+  expect(readFileSync(box.at('state/agent/settings.yaml'), 'utf8')).toContain(`log: { bytesMax: ${bytesMax} }`)
+})

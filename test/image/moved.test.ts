@@ -180,7 +180,7 @@ describe('the same hardware', () => {
     symlinkSync(box.at('sys/devices/pci0/late'), box.at('late/device'))
     write('late/address', '00:00:5e:00:53:01\n')
     write('late/addr_assign_type', '0\n')
-    write('bin/sleep', `#!/bin/sh\n[ -e ${box.at('late')} ] && mv ${box.at('late')} ${box.at('sys/class/net/late')}\nexit 0\n`)
+    box.program('sleep', `[ ! -e ${box.at('late')} ] || mv ${box.at('late')} ${box.at('sys/class/net/late')}`)
     box.run('prepare-state')
     expect(read('run/holdfast/hardware')).toBe(id)
     expect(isClaimed()).toBe(true)
@@ -218,7 +218,7 @@ describe('the same hardware', () => {
 test('a disk that takes nothing keeps no box from starting: it is as it was', () => {
   const id = start(FIRST)
   setUp('hf-one')
-  for (const it of ['mv', 'rm']) writeFileSync(box.at(`bin/${it}`), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+  for (const it of ['mv', 'rm']) box.program(it, 'exit 1')
   hardware(SECOND)
   box.run('prepare-state')
   expect(isClaimed()).toBe(true)
@@ -314,7 +314,7 @@ describe('other hardware', () => {
     start(FIRST)
     setUp('hf-one')
     const text = `case "$*" in *list*) echo machine_id=1 ;; *) shift 2; echo "$*" >> ${box.at('asked')} ;; esac`
-    write('bin/grub-editenv', `#!/bin/sh\n${text}\n`)
+    box.program('grub-editenv', text)
     start(SECOND)
     expect(read('asked')).toMatch(/^machine_id=[0-9a-f]{32}\n$/)
     start()
@@ -384,6 +384,6 @@ function cutAt(cut: number): void {
   for (const it of STEPS) {
     const real = it === 'chown' || it === 'sync' ? ':' : join('/bin', it)
     const text = `n=$(($(cat ${counted}) + 1)); echo $n > ${counted}; [ $n != ${cut} ] || kill -9 0; ${real} "$@"`
-    writeFileSync(box.at(`bin/${it}`), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+    box.program(it, text)
   }
 }
