@@ -258,7 +258,16 @@ export function settingsService(parts: SettingsParts): SettingsService {
       revision ?? (await history.entries()).findLast((it) => it.revision !== current && it.outcome === undefined)?.revision
     if (to === undefined) refuse('settings', 'there are no settings before these')
     const text = (await history.text(to)) ?? refuse(to, 'the history has no settings of this revision')
-    await putInForce(text, await checkedAgain(text), by, `back to ${to.slice(0, 8)}`)
+    const next = await checkedAgain(text)
+    const { id } = next.settings.device
+    // Nobody becomes another box by asking for what was before.
+    if (revision === undefined && id !== running().checked.settings.device.id)
+      refuse(
+        'settings',
+        `those before these make another box of it, ${id}`,
+        `name them where you want that: revision ${to.slice(0, 12)}`,
+      )
+    await putInForce(text, next, by, `back to ${to.slice(0, 8)}`)
     await settle(undefined)
     return now()
   }

@@ -7,6 +7,7 @@
 // SIGTERM: sources stop, the open group commit is written, the uplinks are left to their next start; all within 5 s.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { openBefore } from './agent-before.ts'
 import type { IssueWatch } from './agent-issues.ts'
 import { watchIssues } from './agent-issues.ts'
 import type { AgentParts } from './agent-parts.ts'
@@ -14,6 +15,7 @@ import { openParts, restartsOf } from './agent-parts.ts'
 import type { AgentCommands } from './agent-commands.ts'
 import { openCommands } from './agent-commands.ts'
 import { settingsService } from './agent-settings.ts'
+import type { Settings } from './core/settings.ts'
 import type { Logger } from './core/source.ts'
 import { forgetLastWords, leaveLastWords } from './local-api/last-words.ts'
 import { serveLocalApi } from './local-api/server.ts'
@@ -70,7 +72,10 @@ async function run(options: AgentOptions, signal: AbortSignal): Promise<number> 
   const logger = await openLogger('agent', options.env['LOG_LEVEL'] ?? 'info')
   mkdirSync(join(options.dir, 'log'), { recursive: true })
   const settings = settingsService(await settingsParts(options, logger))
+  const before = await openBefore({ file: options.settings, dir: options.dir, logger, now: () => Date.now() * 1000 })
   const checked = await settings.begin()
+  const lookBack = (now: Settings) => before.look(now, settings.issues().length > 0)
+  lookBack(checked.settings)
   for (const it of checked.notInForce) logger.warn({ path: it.path, line: it.line }, `not in force yet: ${it.text}`)
   makeRoomToOpen(join(options.dir, 'log'))
   const lock = takeLock(join(options.dir, 'log'), 'the agent')
@@ -92,7 +97,7 @@ async function run(options: AgentOptions, signal: AbortSignal): Promise<number> 
     clock,
     logger,
     logFailed: endWith(dir, logger, 'the log failed'),
-    issues: () => [...settings.issues(), ...(commands?.issues() ?? [])],
+    issues: () => [...before.issues(), ...settings.issues(), ...(commands?.issues() ?? [])],
   }
   const running = await openParts(checked, around, options.threads)
   parts = running
@@ -103,6 +108,7 @@ async function run(options: AgentOptions, signal: AbortSignal): Promise<number> 
     async (next) => {
       await running.change(next)
       inForce = next.settings
+      lookBack(inForce)
       await commands?.change()
       logger.info({}, 'new settings are in force')
     },
@@ -112,6 +118,7 @@ async function run(options: AgentOptions, signal: AbortSignal): Promise<number> 
   const ticking = setInterval(() => {
     watchClock(clock, logger)
     running.look()
+    lookBack(inForce)
   }, CLOCK_EVERY_MS)
   const foretelling = setInterval(() => void running.foretell().catch(() => {}), ETA_EVERY_MS)
   const api = await serveLocalApi(

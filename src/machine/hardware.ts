@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** Of the image: laid at each start by what is root there, for nobody else may read the board's own numbers. */
+/** Of the image: laid at each start by what is root there (`tell-hardware`), for nobody else may read the board's own numbers. */
 const MARK = '/run/holdfast/hardware'
 
 /** Tells this machine from another that has a copy of its disk; '' where nobody says. */

@@ -107,6 +107,9 @@ test('revisions are named by their first digits', async () => {
   ])
   for (const it of ['ffffff', 'xyz', 'ab1'])
     expect(await run(['settings', 'revert', it], { settingsRevert })).toMatchObject({ status: 2 })
+  const settingsCheck = async () => ({ ...CHECK, warnings: ['replace hf-7f3a? It takes its place'] })
+  const { out } = await run(['settings', 'revert', OLD.slice(0, 8)], { settingsRevert, settingsText, settingsCheck })
+  expect(out).toMatch(/^sources\[press-3\].every\n[^]*mind: replace hf-7f3a\? It takes its place\nin force: /)
   expect((await run(['settings', 'history'], {})).out).toMatch(/cd34cd34cd34 {2}2026-11-18T11:06Z {2}anna {2}current {3}faster/)
 })
 

@@ -9,9 +9,9 @@ import { BatchBuilder, newOrigin } from '../../src/core/batch.ts'
 import type { Intervals } from '../../src/core/intervals.ts'
 import { union } from '../../src/core/intervals.ts'
 import type { LedgerRow } from '../../src/core/log.ts'
-import { streamKey } from '../../src/core/stream.ts'
-import type { OpenedLog } from '../log/helpers.ts'
-import { openTestLog } from '../log/helpers.ts'
+import { streamKey, streamOf } from '../../src/core/stream.ts'
+import type { OpenedLog, TestOptions } from '../log/helpers.ts'
+import { classNamed, openTestLog } from '../log/helpers.ts'
 import { scratch } from '../prove/campaign.ts'
 import type { Dice } from './dice.ts'
 import { createDice } from './dice.ts'
@@ -43,6 +43,8 @@ function destination() {
   return {
     position: () => (transaction === 0 ? ('none' as const) : { transaction, delivered: new Map(delivered) }),
     lines,
+    /** Of readings, that something came of. */
+    streams: () => [...delivered.keys()].map((it) => streamOf(it)).filter((it) => it.form === 'raw'),
     /** Readings that are there, and that a line of the ledger names as given up. */
     namedAndThere: () =>
       lines().flatMap(({ stream, from, to }) => {
@@ -81,9 +83,10 @@ function destination() {
 
 type Destination = ReturnType<typeof destination>
 
-function open(folder: string, bootId: string, hardware = ''): OpenedLog {
+function open(folder: string, bootId: string, hardware = '', more: TestOptions = {}): OpenedLog {
   mkdirSync(folder, { recursive: true })
-  return openTestLog(folder, { ...logOptions({ dir: folder, bytesMax: BYTES_MAX, bootId, hasLadder: false }), bootId, hardware })
+  const options = logOptions({ dir: folder, bytesMax: BYTES_MAX, bootId, hasLadder: false })
+  return openTestLog(folder, { ...options, bootId, hardware, ...more })
 }
 
 function meet(log: OpenedLog, there: Destination): void {
@@ -227,6 +230,55 @@ test('a card that was cloned after a clean stop: in other hardware it begins an 
   db.exec("DELETE FROM meta WHERE key = 'hardware'")
   db.close()
   expect(epochIn('boot-5', 'board-3')).toBe(second)
+})
+
+test("a card that was moved: as nobody's it keeps all; the box that it was again, it sends what it had not, and goes on in an epoch of its own", () => {
+  const there = destination()
+  const folder = join(dir, 'moved-on')
+  const first = open(folder, 'boot-1', 'board-1')
+  meet(first, there)
+  const had = append(first, 0, 200)
+  there.drain(first, 1)
+  const next = append(first, had, 200)
+  const { epoch, classes } = first.writer.figures()
+  const waits = classes.reduce((sum, it) => sum + it.stored, 0)
+  expect(waits).toBe(200)
+  first.close()
+
+  // What a box begins with.
+  const nobodys = { device: 'box-new', uplinks: [], delivery: {}, classes: [classNamed('process')] }
+  for (const boot of ['boot-2', 'boot-3']) {
+    const log = open(folder, boot, 'board-2', nobodys)
+    log.work()
+    for (let n = 0; n < 100; n++) log.clock.tick(1_000)
+    log.work()
+    log.close()
+  }
+  const again = open(folder, 'boot-5', 'board-2')
+  expect(again.writer.figures().epoch).not.toBe(epoch)
+  expect(again.writer.figures().classes.reduce((sum, it) => sum + it.stored, 0)).toBe(waits)
+  meet(again, there)
+  checkDrained(again, there, [[0, append(again, next, 80)]])
+  const ofReadings = there.streams()
+  expect(new Set(ofReadings.map((it) => it.device))).toEqual(new Set(['box-1']))
+  expect(new Set(ofReadings.map((it) => it.epoch))).toEqual(new Set([epoch, again.writer.figures().epoch]))
+  again.close()
+})
+
+test('a card that was moved and is set up as another box: what it had not sent goes under the old name', () => {
+  const there = destination()
+  const folder = join(dir, 'moved-as-another')
+  const first = open(folder, 'boot-1', 'board-1')
+  const next = append(first, 0, 200)
+  const { epoch } = first.writer.figures()
+  first.close()
+  const other = open(folder, 'boot-2', 'board-2', { device: 'box-new' })
+  meet(other, there)
+  checkDrained(other, there, [[0, append(other, next, 80)]])
+  const now = other.writer.figures().epoch
+  expect(new Set(there.streams().map((it) => `${it.device} ${it.epoch}`))).toEqual(new Set([`box-1 ${epoch}`, `box-new ${now}`]))
+  expect(now).not.toBe(epoch)
+  other.close()
 })
 
 test('a reset: another epoch', () => {

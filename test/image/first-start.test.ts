@@ -1,5 +1,5 @@
 // What root lays at a start in the agent's folder.
-import { lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { EmptyBox } from './empty-box.ts'
 import { emptyBox } from './empty-box.ts'
@@ -42,18 +42,12 @@ test('what lies in the folder of the agent is given to it by its own name: a lin
   ])
 })
 
-test('what tells this hardware from another is laid for the agent, and not the numbers themselves; nothing where the board says none', () => {
-  const mark = () => readFileSync(box.at('run/holdfast/hardware'), 'utf8')
-  box.run('prepare-state')
-  expect(mark).toThrow('ENOENT')
-  for (const it of ['class/dmi/id', 'firmware/devicetree/base']) mkdirSync(box.at(`sys/${it}`), { recursive: true })
-  writeFileSync(box.at('sys/class/dmi/id/product_uuid'), '0f8e-1\n')
-  box.run('prepare-state')
-  const first = mark()
-  expect(first).toMatch(/^[0-9a-f]{32}\n$/)
-  box.run('prepare-state')
-  expect(mark()).toBe(first)
-  writeFileSync(box.at('sys/firmware/devicetree/base/serial-number'), '10000000a\0')
-  box.run('prepare-state')
-  expect(mark()).not.toBe(first)
+test.each([
+  ['four fifths of its partition', 990_000, '800MB'],
+  ['as much as is there already, of a disk that was moved', 100_000, '901MB'],
+])('the log begins with a bound of %s', (_, free, bytesMax) => {
+  box.program('mountpoint', 'exit 0')
+  box.program('stat', `case $3 in %b) echo 1000000 ;; %f) echo ${free} ;; %S) echo 1000 ;; esac`)
+  box.run('first-boot')
+  expect(readFileSync(box.at('state/agent/settings.yaml'), 'utf8')).toContain(`log: { bytesMax: ${bytesMax} }`)
 })

@@ -117,7 +117,10 @@ test(
     )
     // A box that stays full for long enough gives up its oldest readings: by the ladder, named, and no other.
     for (const { name, accepted, delivered, stored, aggregated, lost } of classes) {
-      expect(Object.keys(lost).filter((it) => it !== 'full'), name).toEqual([])
+      expect(
+        Object.keys(lost).filter((it) => it !== 'full'),
+        name,
+      ).toEqual([])
       expect(delivered + stored + aggregated + (lost['full'] ?? 0), name).toBe(accepted)
     }
     expect(classes[0]?.lost).toEqual({})

@@ -73,6 +73,8 @@ export type Taps = Readonly<Partial<Record<'uplink' | 'plant' | 'service', strin
 export interface BootOptions {
   /** More of QEMU's. */
   readonly qemu?: readonly string[]
+  /** A digit, by which one machine differs from another in all its numbers. Absent: it has none, as many boards. */
+  readonly hardware?: string
   /** The plant's port reaches this machine's loopback, as 10.20.1.2. The uplink's always does, as 10.0.2.2. */
   readonly plantReachesUs?: boolean
 }
@@ -80,10 +82,12 @@ export interface BootOptions {
 /** Three ports as on a box: uplink, plant, service. */
 export async function boot(disk: Disk, taps: Taps = {}, options: BootOptions = {}): Promise<Machine> {
   const [service, uplink] = [await freePort(), await freePort()]
+  const { hardware } = options
   const net = (id: keyof Taps, address: string, user: string) => [
     ...(taps[id] === undefined ? ['-netdev', `user,id=${id},${user}`] : hub(id, user, taps[id])),
     '-device',
-    `virtio-net-pci,netdev=${id},addr=${address}`,
+    // QEMU's own are the same in every machine, and for this machine alone: no numbers of a port.
+    `virtio-net-pci,netdev=${id},addr=${address}${hardware === undefined ? '' : `,mac=00:00:5e:00:53:${hardware}${address.slice(-1)}`}`,
   ]
   const folder = { name: disk.folder, path: join(disk.path, '..') }
   await setFirmware(disk.board, folder)
@@ -95,6 +99,7 @@ export async function boot(disk: Disk, taps: Taps = {}, options: BootOptions = {
       '0x12',
       `net=192.168.77.0/24,host=192.168.77.200,restrict=on,dhcpstart=192.168.77.210,hostfwd=tcp:127.0.0.1:${service}-192.168.77.1:443`,
     ),
+    ...(hardware === undefined ? [] : numbersOf(hardware)),
     ...(options.qemu ?? []),
   ])
   const goesOff = async (msMax = OFF_MS_MAX) => void (await until('the machine is off', machine.isOff, msMax, 500))
@@ -111,6 +116,19 @@ export async function boot(disk: Disk, taps: Taps = {}, options: BootOptions = {
     },
     goesOff,
   }
+}
+
+/** What its board says of itself. */
+function numbersOf(hardware: string): string[] {
+  const serial = `HF-TEST-100${hardware}`
+  return [
+    '-uuid',
+    `6f1c2a44-7d0b-4e7e-9a55-00000000000${hardware}`,
+    '-smbios',
+    `type=1,serial=${serial}`,
+    '-smbios',
+    `type=2,serial=${serial}`,
+  ]
 }
 
 /** The number of a hub is free for each id: a letter's is. */

@@ -1,5 +1,5 @@
 // A box that reads a plant: its data partition's superblock is torn by a pulled plug and put right; then it is reset as a person asks for it, and is
-// nobody's; then its backup makes of it, as of new hardware, the box that was there before. A copy of its disk in other hardware numbers for itself.
+// nobody's; then its backup makes of it, as of new hardware, the box that was there before.
 import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -5,12 +5,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { LogInspection } from '../../src/core/log-files.ts'
+import type { SettingsEntry } from '../../src/core/operator.ts'
 import type { Status } from '../../src/core/status.ts'
 import type { UpdateStatus } from '../../src/core/update.ts'
 import { until } from '../route/until.ts'
 import type { Browser, Reply } from '../web/panel.ts'
 import { browser } from '../web/panel.ts'
-import type { BootOptions, Disk, Machine } from './machine.ts'
+import type { Disk, Machine } from './machine.ts'
 import { banner } from './banner.ts'
 import type { Signer } from './bundles.ts'
 import { smallBundle } from './bundles.ts'
@@ -23,8 +25,6 @@ const { version: release } = JSON.parse(readFileSync(join(import.meta.dirname, '
 }
 const isProduction = process.env['KIND'] === 'production'
 const VERSION = isProduction ? release : `${release}-development`
-/** By what a board says of itself. */
-const hardware = (last: string): BootOptions => ({ qemu: ['-uuid', `6f1c2a44-7d0b-4e7e-9a55-00000000000${last}`] })
 
 const DEVELOPMENT = keysIn(join(import.meta.dirname, '../../images/keys'), 'development')
 /** Of production: a key whose certificate is in the keyring, as CERTIFICATE and KEY. */
@@ -64,7 +64,7 @@ afterAll(async () => {
 describe('the first boot', () => {
   beforeAll(async () => {
     begun = performance.now()
-    machine = await boot(disk, {}, hardware('1'))
+    machine = await boot(disk, {}, { hardware: '1' })
   })
 
   test('says on the serial line who it is, what it is for, that its agent answers, and its claim code', async () => {
@@ -138,7 +138,7 @@ describe('the second boot', () => {
     // Where the first boot failed it is still there, on the same disk.
     await machine.kill()
     begun = performance.now()
-    machine = await boot(disk, {}, hardware('1'))
+    machine = await boot(disk, {}, { hardware: '1' })
     const [, name] = await banner(machine)
     console.log(`second boot: banner after ${seconds()} s`)
     expect(name).toBe(id)
@@ -150,17 +150,52 @@ describe('the second boot', () => {
 })
 
 describe('a copy of its disk in other hardware', () => {
-  test('is the same box to people, and begins an epoch of its own: both may number readings', async () => {
+  test("is nobody's, under another name, and says whose disk it was; the log is there, in an epoch of its own", async () => {
     await machine.off()
     const copy = cloneOf(disk)
     disk.remove()
     disk = copy
     begun = performance.now()
-    machine = await boot(disk, {}, hardware('2'))
+    machine = await boot(disk, {}, { hardware: '2' })
     const [, name] = await banner(machine)
     console.log(`a copy elsewhere: banner after ${seconds()} s`)
-    expect(name).toBe(id)
-    expect(await epochOf(machine)).not.toBe(epoch)
+    expect(name).not.toBe(id)
+    const [, claim = ''] = await machine.says(/Claim code: (\S+)/)
+    expect(claim).not.toBe(code)
+    const bert: Browser = browser(machine.page.service)
+    await until('the page answers', async () => (await bert.ask('/').catch(() => undefined))?.status === 200, BOOT_MS_MAX, 1_000)
+    expect((await bert.logIn('anna')).status).not.toBe(200)
+    expect((await bert.claim(claim)).status).toBe(200)
+    const asked = (what: string) =>
+      until(what, async () => found(await bert.call(what).catch(() => undefined)), BOOT_MS_MAX, 2_000)
+    const status = (await asked('status')).json<Status>()
+    expect(status).toMatchObject({ device: name, sources: [], uplinks: [] })
+    expect(status.epoch).not.toBe(epoch)
+    expect(status.issues.find((it) => it.code === 'other-hardware')).toMatchObject({ of: id })
+    const streams = (await asked('log inspect')).json<LogInspection>().streams.map((it) => it.device)
+    // Who claimed the first one is an event of its log.
+    expect(streams).toContain(id)
+    const notes = (await asked('settings history')).json<SettingsEntry[]>().map((it) => it.note)
+    expect(notes).toContain(`of ${id}, in other hardware`)
+  })
+
+  test('starts there again as it is, and goes back to what it was where somebody says so', async () => {
+    await machine.off()
+    machine = await boot(disk, {}, { hardware: '2' })
+    const [, name] = await banner(machine)
+    expect(name).not.toBe(id)
+    await machine.says(/Name \(or: reset/)
+    expect(machine.serial()).not.toContain('Claim code')
+    const anna: Browser = browser(machine.page.service)
+    await until('log-in', async () => (await anna.logIn('anna').catch(() => undefined))?.status === 200, BOOT_MS_MAX, 2_000)
+    const asked = (what: string) =>
+      until(what, async () => found(await anna.call(what).catch(() => undefined)), BOOT_MS_MAX, 2_000)
+    const entries = (await asked('settings history')).json<SettingsEntry[]>()
+    const revision = entries.find((it) => it.note === `of ${id}, in other hardware`)?.revision
+    expect((await anna.call('settings revert', { revision })).status).toBe(200)
+    const status = async () => (await asked('status')).json<Status>()
+    await until('it is the box that it was', async () => (await status()).device === id, BOOT_MS_MAX, 2_000)
+    expect((await status()).issues.map((it) => it.code)).not.toContain('other-hardware')
   })
 })
 

@@ -92,6 +92,24 @@ describe('settings', () => {
     await page.close()
   })
 
+  test('history asks before it makes another box of this one', async () => {
+    const before = await box.api.settings()
+    const text = fileOf(before.text, 'id: hf-page', 'id: hf-other')
+    await box.api.settingsApply({ text, base: before.revision, by: 'script', note: 'another name' })
+    const page = await openAt(box.context, box.url, '/settings/history')
+    await page.getByText('another name').waitFor()
+    const dialog = page.getByRole('dialog')
+    await page
+      .getByRole('button', { name: `Difference to ${before.revision.slice(0, 12)}` })
+      .first()
+      .click()
+    await dialog.getByText('replace hf-page?').waitFor()
+    await dialog.getByRole('button', { name: 'Go back to this' }).click()
+    await dialog.waitFor({ state: 'detached' })
+    expect((await box.api.settings()).text).toBe(before.text)
+    await page.close()
+  })
+
   test('who only sees is shown the text of an earlier version', async () => {
     const admins = await openAt(box.context, box.url, '/security')
     await admins.getByRole('button', { name: 'Add a user' }).click()

@@ -13,6 +13,7 @@ const FILES = [
   'src/pipeline/notify-issues.ts',
   'src/pipeline/open-issues.ts',
   'src/agent-settings.ts',
+  'src/agent-before.ts',
   'src/agent-commands.ts',
   'src/agent-commands-open.ts',
   'src/settings/read.ts',

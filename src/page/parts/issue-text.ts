@@ -42,6 +42,7 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   'commands-clock': /^commands wait: nobody vouches/,
   'commands-full': /^no more commands are read/,
   'commands-unreadable': /^(?<count>\d+) records of the topic of commands/,
+  'other-hardware': /^this disk was (?<name>.+?) in other hardware$/,
   'settings-pending': /^the settings of (?<name>.+?) are taken back in (?<seconds>\d+) s$/,
 }
 

@@ -72,7 +72,7 @@ export function Problems({ problems }: { readonly problems: SettingsCheck['probl
   )
 }
 
-function Effects({ check }: { readonly check: SettingsCheck }) {
+export function Effects({ check }: { readonly check: SettingsCheck }) {
   return (
     <>
       {check.restarts.length > 0 && (

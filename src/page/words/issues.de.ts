@@ -25,6 +25,7 @@ export const issuesDe = {
   'issue.commands-full': 'Es warten zu viele Befehle',
   'issue.commands-unreadable': 'Befehle in einer fremden Kompression',
   'issue.settings-pending': 'Eine Änderung der Einstellungen wartet auf Bestätigung',
+  'issue.other-hardware': 'Diese Platte war ein anderes Gerät',
   'issue.settings-outdated': 'Die Einstellungen passen nicht ganz zu dieser Version',
   'issue.settings-left-out': 'Ein Teil der Einstellungen läuft nicht',
   'issue.rules-failed': 'Die Regeln laufen nicht, wie sie sollen',
@@ -63,6 +64,7 @@ export const issuesDe = {
   'issueText.commands-full': 'Weitere Befehle werden erst gelesen, wenn ältere ausgeführt oder abgelaufen sind.',
   'issueText.commands-unreadable':
     '{count} Datensätze im Topic der Befehle wurden übergangen: Ihre Kompression ist hier nicht bekannt.',
+  'issueText.other-hardware': 'Diese Platte war {name}, in anderer Hardware.',
   'issueText.settings-pending': 'Die Einstellungen von {name} gehen in {seconds} s zurück.',
   'issueText.settings-left-out': '{name} läuft nicht: Diese Version nimmt die Einstellungen dafür nicht an: {detail}',
   'issueText.rules-failed': 'Die Regeln laufen nicht, wie sie sollen: {detail}',
@@ -113,5 +115,7 @@ export const issuesDe = {
   'issueRemedy.commands-clock': 'Einen Zeitserver eintragen oder die Uhr stellen.',
   'issueRemedy.commands-full': 'Befehlen weniger Zeit geben (expires), oder weniger senden.',
   'issueRemedy.commands-unreadable': 'Wer Befehle sendet, nimmt zstd, gzip oder keine Kompression.',
+  'issueRemedy.other-hardware':
+    'Um als jenes Gerät weiterzulaufen: Unter Einstellungen, Verlauf zu dessen Einstellungen zurückgehen, aber nur, wenn kein Gerät mehr unter dem Namen läuft. Um ein neues Gerät zu sein: auf den ersten Zustand zurücksetzen; so, wie es ist, sendet es auch, was jenes nicht gesendet hatte, unter dessen Namen.',
   'issueRemedy.settings-pending': 'Oben behalten oder zurücknehmen.',
 }

@@ -70,7 +70,7 @@ const PLACES: readonly (readonly [RegExp, string, WordKey])[] = [
   [/^log-full/, '/retention', 'issue.toRetention'],
   [/^(log|disk|parked)/, '/log', 'issue.toLog'],
   [/^clock/, '/network', 'issue.toNetwork'],
-  [/^(settings|secret|not-in-force|rule)/, '/settings', 'issue.toSettings'],
+  [/^(settings|secret|not-in-force|rule|other-hardware)/, '/settings', 'issue.toSettings'],
   [/^(password|claim|access|token)/, '/security', 'issue.toSecurity'],
 ]
 

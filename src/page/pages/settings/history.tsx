@@ -11,7 +11,7 @@ import { CopyButton } from '../../parts/copy.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
 import { DiffView } from '../../parts/diff.tsx'
 import { useCall } from '../../parts/hooks.ts'
-import { Problems } from '../../parts/proposal.tsx'
+import { Effects, Problems } from '../../parts/proposal.tsx'
 import { ErrorView, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { say } from '../../parts/toast.tsx'
@@ -111,5 +111,12 @@ function Changes({ text }: { readonly text: string }) {
   return data ? <Checked check={data} /> : <Waiting />
 }
 
-const Checked = ({ check }: { readonly check: SettingsCheck }) =>
-  check.problems.length > 0 ? <Problems problems={check.problems} /> : <DiffView changes={check.changes} />
+function Checked({ check }: { readonly check: SettingsCheck }) {
+  if (check.problems.length > 0) return <Problems problems={check.problems} />
+  return (
+    <>
+      <DiffView changes={check.changes} />
+      <Effects check={check} />
+    </>
+  )
+}
