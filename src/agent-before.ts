@@ -7,6 +7,7 @@
 // has gone on from there: as the box that was, or set up as another. Then the folder goes: another move sets aside what runs then.
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { namedSettings } from './agent-named.ts'
 import type { Settings } from './core/settings.ts'
 import type { Logger } from './core/source.ts'
 import type { Issue } from './core/status.ts'
@@ -35,7 +36,7 @@ export async function openBefore({ file, dir, logger, now }: BeforeParts): Promi
   const read = (name: string) => readFile(join(folder, name), 'utf8').catch(() => undefined)
   const [text, identity] = [await read('settings.yaml'), await read('identity.json')]
   if (text === undefined && identity === undefined) return { look() {}, issues: () => [] }
-  const it = await namedText(text ?? '', drawnId(identity))
+  const it = await namedSettings(text ?? '', drawnId(identity))
   const revision = text === undefined ? undefined : revisionOf(it.text)
   if (revision !== undefined)
     await enter(revision).catch((error: Error) =>
@@ -65,20 +66,6 @@ export async function openBefore({ file, dir, logger, now }: BeforeParts): Promi
       })
     },
     issues: () => (isOver ? [] : [issueOf(it.id, revision)]),
-  }
-}
-
-/** Whoever goes back to them goes back to the name, too. */
-async function namedText(text: string, drawn: string): Promise<{ readonly id: string; readonly text: string }> {
-  // `yaml` is large, and no other start needs it here.
-  const [{ parseDocument }, { putValues }] = await Promise.all([import('yaml'), import('./page/settings-text/entries.ts')])
-  try {
-    const named: unknown = parseDocument(text, { version: '1.2' }).getIn(['device', 'id'])
-    if (typeof named === 'string' && named !== '') return { id: named, text }
-    return { id: drawn, text: putValues(text, [[['device', 'id'], drawn]]) }
-  } catch {
-    // No settings: as they are, people may still read them.
-    return { id: drawn, text }
   }
 }
 
