@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { LogInspection } from '../../src/core/log-files.ts'
-import type { SettingsCheck, SettingsNow } from '../../src/core/operator.ts'
+import type { BackupFile, OpenedBackup } from '../../src/core/backup.ts'
+import type { SettingsNow } from '../../src/core/operator.ts'
 import type { Status } from '../../src/core/status.ts'
 import type { Plant } from '../../src/plant/index.ts'
 import { startPlant } from '../../src/plant/index.ts'
@@ -31,6 +32,7 @@ const OWNERS = {
   site: 'hall-of-the-owner',
 }
 const HASH = String.raw`argon2id[$]v=[0-9]+[$][^$]*[$][A-Za-z0-9+/=]+[$][A-Za-z0-9+/=]+`
+const PASSPHRASE = 'some more words of wilhelmina'
 const SLOTS = ['rootfs-a', 'rootfs-b']
 
 let dir: string
@@ -47,7 +49,8 @@ beforeAll(async () => {
   await box.claim()
   was.claimCode = claimCode()
   await readPlant(box, was.id, PLAN, plant, [])
-  was.backup = (await box.ask<SettingsNow>('settings show')).text
+  await box.ask('secrets set', { name: 'brought', text: 'along' })
+  was.backup = (await box.ask<BackupFile>('backup save', { passphrase: PASSPHRASE })).file
   await becomesTheOwners()
   await until('the log grows', async () => (await kept(box).catch(() => 0)) > 200, BOOT_MS_MAX, 2_000)
   was.numbers = await kept(box)
@@ -174,10 +177,12 @@ test('its backup says that it makes another box of it, and does: readings go on 
   timeout: 2 * BOOT_MS_MAX,
 }, async () => {
   const { revision: base } = await box.ask<SettingsNow>('settings show')
-  const check = await box.ask<SettingsCheck>('settings check', { text: was.backup })
+  const backup = { file: was.backup, passphrase: PASSPHRASE }
+  const { check, device: whose, secrets } = await box.ask<OpenedBackup>('backup open', backup)
+  expect({ whose, secrets }).toEqual({ whose: was.id, secrets: ['brought'] })
   expect(check).toMatchObject({ problems: [], restarts: ['agent'] })
   expect(check.warnings[0]).toContain(`replace ${was.id}?`)
-  await box.ask('settings apply', { text: was.backup, base })
+  await box.ask('backup restore', { ...backup, base })
   const inForce = () => box.ask<SettingsNow>('settings show').catch(() => undefined)
   const { system } = await until('its settings are in force', inForce, BOOT_MS_MAX, 2_000)
   await box.ask('network apply', { ports: system.ports })
@@ -188,6 +193,7 @@ test('its backup says that it makes another box of it, and does: readings go on 
   expect(device).toBe(was.id)
   expect(epoch).not.toBe(was.epoch)
   expect(stream.epoch).toBe(epoch)
+  expect(await box.ask('secrets list')).toMatchObject([{ name: 'brought', from: 'store' }])
   box.took('it has the place of the box that was')
 })
 
