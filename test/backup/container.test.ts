@@ -92,9 +92,22 @@ test('a later format and contents that are none are refused, and quote nothing o
 
 test('a backup brings no file but keys: no path leads out of their folders', () => {
   const own = 'protocols/opcua/pki/own'
-  for (const it of ['export/box.key', `${own}/certs/holdfast.pem`, `${own}/private/private_key.pem`])
-    expect(isKeyFile(it), it).toBe(true)
-  const wrong = ['access/users.json', '../x', `${own}/certs/..`, `${own}/certs/a/b`, `/${own}/certs/a`, 'protocols/../pki/own/certs/a']
+  // What somebody trusts no more must not be let in again by the authority that signed it.
+  const keys = [
+    'export/box.key',
+    `${own}/certs/holdfast.pem`,
+    `${own}/private/private_key.pem`,
+    'protocols/opcua/pki/refused/a.pem',
+  ]
+  for (const it of keys) expect(isKeyFile(it), it).toBe(true)
+  const wrong = [
+    'access/users.json',
+    '../x',
+    `${own}/certs/..`,
+    `${own}/certs/a/b`,
+    `/${own}/certs/a`,
+    'protocols/../pki/own/certs/a',
+  ]
   for (const it of wrong) {
     expect(isKeyFile(it), it).toBe(false)
     expect(() => parseContents(contentsText({ ...CONTENTS, files: { [it]: 'AA==' } })), it).toThrow(BadInput)
