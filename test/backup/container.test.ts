@@ -43,7 +43,7 @@ test('what was sealed is opened, and nothing secret can be read in the file', as
   for (const it of [CANARY, Buffer.from(CANARY).toString('base64'), 'hf-7f3a']) expect(file + bytes).not.toContain(it)
 })
 
-test('another passphrase, a cut and each flipped bit are told apart from a backup', async () => {
+test('another passphrase, a cut and a flipped bit are refused', async () => {
   expect(await refused(file, `${PASSPHRASE}!`)).toMatchObject({ where: 'passphrase' })
   expect(await refused(file.slice(0, file.length / 2))).toMatchObject({ where: 'file' })
   const bytes = armor.decode(file)
@@ -114,7 +114,7 @@ test('a backup brings no file but keys: no path leads out of their folders', () 
   }
 })
 
-test('any program that knows age opens it: gzip of JSON', async () => {
+test('inside the age file is gzip, as the manual says', async () => {
   const decrypter = new Decrypter()
   decrypter.addPassphrase(PASSPHRASE)
   expect((await decrypter.decrypt(armor.decode(file))).subarray(0, 2)).toEqual(Uint8Array.of(0x1f, 0x8b))
