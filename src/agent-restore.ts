@@ -75,7 +75,16 @@ async function readUndo(dir: string): Promise<Undo | undefined> {
     if (error.code === 'ENOENT') return undefined
     throw error
   })
-  return text === undefined ? undefined : (JSON.parse(text) as Undo)
+  return text === undefined ? undefined : parsed(text)
+}
+
+/** One that is damaged says nothing to go back to, and must keep no box from starting. */
+function parsed(text: string): Undo | undefined {
+  try {
+    return JSON.parse(text) as Undo
+  } catch {
+    return undefined
+  }
 }
 
 async function putFile(path: string, content: string): Promise<void> {

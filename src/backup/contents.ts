@@ -9,7 +9,7 @@ export const KEY_FILE_BYTES_MAX = 65_536
 export const KEY_FILES_MAX = 1_000
 /** Paths below the data directory that a backup may bring: of protocols what makes this box known to far ends, and them to it; the key of its exports. */
 const KEY_FILE =
-  /^(?:export\/box\.key|protocols\/[a-z0-9-]{1,64}\/pki\/(?:own|trusted|issuers)\/(?:certs|private|crl)\/(?!\.)[^/\p{Cc}]{1,200})$/u
+  /^(?:export\/box\.key|protocols\/[a-z0-9-]{1,64}\/pki\/(?:(?:own|trusted|issuers)\/(?:certs|private|crl)|refused)\/(?!\.)[^/\p{Cc}]{1,200})$/u
 
 export interface BackupContents {
   readonly device: string

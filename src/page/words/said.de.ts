@@ -215,6 +215,8 @@ export const saidDe = {
   'saidRemedy.agent-restarting': 'In einigen Sekunden noch einmal versuchen.',
   'said.checks-busy': 'Gerade werden zu viele Einstellungen geprüft.',
   'saidRemedy.checks-busy': 'In einigen Sekunden noch einmal versuchen.',
+  'said.backup-running': 'Gerade wird eine Sicherung gemacht oder geöffnet.',
+  'saidRemedy.backup-running': 'In einigen Sekunden noch einmal versuchen.',
   'said.settings-not-saved': 'Die Platte nimmt nichts an: Die Einstellungen sind unverändert.',
   'saidRemedy.settings-not-saved':
     'Ist sie voll: Platz schaffen oder log.bytesMax senken. Ist sie nur noch lesbar oder gestört: das Gerät neu starten, dann die Platte tauschen.',
