@@ -1,0 +1,172 @@
+// A backup that was chosen: its passphrase, what is in it, what it would change here, and the deed.
+import { useState } from 'preact/hooks'
+import type { OpenedBackup } from '../../../core/backup.ts'
+import type { SettingsNow } from '../../../core/operator.ts'
+import { call } from '../../api/client.ts'
+import { errorOf } from '../../api/errors.ts'
+import { ActionDialog } from '../../parts/action-dialog.tsx'
+import { useAttempt } from '../../parts/attempt.ts'
+import { Badge } from '../../parts/badge.tsx'
+import { Button } from '../../parts/button.tsx'
+import { errorAt } from '../../parts/error-at.ts'
+import { TextField } from '../../parts/field.tsx'
+import { CheckView } from '../../parts/proposal.tsx'
+import { ErrorView, Waiting } from '../../parts/states.tsx'
+import { Time } from '../../parts/time.tsx'
+import { askStatus, status } from '../../state/status.ts'
+import { t } from '../../words/index.ts'
+
+export interface ChosenBackup {
+  readonly name: string
+  readonly file: string
+}
+
+interface Opened {
+  readonly backup: OpenedBackup
+  readonly passphrase: string
+  /** Of the settings that its difference stands against. */
+  readonly base: string
+  /** Others have changed them since it was opened first. */
+  readonly isLate: boolean
+}
+
+interface Props {
+  readonly chosen: ChosenBackup
+  readonly onRestored: (device: string, now: SettingsNow) => void
+  readonly onForget: () => void
+}
+
+export function OpenBackup({ chosen, onRestored, onForget }: Props) {
+  const [passphrase, setPassphrase] = useState('')
+  const [isOpening, setOpening] = useState(false)
+  const [opened, setOpened] = useState<Opened | undefined>()
+  const { error, attempt } = useAttempt()
+  const { file } = chosen
+  const read = async (isLate: boolean) => {
+    // Asked for first: what comes between the two answers makes the restoring refused, not unseen.
+    const { revision } = await call('settings show', {})
+    setOpened({ backup: await call('backup open', { file, passphrase }), passphrase, base: revision, isLate })
+  }
+  const open = () =>
+    attempt(async () => {
+      setOpening(true)
+      await read(false).finally(() => setOpening(false))
+    })
+  const restore = async (it: Opened) => {
+    try {
+      const now = await call('backup restore', { file, passphrase: it.passphrase, base: it.base })
+      void askStatus()
+      onRestored(it.backup.device, now)
+    } catch (failed) {
+      if (errorOf(failed).code !== 'settings-changed') throw failed
+      await read(true)
+    }
+  }
+  const wrong = errorAt(error, 'passphrase')
+  return (
+    <>
+      <form onSubmit={(event) => event.preventDefault()}>
+        <p>
+          <code>{chosen.name}</code>
+        </p>
+        <TextField
+          label={t('backup.passphrase')}
+          type="password"
+          autocomplete="off"
+          hint={t('backup.openHint')}
+          error={wrong}
+          value={passphrase}
+          disabled={isOpening}
+          onInput={setPassphrase}
+        />
+        <p class="actions">
+          <Button type="submit" kind="main" onPress={open} disabled={passphrase === ''}>
+            {t('backup.open')}
+          </Button>
+          <button type="button" onClick={onForget} disabled={isOpening}>
+            {t('backup.forget')}
+          </button>
+        </p>
+        {isOpening && <Waiting text={t('backup.opening')} />}
+        {error !== undefined && wrong === undefined && <ErrorView error={error} />}
+      </form>
+      {opened && <Shown it={opened} name={chosen.name} onClose={() => setOpened(undefined)} restore={() => restore(opened)} />}
+    </>
+  )
+}
+
+interface ShownProps {
+  readonly it: Opened
+  readonly name: string
+  readonly onClose: () => void
+  readonly restore: () => Promise<void>
+}
+
+function Shown({ it, name, onClose, restore }: ShownProps) {
+  const [isRestoring, setRestoring] = useState(false)
+  const { check } = it.backup
+  const work = async () => {
+    setRestoring(true)
+    await restore().finally(() => setRestoring(false))
+  }
+  const action = { text: t('backup.apply'), disabled: check.problems.length > 0, work }
+  return (
+    <ActionDialog title={t('backup.restoreOf', { name })} onClose={onClose} action={action} isWide>
+      {it.isLate && (
+        <p class="notice" role="alert">
+          {t('backup.late')}
+        </p>
+      )}
+      <Facts it={it.backup} />
+      <h3>{t('backup.changes')}</h3>
+      <CheckView check={check} />
+      {check.problems.length + check.changes.length === 0 && <p class="quiet">{t('backup.noChanges')}</p>}
+      {isRestoring && <Waiting text={t('backup.restoring')} />}
+    </ActionDialog>
+  )
+}
+
+function Facts({ it }: { readonly it: OpenedBackup }) {
+  const isOwn = it.device === status.value?.device
+  const readings = it.ledger.reduce((sum, line) => sum + line.count, 0)
+  const lines = it.ledger.length
+  const ledger = lines < it.ledgerLines ? 'backup.ledgerYoungest' : 'backup.ledgerCount'
+  return (
+    <dl class="facts">
+      <div>
+        <dt>{t('backup.of')}</dt>
+        <dd>
+          <code>{it.device}</code>{' '}
+          <Badge tone={isOwn ? 'info' : 'attention'}>{t(isOwn ? 'backup.thisBox' : 'backup.otherBox')}</Badge>
+        </dd>
+      </div>
+      <div>
+        <dt>{t('backup.at')}</dt>
+        <dd>
+          <Time micros={it.madeAt} isWithDate />
+        </dd>
+      </div>
+      <div>
+        <dt>{t('backup.by')}</dt>
+        <dd>
+          <code>{it.version}</code>
+        </dd>
+      </div>
+      <Names title={t('backup.secrets')} names={it.secrets} />
+      <Names title={t('backup.keys')} names={it.keys} />
+      <div>
+        <dt>{t('backup.ledger')}</dt>
+        <dd>{lines === 0 ? t('backup.ledgerNone') : t(ledger, { n: readings, lines, all: it.ledgerLines })}</dd>
+      </div>
+    </dl>
+  )
+}
+
+function Names({ title, names }: { readonly title: string; readonly names: readonly string[] }) {
+  return (
+    <div>
+      <dt>{title}</dt>
+      <dd>{names.length === 0 ? t('backup.none') : names.join(', ')}</dd>
+    </div>
+  )
+}

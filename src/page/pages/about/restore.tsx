@@ -1,0 +1,108 @@
+// The way in: a settings file goes through the proposal, a backup is opened by its passphrase first.
+import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
+import type { SettingsNow } from '../../../core/operator.ts'
+import { useAttempt } from '../../parts/attempt.ts'
+import { Badge } from '../../parts/badge.tsx'
+import { Card } from '../../parts/card.tsx'
+import { Icon } from '../../parts/icon.tsx'
+import { ErrorView } from '../../parts/states.tsx'
+import { propose } from '../../state/proposal.ts'
+import { may } from '../../state/session.ts'
+import { t } from '../../words/index.ts'
+import type { ChosenBackup } from './open-backup.tsx'
+import { OpenBackup } from './open-backup.tsx'
+
+/** Of a settings file or a backup: more is neither. */
+const FILE_BYTES_MAX = 8_000_000
+const ARMOUR = '-----BEGIN AGE ENCRYPTED FILE-----'
+const AGE_BINARY = 'age-encryption.org/'
+
+interface Restored {
+  readonly device: string
+  readonly now: SettingsNow
+}
+
+interface Props {
+  readonly title?: string
+  readonly text?: string
+  /** What can be done once a backup is restored. */
+  readonly next?: ComponentChildren
+}
+
+export function Restore({ title = t('backup.restore'), text = t('backup.restoreText'), next }: Props) {
+  const [chosen, setChosen] = useState<ChosenBackup | undefined>()
+  const [restored, setRestored] = useState<Restored | undefined>()
+  const { error, attempt } = useAttempt()
+  const take = (file: File | undefined) =>
+    attempt(async () => {
+      if (!file) return
+      setChosen(undefined)
+      setRestored(undefined)
+      if (file.size > FILE_BYTES_MAX) throw new Error(t('backup.tooLarge'))
+      const content = await file.text()
+      if (content.startsWith(AGE_BINARY)) throw new Error(t('backup.notText'))
+      if (content.trimStart().startsWith(ARMOUR)) setChosen({ name: file.name, file: content })
+      else await propose({ title: t('backup.restoreOf', { name: file.name }), edit: () => content })
+    })
+  const done = (device: string, now: SettingsNow) => {
+    setChosen(undefined)
+    setRestored({ device, now })
+  }
+  return (
+    <Card title={title}>
+      <p>{text}</p>
+      {may('admin') ? <Chooser onChoose={take} /> : <p class="quiet">{t('notAllowed', { role: t('role.admin') })}</p>}
+      {error !== undefined && <ErrorView error={error} />}
+      {chosen && <OpenBackup key={chosen.file} chosen={chosen} onRestored={done} onForget={() => setChosen(undefined)} />}
+      {restored && <Done {...restored} next={next} />}
+    </Card>
+  )
+}
+
+function Chooser({ onChoose }: { readonly onChoose: (file: File | undefined) => unknown }) {
+  return (
+    <label class="button file-button">
+      <Icon name="upload" />
+      {t('backup.choose')}
+      <input
+        class="unseen"
+        type="file"
+        // A phone knows no kind of file by the name .age: it is asked for any.
+        accept=".yaml,.yml,.age,application/yaml,text/yaml,application/octet-stream"
+        onChange={(event) => {
+          const [file] = event.currentTarget.files ?? []
+          // The same file may be chosen again.
+          event.currentTarget.value = ''
+          void onChoose(file)
+        }}
+      />
+    </label>
+  )
+}
+
+function Done({ device, now, next }: Restored & { readonly next?: ComponentChildren }) {
+  const { ports, timeServers } = now.system
+  return (
+    <div role="status" class="restored">
+      <p>
+        <Badge tone="ok">{t('backup.ready')}</Badge> <strong>{t('backup.done', { device })}</strong>
+      </p>
+      <p>{t('backup.doneText')}</p>
+      <ul class="todo">
+        {ports.length + timeServers.length > 0 && (
+          <li>
+            {t('backup.todoNetwork')} <a href="/network">{t('network')}</a>
+          </li>
+        )}
+        <li>
+          {t('backup.todoUsers')} <a href="/security">{t('security')}</a>
+        </li>
+        <li>
+          {t('backup.todoUplinks')} <a href="/">{t('overview')}</a>
+        </li>
+      </ul>
+      {next}
+    </div>
+  )
+}
