@@ -69,16 +69,18 @@ export function OpenBackup({ chosen, onRestored, onForget }: Props) {
         <p>
           <code>{chosen.name}</code>
         </p>
-        <TextField
-          label={t('backup.passphrase')}
-          type="password"
-          autocomplete="off"
-          hint={t('backup.openHint')}
-          error={wrong}
-          value={passphrase}
-          disabled={isOpening}
-          onInput={setPassphrase}
-        />
+        <div class="fields">
+          <TextField
+            label={t('backup.passphrase')}
+            type="password"
+            autocomplete="off"
+            hint={t('backup.openHint')}
+            error={wrong}
+            value={passphrase}
+            disabled={isOpening}
+            onInput={setPassphrase}
+          />
+        </div>
         <p class="actions">
           <Button type="submit" kind="main" onPress={open} disabled={passphrase === ''}>
             {t('backup.open')}

@@ -18,6 +18,7 @@ export function BoxStep() {
   const site = firstRun.value.site || it?.site || ''
   return (
     <>
+      <InsteadOfAnother />
       <form
         onSubmit={(event) => {
           event.preventDefault()
@@ -50,7 +51,6 @@ export function BoxStep() {
           </button>
         </p>
       </form>
-      <InsteadOfAnother />
     </>
   )
 }
