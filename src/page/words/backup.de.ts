@@ -26,6 +26,9 @@ export const backupDe: BackupWords = {
   'backup.restoreText':
     'Eine Einstellungsdatei oder eine verschlüsselte Sicherung, von diesem Gerät oder von dem, das es ersetzt. Sie sehen, was sich ändern würde, bevor etwas übernommen wird.',
   'backup.choose': 'Datei wählen',
+  'backup.restoreBackup': 'Sicherung wiederherstellen',
+  'backup.replaces':
+    'Dieses Gerät ist {own}. Nach dem Wiederherstellen ist es {device} und macht unter diesem Namen weiter. Soll es {device} ersetzen, und ist jenes für immer abgestellt?',
   'backup.restoreOf': '{name} wiederherstellen',
   'backup.tooLarge': 'Eine Einstellungsdatei oder eine Sicherung hat höchstens 8 MB.',
   'backup.notText': 'Das ist verschlüsselt, aber nicht in der Textform, in der Holdfast seine Sicherungen macht.',
@@ -54,7 +57,8 @@ export const backupDe: BackupWords = {
   'backup.doneText': 'Einstellungen, Geheimnisse und Schlüssel sind die der Sicherung. Was noch zu tun ist:',
   'backup.todoNetwork': 'Die Adressen der Einstellungen in Kraft setzen: Sie warten, bis jemand es sagt.',
   'backup.todoUsers': 'Benutzer und Tokens neu anlegen: Es bleiben die dieses Geräts.',
-  'backup.todoUplinks': 'Nachsehen, ob es Uplinks und Quellen gut geht. Das Gerät, das dieses ersetzt, darf nicht mehr senden.',
+  'backup.todoUplinks': 'Nachsehen, ob es Uplinks und Quellen gut geht.',
+  'backup.todoOther': 'Das bisherige Gerät {device} nie wieder laufen lassen: Zwei Geräte eines Namens sperren einander aus.',
   'backup.setup': 'Ersetzt dieses Gerät ein anderes?',
   'backup.setupText': 'Dann stellen Sie dessen Sicherung wieder her, statt durch diese Schritte zu gehen.',
   'backup.setupEnd': 'Ersteinrichtung beenden',

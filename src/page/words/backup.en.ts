@@ -24,6 +24,9 @@ export const backupEn = {
   'backup.restoreText':
     'A settings file or an encrypted backup, of this box or of the one it replaces. You see what it would change before anything is applied.',
   'backup.choose': 'Choose a file',
+  'backup.restoreBackup': 'Restore a backup',
+  'backup.replaces':
+    'This box is {own}. Once this is restored it is {device}, and goes on under that name. Is it to replace {device}, and has that one stopped for good?',
   'backup.restoreOf': 'Restore {name}',
   'backup.tooLarge': 'A settings file or a backup has at most 8 MB.',
   'backup.notText': 'This is encrypted, but not in the form of text in which Holdfast makes its backups.',
@@ -52,7 +55,8 @@ export const backupEn = {
   'backup.doneText': 'Settings, secrets and keys are those of the backup. What is left to do:',
   'backup.todoNetwork': 'Put the addresses of the settings in force: they wait until somebody says so.',
   'backup.todoUsers': 'Add users and tokens anew: they stay those of this box.',
-  'backup.todoUplinks': 'Look whether uplinks and sources are well. The box that this one replaces must not send any more.',
+  'backup.todoUplinks': 'Look whether uplinks and sources are well.',
+  'backup.todoOther': 'Never let the {device} of before run again: two boxes of one name fence each other off.',
   'backup.setup': 'This box takes the place of another?',
   'backup.setupText': 'Then restore its backup instead of going through these steps.',
   'backup.setupEnd': 'End the first run',

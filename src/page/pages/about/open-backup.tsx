@@ -16,6 +16,13 @@ import { Time } from '../../parts/time.tsx'
 import { askStatus, status } from '../../state/status.ts'
 import { t } from '../../words/index.ts'
 
+export interface RestoredBackup {
+  readonly device: string
+  /** What this box was before, where that is another. */
+  readonly was: string | undefined
+  readonly now: SettingsNow
+}
+
 export interface ChosenBackup {
   readonly name: string
   readonly file: string
@@ -32,7 +39,7 @@ interface Opened {
 
 interface Props {
   readonly chosen: ChosenBackup
-  readonly onRestored: (device: string, now: SettingsNow) => void
+  readonly onRestored: (it: RestoredBackup) => void
   readonly onForget: () => void
 }
 
@@ -53,10 +60,12 @@ export function OpenBackup({ chosen, onRestored, onForget }: Props) {
       await read(false).finally(() => setOpening(false))
     })
   const restore = async (it: Opened) => {
+    const { device } = it.backup
+    const was = otherThan(device)
     try {
       const now = await call('backup restore', { file, passphrase: it.passphrase, base: it.base })
       void askStatus()
-      onRestored(it.backup.device, now)
+      onRestored({ device, was, now })
     } catch (failed) {
       if (errorOf(failed).code !== 'settings-changed') throw failed
       await read(true)
@@ -92,33 +101,40 @@ export function OpenBackup({ chosen, onRestored, onForget }: Props) {
         {isOpening && <Waiting text={t('backup.opening')} />}
         {error !== undefined && wrong === undefined && <ErrorView error={error} />}
       </form>
-      {opened && <Shown it={opened} name={chosen.name} onClose={() => setOpened(undefined)} restore={() => restore(opened)} />}
+      {opened && <Shown it={opened} onClose={() => setOpened(undefined)} restore={() => restore(opened)} />}
     </>
   )
 }
 
+/** This box's name, where it is not that of the backup. */
+function otherThan(device: string): string | undefined {
+  const own = status.value?.device
+  return own === device ? undefined : own
+}
+
 interface ShownProps {
   readonly it: Opened
-  readonly name: string
   readonly onClose: () => void
   readonly restore: () => Promise<void>
 }
 
-function Shown({ it, name, onClose, restore }: ShownProps) {
+function Shown({ it, onClose, restore }: ShownProps) {
   const [isRestoring, setRestoring] = useState(false)
-  const { check } = it.backup
+  const { check, device } = it.backup
+  const own = otherThan(device)
   const work = async () => {
     setRestoring(true)
     await restore().finally(() => setRestoring(false))
   }
   const action = { text: t('backup.apply'), disabled: check.problems.length > 0, work }
   return (
-    <ActionDialog title={t('backup.restoreOf', { name })} onClose={onClose} action={action} isWide>
+    <ActionDialog title={t('backup.restoreBackup')} onClose={onClose} action={action} isWide>
       {it.isLate && (
         <p class="notice" role="alert">
           {t('backup.late')}
         </p>
       )}
+      {own !== undefined && <p class="notice">{t('backup.replaces', { own, device })}</p>}
       <Facts it={it.backup} />
       <h3>{t('backup.changes')}</h3>
       <CheckView check={check} />
@@ -129,7 +145,7 @@ function Shown({ it, name, onClose, restore }: ShownProps) {
 }
 
 function Facts({ it }: { readonly it: OpenedBackup }) {
-  const isOwn = it.device === status.value?.device
+  const isOwn = otherThan(it.device) === undefined
   const readings = it.ledger.reduce((sum, line) => sum + line.count, 0)
   const lines = it.ledger.length
   const ledger = lines < it.ledgerLines ? 'backup.ledgerYoungest' : 'backup.ledgerCount'

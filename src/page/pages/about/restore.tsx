@@ -1,7 +1,6 @@
 // The way in: a settings file goes through the proposal, a backup is opened by its passphrase first.
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import type { SettingsNow } from '../../../core/operator.ts'
 import { useAttempt } from '../../parts/attempt.ts'
 import { Badge } from '../../parts/badge.tsx'
 import { Card } from '../../parts/card.tsx'
@@ -10,18 +9,13 @@ import { ErrorView } from '../../parts/states.tsx'
 import { propose } from '../../state/proposal.ts'
 import { may } from '../../state/session.ts'
 import { t } from '../../words/index.ts'
-import type { ChosenBackup } from './open-backup.tsx'
+import type { ChosenBackup, RestoredBackup } from './open-backup.tsx'
 import { OpenBackup } from './open-backup.tsx'
 
 /** Of a settings file or a backup: more is neither. */
 const FILE_BYTES_MAX = 8_000_000
 const ARMOUR = '-----BEGIN AGE ENCRYPTED FILE-----'
 const AGE_BINARY = 'age-encryption.org/'
-
-interface Restored {
-  readonly device: string
-  readonly now: SettingsNow
-}
 
 interface Props {
   readonly title?: string
@@ -32,7 +26,7 @@ interface Props {
 
 export function Restore({ title = t('backup.restore'), text = t('backup.restoreText'), next }: Props) {
   const [chosen, setChosen] = useState<ChosenBackup | undefined>()
-  const [restored, setRestored] = useState<Restored | undefined>()
+  const [restored, setRestored] = useState<RestoredBackup | undefined>()
   const { error, attempt } = useAttempt()
   const take = (file: File | undefined) =>
     attempt(async () => {
@@ -45,9 +39,9 @@ export function Restore({ title = t('backup.restore'), text = t('backup.restoreT
       if (content.trimStart().startsWith(ARMOUR)) setChosen({ name: file.name, file: content })
       else await propose({ title: t('backup.restoreOf', { name: file.name }), edit: () => content })
     })
-  const done = (device: string, now: SettingsNow) => {
+  const done = (it: RestoredBackup) => {
     setChosen(undefined)
-    setRestored({ device, now })
+    setRestored(it)
   }
   return (
     <Card title={title}>
@@ -81,7 +75,7 @@ function Chooser({ onChoose }: { readonly onChoose: (file: File | undefined) => 
   )
 }
 
-function Done({ device, now, next }: Restored & { readonly next?: ComponentChildren }) {
+function Done({ device, was, now, next }: RestoredBackup & { readonly next?: ComponentChildren }) {
   const { ports, timeServers } = now.system
   return (
     <div role="status" class="restored">
@@ -101,6 +95,7 @@ function Done({ device, now, next }: Restored & { readonly next?: ComponentChild
         <li>
           {t('backup.todoUplinks')} <a href="/">{t('overview')}</a>
         </li>
+        {was !== undefined && <li>{t('backup.todoOther', { device })}</li>}
       </ul>
       {next}
     </div>
