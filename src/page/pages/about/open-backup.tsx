@@ -9,6 +9,7 @@ import { useAttempt } from '../../parts/attempt.ts'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
 import { errorAt } from '../../parts/error-at.ts'
+import { Fact } from '../../parts/fact.tsx'
 import { TextField } from '../../parts/field.tsx'
 import { CheckView } from '../../parts/proposal.tsx'
 import { ErrorView, Waiting } from '../../parts/states.tsx'
@@ -151,40 +152,23 @@ function Facts({ it }: { readonly it: OpenedBackup }) {
   const ledger = lines < it.ledgerLines ? 'backup.ledgerYoungest' : 'backup.ledgerCount'
   return (
     <dl class="facts">
-      <div>
-        <dt>{t('backup.of')}</dt>
-        <dd>
-          <code>{it.device}</code>{' '}
-          <Badge tone={isOwn ? 'info' : 'attention'}>{t(isOwn ? 'backup.thisBox' : 'backup.otherBox')}</Badge>
-        </dd>
-      </div>
-      <div>
-        <dt>{t('backup.at')}</dt>
-        <dd>
-          <Time micros={it.madeAt} isWithDate />
-        </dd>
-      </div>
-      <div>
-        <dt>{t('backup.by')}</dt>
-        <dd>
-          <code>{it.version}</code>
-        </dd>
-      </div>
-      <Names title={t('backup.secrets')} names={it.secrets} />
-      <Names title={t('backup.keys')} names={it.keys} />
-      <div>
-        <dt>{t('backup.ledger')}</dt>
-        <dd>{lines === 0 ? t('backup.ledgerNone') : t(ledger, { n: readings, lines, all: it.ledgerLines })}</dd>
-      </div>
+      <Fact name={t('backup.of')}>
+        <code>{it.device}</code>
+        <Badge tone={isOwn ? 'info' : 'attention'}>{t(isOwn ? 'backup.thisBox' : 'backup.otherBox')}</Badge>
+      </Fact>
+      <Fact name={t('backup.at')}>
+        <Time micros={it.madeAt} isWithDate />
+      </Fact>
+      <Fact name={t('backup.by')}>
+        <code>{it.version}</code>
+      </Fact>
+      <Fact name={t('backup.secrets')}>{namesOf(it.secrets)}</Fact>
+      <Fact name={t('backup.keys')}>{namesOf(it.keys)}</Fact>
+      <Fact name={t('backup.ledger')}>
+        {lines === 0 ? t('backup.ledgerNone') : t(ledger, { n: readings, lines, all: it.ledgerLines })}
+      </Fact>
     </dl>
   )
 }
 
-function Names({ title, names }: { readonly title: string; readonly names: readonly string[] }) {
-  return (
-    <div>
-      <dt>{title}</dt>
-      <dd>{names.length === 0 ? t('backup.none') : names.join(', ')}</dd>
-    </div>
-  )
-}
+const namesOf = (names: readonly string[]) => (names.length === 0 ? t('backup.none') : names.join(', '))

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks'
 import { useAttempt } from '../../parts/attempt.ts'
 import { Badge } from '../../parts/badge.tsx'
 import { Card } from '../../parts/card.tsx'
-import { Icon } from '../../parts/icon.tsx'
+import { FileButton } from '../../parts/file-button.tsx'
 import { ErrorView } from '../../parts/states.tsx'
 import { propose } from '../../state/proposal.ts'
 import { may } from '../../state/session.ts'
@@ -14,6 +14,8 @@ import { OpenBackup } from './open-backup.tsx'
 
 /** Of a settings file or a backup: more is neither. */
 const FILE_BYTES_MAX = 8_000_000
+// A phone knows no kind of file by the name .age: it is asked for any.
+const ACCEPTED = '.yaml,.yml,.age,application/yaml,text/yaml,application/octet-stream'
 const ARMOUR = '-----BEGIN AGE ENCRYPTED FILE-----'
 const AGE_BINARY = 'age-encryption.org/'
 
@@ -46,32 +48,15 @@ export function Restore({ title = t('backup.restore'), text = t('backup.restoreT
   return (
     <Card title={title}>
       <p>{text}</p>
-      {may('admin') ? <Chooser onChoose={take} /> : <p class="quiet">{t('notAllowed', { role: t('role.admin') })}</p>}
+      {may('admin') ? (
+        <FileButton text={t('backup.choose')} accept={ACCEPTED} onChoose={take} />
+      ) : (
+        <p class="quiet">{t('notAllowed', { role: t('role.admin') })}</p>
+      )}
       {error !== undefined && <ErrorView error={error} />}
       {chosen && <OpenBackup key={chosen.file} chosen={chosen} onRestored={done} onForget={() => setChosen(undefined)} />}
       {restored && <Done {...restored} next={next} />}
     </Card>
-  )
-}
-
-function Chooser({ onChoose }: { readonly onChoose: (file: File | undefined) => unknown }) {
-  return (
-    <label class="button file-button">
-      <Icon name="upload" />
-      {t('backup.choose')}
-      <input
-        class="unseen"
-        type="file"
-        // A phone knows no kind of file by the name .age: it is asked for any.
-        accept=".yaml,.yml,.age,application/yaml,text/yaml,application/octet-stream"
-        onChange={(event) => {
-          const [file] = event.currentTarget.files ?? []
-          // The same file may be chosen again.
-          event.currentTarget.value = ''
-          void onChoose(file)
-        }}
-      />
-    </label>
   )
 }
 
