@@ -1,7 +1,9 @@
-// What few boxes are ever asked for is loaded when somebody asks, and not at each start: exports by stick and models, with what proves them.
+// What few boxes are ever asked for is loaded when somebody asks, and not at each start: backups, exports by stick and models, with what proves them.
 import { join } from 'node:path'
 import type { GiveParts } from './airgap/give.ts'
+import type { BackupParts } from './agent-backup.ts'
 import type { AirgapApi } from './core/airgap.ts'
+import type { BackupApi } from './core/backup.ts'
 import type { ModelsApi } from './core/model.ts'
 import type { ModelStoreParts } from './models/store.ts'
 
@@ -21,6 +23,19 @@ export function airgapLater(dir: string, partsOf: (own: Pick<GiveParts, 'key'>) 
     },
     fileIsWhole: async (manifest) => (await api()).fileIsWhole(manifest),
     takeReceipt: async (text) => (await api()).takeReceipt(text),
+  }
+}
+
+/** As `backupApi`, with a thread of its own for each backup. */
+export function backupLater(parts: Omit<BackupParts, 'thread'>): BackupApi {
+  const api = once(async () => {
+    const [{ backupApi }, { backupThread }] = await Promise.all([import('./agent-backup.ts'), import('./workers/backup-host.ts')])
+    return backupApi({ ...parts, thread: backupThread() })
+  })
+  return {
+    backupSave: async (request) => (await api()).backupSave(request),
+    backupOpen: async (request) => (await api()).backupOpen(request),
+    backupRestore: async (request) => (await api()).backupRestore(request),
   }
 }
 

@@ -11,6 +11,7 @@ import { openDelivery } from './agent-delivery.ts'
 import { openIntake } from './agent-intake.ts'
 import { airgapLater, modelsLater } from './agent-later.ts'
 import type { AgentApi, QueryRow } from './core/agent-api.ts'
+import type { BackupApi } from './core/backup.ts'
 import type { CommandPlace, CommandReader, CommandsApi, Control } from './core/cloud-command.ts'
 import type { ClockState } from './core/clock.ts'
 import { BadInput, Unreachable } from './core/errors.ts'
@@ -51,7 +52,7 @@ import { scanHost } from './workers/scan-host.ts'
 export type Checked = Pick<CheckedSettings, 'settings' | 'issues'>
 
 export interface AgentParts {
-  readonly api: Omit<AgentApi, keyof SettingsApi | keyof CommandsApi | 'issues'>
+  readonly api: Omit<AgentApi, keyof SettingsApi | keyof BackupApi | keyof CommandsApi | 'issues'>
   readonly told: ForCommands
   clockStepped(state: ClockState): void
   /** Interfaces, windows and budgets as they are now. */

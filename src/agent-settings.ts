@@ -8,11 +8,13 @@
 // back by the boot it was made in when its time is up, by any other at once.
 import { readFile } from 'node:fs/promises'
 import { BadInput, Unreachable } from './core/errors.ts'
-import type { PendingChange, SettingsApi, SettingsApply, SettingsNow } from './core/operator.ts'
+import type { PendingChange, SettingsApi, SettingsApply, SettingsCheck, SettingsNow } from './core/operator.ts'
 import { withoutSecrets } from './core/redact.ts'
 import type { Settings } from './core/settings.ts'
 import type { Logger } from './core/source.ts'
 import type { Issue } from './core/status.ts'
+import type { Brought } from './agent-restore.ts'
+import { bring, settle as settleRestore, settleBrought, takeBackBrought } from './agent-restore.ts'
 import { writeWhole as writeFile } from './machine/whole-file.ts'
 import type { Pending } from './settings/history.ts'
 import { openHistory, outcomes, revisionOf } from './settings/history.ts'
@@ -49,8 +51,8 @@ export interface SettingsParts {
   now(): number
   /** Milliseconds since the boot: the same clock in every process of it. */
   monotonic(): number
-  /** As if `text` stood in the file; absent: what stands there. `ranBefore`: see `SettingsContext`. */
-  check(text?: string, ranBefore?: boolean): Promise<CheckedApart>
+  /** As if `text` stood in the file; absent: what stands there. `ranBefore`: see `SettingsContext`; `secrets`: see `SettingsRequest`. */
+  check(text?: string, ranBefore?: boolean, secrets?: Brought['secrets']): Promise<CheckedApart>
   /** The same of what a start finds; absent: `check`. */
   checkAtStart?(text: string, ranBefore: boolean): Promise<CheckedApart>
   /** Neither new settings nor those before can be run: the process must end, its next start finds those before. */
@@ -62,6 +64,9 @@ export interface SettingsService {
   begin(): Promise<CheckedSettings>
   /** From now on changes are put in force by `change`; where it rejects, the settings before are given to it again. */
   serve(change: (next: CheckedSettings) => Promise<void>, restartsOf: (next: CheckedSettings) => string[]): SettingsApi
+  /** As `settingsCheck` and `settingsApply`, with what comes along: all of it is in force, or nothing. */
+  checkBrought(text: string, brought: Brought): Promise<SettingsCheck>
+  applyBrought(request: SettingsApply, brought: Brought): Promise<SettingsNow>
   /** As the text would be in force. Rejects with BadInput. */
   checked(text: string): Promise<Settings>
   issues(): readonly Issue[]
@@ -78,10 +83,10 @@ async function writeWhole(path: string, text: string, mode?: number): Promise<vo
 }
 
 /** Another name makes another box of it, for everybody else: whoever puts a file back is asked for that before it is. */
-function takesPlace(now: string, next: string): string[] {
+function takesPlace(now: string, next: string, secretsToo: boolean): string[] {
   if (now === next) return []
   return [
-    `replace ${next}? By device.id this box, ${now} until now, takes its place, and numbers readings in an epoch of its own. A box that is called ${next} still must be off for good: of two with one name one is fenced off. Its secrets are not in the settings: set those that are missing`,
+    `replace ${next}? By device.id this box, ${now} until now, takes its place, and numbers readings in an epoch of its own. A box that is called ${next} still must be off for good: of two with one name one is fenced off.${secretsToo ? '' : ' Its secrets are not in the settings: set those that are missing'}`,
   ]
 }
 
@@ -116,11 +121,11 @@ export function settingsService(parts: SettingsParts): SettingsService {
   }
 
   /** A check takes a core for a second: what people only ask goes one after the other, and changes do not wait for it. */
-  async function checkInTurn(text: string): Promise<CheckedApart> {
+  async function checkInTurn(text: string, brought?: Brought): Promise<CheckedApart> {
     if (checksWaiting >= CHECKS_WAITING_MAX)
       throw new Unreachable('checks-busy', 'too many settings are being checked', { remedy: 'Try again in a few seconds.' })
     checksWaiting++
-    const mine = checks.then(() => parts.check(text)).finally(() => checksWaiting--)
+    const mine = checks.then(() => parts.check(text, false, brought?.secrets)).finally(() => checksWaiting--)
     checks = mine.catch(() => {})
     return mine
   }
@@ -214,26 +219,29 @@ export function settingsService(parts: SettingsParts): SettingsService {
     }
   }
 
-  async function apply({ text, base, by, confirmWithinMs, note }: SettingsApply): Promise<SettingsNow> {
+  async function apply({ text, base, by, confirmWithinMs, note }: SettingsApply, brought?: Brought): Promise<SettingsNow> {
     const old = await read()
     const previous = revisionOf(old)
     if (base !== previous) await changedMeanwhile()
     if (pending) refuse('settings', WAITS, WAITS_REMEDY)
     const revision = revisionOf(text)
-    if (revision === previous) return now()
-    const next = await checked(text)
+    if (revision === previous && !brought) return now()
+    const next = await checked(text, false, (it, ran) => parts.check(it, ran, brought?.secrets))
     const ran = running().revision
     // Written by hand, and never in force: nobody goes back to it, and no later version takes it for one that ran.
     if (!(await history.text(previous))) await record(old, 'file', undefined, previous === ran ? undefined : 'reverted')
     const back = (await history.text(ran)) === undefined ? previous : ran
     if (confirmWithinMs !== undefined)
       await settle({ revision, previous: back, by, boot, deadlineMs: parts.monotonic() + confirmWithinMs })
+    if (brought) await bring(dir, revision, brought)
     try {
       await putInForce(text, next, by, note)
     } catch (error) {
+      if (brought) await takeBackBrought(dir)
       await settle(undefined)
       throw error
     }
+    if (brought) await settleRestore(dir)
     return now()
   }
 
@@ -263,16 +271,18 @@ export function settingsService(parts: SettingsParts): SettingsService {
     return now()
   }
 
+  async function check(text: string, brought?: Brought): Promise<SettingsCheck> {
+    const { checked: found, changes } = await checkInTurn(text, brought)
+    if ('error' in found) return { problems: problemsOf(found.error), changes, restarts: [], warnings: [] }
+    const { issues, notInForce, settings } = found.settings
+    const asks = takesPlace(running().checked.settings.device.id, settings.device.id, brought !== undefined)
+    const warnings = [...asks, ...issues.map((it) => it.text), ...notInForce.map((it) => `${it.path}: ${it.text}`)]
+    return { problems: [], changes, restarts: restarts(found.settings), warnings }
+  }
+
   const api: SettingsApi = {
     settings: now,
-    settingsCheck: async (text) => {
-      const { checked: found, changes } = await checkInTurn(text)
-      if ('error' in found) return { problems: problemsOf(found.error), changes, restarts: [], warnings: [] }
-      const { issues, notInForce, settings } = found.settings
-      const asks = takesPlace(running().checked.settings.device.id, settings.device.id)
-      const warnings = [...asks, ...issues.map((it) => it.text), ...notInForce.map((it) => `${it.path}: ${it.text}`)]
-      return { problems: [], changes, restarts: restarts(found.settings), warnings }
-    },
+    settingsCheck: (text) => check(text),
     settingsApply: (request) => inTurn(() => apply(request)),
     settingsConfirm: (revision) =>
       inTurn(async () => {
@@ -349,6 +359,7 @@ export function settingsService(parts: SettingsParts): SettingsService {
     async begin() {
       const found = await history.pending()
       const text = await read()
+      await settleBrought(dir, revisionOf(text))
       if (found && found.revision === revisionOf(text)) {
         if (found.boot === boot && found.deadlineMs > parts.monotonic()) pending = found
         else await revertAtStart(found)
@@ -365,6 +376,8 @@ export function settingsService(parts: SettingsParts): SettingsService {
       arm()
       return api
     },
+    checkBrought: check,
+    applyBrought: (request, brought) => inTurn(() => apply(request, brought)),
     checked: async (text) => (await checked(text)).settings,
     issues: () => (pending ? [pendingIssue(pending, parts.monotonic())] : []),
     close: () => clearTimeout(timer),

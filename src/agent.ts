@@ -13,6 +13,7 @@ import type { AgentParts } from './agent-parts.ts'
 import { openParts, restartsOf } from './agent-parts.ts'
 import type { AgentCommands } from './agent-commands.ts'
 import { openCommands } from './agent-commands.ts'
+import { backupLater } from './agent-later.ts'
 import { settingsService } from './agent-settings.ts'
 import type { Logger } from './core/source.ts'
 import { forgetLastWords, leaveLastWords } from './local-api/last-words.ts'
@@ -114,9 +115,18 @@ async function run(options: AgentOptions, signal: AbortSignal): Promise<number> 
     running.look()
   }, CLOCK_EVERY_MS)
   const foretelling = setInterval(() => void running.foretell().catch(() => {}), ETA_EVERY_MS)
+  const backups = backupLater({
+    dir,
+    version,
+    device: () => inForce.device.id,
+    settings,
+    settingsApi,
+    ledger: running.api.ledger,
+    now: () => Date.now() * 1000,
+  })
   const api = await serveLocalApi(
     options.dir,
-    { ...running.api, ...settingsApi, ...commands.api, issues: async () => seen.list() },
+    { ...running.api, ...settingsApi, ...backups, ...commands.api, issues: async () => seen.list() },
     logger,
   )
   forgetLastWords(options.dir)
@@ -150,8 +160,13 @@ async function run(options: AgentOptions, signal: AbortSignal): Promise<number> 
 
 async function settingsParts({ settings: file, dir, values, env, version, build }: AgentOptions, logger: Logger) {
   const request = { file, dir, deviceId: await deviceIdentity(dir), env, ...(values === undefined ? {} : { valuesFile: values }) }
-  const check = (text?: string, ranBefore?: boolean) =>
-    checkSettingsApart({ ...request, ranBefore: ranBefore === true, ...(text === undefined ? {} : { text }) })
+  const check = (text?: string, ranBefore?: boolean, secrets?: Readonly<Record<string, string>>) =>
+    checkSettingsApart({
+      ...request,
+      ranBefore: ranBefore === true,
+      ...(text !== undefined && { text }),
+      ...(secrets && { secrets }),
+    })
   const notKept = (error: Error) => logger.warn({}, `the next start checks the settings anew: ${error.message}`)
   return {
     file,

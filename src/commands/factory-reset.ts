@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { BadInput, Unreachable } from '../core/errors.ts'
-import type { HostApi } from '../core/host.ts'
+import type { FactoryReset, HostApi } from '../core/host.ts'
 import type { Status } from '../core/status.ts'
 import { deviceIdentity } from '../settings/identity.ts'
 import type { Command } from './command.ts'
@@ -26,10 +26,11 @@ const reset = operation({
   input: z.strictObject({
     name: z.string().min(1).max(63).describe('of this box, so that it is the right one'),
     keepReadings: z.boolean().default(false),
+    overwrite: z.boolean().default(false).describe('what is erased is written over: nobody reads it from the disk any more'),
     despiteUpdate: z.boolean().default(false).describe('also while an update is under way: one that does not end'),
   }),
   output: z.object({}),
-  audited: ['keepReadings', 'despiteUpdate'],
+  audited: ['keepReadings', 'overwrite', 'despiteUpdate'],
   async run({ name, ...how }, { agent, host }) {
     await resetBox(agent, host, name, how)
     return {}
@@ -43,19 +44,23 @@ export const factoryReset: Command = {
   arguments: ['NAME'],
   options: {
     'keep-readings': { summary: 'what the log holds stays, under the name that the box has' },
+    overwrite: {
+      summary:
+        'for a box that is given away: what is erased is written over, in minutes to hours, and cannot be read from the disk',
+    },
     'despite-update': { summary: 'also while an update is under way: one that does not end' },
   },
   operation: reset,
   async run({ args, options, agent, parts, dir, out }) {
     const keepReadings = options['keep-readings'] === true
-    const despiteUpdate = options['despite-update'] === true
+    const how = { keepReadings, overwrite: options['overwrite'] === true, despiteUpdate: options['despite-update'] === true }
     // An agent that does not come up is a reason for a reset. Readings are under the name that it has in force: that one it must say itself.
     const named = async () =>
       agent.status().catch(async (error: unknown) => {
         if (keepReadings || !isAway(error)) throw error
         return { device: await deviceIdentity(dir) }
       })
-    await resetBox({ status: named }, await parts.connectHost(dir), args[0] ?? '', { keepReadings, despiteUpdate })
+    await resetBox({ status: named }, await parts.connectHost(dir), args[0] ?? '', how)
     await lines(out, ['the box starts again, and erases what it was first'])
     return DONE
   },
@@ -70,9 +75,13 @@ async function resetBox(
   agent: { status(): Promise<Pick<Status, 'device'>> },
   host: HostApi,
   name: string,
-  { keepReadings, despiteUpdate }: { readonly keepReadings: boolean; readonly despiteUpdate: boolean },
+  { keepReadings, ...how }: { readonly keepReadings: boolean } & Omit<FactoryReset, 'keep'>,
 ): Promise<void> {
   const { device } = await agent.status()
   if (name !== device) throw new BadInput([{ where: 'NAME', text: `this box is called ${device}: nothing was erased` }])
-  await host.factoryReset(keepReadings ? device : null, despiteUpdate)
+  if (keepReadings && how.overwrite)
+    throw new BadInput([
+      { where: 'overwrite', text: 'what is kept cannot be written over: nothing was erased', remedy: 'say one of the two' },
+    ])
+  await host.factoryReset({ keep: keepReadings ? device : null, ...how })
 }

@@ -1,5 +1,8 @@
 // All operator commands, in the order of `help`. A new command is a file and a line here.
 import { agent } from './agent.ts'
+import { backupRestore } from './backup-restore.ts'
+import { backupSave } from './backup-save.ts'
+import { backupShow } from './backup-show.ts'
 import { check } from './check.ts'
 import type { Command } from './command.ts'
 import { certificateRenew } from './certificate-renew.ts'
@@ -148,6 +151,9 @@ export const COMMANDS: readonly Command[] = [
   secretsList,
   secretsSet,
   secretsRemove,
+  backupSave,
+  backupShow,
+  backupRestore,
   plant,
 ]
 

@@ -36,7 +36,7 @@ export const logLedger: Command = {
     const seen: LedgerLine[] = []
     for await (const it of context.agent.ledger(requestOf(context), context.signal)) seen.push(it)
     if (context.json) await document(context, seen)
-    else await lines(context.out, seen.length > 0 ? page(seen) : ['nothing was given up'])
+    else await lines(context.out, seen.length > 0 ? ledgerPage(seen) : ['nothing was given up'])
     return DONE
   },
 }
@@ -54,7 +54,7 @@ function requestOf({ options }: CommandContext): LedgerRequest {
   }
 }
 
-function page(seen: readonly LedgerLine[]): string[] {
+export function ledgerPage(seen: readonly LedgerLine[]): string[] {
   const columns = [
     { title: 'WRITTEN' },
     { title: 'CLASS', widthMax: 12 },

@@ -1,5 +1,6 @@
 // What the agent offers on its local sockets, as functions. The server hands them out, the client calls them, commands see only this.
 import type { AirgapApi } from './airgap.ts'
+import type { BackupApi } from './backup.ts'
 import type { ProtocolCertificate } from './certificates.ts'
 import type { CommandsApi } from './cloud-command.ts'
 import type { EventsOffer, EventsTaken } from './events.ts'
@@ -100,7 +101,7 @@ export interface TrustSourceRequest extends TrustRequest {
   readonly name: string
 }
 
-export interface AgentApi extends LogApi, AirgapApi, SettingsApi, WatchApi, ModelsApi, CommandsApi {
+export interface AgentApi extends LogApi, AirgapApi, SettingsApi, BackupApi, WatchApi, ModelsApi, CommandsApi {
   status(): Promise<Status>
   /** Those that are there, then those that are over: the youngest first. */
   issues(): Promise<readonly SeenIssue[]>
@@ -170,4 +171,7 @@ export const ROLES = {
   setSecret: 'operate',
   removeSecret: 'operate',
   withoutSecrets: 'operate',
+  backupSave: 'operate',
+  backupOpen: 'operate',
+  backupRestore: 'operate',
 } as const satisfies Record<keyof AgentApi, 'view' | 'operate'>

@@ -73,6 +73,12 @@ export const CONFIRM_MS_MAX = 3_600_000
 export const CLEANED_CHARS_MAX = 1_000_000
 /** Text of a secret: a chain of certificates, at most. */
 export const SECRET_CHARS_MAX = 65_536
+/** Of a backup: whoever has the file may try as long as he likes. */
+export const PASSPHRASE_CHARS_LEAST = 12
+export const PASSPHRASE_CHARS_MAX = 1_024
+/** A backup as text: it fits the calls that take one. */
+export const BACKUP_CHARS_MAX = 11_000_000
+export const BACKUP_LEDGER_LINES_MAX = 1_000
 /** Events that the log holds for uplinks, and their bytes; those that come then wait in their own list. */
 export const EVENTS_MAX = 2_000
 export const EVENTS_BYTES_MAX = 500_000

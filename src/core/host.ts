@@ -94,11 +94,16 @@ export interface HostApi {
   stickUnmount(): Promise<void>
   /** Checked as a whole first; only while no agent runs. */
   settingsWrite(text: string, by: string): Promise<void>
-  /**
-   * The box starts again as it came, and erases what it was first. `keep`: the readings stay, and the name that they are under; null: nothing does.
-   * `despiteUpdate`: also while an update stands. Else rejects with BadInput (AN_UPDATE) then.
-   */
-  factoryReset(keep: string | null, despiteUpdate: boolean): Promise<void>
+  /** The box starts again as it came, and erases what it was first. Rejects with BadInput (AN_UPDATE) while an update stands, unless despite it. */
+  factoryReset(how: FactoryReset): Promise<void>
+}
+
+export interface FactoryReset {
+  /** The readings stay, and this name that they are under; null: nothing does. */
+  readonly keep: string | null
+  /** What is erased is written over with zeros, until the disk is full once: nobody reads it from there any more. Not where something is kept. */
+  readonly overwrite: boolean
+  readonly despiteUpdate: boolean
 }
 
 /** Where the problem lies when a reset is refused for an update. */

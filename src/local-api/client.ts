@@ -1,6 +1,7 @@
 // The agent, as seen over its sockets: an AgentApi like the one inside it. Holds nothing open between calls.
 import type { IncomingMessage } from 'node:http'
 import type { ExportKey, ExportPiece, Received } from '../core/airgap.ts'
+import type { BackupFile, OpenedBackup } from '../core/backup.ts'
 import type { ModelsView, ModelTaken } from '../core/model.ts'
 import type { ProtocolCertificate } from '../core/certificates.ts'
 import type { CommandView } from '../core/cloud-command.ts'
@@ -76,6 +77,9 @@ export function connectAgent(dir: string): AgentApi {
     secrets: () => ask<readonly SecretEntry[]>(dir, 'secrets', {}),
     withoutSecrets: (text) => ask<string>(dir, 'withoutSecrets', { text }),
     setSecret: (name, text) => ask<undefined>(dir, 'setSecret', { name, text }),
+    backupSave: (request) => ask<BackupFile>(dir, 'backupSave', request, SETTINGS_MS_MAX),
+    backupOpen: (request) => ask<OpenedBackup>(dir, 'backupOpen', request, SETTINGS_MS_MAX),
+    backupRestore: (request) => ask<SettingsNow>(dir, 'backupRestore', request, SETTINGS_MS_MAX),
     removeSecret: (name) => ask<undefined>(dir, 'removeSecret', { name }),
   }
 }

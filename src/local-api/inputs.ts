@@ -1,6 +1,7 @@
 // What each call takes, checked before anything is called. Apart from wire.ts, so that a client need not load zod.
 import { z } from 'zod'
 import {
+  BACKUP_CHARS_MAX,
   BROWSE_ENTRIES_MAX,
   CLEANED_CHARS_MAX,
   COMMANDS_MAX,
@@ -13,6 +14,8 @@ import {
   LIVE_EVERY_MS_MIN,
   LIVE_TAGS_MAX,
   OFFLINE_MS_MAX,
+  PASSPHRASE_CHARS_LEAST,
+  PASSPHRASE_CHARS_MAX,
   QUERY_POINTS_MAX,
   QUERY_ROWS_MAX,
   QUERY_TAGS_MAX,
@@ -134,6 +137,8 @@ const takeEvents = z.strictObject({
       error: 'must be in the order of their positions',
     }),
 })
+const passphrase = z.string().max(PASSPHRASE_CHARS_MAX)
+const backup = { file: z.string().min(1).max(BACKUP_CHARS_MAX), passphrase: passphrase.min(1) }
 const secretName = z.string().min(1).max(63)
 
 export const INPUTS = {
@@ -177,5 +182,8 @@ export const INPUTS = {
   secrets: z.strictObject({}),
   setSecret: z.strictObject({ name: secretName, text: z.string().min(1).max(SECRET_CHARS_MAX) }),
   removeSecret: z.strictObject({ name: secretName }),
+  backupSave: z.strictObject({ passphrase: passphrase.min(PASSPHRASE_CHARS_LEAST) }),
+  backupOpen: z.strictObject(backup),
+  backupRestore: z.strictObject({ ...backup, base: revision, by: z.string().min(1).max(256) }),
   withoutSecrets: z.strictObject({ text: z.string().max(CLEANED_CHARS_MAX) }),
 } as const satisfies Record<Call, z.ZodType>

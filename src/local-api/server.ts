@@ -5,6 +5,7 @@ import { chmod, lstat, mkdir, rm, stat } from 'node:fs/promises'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
+import type { BackupOpen, BackupRequest, BackupRestore } from '../core/backup.ts'
 import type { ClassWhatIf } from '../core/retention.ts'
 import type { EventsOffer } from '../core/events.ts'
 import type { ModelPiece } from '../core/model.ts'
@@ -32,6 +33,8 @@ const LARGE_CALLS: ReadonlySet<Call> = new Set([
   'settingsCheck',
   'settingsApply',
   'withoutSecrets',
+  'backupOpen',
+  'backupRestore',
   'addModel',
 ])
 const HEAD_BYTES_MAX = 8_192
@@ -266,6 +269,12 @@ function perform(call: Call, input: unknown, api: AgentApi, response: ServerResp
       return one(api.setSecret(name, (input as { text: string }).text), response)
     case 'removeSecret':
       return one(api.removeSecret(name), response)
+    case 'backupSave':
+      return one(api.backupSave(input as BackupRequest), response)
+    case 'backupOpen':
+      return one(api.backupOpen(input as BackupOpen), response)
+    case 'backupRestore':
+      return one(api.backupRestore(input as BackupRestore), response)
     case 'withoutSecrets':
       return one(api.withoutSecrets((input as { text: string }).text), response)
   }

@@ -62,8 +62,24 @@ export async function changeSecret(
   const file = join(dir, FILE)
   const { [name]: old, ...others } = await readStored(file)
   if (text === undefined && old === undefined) refuse(name, 'there is no secret of this name in the store')
-  await write(file, `${JSON.stringify(text === undefined ? others : { ...others, [name]: text }, undefined, 1)}\n`, 0o600)
+  await write(file, textOf(text === undefined ? others : { ...others, [name]: text }), 0o600)
 }
+
+/** Of the store alone. Rejects as `openSecrets` does. */
+export async function allSecrets(dir: string): Promise<Readonly<Record<string, string>>> {
+  return readStored(join(dir, FILE))
+}
+
+/** In place of all that the store has. `write` replaces a file as a whole. */
+export async function putSecrets(
+  dir: string,
+  all: Readonly<Record<string, string>>,
+  write: (path: string, text: string, mode: number) => Promise<void>,
+): Promise<void> {
+  await write(join(dir, FILE), textOf(all), 0o600)
+}
+
+const textOf = (all: Readonly<Record<string, string>>) => `${JSON.stringify(all, undefined, 1)}\n`
 
 async function readStored(file: string): Promise<Record<string, string>> {
   const found = await stat(file).catch(() => undefined)

@@ -17,7 +17,7 @@ import { openApi } from './openapi.ts'
 import { errorOf } from './refuse.ts'
 import { sendRows } from './rows.ts'
 
-const LARGE = new Set(['settings apply', 'settings check', 'update take', 'models add'])
+const LARGE = new Set(['settings apply', 'settings check', 'backup open', 'backup restore', 'update take', 'models add'])
 
 const DONE = 'done'
 

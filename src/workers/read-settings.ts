@@ -20,6 +20,8 @@ export interface SettingsRequest {
   readonly text?: string
   /** See `SettingsContext`. */
   readonly ranBefore?: boolean
+  /** As if the store had these too, in place of those of the same name. */
+  readonly secrets?: Readonly<Record<string, string>>
   /** Where secrets may be besides. */
   readonly env: Readonly<Record<string, string | undefined>>
 }

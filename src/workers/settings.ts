@@ -8,12 +8,13 @@ import { openSecrets } from '../settings/secrets.ts'
 import { packed } from './port.ts'
 import type { SettingsAnswer, SettingsRequest } from './read-settings.ts'
 
-const { file, dir, deviceId, valuesFile, text, ranBefore = false } = workerData as SettingsRequest
+const { file, dir, deviceId, valuesFile, text, ranBefore = false, secrets: brought = {} } = workerData as SettingsRequest
 
 async function read(): Promise<SettingsAnswer> {
   const changes = text === undefined ? [] : changesOf(await readFile(file, 'utf8').catch(() => ''), text)
   try {
-    const secrets = await openSecrets(dir, process.env)
+    const own = await openSecrets(dir, process.env)
+    const secrets = { ...own, get: (name: string) => (Object.hasOwn(brought, name) ? brought[name] : own.get(name)) }
     const context = {
       schemas: settingsSchemas,
       secrets,

@@ -94,6 +94,14 @@ function foundIn(name: string, texts: readonly string[]): string[] {
     .filter((it) => it !== '')
 }
 
+/** On the partition itself. */
+function foundRaw(name: string, texts: readonly string[]): string[] {
+  const one = (it: string) => `grep -qaF -e '${it}' "$(findmnt -nvo SOURCE /mnt/it)" && echo '${it}'`
+  return ofPartition(box.disk, name, `${texts.map(one).join('; ')}; true`)
+    .split('\n')
+    .filter((it) => it !== '')
+}
+
 const hashesOf = (folder: string) =>
   ofPartition(box.disk, 'state', `grep -raohE '${HASH}' /mnt/it/${folder} || true`)
     .split('\n')
@@ -126,7 +134,7 @@ test('asked for a factory reset, by the name of the box and no other, it goes do
   // The answer may be cut off: the box goes down at once.
   const answer = await box
     .anna()
-    .call('factory reset', { name: was.id })
+    .call('factory reset', { name: was.id, overwrite: true })
     .catch(() => undefined)
   if (answer) expect(answer.status, answer.text).toBe(200)
   await box.machine().goesOff()
@@ -137,6 +145,8 @@ test('asked for a factory reset, by the name of the box and no other, it goes do
   const { user, secret, site } = OWNERS
   expect(foundIn('state', [was.id, user, secret, site])).toEqual([was.id, user, secret, site])
   expect(foundIn('data', [was.id, was.epoch])).toEqual([was.id, was.epoch])
+  expect(foundRaw('state', [secret, site])).toEqual([secret, site])
+  expect(foundRaw('data', [was.epoch])).toEqual([was.epoch])
   expect(journalOf(box.disk)).toMatch(/systemd-fsck.*(trying backup blocks|FILE SYSTEM WAS MODIFIED)/)
   left.minimum = minimum()
   left.slots = await Promise.all(SLOTS.map((it) => digestOf(box.disk, it)))
@@ -186,6 +196,9 @@ test('of the owner before nothing was left; of the versions, and of the least th
   const { user, secret, site } = OWNERS
   expect(foundIn('state', [user, secret, site, was.epoch, ...left.hashes])).toEqual([])
   expect(foundIn('data', [user, secret, site, was.epoch])).toEqual([])
+  // Nor where the files were: it was written over.
+  expect(foundRaw('state', [secret, site, ...left.hashes])).toEqual([])
+  expect(foundRaw('data', [was.epoch])).toEqual([])
   expect(hashesOf('access').filter((it) => left.hashes.includes(it))).toEqual([])
   expect(minimum()).toBe(left.minimum)
   expect(await Promise.all(SLOTS.map((it) => digestOf(box.disk, it)))).toEqual(left.slots)

@@ -51,7 +51,9 @@ test.each([
   ['one that was has six', ['A_TRY=5', 'A_GOOD=1'], 'A'],
   ['and no seventh', ['A_TRY=6', 'A_GOOD=1'], 'B'],
   ['when all have failed, the last that was well', ['A_TRY=1', 'B_TRY=6', 'B_GOOD=1'], 'B'],
-  ['when none ever was, the first', ['A_TRY=1', 'B_TRY=1'], 'A'],
+  ['when none ever was, the one that installed the newest', ['ORDER=B A', 'A_TRY=1', 'B_TRY=1'], 'A'],
+  ['… also after that one has panicked and started once more', ['ORDER=B A', 'A_TRY=2', 'B_TRY=1'], 'A'],
+  ['… and one that was not written whole is none', ['ORDER=A B', 'A_TRY=1', 'B_TRY=0', 'B_OK=0'], 'A'],
 ])('%s', (_, values, next) => {
   keep(...values)
   expect(ask('get-primary').text).toBe(next)

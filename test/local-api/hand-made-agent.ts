@@ -6,6 +6,7 @@ import type { CheckStep, LogInspection } from '../../src/core/log-files.ts'
 import type { ScanRequest, ScanStep } from '../../src/core/scan.ts'
 import { hostsOf } from '../../src/core/scan.ts'
 import type { BrowseEntry, Certificate, Logger, TestStep } from '../../src/core/source.ts'
+import type { BackupApi, OpenedBackup } from '../../src/core/backup.ts'
 import type { SettingsApi, SettingsNow, WatchApi } from '../../src/core/operator.ts'
 import type { ForecastRequest } from '../../src/core/retention.ts'
 import type { SeenIssue, Status } from '../../src/core/status.ts'
@@ -398,6 +399,32 @@ const RULE_EVENT = JSON.stringify({
   quality: 'good',
 })
 
+const BACKUP: OpenedBackup = {
+  device: 'hf-9c01',
+  madeAt: 1_795_000_000_000_000,
+  version: '0.1.0',
+  settings: 'version: 1\ndevice: { id: hf-9c01 }\n',
+  secrets: ['cloud'],
+  keys: ['exports: the key that signs them', 'opcua: own certificate and key'],
+  ledger: [],
+  ledgerLines: 0,
+  check: {
+    problems: [],
+    changes: [{ path: 'device.id', old: 'hf-7f3a', new: 'hf-9c01' }],
+    restarts: ['agent'],
+    warnings: ['replace hf-9c01?'],
+  },
+}
+
+function backups(): BackupApi {
+  return {
+    backupSave: () =>
+      Promise.resolve({ name: 'hf-7f3a-20261124T101500Z.backup.age', file: '-----BEGIN AGE ENCRYPTED FILE-----\n' }),
+    backupOpen: () => Promise.resolve(BACKUP),
+    backupRestore: () => operator().settings(),
+  }
+}
+
 function operator(): SettingsApi & WatchApi {
   const now: SettingsNow = {
     text: 'version: 1\n',
@@ -444,6 +471,7 @@ export function handMadeAgent(changes: Partial<AgentApi> = {}): AgentApi {
     removeModel: () => Promise.resolve(),
     takeReceipt: () => Promise.resolve({ counted: 0, known: 0, ignored: 0 }),
     ...operator(),
+    ...backups(),
     async *query({ tag, limit, every }) {
       if (tag === 'nothing') return
       const values: QueryRow['value'][] = [

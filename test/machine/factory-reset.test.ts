@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { factoryReset as item } from '../../src/console/items/factory-reset.ts'
 import type { Session } from '../../src/console/parts.ts'
 import { BadInput, Unreachable } from '../../src/core/errors.ts'
+import type { FactoryReset } from '../../src/core/host.ts'
 import { AN_UPDATE } from '../../src/core/host.ts'
 import { VERBS } from '../../src/machine/host/verbs/index.ts'
 import { runHere } from '../commands/surroundings.ts'
@@ -19,19 +20,21 @@ test('root lays one line and starts the box anew; where that fails the line is g
   const verb = VERBS.find((it) => it.name === 'factoryReset')
   const laid: string[] = []
   let isUpdating = false
-  const asked = (keep: unknown, fails = false, despiteUpdate = false) => {
+  const asked = (keep: unknown, fails = false, despiteUpdate = false, overwrite = false) => {
     const run = async (name: string, args: readonly string[]) => {
       laid.push(`${name} ${args.join(' ')}: ${readFileSync(reset, 'utf8')}`)
       if (fails) throw new Unreachable('program-failed', 'systemctl reboot: no')
       return ''
     }
     const parts = { programs: { has: () => true, hasSystemd: true, run }, places: { reset }, isUpdating: async () => isUpdating }
-    const input = verb?.input.parse({ keep, despiteUpdate })
+    const input = verb?.input.parse({ keep, despiteUpdate, overwrite })
     return verb?.run(input as never, parts as never)
   }
   await asked(null)
   await asked('hf-7f3a')
-  expect(laid).toEqual(['systemctl reboot: all\n', 'systemctl reboot: keep hf-7f3a\n'])
+  await asked(null, false, false, true)
+  expect(laid).toEqual(['systemctl reboot: all\n', 'systemctl reboot: keep hf-7f3a\n', 'systemctl reboot: all overwrite\n'])
+  expect(() => verb?.input.parse({ keep: 'hf-7f3a', overwrite: true })).toThrow('what is kept cannot be written over')
   await expect(asked(null, true)).rejects.toThrow('systemctl reboot: no')
   expect(existsSync(reset)).toBe(false)
   // The start after may run a version that knows no reset.
@@ -54,10 +57,14 @@ test('the command line takes the name of the box and no other', async () => {
   expect((await runHere('factory reset hf-7f3a', { connectHost })).status).toBe(0)
   expect((await runHere('factory reset hf-7f3a --keep-readings', { connectHost })).status).toBe(0)
   expect((await runHere('factory reset hf-7f3a --despite-update', { connectHost })).status).toBe(0)
+  expect((await runHere('factory reset hf-7f3a --overwrite', { connectHost })).status).toBe(0)
+  const both = await runHere('factory reset hf-7f3a --overwrite --keep-readings', { connectHost })
+  expect(both).toMatchObject({ status: 2, err: expect.stringContaining('what is kept cannot be written over') })
   expect(told).toEqual([
-    [null, false],
-    ['hf-7f3a', false],
-    [null, true],
+    [{ keep: null, overwrite: false, despiteUpdate: false }],
+    [{ keep: 'hf-7f3a', overwrite: false, despiteUpdate: false }],
+    [{ keep: null, overwrite: false, despiteUpdate: true }],
+    [{ keep: null, overwrite: true, despiteUpdate: false }],
   ])
 })
 
@@ -82,10 +89,7 @@ test('where the agent does not answer the box has the name that is on its disk; 
     away = new Unreachable(code, 'the agent does not answer')
     expect((await run('hf-7f3a')).status).toBe(0)
   }
-  expect(told).toEqual([
-    [null, false],
-    [null, false],
-  ])
+  expect(told).toEqual([1, 2].map(() => [{ keep: null, overwrite: false, despiteUpdate: false }]))
 })
 
 /** What is printed, and what the helper is told, where somebody types these answers. */
@@ -96,9 +100,9 @@ async function typed(role: string, answers: string[], isUpdating = false) {
     ask: async () => answers.shift() ?? '',
     during: (work: (signal: AbortSignal) => Promise<unknown>) => work(new AbortController().signal),
   }
-  const factoryReset = async (keep: string | null, despiteUpdate: boolean) => {
+  const factoryReset = async ({ keep, overwrite, despiteUpdate }: FactoryReset) => {
     if (isUpdating && !despiteUpdate) throw new BadInput([{ where: AN_UPDATE, text: 'an update is under way' }])
-    told.push(keep)
+    told.push(overwrite ? 'zeros' : keep)
   }
   const host = { ...handMadeHost(), factoryReset }
   const access = { audit: (...it: unknown[]) => void audited.push(it) }
@@ -109,20 +113,25 @@ async function typed(role: string, answers: string[], isUpdating = false) {
 
 test('at the console an admin alone may, after what goes was said and the name was typed', async () => {
   expect(await typed('technician', ['y', 'hf-7f3a'])).toMatchObject({ told: [], audited: [] })
-  const other = await typed('admin', ['n', 'hf-7f3b'])
+  const other = await typed('admin', ['n', 'n', 'hf-7f3b'])
   expect(other).toMatchObject({ told: [], audited: [] })
   expect(other.printed).toContain('nothing was done')
   expect(await typed('admin', ['y', 'hf-7f3a'])).toMatchObject({
     told: ['hf-7f3a'],
-    audited: [['factory reset', 'anna', { keepReadings: 'true', despiteUpdate: 'false' }]],
+    audited: [['factory reset', 'anna', { keepReadings: 'true', overwrite: 'false', despiteUpdate: 'false' }]],
   })
-  expect((await typed('admin', ['n', 'hf-7f3a'])).told).toEqual([null])
-  const kept = await typed('admin', ['n', 'hf-7f3a', 'n'], true)
+  expect((await typed('admin', ['n', 'n', 'hf-7f3a'])).told).toEqual([null])
+  expect((await typed('admin', ['n', 'y', 'hf-7f3a'])).told).toEqual(['zeros'])
+  const kept = await typed('admin', ['n', 'n', 'hf-7f3a', 'n'], true)
   expect(kept.told).toEqual([])
   expect(kept.printed).toContain('one that does not end')
-  const despite = await typed('admin', ['n', 'hf-7f3a', 'y'], true)
+  const despite = await typed('admin', ['n', 'n', 'hf-7f3a', 'y'], true)
   expect(despite.told).toEqual([null])
-  expect(despite.audited.at(-1)).toEqual(['factory reset', 'anna', { keepReadings: 'false', despiteUpdate: 'true' }])
+  expect(despite.audited.at(-1)).toEqual([
+    'factory reset',
+    'anna',
+    { keepReadings: 'false', overwrite: 'false', despiteUpdate: 'true' },
+  ])
   expect(item.missing?.({ verbs: [] } as unknown as Session)).toContain('nothing was erased')
   expect(item.missing?.({ verbs: ['factoryReset'] } as unknown as Session)).toBe(undefined)
 })

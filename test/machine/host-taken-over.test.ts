@@ -80,7 +80,7 @@ describe.skipIf(!can)('a panel that was taken over', () => {
       networkShow: (it) => ({ it }),
       reboot: (it) => ({ it }),
       powerOff: (it) => ({ it }),
-      factoryReset: (it) => ({ keep: it, despiteUpdate: it }),
+      factoryReset: (it) => ({ keep: it, overwrite: it, despiteUpdate: it }),
       settingsWrite: (path) => ({ text: 'version: 1\n', by: 'x', path }),
     }
     expect(Object.keys(fields).toSorted()).toEqual(VERBS.map((it) => it.name).toSorted())

@@ -238,7 +238,7 @@ describe('the box itself', () => {
     await dialog.getByLabel('Readings on the disk').selectOption('readings')
     expect(await lookedAt(page, 'factory-reset')).toEqual([])
     const [request] = await Promise.all([page.waitForRequest('**/api/v1/factory/reset'), erase.click()])
-    expect(request.postDataJSON()).toEqual({ name: 'hf-page', keepReadings: true, despiteUpdate: false })
+    expect(request.postDataJSON()).toEqual({ name: 'hf-page', keepReadings: true, overwrite: false, despiteUpdate: false })
     await dialog.getByText('host-unreachable').first().waitFor()
     // An update that does not end is no reason to keep the box.
     const problems = [{ where: 'update', text: 'an update is under way: nothing was erased', remedy: 'wait' }]
@@ -247,8 +247,9 @@ describe('the box itself', () => {
     expect(await dialog.getByLabel('Erase it all the same').count()).toBe(0)
     await erase.click()
     await dialog.getByLabel('Erase it all the same').check()
+    await dialog.getByLabel('Readings on the disk').selectOption('overwrite')
     const [despite] = await Promise.all([page.waitForRequest('**/api/v1/factory/reset'), erase.click()])
-    expect(despite.postDataJSON()).toMatchObject({ despiteUpdate: true })
+    expect(despite.postDataJSON()).toMatchObject({ keepReadings: false, overwrite: true, despiteUpdate: true })
     await page.close()
   })
 

@@ -8,8 +8,8 @@ const ABOUT = [
   'Settings, secrets, users, certificates, addresses and lists of what was done are',
   'erased. The version that runs stays, and the least one that may be installed.',
   "Afterwards the box is nobody's: this console shows its new claim code (the one on",
-  'the label is over), and the page has a new certificate. Deleted, not written over:',
-  'whoever takes the disk out may find remains.',
+  'the label is over), and the page has a new certificate. Whoever takes the disk out',
+  'may find remains of what was deleted, unless it is written over.',
 ]
 
 const WHILE_UPDATING = [
@@ -35,10 +35,17 @@ export const factoryReset: Item = {
     const keeps = await yes(terminal, 'Keep the readings on the disk, under the name of this box?')
     // Readings are under the name that the agent has in force: it must say that one itself.
     const device = keeps ? (await parts.agent.status()).device : null
+    const overwrite =
+      !keeps && (await yes(terminal, 'Write over what is erased, for a box that is given away? It takes minutes to hours.'))
     if (!(await nameTyped(session, keeps ? 'erases all but the readings' : 'erases everything, readings too'))) return
     const reset = (despiteUpdate: boolean) => {
-      parts.access.audit('factory reset', person.name, { keepReadings: String(keeps), despiteUpdate: String(despiteUpdate) })
-      return terminal.during(() => parts.host.factoryReset(device, despiteUpdate))
+      const how = { overwrite, despiteUpdate }
+      parts.access.audit('factory reset', person.name, {
+        keepReadings: String(keeps),
+        overwrite: String(overwrite),
+        despiteUpdate: String(despiteUpdate),
+      })
+      return terminal.during(() => parts.host.factoryReset({ keep: device, ...how }))
     }
     try {
       await reset(false)

@@ -32,7 +32,7 @@ export function connectHost(dir: string): HostApi {
     powerOff: () => ask<void>('powerOff', {}),
     stickMount: (write) => ask<Stick>('stickMount', { write }),
     stickUnmount: () => ask<void>('stickUnmount', {}),
-    factoryReset: (keep, despiteUpdate) => ask<void>('factoryReset', { keep, despiteUpdate }),
+    factoryReset: (how) => ask<void>('factoryReset', how),
     settingsWrite: (text, by) => ask<void>('settingsWrite', { text, by }),
   }
 }

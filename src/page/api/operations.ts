@@ -50,7 +50,10 @@ export interface Answers {
   'network confirm': Call<Nothing, NetworkNow>
   'network revert': Call<Nothing, NetworkNow>
   'factory show': Call<Nothing, { readonly isOffered: boolean }>
-  'factory reset': Call<Named & { readonly keepReadings: boolean; readonly despiteUpdate: boolean }, Nothing>
+  'factory reset': Call<
+    Named & { readonly keepReadings: boolean; readonly overwrite: boolean; readonly despiteUpdate: boolean },
+    Nothing
+  >
   'settings show': Call<Nothing, SettingsNow>
   'settings check': Call<{ readonly text: string }, SettingsCheck>
   'settings apply': Call<

@@ -459,9 +459,10 @@ export const moreDe: MoreWords = {
   'factory.stays':
     'Es bleiben: die laufende Version und die kleinste, die installiert werden darf. Messwerte in Kafka bleiben unberührt.',
   'factory.after':
-    'Danach gehört das Gerät niemandem. Seine Konsole zeigt einen neuen Claim-Code: der auf dem Etikett gilt nicht mehr. Die Adressen sind die des ersten Zustands, das Zertifikat ist ein anderes. Gelöscht heißt nicht überschrieben: wer die Platte ausbaut, findet vielleicht Reste.',
+    'Danach gehört das Gerät niemandem. Seine Konsole zeigt einen neuen Claim-Code: der auf dem Etikett gilt nicht mehr. Die Adressen sind die des ersten Zustands, das Zertifikat ist ein anderes. Wer die Platte ausbaut, findet vielleicht Reste von Gelöschtem, außer es wird überschrieben.',
   'factory.readings': 'Messwerte auf der Platte',
   'factory.readings.all': 'löschen, übergeben oder nicht',
+  'factory.readings.overwrite': 'löschen, und alles Gelöschte überschreiben (Minuten bis Stunden)',
   'factory.readings.readings': 'behalten, unter dem Namen, den das Gerät hat',
   'factory.name': 'Tippen Sie den Namen dieses Geräts: {name}',
   'factory.otherName': 'Das ist ein anderer Name.',

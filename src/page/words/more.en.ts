@@ -460,9 +460,10 @@ export const moreEn = {
   'factory.stays':
     'What stays: the version that runs, and the least one that may be installed. Readings in Kafka are not touched.',
   'factory.after':
-    'Afterwards the box is nobody’s. Its console shows a new claim code: the one on the label is over. Addresses are those of the first state, and the certificate is another. Deleted is not written over: whoever takes the disk out may find remains.',
+    'Afterwards the box is nobody’s. Its console shows a new claim code: the one on the label is over. Addresses are those of the first state, and the certificate is another. Whoever takes the disk out may find remains of what was deleted, unless it is written over.',
   'factory.readings': 'Readings on the disk',
   'factory.readings.all': 'erase them, delivered or not',
+  'factory.readings.overwrite': 'erase them, and write over all that is erased (minutes to hours)',
   'factory.readings.readings': 'keep them, under the name that the box has',
   'factory.name': 'Type the name of this box: {name}',
   'factory.otherName': 'That is another name.',

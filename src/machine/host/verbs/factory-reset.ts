@@ -19,12 +19,18 @@ const UPDATING = {
 
 export const factoryReset = verb({
   name: 'factoryReset',
-  input: z.strictObject({ keep: z.string().regex(DEVICE).nullable(), despiteUpdate: z.boolean().default(false) }),
+  input: z
+    .strictObject({
+      keep: z.string().regex(DEVICE).nullable(),
+      overwrite: z.boolean().default(false),
+      despiteUpdate: z.boolean().default(false),
+    })
+    .refine(({ keep, overwrite }) => keep === null || !overwrite, { error: 'what is kept cannot be written over' }),
   isOffered: ({ programs }) => programs.hasSystemd && existsSync(ERASER),
-  async run({ keep, despiteUpdate }, { programs, places, isUpdating }) {
+  async run({ keep, overwrite, despiteUpdate }, { programs, places, isUpdating }) {
     // A version that knows no reset would leave the line to a later one, which erases the box weeks after. But an updater that is broken ends none.
     if (!despiteUpdate && (await isUpdating())) throw new BadInput([UPDATING])
-    await writeWhole(places.reset, keep === null ? 'all\n' : `keep ${keep}\n`, 0o600)
+    await writeWhole(places.reset, lineOf(keep, overwrite), 0o600)
     try {
       await programs.run('systemctl', ['reboot'])
     } catch (error) {
@@ -34,3 +40,9 @@ export const factoryReset = verb({
     }
   },
 })
+
+/** A version that knows no overwriting erases, and no more. */
+function lineOf(keep: string | null, overwrite: boolean): string {
+  if (keep !== null) return `keep ${keep}\n`
+  return overwrite ? 'all overwrite\n' : 'all\n'
+}

@@ -42,7 +42,7 @@ export function FactoryReset() {
   )
 }
 
-const KEEPS = ['all', 'readings'] as const
+const KEEPS = ['all', 'overwrite', 'readings'] as const
 
 function Asked({ onClose, onDone }: { readonly onClose: () => void; readonly onDone: () => void }) {
   const [keeps, setKeeps] = useState<string>(KEEPS[0])
@@ -52,7 +52,7 @@ function Asked({ onClose, onDone }: { readonly onClose: () => void; readonly onD
   const device = status.value?.device ?? ''
   const reset = async () => {
     try {
-      await call('factory reset', { name, keepReadings: keeps === 'readings', despiteUpdate })
+      await call('factory reset', { name, keepReadings: keeps === 'readings', overwrite: keeps === 'overwrite', despiteUpdate })
     } catch (error) {
       if (errorOf(error).problems.some((it) => it.where === AN_UPDATE)) setUpdating(true)
       throw error
