@@ -1,11 +1,12 @@
 // All that makes this box what it is, as one file that a passphrase opens.
 import { useState } from 'preact/hooks'
+import { PASSPHRASE_CHARS_LEAST, PASSPHRASE_CHARS_MAX } from '../../../core/bounds.ts'
 import { call } from '../../api/client.ts'
 import { useAttempt } from '../../parts/attempt.ts'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
-import { errorAt } from '../../parts/error-at.ts'
+import { isAt } from '../../parts/error-at.ts'
 import { TextField } from '../../parts/field.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { save } from '../../parts/save.ts'
@@ -45,7 +46,7 @@ function Passphrase() {
         setMaking(false)
       }
     })
-  const wrong = errorAt(error, 'passphrase')
+  const isWrong = isAt(error, 'passphrase')
   const isOther = again !== '' && !passphrase.startsWith(again)
   return (
     <form onSubmit={(event) => event.preventDefault()}>
@@ -55,11 +56,11 @@ function Passphrase() {
         autocomplete="new-password"
         hint={
           <>
-            {t('backup.passphraseHint')} {t('backup.passphraseKeep')}
+            {t('backup.passphraseHint', { n: PASSPHRASE_CHARS_LEAST })} {t('backup.passphraseKeep')}
             {!TYPED_ANYWHERE.test(passphrase) && <strong> {t('backup.passphraseKeys')}</strong>}
           </>
         }
-        error={wrong}
+        error={isWrong ? t('backup.passphraseWrong', { n: PASSPHRASE_CHARS_LEAST, most: PASSPHRASE_CHARS_MAX }) : undefined}
         value={passphrase}
         disabled={isMaking}
         onInput={setPassphrase}
@@ -83,7 +84,7 @@ function Passphrase() {
           <Badge tone="ok">{t('backup.ready')}</Badge> {t('backup.made', { name: made })}
         </p>
       )}
-      {error !== undefined && wrong === undefined && <ErrorView error={error} />}
+      {error !== undefined && !isWrong && <ErrorView error={error} />}
     </form>
   )
 }

@@ -8,13 +8,14 @@ import { ActionDialog } from '../../parts/action-dialog.tsx'
 import { useAttempt } from '../../parts/attempt.ts'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
-import { errorAt } from '../../parts/error-at.ts'
+import { isAt } from '../../parts/error-at.ts'
 import { Fact } from '../../parts/fact.tsx'
 import { TextField } from '../../parts/field.tsx'
 import { CheckView } from '../../parts/proposal.tsx'
 import { ErrorView, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { askStatus, status } from '../../state/status.ts'
+import { protocolName } from '../sources/protocol-name.ts'
 import { t } from '../../words/index.ts'
 
 export interface RestoredBackup {
@@ -72,7 +73,7 @@ export function OpenBackup({ chosen, onRestored, onForget }: Props) {
       await read(true)
     }
   }
-  const wrong = errorAt(error, 'passphrase')
+  const isWrong = isAt(error, 'passphrase')
   return (
     <>
       <form onSubmit={(event) => event.preventDefault()}>
@@ -85,7 +86,7 @@ export function OpenBackup({ chosen, onRestored, onForget }: Props) {
             type="password"
             autocomplete="off"
             hint={t('backup.openHint')}
-            error={wrong}
+            error={isWrong ? t('backup.wrong') : undefined}
             value={passphrase}
             disabled={isOpening}
             onInput={setPassphrase}
@@ -100,7 +101,7 @@ export function OpenBackup({ chosen, onRestored, onForget }: Props) {
           </button>
         </p>
         {isOpening && <Waiting text={t('backup.opening')} />}
-        {error !== undefined && wrong === undefined && <ErrorView error={error} />}
+        {error !== undefined && !isWrong && <ErrorView error={error} />}
       </form>
       {opened && <Shown it={opened} onClose={() => setOpened(undefined)} restore={() => restore(opened)} />}
     </>
@@ -163,7 +164,7 @@ function Facts({ it }: { readonly it: OpenedBackup }) {
         <code>{it.version}</code>
       </Fact>
       <Fact name={t('backup.secrets')}>{namesOf(it.secrets)}</Fact>
-      <Fact name={t('backup.keys')}>{namesOf(it.keys)}</Fact>
+      <Fact name={t('backup.keys')}>{namesOf(it.keys.map(keyName))}</Fact>
       <Fact name={t('backup.ledger')}>
         {lines === 0 ? t('backup.ledgerNone') : t(ledger, { n: readings, lines, all: it.ledgerLines })}
       </Fact>
@@ -172,3 +173,15 @@ function Facts({ it }: { readonly it: OpenedBackup }) {
 }
 
 const namesOf = (names: readonly string[]) => (names.length === 0 ? t('backup.none') : names.join(', '))
+
+/** As the agent names them: `opcua: own certificate and key`. */
+const KINDS = [
+  [/^exports: /, 'backup.keyExport'],
+  [/: own /, 'backup.keyOwn'],
+  [/: certificates /, 'backup.keyTrusted'],
+] as const
+
+function keyName(key: string): string {
+  const kind = KINDS.find(([it]) => it.test(key))?.[1]
+  return kind === undefined ? key : t(kind, { protocol: protocolName(key.split(':')[0] ?? '') })
+}
