@@ -4,10 +4,8 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { armor, Decrypter, Encrypter } from 'age-encryption'
 import { BadInput } from '../core/errors.ts'
 
-/** Of scrypt, 2 to the power of it: 64 MB and about a second. */
+/** Of scrypt, 2 to the power of it: 64 MB and about a second. A file that asks for more was not made by a box, and would take its memory. */
 const WORK_FACTOR = 16
-/** A file that asks for more was not made by a box, and would take its memory. */
-const WORK_FACTOR_MAX = 17
 const HEADER = /^age-encryption\.org\/v1\n-> scrypt [A-Za-z0-9+/]+ ([0-9]{1,9})\n/
 const HEADER_BYTES = 200
 const CONTENTS_BYTES_MAX = 64_000_000
@@ -24,7 +22,7 @@ export async function unsealBackup(file: string, passphrase: string): Promise<st
   const bytes = decode(file)
   const header = HEADER.exec(Buffer.from(bytes.subarray(0, HEADER_BYTES)).toString('latin1'))
   if (!header) throw wrong('file', 'is no backup of a box: it is not encrypted by a passphrase')
-  if (Number(header[1]) > WORK_FACTOR_MAX)
+  if (Number(header[1]) > WORK_FACTOR)
     throw wrong('file', 'is no backup of a box: to open it would take more memory than a box may')
   const decrypter = new Decrypter()
   decrypter.addPassphrase(passphrase)
