@@ -115,6 +115,8 @@ test('new hardware becomes the box in its first run, after it was asked whether 
       .getByText(/hf-page/)
       .first()
       .waitFor()
+    await dialog.getByText('Soll es hf-page ersetzen').waitFor()
+    expect(await dialog.getByText('replace hf-page?').count()).toBe(0)
     expect(await lookedAt(page, 'backup-replaces')).toEqual([])
     await dialog.getByRole('button', { name: 'Wiederherstellen' }).click()
     await card.getByText('Dieses Gerät ist hf-page').waitFor()

@@ -123,6 +123,7 @@ interface ShownProps {
 function Shown({ it, onClose, restore }: ShownProps) {
   const [isRestoring, setRestoring] = useState(false)
   const { check, device } = it.backup
+  // The check asks it too, in English: here it is asked once, in the words of the page.
   const own = otherThan(device)
   const work = async () => {
     setRestoring(true)
@@ -139,7 +140,7 @@ function Shown({ it, onClose, restore }: ShownProps) {
       {own !== undefined && <p class="notice">{t('backup.replaces', { own, device })}</p>}
       <Facts it={it.backup} />
       <h3>{t('backup.changes')}</h3>
-      <CheckView check={check} />
+      <CheckView check={{ ...check, warnings: check.warnings.filter((it) => !it.startsWith(`replace ${device}?`)) }} />
       {check.problems.length + check.changes.length === 0 && <p class="quiet">{t('backup.noChanges')}</p>}
       {isRestoring && <Waiting text={t('backup.restoring')} />}
     </ActionDialog>
