@@ -3,11 +3,15 @@ import { BadInput } from '../core/errors.ts'
 import type { Session } from './parts.ts'
 import type { Terminal } from './terminal.ts'
 
-/** Typed twice, as it is not seen. */
-export async function newPassword(terminal: Terminal): Promise<string> {
-  const password = await terminal.askSecret('New password (not shown): ')
-  if (password === (await terminal.askSecret('The same again: '))) return password
-  throw new BadInput([{ where: 'password', text: 'the two are not the same', remedy: 'try again' }])
+export function newPassword(terminal: Terminal): Promise<string> {
+  return typedTwice(terminal, 'password')
+}
+
+/** Twice, as it is not seen. */
+export async function typedTwice(terminal: Terminal, what: 'password' | 'passphrase'): Promise<string> {
+  const typed = await terminal.askSecret(`New ${what} (not shown): `)
+  if (typed === (await terminal.askSecret('The same again: '))) return typed
+  throw new BadInput([{ where: what, text: 'the two are not the same', remedy: 'try again' }])
 }
 
 export async function yes(terminal: Terminal, question: string): Promise<boolean> {

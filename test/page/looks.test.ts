@@ -24,6 +24,7 @@ const PLACES: readonly (readonly [path: string, seen: string])[] = [
   ['/fleet', '.notice a[href$="code=updater-unreachable"]'],
   ['/security', '.fingerprint'],
   ['/diagnostics', '.resources'],
+  ['/backup', '.file-button'],
   ['/setup', '.setup-steps'],
 ]
 

@@ -25,6 +25,8 @@ import {
 import type { PortText } from '../../src/page/settings-text/ports.ts'
 import { portTexts } from '../../src/page/settings-text/ports.ts'
 import { mergeTags, removeTags, tableIntoTags, tagLines, tagsAsCsv } from '../../src/page/settings-text/tags.ts'
+import { backupDe } from '../../src/page/words/backup.de.ts'
+import { backupEn } from '../../src/page/words/backup.en.ts'
 import { de } from '../../src/page/words/de.ts'
 import { en } from '../../src/page/words/en.ts'
 import { moreDe } from '../../src/page/words/more.de.ts'
@@ -286,7 +288,7 @@ describe('lines of tags', () => {
 })
 
 test('no word stands in two files: the one that is loaded later would win', () => {
-  const keys = [en, moreEn, networkEn, notifyEn, sourcesEn, updateEn].flatMap((it) => Object.keys(it))
+  const keys = [en, backupEn, moreEn, networkEn, notifyEn, sourcesEn, updateEn].flatMap((it) => Object.keys(it))
   expect(keys.filter((it, at) => keys.indexOf(it) !== at)).toEqual([])
 })
 
@@ -294,6 +296,7 @@ test('both languages fill in the same places', () => {
   const places = (text: string) => [...new Set([...text.matchAll(/\{(\w+)/g)].map((it) => it[1]))].toSorted()
   const pairs = [
     [en, de],
+    [backupEn, backupDe],
     [moreEn, moreDe],
     [sourcesEn, sourcesDe],
     [networkEn, networkDe],

@@ -1,10 +1,12 @@
-// The stick: the settings there and back, and readings out.
+// The stick: the settings and the encrypted backup there and back, and readings out.
 import { readdirSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BadInput } from '../../core/errors.ts'
+import { backUpEncrypted, BACKUP_SUFFIX, restoreBackup } from '../encrypted-backup.ts'
 import type { Item, Session } from '../parts.ts'
 import { choice, deviceName, nameTyped } from '../questions.ts'
+import { showChanges } from '../settings-changes.ts'
 import { stickMissing, withStick } from '../stick.ts'
 import { agentAway } from './status.ts'
 
@@ -18,11 +20,13 @@ export const takeAlong: Item = {
     const { terminal } = session
     await terminal.print([
       ' b) back up the settings (no secrets: they are names in them)',
-      ' r) restore settings',
+      ' k) encrypted backup (secrets and keys too: for the day on which this box dies)',
+      ' r) restore settings or an encrypted backup',
       ' e) export readings that Kafka does not have',
     ])
     const what = await terminal.ask('Which (Enter: none): ')
     if (what === 'b') return withStick(session, true, (path) => backUp(session, path))
+    if (what === 'k') return backUpEncrypted(session)
     if (what === 'r') return restore(session)
     if (what === 'e') return withStick(session, true, (path) => exportTo(session, path))
     return 'menu'
@@ -48,16 +52,18 @@ async function settingsNow({ parts }: Session): Promise<string> {
 
 async function restore(session: Session): Promise<void> {
   const { terminal, person } = session
-  if (person.role !== 'admin') throw new BadInput([{ where: person.name, text: 'restoring settings wants an admin' }])
-  let text: string | undefined
+  if (person.role !== 'admin') throw new BadInput([{ where: person.name, text: 'restoring wants an admin' }])
+  let found: { readonly name: string; readonly text: string } | undefined
   await withStick(session, false, async (path) => {
-    const names = readdirSync(path).filter((it) => it.endsWith(SUFFIX))
-    if (names.length === 0) return terminal.print([`no file on it ends in ${SUFFIX}`])
+    const names = readdirSync(path).filter((it) => it.endsWith(SUFFIX) || it.endsWith(BACKUP_SUFFIX))
+    if (names.length === 0) return terminal.print([`no file on it ends in ${SUFFIX} or ${BACKUP_SUFFIX}`])
     const name = await choice(terminal, names, 'Which')
-    if (name !== undefined) text = await readFile(join(path, name), 'utf8')
+    if (name !== undefined) found = { name, text: await readFile(join(path, name), 'utf8') }
   })
-  if (text === undefined) return
-  if ((await agentAway(session)) === undefined) await throughAgent(session, text)
+  if (found === undefined) return
+  const { name, text } = found
+  if (name.endsWith(BACKUP_SUFFIX)) await restoreBackup(session, text)
+  else if ((await agentAway(session)) === undefined) await throughAgent(session, text)
   else await withoutAgent(session, text)
 }
 
@@ -66,19 +72,9 @@ async function throughAgent(session: Session, text: string): Promise<void> {
   const { agent } = parts
   const { revision } = await agent.settings()
   const check = await agent.settingsCheck(text)
-  if (check.problems.length > 0)
-    throw new BadInput(
-      check.problems.map((it) => ({
-        where: `line ${it.line} ${it.path}`,
-        text: it.text,
-        ...(it.remedy && { remedy: it.remedy }),
-      })),
-    )
-  if (check.changes.length === 0) return terminal.print(['these are the settings that are in force'])
-  await terminal.print([
-    ...check.changes.map((it) => ` ${it.path}: ${it.old?.trim() ?? '(none)'} > ${it.new?.trim() ?? '(none)'}`),
-    `starts anew: ${check.restarts.join(', ') || 'nothing'}`,
-  ])
+  if (check.changes.length === 0 && check.problems.length === 0)
+    return terminal.print(['these are the settings that are in force'])
+  await showChanges(terminal, check)
   if (!(await nameTyped(session, 'puts other settings in force'))) return
   parts.access.audit('restore', person.name, {})
   await agent.settingsApply({ text, base: revision, by: person.name, note: 'restored from a stick, at the console' })

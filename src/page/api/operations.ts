@@ -1,5 +1,6 @@
 // The operations of `src/commands` by name, with what goes in and comes out. Rows are those that answer with many.
 import type { BrowseSourceRequest, QueryRequest, QueryRow, TrustSourceRequest } from '../../core/agent-api.ts'
+import type { BackupFile, BackupOpen, BackupRequest, OpenedBackup } from '../../core/backup.ts'
 import type { CertificateRequest, OwnersPair } from '../../core/certificates.ts'
 import type { AccessIssue, ApiToken, AuditPage, CertificateView, SessionView, User } from '../../core/access.ts'
 import type { NetworkNow, NetworkPort } from '../../core/host.ts'
@@ -63,6 +64,9 @@ export interface Answers {
   'settings revert': Call<{ readonly revision?: string }, SettingsNow>
   'settings history': Call<Nothing, readonly SettingsEntry[]>
   'settings text': Call<{ readonly revision: string }, { readonly text: string }>
+  'backup save': Call<BackupRequest, BackupFile>
+  'backup open': Call<BackupOpen, OpenedBackup>
+  'backup restore': Call<BackupOpen & { readonly base: string }, SettingsNow>
   'secrets list': Call<Nothing, readonly SecretEntry[]>
   'secrets set': Call<{ readonly name: string; readonly text: string }, Nothing>
   'secrets remove': Call<Named, Nothing>

@@ -39,11 +39,21 @@ function Shown({ it }: { readonly it: Proposal }) {
   return (
     <Dialog title={it.title} onClose={close} actions={actions} isWide>
       {it.theirs && <Theirs changes={it.theirs} />}
-      {problems.length > 0 ? <Problems problems={problems} /> : <DiffView changes={changes} />}
-      <Effects check={it.check} />
+      <CheckView check={it.check} />
       {!may('admin') && <p class="remedy">{t('notAllowed', { role: t('role.admin') })}</p>}
       {error !== undefined && <ErrorView error={error} />}
     </Dialog>
+  )
+}
+
+/** Why it cannot be, or what it changes; what starts anew, what to heed. */
+export function CheckView({ check }: { readonly check: SettingsCheck }) {
+  const { problems, changes } = check
+  return (
+    <>
+      {problems.length > 0 ? <Problems problems={problems} /> : <DiffView changes={changes} />}
+      <Effects check={check} />
+    </>
   )
 }
 

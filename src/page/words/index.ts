@@ -3,6 +3,7 @@ import { effect, signal } from '@preact/signals'
 import type { Language } from '../state/preferences.ts'
 import { language, locale } from '../state/preferences.ts'
 import { number } from '../format/number.ts'
+import type { backupEn } from './backup.en.ts'
 import type { en } from './en.ts'
 import type { moreEn } from './more.en.ts'
 import type { networkEn } from './network.en.ts'
@@ -12,12 +13,14 @@ import type { updateEn } from './update.en.ts'
 
 export type WordKey =
   | keyof typeof en
+  | keyof typeof backupEn
   | keyof typeof moreEn
   | keyof typeof networkEn
   | keyof typeof notifyEn
   | keyof typeof sourcesEn
   | keyof typeof updateEn
 export type Words = Readonly<Record<keyof typeof en, string>>
+export type BackupWords = Readonly<Record<keyof typeof backupEn, string>>
 export type MoreWords = Readonly<Record<keyof typeof moreEn, string>>
 export type NetworkWords = Readonly<Record<keyof typeof networkEn, string>>
 export type NotifyWords = Readonly<Record<keyof typeof notifyEn, string>>
@@ -57,6 +60,11 @@ const NOTIFY: Load = {
   de: async () => (await import('./notify.de.ts')).notifyDe,
 }
 
+const BACKUP: Load = {
+  en: async () => (await import('./backup.en.ts')).backupEn,
+  de: async () => (await import('./backup.de.ts')).backupDe,
+}
+
 const words = signal<Partial<Record<WordKey, string>>>({})
 const loads = [FIRST]
 
@@ -83,8 +91,8 @@ export async function loadWords(): Promise<void> {
 export async function loadMoreWords(): Promise<void> {
   if (loads.includes(MORE)) return
   // Only what has come is known: where it fails, the next try fetches it again.
-  await load([MORE, SOURCES, NETWORK, UPDATE, NOTIFY])
-  if (!loads.includes(MORE)) loads.push(MORE, SOURCES, NETWORK, UPDATE, NOTIFY)
+  await load([MORE, SOURCES, NETWORK, UPDATE, NOTIFY, BACKUP])
+  if (!loads.includes(MORE)) loads.push(MORE, SOURCES, NETWORK, UPDATE, NOTIFY, BACKUP)
 }
 
 export function t(key: WordKey, parameters: Parameters = {}): string {

@@ -448,15 +448,7 @@ export const moreEn = {
   'diagnostics.downloaded': 'Downloaded: {bytes}.',
   'diagnostics.metrics': 'Prometheus',
   'diagnostics.metricsText': 'Figures for Prometheus, with a token of role viewer:',
-  // Backup
-  'backup.about': 'The settings as one file, out and in again.',
-  'backup.save': 'Save',
-  'backup.saveText': 'Sources, tags, classes, ladders, uplinks. Secrets are not in it, only their names.',
-  'backup.download': 'Download the settings',
-  'backup.restore': 'Restore',
-  'backup.restoreText': 'Choose a file; you see the difference before anything is applied.',
-  'backup.choose': 'Choose a file',
-  'backup.restoreOf': 'Restore {name}',
+  // Factory reset
   factory: 'Factory reset',
   'factory.text': 'The box as it came, for whoever has it next.',
   'factory.missing': 'Comes with the image of Holdfast: on a system of your own, delete the data directory while nothing runs.',
@@ -476,7 +468,6 @@ export const moreEn = {
   'factory.name': 'Type the name of this box: {name}',
   'factory.otherName': 'That is another name.',
   'factory.despiteUpdate': 'Erase it all the same: the update does not end',
-  'backup.tooLarge': 'A settings file has at most 8 MB.',
   // About
   'about.manualText': 'On the box, in English; the start page and the most frequent codes in German too.',
   'about.openManual': 'Open the manual',

@@ -1,6 +1,5 @@
 // The server that hands out updates to many boxes: where it is, how this box is known there, when it was asked, and what it has said.
 import '../../more.css'
-import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import type { UpdateStatus } from '../../../core/update.ts'
 import { call } from '../../api/client.ts'
@@ -9,6 +8,7 @@ import { useAttempt } from '../../parts/attempt.ts'
 import { Badge } from '../../parts/badge.tsx'
 import { Button } from '../../parts/button.tsx'
 import { Card, PageHead } from '../../parts/card.tsx'
+import { Fact } from '../../parts/fact.tsx'
 import { CopyButton } from '../../parts/copy.tsx'
 import { useCall } from '../../parts/hooks.ts'
 import { useRepeated } from '../../parts/repeated.ts'
@@ -150,15 +150,6 @@ function Windows({ windows }: { readonly windows: FleetDraft['windows'] }) {
       </ul>
       <p class="quiet">{t('fleet.windowsHint')}</p>
     </Card>
-  )
-}
-
-function Fact({ name, children }: { readonly name: string; readonly children: ComponentChildren }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   )
 }
 

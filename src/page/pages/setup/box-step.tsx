@@ -1,3 +1,4 @@
+import { useLocation } from 'preact-iso'
 import { useEffect, useState } from 'preact/hooks'
 import { duration } from '../../format/time.ts'
 import { Badge } from '../../parts/badge.tsx'
@@ -6,7 +7,8 @@ import { TextField } from '../../parts/field.tsx'
 import { status } from '../../state/status.ts'
 import { Choices } from '../../user-menu.tsx'
 import { t } from '../../words/index.ts'
-import { firstRun, goTo, keep } from './progress.ts'
+import { Restore } from '../about/restore.tsx'
+import { finish, firstRun, goTo, keep } from './progress.ts'
 
 /** What the date of an answer can tell. */
 const PRECISION_S = 2
@@ -15,34 +17,59 @@ export function BoxStep() {
   const it = status.value
   const site = firstRun.value.site || it?.site || ''
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault()
-        keep({ site })
-        goTo('uplink')
-      }}
-    >
-      <Card>
-        <div class="fields">
-          <TextField
-            label={t('setup.device')}
-            hint={t('setup.deviceHint')}
-            value={it?.device ?? ''}
-            disabled
-            onInput={() => {}}
-          />
-          <TextField label={t('setup.site')} hint={t('setup.siteHint')} value={site} onInput={(value) => keep({ site: value })} />
-        </div>
-        <Choices />
-      </Card>
-      <ClockCard />
-      <p class="actions form-end">
-        <button type="submit" class="main">
-          {t('setup.on')}
-        </button>
-      </p>
-    </form>
+    <>
+      <InsteadOfAnother />
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          keep({ site })
+          goTo('uplink')
+        }}
+      >
+        <Card>
+          <div class="fields">
+            <TextField
+              label={t('setup.device')}
+              hint={t('setup.deviceHint')}
+              value={it?.device ?? ''}
+              disabled
+              onInput={() => {}}
+            />
+            <TextField
+              label={t('setup.site')}
+              hint={t('setup.siteHint')}
+              value={site}
+              onInput={(value) => keep({ site: value })}
+            />
+          </div>
+          <Choices />
+        </Card>
+        <ClockCard />
+        <p class="actions form-end">
+          <button type="submit" class="main">
+            {t('setup.on')}
+          </button>
+        </p>
+      </form>
+    </>
   )
+}
+
+/** New hardware for a box that is gone needs none of the steps. */
+function InsteadOfAnother() {
+  const { route } = useLocation()
+  const end = () => {
+    finish()
+    route('/')
+  }
+  const next = (
+    <p class="actions form-end">
+      <button type="button" class="main" onClick={end}>
+        {t('backup.setupEnd')}
+      </button>
+    </p>
+  )
+  return <Restore title={t('backup.setup')} text={t('backup.setupText')} next={next} />
 }
 
 function ClockCard() {

@@ -11,6 +11,7 @@ import { UplinkBadge } from '../../parts/state-badges.tsx'
 import { status } from '../../state/status.ts'
 import { Said } from '../../parts/said.tsx'
 import { t } from '../../words/index.ts'
+import { EncryptedBackup } from '../about/encrypted-backup.tsx'
 import { LiveValues } from '../sources/live-values.tsx'
 import { finish, firstRun, goTo } from './progress.ts'
 
@@ -26,6 +27,7 @@ export function LiveStep() {
     <>
       <Acknowledged />
       {source !== '' && <LiveValues source={source} />}
+      <EncryptedBackup />
       {error !== undefined && <ErrorView error={error} />}
       <p class="actions form-end">
         <button type="button" onClick={() => goTo('tags')}>

@@ -5,7 +5,7 @@ import { useAttempt } from '../../parts/attempt.ts'
 import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
 import { Field } from '../../parts/field.tsx'
-import { Icon } from '../../parts/icon.tsx'
+import { FileButton } from '../../parts/file-button.tsx'
 import { Progress } from '../../parts/progress.tsx'
 import { ErrorView } from '../../parts/states.tsx'
 import { upload, uploadError, uploadShare } from '../../state/upload.ts'
@@ -31,21 +31,7 @@ export function Upload({ again }: { readonly again: () => void }) {
     <Card title={t('update.install')}>
       <p>{t('update.installText')}</p>
       {share === undefined ? (
-        <label class="button file-button">
-          <Icon name="upload" />
-          {t('update.choose')}
-          <input
-            class="unseen"
-            type="file"
-            accept=".raucb"
-            onChange={(event) => {
-              const [file] = event.currentTarget.files ?? []
-              // The same file may be chosen again.
-              event.currentTarget.value = ''
-              void take(file)
-            }}
-          />
-        </label>
+        <FileButton text={t('update.choose')} accept=".raucb" onChoose={take} />
       ) : (
         <Progress label={t('update.uploading')} share={share} />
       )}
